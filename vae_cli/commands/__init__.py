@@ -1,0 +1,1 @@
+"""The console commands: typed config in, library call, files out."""

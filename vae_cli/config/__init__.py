@@ -1,0 +1,1 @@
+"""Configuration: what the options are, how YAML becomes dataclasses."""

@@ -1,0 +1,185 @@
+"""Turn composed YAML into checked dataclasses; report every problem at once."""
+
+import math
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from typing import Any, TypeVar
+
+from vae_cli.config.store import GROUPS
+from vae_cli.errors import ConfigError, closest
+
+T = TypeVar("T")
+
+
+def load(schema: type[T], values: Mapping[str, Any], source: str = "") -> T:
+    """Check `values` against a config dataclass and build it.
+
+    Args:
+        schema: the command's dataclass.
+        values: plain nested mapping, as composed from YAML and overrides.
+        source: where the values come from, for the message (a file name).
+
+    Raises:
+        ConfigError: listing every unknown key, wrong type and value out of range.
+    """
+    problems: list[str] = []
+    config = _build(schema, values, "", problems)
+    if problems:
+        where = f"{source}: " if source else ""
+        raise ConfigError(where + problems[0], *problems[1:])
+    return config
+
+
+def _build(schema: type[T], values: Mapping[str, Any], at: str, out: list[str]) -> Any:
+    """Build one dataclass; append problems to `out`."""
+    known = {f.name: f for f in fields(schema)}  # type: ignore[arg-type]
+    hints = typing.get_type_hints(schema)
+    for key in values:
+        if key not in known:
+            out.append(unknown_key(at + str(key), [at + name for name in known]))
+    built, before = {}, len(out)
+    for name, spec in known.items():
+        key = at + name
+        if name in values:
+            built[name] = _value(hints[name], spec, values[name], key, out)
+        elif not _has_default(spec):
+            out.append(f"{key} is missing: {spec.metadata['doc']}")
+    if len(out) > before:
+        return None
+    config = schema(**built)
+    check = getattr(config, "problems", None)
+    out.extend(check() if check else [])
+    return config
+
+
+def _value(hint: Any, spec: Field, value: Any, key: str, out: list[str]) -> Any:
+    """Check one field's value; append problems to `out`."""
+    optional = isinstance(hint, types.UnionType)
+    if optional:
+        if value is None:
+            return None
+        hint = next(t for t in typing.get_args(hint) if t is not type(None))
+    if is_dataclass(hint):
+        return _group(key, value, out)
+    expected = _expected(hint) + (" or null" if optional else "")
+    if value == "???":
+        out.append(f"{key} is missing: {spec.metadata['doc']}; add {key}=...")
+        return None
+    if typing.get_origin(hint) is list:
+        element = typing.get_args(hint)[0]
+        if not isinstance(value, (list, tuple)):
+            out.append(f"{key}={value} must be {expected}, such as {key}=[...]")
+            return None
+        found = [_scalar(element, v) for v in value]
+        bad = any(v is None for v in found)
+    else:
+        found = _scalar(hint, value)
+        bad = found is None
+    if bad:
+        out.append(f"{key}={value} must be {expected}, got {_kind(value)}")
+        return None
+    for item in found if isinstance(found, list) else [found]:
+        problem = _range_problem(spec, item, key)
+        if problem:
+            out.append(problem)
+            break
+    return found
+
+
+def _group(group: str, value: Any, out: list[str]) -> Any:
+    """Build the dataclass that a group's `name` selects."""
+    options = GROUPS[group]
+    if not isinstance(value, Mapping):
+        out.append(
+            f"{group}={value} is not an option; choose one of: {', '.join(options)}"
+        )
+        return None
+    name = value.get("name")
+    if name not in options:
+        out.append(
+            f"{group}.name={name} is not available; choose one of: {', '.join(options)}"
+        )
+        return None
+    return _build(options[name], value, f"{group}.", out)
+
+
+def unknown_key(key: str, known: list[str]) -> str:
+    """Return the message for a key that no dataclass has."""
+    guess = closest(key, known)
+    if guess:
+        return f"{key} is not an option; did you mean {guess}?"
+    return f"{key} is not an option; choose one of: {', '.join(sorted(known))}"
+
+
+def all_keys(schema: type) -> list[str]:
+    """Return every dotted key a command takes, those of all group options included."""
+    keys = []
+    hints = typing.get_type_hints(schema)
+    for spec in fields(schema):
+        keys.append(spec.name)
+        if is_dataclass(hints[spec.name]):
+            for option in GROUPS[spec.name].values():
+                keys += [f"{spec.name}.{f.name}" for f in fields(option)]
+    return list(dict.fromkeys(keys))
+
+
+def _scalar(hint: type, value: Any) -> Any:
+    """Return `value` as `hint`, or None where it isn't one."""
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, bool) and hint is not bool:
+        return None
+    if hint is str and isinstance(value, (int, float)):
+        return str(value)
+    return value if isinstance(value, hint) else None
+
+
+def _range_problem(spec: Field, value: Any, key: str) -> str | None:
+    """Return the message for a value outside its field's range, or None."""
+    rule = spec.metadata
+    if rule["choices"] and value not in rule["choices"]:
+        guess = closest(str(value), rule["choices"])
+        hint = f"; did you mean {key}={guess}?" if guess else ""
+        return (
+            f"{key}={value} is not available; "
+            f"choose one of: {', '.join(rule['choices'])}{hint}"
+        )
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"{key}={value} must be a finite number"
+    bounds = (
+        ("at_least", "at least", lambda a, b: a >= b),
+        ("above", "above", lambda a, b: a > b),
+        ("at_most", "at most", lambda a, b: a <= b),
+        ("below", "below", lambda a, b: a < b),
+    )
+    for name, words, holds in bounds:
+        if rule[name] is not None and not holds(value, rule[name]):
+            return f"{key}={value} must be {words} {rule[name]}"
+    return None
+
+
+def _has_default(spec: Field) -> bool:
+    return spec.default is not MISSING
+
+
+def _expected(hint: Any) -> str:
+    if typing.get_origin(hint) is list:
+        return f"a list of {_NAMES[typing.get_args(hint)[0]]}s"
+    return f"{'an' if hint is int else 'a'} {_NAMES[hint]}"
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return "a list with other values"
+    return f"a {_NAMES.get(type(value), type(value).__name__)}"
+
+
+_NAMES: dict[type, str] = {
+    int: "integer",
+    float: "number",
+    bool: "boolean (true or false)",
+    str: "text",
+    type(None): "null",
+}

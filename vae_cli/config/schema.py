@@ -1,0 +1,358 @@
+"""Every option, its type, its range and its meaning; imports no TensorFlow.
+
+Defaults live in `configs/`, once. A field gets a default here only when it is added
+after a release, so that older run folders still load.
+"""
+
+from collections.abc import Iterable
+from dataclasses import MISSING, dataclass, field
+from typing import Any
+
+ACTIVATIONS = (
+    "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", "tanh", "sigmoid",
+)  # fmt: skip
+BINARIZE = ("none", "threshold", "static", "dynamic")
+NORMALIZATIONS = ("none", "batch", "layer")
+SPLITS = ("train", "validation", "test")
+
+
+def option(
+    doc: str,
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: float | None = None,
+    below: float | None = None,
+    choices: Iterable[str] | None = None,
+    default: Any = MISSING,
+) -> Any:
+    """Declare a config field: its help text and the values it takes.
+
+    Ranges and choices apply to each element where the field is a list.
+    """
+    metadata = {
+        "doc": doc,
+        "at_least": at_least,
+        "above": above,
+        "at_most": at_most,
+        "below": below,
+        "choices": tuple(choices) if choices else None,
+    }
+    return field(default=default, metadata=metadata)
+
+
+@dataclass
+class DatasetConfig:
+    """A set of images."""
+
+    name: str = option("which data set")
+    validation_size: int = option(
+        "images taken from the training set for validation, drawn by `seed`",
+        at_least=0,
+    )
+    binarize: str = option(
+        "none: grey levels; threshold: x > 0.5; static: drawn once; dynamic: drawn "
+        "anew every training step, once for validation and test",
+        choices=BINARIZE,
+    )
+    limit: int | None = option("use at most this many images of each split", at_least=1)
+    seed: int = option(
+        "draws the validation split and the binarization; apart from the training "
+        "seed so that runs with different seeds score the same images",
+        at_least=0,
+    )
+
+
+@dataclass
+class NpzConfig(DatasetConfig):
+    """Arrays in a file: `x_train`, optionally `x_test`, `y_train`, `y_test`."""
+
+    path: str = option("the .npz file")
+
+
+@dataclass
+class SyntheticConfig(DatasetConfig):
+    """Procedural shapes with known factors."""
+
+    num_images: int = option("training images; a fifth as many for testing", at_least=2)
+    image_size: int = option("height and width in pixels", at_least=8)
+    channels: int = option("1: grey, 3: colour", at_least=1, at_most=4)
+
+
+@dataclass
+class ArchitectureConfig:
+    """Encoder and decoder networks."""
+
+    name: str = option("which architecture")
+    activation: str = option("after every hidden layer", choices=ACTIVATIONS)
+    normalization: str = option("in every hidden layer", choices=NORMALIZATIONS)
+    dropout: float = option(
+        "rate after every hidden layer of the encoder and decoder", at_least=0, below=1
+    )
+    l2: float = option(
+        "weight of the squared kernels in what is minimised (not in the logged loss)",
+        at_least=0,
+    )
+
+
+@dataclass
+class ConvConfig(ArchitectureConfig):
+    """Strided convolutions, mirrored by transposed ones; any image size."""
+
+    filters: list[int] = option("filters of each encoder layer", at_least=1)
+    kernel_sizes: list[int] = option("one for all layers, or one a layer", at_least=1)
+    strides: list[int] = option("one for all layers, or one a layer", at_least=1)
+    dense_units: list[int] = option(
+        "hidden dense layers between convolutions and latent space", at_least=1
+    )
+
+    def problems(self) -> list[str]:
+        """Return what is wrong between fields."""
+        found = [] if self.filters else ["architecture.filters needs a layer, got []"]
+        for key in ("kernel_sizes", "strides"):
+            count = len(getattr(self, key))
+            if count not in (1, len(self.filters)):
+                found.append(
+                    f"architecture.{key} has {count} values for {len(self.filters)} "
+                    f"layers; give one, or one a layer"
+                )
+        return found
+
+
+@dataclass
+class DenseConfig(ArchitectureConfig):
+    """Fully connected layers, mirrored in the decoder."""
+
+    hidden_units: list[int] = option("units of each encoder layer", at_least=1)
+
+    def problems(self) -> list[str]:
+        """Return what is wrong between fields."""
+        if self.hidden_units:
+            return []
+        return ["architecture.hidden_units needs a layer, got []"]
+
+
+@dataclass
+class LikelihoodConfig:
+    """How decoder outputs score an image, in nats."""
+
+    name: str = option("which likelihood")
+
+
+@dataclass
+class GaussianConfig(LikelihoodConfig):
+    """Normal pixels with one scale for the whole data set."""
+
+    scale: float = option(
+        "standard deviation of a pixel, in units of [0, 1]; the initial one if learned",
+        above=0,
+    )
+    learn_scale: bool = option("learn the scale with the weights")
+
+
+@dataclass
+class KlAnnealingConfig:
+    """How beta grows during training."""
+
+    name: str = option("which schedule")
+
+
+@dataclass
+class RampConfig(KlAnnealingConfig):
+    """Beta grows from `start` times its value to its full value, then stays."""
+
+    duration: float = option("length of the ramp, in `unit`", above=0)
+    unit: str = option("what `duration` counts", choices=("epochs", "steps"))
+    start: float = option("share of beta at step 0", at_least=0, at_most=1)
+
+
+@dataclass
+class CyclicalConfig(KlAnnealingConfig):
+    """Beta ramps up and holds, again and again (Fu et al. 2019)."""
+
+    period: float = option("length of a cycle, in `unit`", above=0)
+    unit: str = option("what `period` counts", choices=("epochs", "steps"))
+    ramp: float = option("share of a cycle spent growing", above=0, at_most=1)
+    start: float = option("share of beta where a cycle begins", at_least=0, at_most=1)
+    cycles: int = option("number of cycles; full beta afterwards", at_least=1)
+
+
+@dataclass
+class OptimizerConfig:
+    """Gradient descent."""
+
+    name: str = option("which optimizer")
+    learning_rate: float = option("peak learning rate", above=0)
+    clip_norm: float | None = option("scale the whole gradient to this norm", above=0)
+    ema_decay: float | None = option(
+        "average the weights with this decay; the average is validated and saved",
+        above=0,
+        below=1,
+    )
+
+
+@dataclass
+class AdamConfig(OptimizerConfig):
+    """Adam and Adamax."""
+
+    beta_1: float = option("decay of the first moment", at_least=0, below=1)
+    beta_2: float = option("decay of the second moment", at_least=0, below=1)
+    epsilon: float = option("added to the denominator", above=0)
+
+
+@dataclass
+class AdamWConfig(AdamConfig):
+    """Adam with decoupled weight decay."""
+
+    weight_decay: float = option("per step, times the learning rate", at_least=0)
+
+
+@dataclass
+class LearningRateScheduleConfig:
+    """How the learning rate moves."""
+
+    name: str = option("which schedule")
+    warmup_epochs: float = option("linear warm-up from 0", at_least=0)
+
+
+@dataclass
+class CosineConfig(LearningRateScheduleConfig):
+    """Half a cosine from the peak to `final` times the peak, over all epochs."""
+
+    final: float = option("share of the peak at the end", at_least=0, at_most=1)
+
+
+@dataclass
+class StepConfig(LearningRateScheduleConfig):
+    """Multiplied by `factor` every `every_epochs` epochs."""
+
+    every_epochs: float = option("epochs between drops", above=0)
+    factor: float = option("multiplier at each drop", above=0, at_most=1)
+
+
+@dataclass
+class TrainConfig:
+    """`vae-train`: everything that decides what a run computes."""
+
+    dataset: DatasetConfig = option("images")
+    architecture: ArchitectureConfig = option("encoder and decoder")
+    likelihood: LikelihoodConfig = option("score of an image")
+    kl_annealing: KlAnnealingConfig = option("beta over time")
+    optimizer: OptimizerConfig = option("gradient descent")
+    learning_rate_schedule: LearningRateScheduleConfig = option("rate over time")
+    latent_dim: int = option("dimensions of z", at_least=1)
+    beta: float = option("weight of the KL term", at_least=0)
+    free_bits: float = option(
+        "nats per latent dimension that cost nothing (Kingma et al. 2016)", at_least=0
+    )
+    epochs: int = option("passes over the training images", at_least=1)
+    batch_size: int = option("images a step", at_least=1)
+    seed: int = option(
+        "initial weights, data order and noise", at_least=0, at_most=2**32 - 1
+    )
+    early_stopping: int | None = option(
+        "stop after this many epochs without a better val_neg_elbo", at_least=1
+    )
+    deterministic: bool = option(
+        "bitwise repeatable on CPU: one thread, deterministic kernels; slower"
+    )
+    steps_per_execution: int = option(
+        "training steps a compiled call; the bar moves once a call", at_least=1
+    )
+    name: str | None = option("last part of the run folder's name")
+    run_dir: str | None = option("run folder; output_root/<date>/<time>-<name> if null")
+    output_root: str = option("folder of all runs")
+    resume: str | None = option("run folder to continue, or latest; takes only epochs=")
+
+    def problems(self) -> list[str]:
+        """Return what is wrong between fields."""
+        if self.early_stopping is not None and not self.dataset.validation_size:
+            return [
+                f"early_stopping={self.early_stopping} needs validation images, but "
+                "dataset.validation_size is 0"
+            ]
+        return []
+
+
+@dataclass
+class GenerateConfig:
+    """`vae-generate`: images from a trained run."""
+
+    run: str = option("run folder, or latest")
+    output_root: str = option("where `latest` looks")
+    checkpoint: str = option("which weights", choices=("best", "last"))
+    mode: str = option(
+        "what to draw", choices=("prior", "manifold", "traversal", "interpolation")
+    )
+    num_images: int | None = option(
+        "images in prior mode; rows x columns if null", at_least=1
+    )
+    rows: int | None = option(
+        "rows of the grid; chosen by mode if null (traversal: latent dimensions, "
+        "interpolation: image pairs)",
+        at_least=1,
+    )
+    columns: int | None = option("columns of the grid; by mode if null", at_least=1)
+    temperature: float = option("prior mode: scales the noise", at_least=0)
+    seed: int = option("prior mode: noise; interpolation: which images", at_least=0)
+    batch_size: int = option("images decoded at a time; changes no image", at_least=1)
+    output: str | None = option("PNG of the grid; the run's samples/<mode>.png if null")
+    npz: str | None = option("also write `images` and codes `z` to this .npz")
+    images_dir: str | None = option("also write every image as a PNG to this folder")
+    gif: str | None = option("interpolation: also write an animated GIF")
+    spacing: str = option(
+        "manifold: quantiles of the prior, or linspace over [-span, span]",
+        choices=("quantiles", "linspace"),
+    )
+    span: float = option(
+        "manifold with linspace, traversal: how far from 0, in prior deviations",
+        above=0,
+    )
+    dims: list[int] = option("manifold: the two latent dimensions", at_least=0)
+    interpolation: str = option("path between codes", choices=("linear", "spherical"))
+
+    def problems(self) -> list[str]:
+        """Return what is wrong between fields."""
+        found = []
+        if len(self.dims) != 2 or self.dims[0] == self.dims[-1]:
+            found.append(f"dims={self.dims} must name two different dimensions")
+        if self.gif and self.mode != "interpolation":
+            found.append(f"gif= needs mode=interpolation, got mode={self.mode}")
+        if self.num_images and self.mode != "prior":
+            found.append(
+                f"num_images= needs mode=prior, got mode={self.mode}; use rows= and "
+                "columns="
+            )
+        return found
+
+
+@dataclass
+class PlotLatentConfig:
+    """`vae-plot-latent`: where a split's images lie in latent space."""
+
+    run: str = option("run folder, or latest")
+    output_root: str = option("where `latest` looks")
+    checkpoint: str = option("which weights", choices=("best", "last"))
+    split: str = option("which images", choices=SPLITS)
+    num_points: int | None = option("at most this many points; all if null", at_least=1)
+    method: str = option(
+        "dims: two dimensions as they are; auto: dims for 2, else pca",
+        choices=("auto", "dims", "pca", "tsne"),
+    )
+    dims: list[int] | None = option(
+        "method=dims: which two; the two of largest KL if null", at_least=0
+    )
+    seed: int = option("t-SNE, and which points if num_points is fewer", at_least=0)
+    output: str | None = option("PNG; the run's figures/latent-<split>.png if null")
+    npz: str | None = option("also write `mean`, `log_var`, labels to this .npz")
+
+    def problems(self) -> list[str]:
+        """Return what is wrong between fields."""
+        if self.dims is None:
+            return []
+        found = []
+        if len(self.dims) != 2 or self.dims[0] == self.dims[-1]:
+            found.append(f"dims={self.dims} must name two different dimensions")
+        if self.method not in ("auto", "dims"):
+            found.append(f"dims= needs method=dims, got method={self.method}")
+        return found

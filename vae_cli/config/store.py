@@ -1,0 +1,54 @@
+"""Which dataclass types which option of which config group.
+
+`configs/<group>/<option>.yaml` carries `name: <name>`, and `GROUPS[group][name]` is
+the dataclass that checks it. Several YAML files may share a name: a preset of one's
+own for the conv architecture is a file with `name: conv`.
+"""
+
+from vae_cli.config import schema
+
+GROUPS: dict[str, dict[str, type]] = {
+    "dataset": {
+        "mnist": schema.DatasetConfig,
+        "fashion_mnist": schema.DatasetConfig,
+        "cifar10": schema.DatasetConfig,
+        "npz": schema.NpzConfig,
+        "synthetic": schema.SyntheticConfig,
+    },
+    "architecture": {
+        "conv": schema.ConvConfig,
+        "dense": schema.DenseConfig,
+    },
+    "likelihood": {
+        "bernoulli": schema.LikelihoodConfig,
+        "gaussian": schema.GaussianConfig,
+        "continuous_bernoulli": schema.LikelihoodConfig,
+    },
+    "kl_annealing": {
+        "none": schema.KlAnnealingConfig,
+        "linear": schema.RampConfig,
+        "sigmoid": schema.RampConfig,
+        "cyclical": schema.CyclicalConfig,
+    },
+    "optimizer": {
+        "adam": schema.AdamConfig,
+        "adamax": schema.AdamConfig,
+        "adamw": schema.AdamWConfig,
+    },
+    "learning_rate_schedule": {
+        "constant": schema.LearningRateScheduleConfig,
+        "cosine": schema.CosineConfig,
+        "step": schema.StepConfig,
+    },
+}
+"""Group -> name -> dataclass."""
+
+PRESETS = ("experiment", "debug")
+"""Groups whose files override others and have no dataclass of their own."""
+
+COMMANDS: dict[str, type] = {
+    "train": schema.TrainConfig,
+    "generate": schema.GenerateConfig,
+    "plot_latent": schema.PlotLatentConfig,
+}
+"""Primary config file -> dataclass."""

@@ -1,0 +1,1 @@
+"""Data: sources, splits and the batches that reach the compiled step."""

@@ -1,0 +1,157 @@
+"""Sources: where images come from. Each returns raw arrays; `prepare.py` does the rest.
+
+Adding one: write a function from its config to a `(train, test)` pair of splits,
+register it in `SOURCES`, name its dataclass in `config/store.py`, add a YAML file.
+"""
+
+import hashlib
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vae_cli.config.schema import DatasetConfig, NpzConfig, SyntheticConfig
+from vae_cli.data.splits import Split
+from vae_cli.data.synthetic import shapes
+from vae_cli.errors import DataError
+from vae_cli.randomness import Stream, generator
+
+FASHION_MD5 = {
+    "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
+    "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+    "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
+    "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
+}
+"""Published sums of the four files; Keras itself doesn't check these."""
+
+Pair = tuple[Split, Split | None]
+
+
+def mnist(config: DatasetConfig) -> Pair:
+    """Handwritten digits, from the file that ships with the package."""
+    return _from_npz(Path(__file__).parent / "files" / "mnist.npz")
+
+
+def npz(config: NpzConfig) -> Pair:
+    """Arrays from a file of one's own.
+
+    Raises:
+        DataError: the file is missing, not an .npz, or lacks `x_train`.
+    """
+    return _from_npz(Path(config.path))
+
+
+def fashion_mnist(config: DatasetConfig) -> Pair:
+    """Clothes, through `keras.datasets`.
+
+    Raises:
+        DataError: the files are neither cached nor downloadable, or are damaged.
+    """
+    import keras
+
+    folder = _keras_cache() / "fashion-mnist"
+    try:
+        arrays = keras.datasets.fashion_mnist.load_data()
+    except Exception as error:  # Keras raises a bare Exception when a fetch fails
+        raise _unavailable("fashion_mnist", folder, list(FASHION_MD5), error) from error
+    for name, expected in FASHION_MD5.items():
+        found = hashlib.md5((folder / name).read_bytes()).hexdigest()
+        if found != expected:
+            raise DataError(
+                f"dataset=fashion_mnist: {folder / name} is damaged (md5 {found}, "
+                f"expected {expected}).",
+                "delete the file and start again; it will be downloaded anew",
+            )
+    return _from_keras(arrays)
+
+
+def cifar10(config: DatasetConfig) -> Pair:
+    """Photographs, through `keras.datasets`.
+
+    Raises:
+        DataError: the archive is neither cached nor downloadable.
+    """
+    import keras
+
+    try:
+        arrays = keras.datasets.cifar10.load_data()
+    except Exception as error:  # as above
+        file = "cifar-10-batches-py-target_archive"
+        raise _unavailable("cifar10", _keras_cache(), [file], error) from error
+    return _from_keras(arrays)
+
+
+def synthetic(config: SyntheticConfig) -> Pair:
+    """Procedural shapes; the test images come from a stream of their own."""
+    size, channels = config.image_size, config.channels
+    train = generator(config.seed, Stream.SHAPES, 0)
+    test = generator(config.seed, Stream.SHAPES, 1)
+    return (
+        shapes(config.num_images, size, channels, train),
+        shapes(max(2, config.num_images // 5), size, channels, test),
+    )
+
+
+SOURCES: dict[str, Callable[[Any], Pair]] = {
+    "mnist": mnist,
+    "fashion_mnist": fashion_mnist,
+    "cifar10": cifar10,
+    "npz": npz,
+    "synthetic": synthetic,
+}
+
+
+def _from_npz(path: Path) -> Pair:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not hasattr(file, "files"):
+                raise ValueError("it holds a single array")
+            arrays = {
+                name: file[name]
+                for name in ("x_train", "y_train", "x_test", "y_test")
+                if name in file.files
+            }
+            found = ", ".join(file.files)
+    except FileNotFoundError:
+        raise DataError(
+            f"dataset.path={path} does not exist.",
+            "give an .npz file: dataset=npz dataset.path=images.npz",
+        ) from None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"dataset.path={path} can't be read as .npz: {error}",
+            "write one with numpy.savez(path, x_train=images), no object arrays",
+        ) from error
+    if "x_train" not in arrays:
+        raise DataError(
+            f"dataset.path={path} has no array x_train.",
+            f"it holds: {found or 'nothing'}",
+            "needed: x_train; optional: x_test, y_train, y_test",
+        )
+    test = None
+    if "x_test" in arrays:
+        test = Split(arrays["x_test"], arrays.get("y_test"))
+    return Split(arrays["x_train"], arrays.get("y_train")), test
+
+
+def _from_keras(arrays: Any) -> Pair:
+    (x_train, y_train), (x_test, y_test) = arrays
+    return Split(x_train, y_train.reshape(-1)), Split(x_test, y_test.reshape(-1))
+
+
+def _keras_cache() -> Path:
+    import keras
+
+    return Path(keras.config.keras_home()) / "datasets"
+
+
+def _unavailable(
+    name: str, folder: Path, files: list[str], error: Exception
+) -> DataError:
+    return DataError(
+        f"dataset={name} is not on this machine and can't be downloaded: {error}",
+        f"put {', '.join(files)} into {folder}",
+        "or use a set that needs no network: dataset=mnist, dataset=synthetic",
+    )

@@ -1,0 +1,1 @@
+"""Numbers and codes from a trained model."""

@@ -1,0 +1,1 @@
+"""Models: encoder, decoder, likelihood, prior and objective, composed."""

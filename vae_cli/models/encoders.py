@@ -1,0 +1,61 @@
+"""Encoders: image -> mean and log-variance of the posterior q(z|x).
+
+Each returns a functional Keras model from float32 [B, H, W, C] in [0, 1] to a dict of
+`mean` and `log_var`, float32 [B, latent_dim] each.
+"""
+
+from typing import Any
+
+import keras
+
+from vae_cli.config.schema import ConvConfig, DenseConfig
+from vae_cli.models.layers import dense_stack, hidden, regularizer
+
+
+def conv_encoder(
+    config: ConvConfig, image_shape: tuple[int, int, int], latent_dim: int
+) -> keras.Model:
+    """Strided convolutions, then dense layers."""
+    image = x = keras.Input(image_shape, name="image")
+    for index, (filters, kernel, stride) in enumerate(conv_layers(config)):
+        layer = keras.layers.Conv2D(
+            filters,
+            kernel,
+            strides=stride,
+            padding="same",
+            kernel_regularizer=regularizer(config),
+            name=f"conv_{index}",
+        )
+        x = hidden(x, layer, config)
+    x = keras.layers.Flatten(name="flatten")(x)
+    x = dense_stack(x, config.dense_units, config)
+    return _posterior(image, x, latent_dim)
+
+
+def dense_encoder(
+    config: DenseConfig, image_shape: tuple[int, int, int], latent_dim: int
+) -> keras.Model:
+    """Fully connected layers."""
+    image = keras.Input(image_shape, name="image")
+    x = keras.layers.Flatten(name="flatten")(image)
+    x = dense_stack(x, config.hidden_units, config)
+    return _posterior(image, x, latent_dim)
+
+
+def conv_layers(config: ConvConfig) -> list[tuple[int, int, int]]:
+    """Return (filters, kernel size, stride) of each layer."""
+    count = len(config.filters)
+
+    def one_a_layer(values: list[int]) -> list[int]:
+        return values * count if len(values) == 1 else values
+
+    kernels, strides = one_a_layer(config.kernel_sizes), one_a_layer(config.strides)
+    return list(zip(config.filters, kernels, strides, strict=True))
+
+
+def _posterior(image: Any, x: Any, latent_dim: int) -> keras.Model:
+    outputs = {
+        "mean": keras.layers.Dense(latent_dim, name="mean")(x),
+        "log_var": keras.layers.Dense(latent_dim, name="log_var")(x),
+    }
+    return keras.Model(image, outputs, name="encoder")

@@ -1,0 +1,130 @@
+"""Likelihoods p(x|z): how decoder outputs score an image.
+
+Every likelihood maps decoder outputs to a log-density in nats per image, summed over
+pixels and channels. Adding one: subclass, register below, add a YAML file.
+"""
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from vae_cli.config.schema import GaussianConfig, LikelihoodConfig
+from vae_cli.data_spec import DataSpec
+
+
+class Likelihood(keras.layers.Layer):
+    """Base: decoder outputs are logits, one a channel."""
+
+    def __init__(self, config: LikelihoodConfig) -> None:
+        super().__init__(name="likelihood")
+
+    def log_prob(self, x: Any, logits: Any) -> Any:
+        """Score images.
+
+        Args:
+            x: float32 [B, H, W, C] in [0, 1].
+            logits: float32 [B, H, W, C], the decoder's outputs.
+
+        Returns:
+            float32 [B], nats per image.
+        """
+        return ops.sum(self.log_prob_per_pixel(x, logits), axis=(1, 2, 3))
+
+    def log_prob_per_pixel(self, x: Any, logits: Any) -> Any:
+        """Score each pixel: float32 [B, H, W, C], nats."""
+        raise TypeError(f"{type(self).__name__} defines no density")
+
+    def mean(self, logits: Any) -> Any:
+        """Return E[x|z], float32 [B, H, W, C] in [0, 1]; built-in operations only."""
+        return ops.sigmoid(logits)
+
+    def measure(self, spec: DataSpec) -> str:
+        """Name what the reconstruction loss is on this data."""
+        return "negative log-density"
+
+
+class Bernoulli(Likelihood):
+    """Pixels are coin flips.
+
+    log p(x|z) = sum_i x_i l_i - softplus(l_i)
+
+    A likelihood for x in {0, 1}. For grey x it is a cross-entropy, as the common
+    tutorials use it: never below the entropy of the pixels themselves, and not
+    comparable with likelihoods.
+    """
+
+    def log_prob_per_pixel(self, x: Any, logits: Any) -> Any:
+        """Score each pixel: float32 [B, H, W, C], nats."""
+        return x * logits - ops.softplus(logits)
+
+    def measure(self, spec: DataSpec) -> str:
+        """Name what the reconstruction loss is on this data."""
+        return "negative log-likelihood" if spec.binary else "cross-entropy"
+
+
+class ContinuousBernoulli(Likelihood):
+    """Density on [0, 1] whose shape is Bernoulli's, with its constant restored.
+
+    log p(x|z) = sum_i x_i l_i - softplus(l_i) + log C(l_i),  C(l) = l / tanh(l / 2)
+
+    Source: Loaiza-Ganem & Cunningham, "The continuous Bernoulli", 2019, eq. 4, with
+    lambda = sigmoid(l).
+    """
+
+    def log_prob_per_pixel(self, x: Any, logits: Any) -> Any:
+        """Score each pixel: float32 [B, H, W, C], nats."""
+        return x * logits - ops.softplus(logits) + self.log_constant(logits)
+
+    @staticmethod
+    def log_constant(logits: Any) -> Any:
+        """Return log C(l), finite everywhere: log 2 + l^2 / 12 near 0."""
+        near = ops.abs(logits) < 0.05
+        safe = ops.where(near, 1.0, logits)
+        exact = ops.log(safe / ops.tanh(safe / 2))
+        return ops.where(near, math.log(2) + logits**2 / 12, exact)
+
+    def mean(self, logits: Any) -> Any:
+        """Return E[x|z] = 1 / (1 - exp(-l)) - 1 / l, or 1/2 + l / 12 near 0."""
+        near = ops.abs(logits) < 0.05
+        # |l|, so that exp never overflows; the mean is antisymmetric about 1/2
+        safe = ops.where(near, 1.0, ops.abs(logits))
+        above_half = 1 / (1 - ops.exp(-safe)) - 1 / safe - 0.5
+        offset = ops.where(near, logits / 12, ops.sign(logits) * above_half)
+        return 0.5 + offset
+
+
+class Gaussian(Likelihood):
+    """Normal pixels around sigmoid(l), with one scale s for the whole data set.
+
+    log p(x|z) = -1/2 sum_i [ (x_i - m_i)^2 / s^2 + 2 log s + log 2 pi ]
+
+    With a fixed scale the gradient is that of the squared error over 2 s^2: summed
+    squared error is s = 0.707, half of it s = 1. A learned scale is calibrated to the
+    residual (Rybkin et al., "Simple and effective VAE training with calibrated
+    decoders", 2021).
+    """
+
+    def __init__(self, config: GaussianConfig) -> None:
+        super().__init__(config)
+        self.log_scale = self.add_weight(
+            name="log_scale",
+            shape=(),
+            initializer=keras.initializers.Constant(math.log(config.scale)),
+            trainable=config.learn_scale,
+        )
+
+    def log_prob_per_pixel(self, x: Any, logits: Any) -> Any:
+        """Score each pixel: float32 [B, H, W, C], nats."""
+        # the scale of 8-bit pixels can't be told from 0 below a thousandth
+        log_scale = ops.maximum(self.log_scale, math.log(1e-3))
+        standard = (x - self.mean(logits)) * ops.exp(-log_scale)
+        return -0.5 * standard**2 - log_scale - 0.5 * math.log(2 * math.pi)
+
+
+LIKELIHOODS: dict[str, type[Likelihood]] = {
+    "bernoulli": Bernoulli,
+    "gaussian": Gaussian,
+    "continuous_bernoulli": ContinuousBernoulli,
+}

@@ -1,0 +1,49 @@
+"""Where randomness comes from: stateless streams keyed by (seed, stream, step).
+
+Nothing here keeps state, so resuming a run at a step gives the numbers that the
+uninterrupted run would have drawn. Streams keep purposes apart: changing how many
+numbers one of them draws changes no other.
+"""
+
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+
+
+class Stream(IntEnum):
+    """What the numbers are for."""
+
+    SPLIT = 1
+    BINARIZATION = 2
+    ORDER = 3
+    TRAINING_NOISE = 4
+    TRAINING_BINARIZATION = 5
+    EVALUATION_NOISE = 6
+    PRIOR = 7
+    CHOICE = 8
+    SHAPES = 9
+
+
+def generator(seed: int, stream: Stream, index: int = 0) -> np.random.Generator:
+    """Return a NumPy generator for work done once, on the host."""
+    return np.random.default_rng([seed, int(stream), index])
+
+
+def key(seed: int, stream: Stream, step: Any) -> Any:
+    """Return the seed of TensorFlow's stateless operations at a step.
+
+    Args:
+        seed: the run's seed.
+        stream: what the numbers are for.
+        step: integer or scalar integer tensor.
+
+    Returns:
+        int64 tensor [2].
+    """
+    import tensorflow as tf
+
+    root = np.random.SeedSequence([seed, int(stream)]).generate_state(1, np.uint64)[0]
+    return tf.stack(
+        [tf.constant(np.int64(root >> np.uint64(1))), tf.cast(step, tf.int64)]
+    )

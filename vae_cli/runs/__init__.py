@@ -1,0 +1,1 @@
+"""Run folders: created once, explaining themselves, resumable."""

@@ -1,0 +1,1 @@
+"""Training: the learner, its schedules, callbacks and exact resume."""

@@ -1,0 +1,125 @@
+"""The learner: one training step and one validation step around a VAE."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from vae_cli.data.batches import ImageStore
+from vae_cli.models.objectives import ElboTerms, elbo_terms, free_bits_kl
+from vae_cli.models.vae import VAE
+from vae_cli.randomness import Stream, key
+from vae_cli.training.annealing import Schedule
+from vae_cli.training.metrics import ActiveUnits
+
+
+class Learner(keras.Model):
+    """What Keras `fit` trains: batches of indices in, a VAE's weights changed.
+
+    Everything it logs is in nats per image, averaged over images (not over batches),
+    and obeys `loss = reconstruction_loss + beta * kl_loss`:
+
+    - `reconstruction_loss`: -log p(x|z), one posterior sample.
+    - `kl_loss`: the KL term as it enters the loss; with free bits, its floor included.
+    - `beta`: the weight in force; where it changes within an epoch, the mean weighted
+      by the KL it multiplied, so that the sum holds.
+    - `neg_elbo`: reconstruction + plain KL at beta 1, whatever the schedule does.
+
+    Args:
+        vae: the model to train.
+        beta: full weight of the KL term.
+        annealing: share of beta at a step.
+        free_bits: nats a latent dimension that cost nothing.
+        seed: keys the training noise.
+        train: training images.
+        validation: validation images, or None.
+        validation_noise: float32 [N, latent_dim]; fixed, so that epochs compare.
+    """
+
+    def __init__(
+        self,
+        vae: VAE,
+        beta: float,
+        annealing: Schedule,
+        free_bits: float,
+        seed: int,
+        train: ImageStore,
+        validation: ImageStore | None = None,
+        validation_noise: Any = None,
+    ) -> None:
+        super().__init__(name="learner")
+        self.vae = vae
+        self._beta = beta
+        self._annealing = annealing
+        self._free_bits = free_bits
+        self._seed = seed
+        self._train = train
+        self._validation = validation
+        self._validation_noise = validation_noise
+        self._reconstruction = keras.metrics.Mean(name="reconstruction_loss")
+        self._kl = keras.metrics.Mean(name="kl_loss")
+        self._weighted_kl = keras.metrics.Mean(name="weighted_kl")
+        self._neg_elbo = keras.metrics.Mean(name="neg_elbo")
+        self._active_units = ActiveUnits(vae.latent_dim)
+        self.built = True
+
+    def beta_at(self, step: Any) -> Any:
+        """Return the weight of the KL term at a step, scalar float32."""
+        return self._beta * self._annealing(step)
+
+    def train_step(self, index: tf.Tensor) -> dict[str, Any]:
+        """Take one gradient step on the images at `index`, integer [B]."""
+        step = self.optimizer.iterations.value
+        images = self._train.read(index, step)
+        shape = (tf.shape(index)[0], self.vae.latent_dim)
+        noise = tf.random.stateless_normal(
+            shape, key(self._seed, Stream.TRAINING_NOISE, step)
+        )
+        beta = self.beta_at(step)
+        with tf.GradientTape() as tape:
+            terms = elbo_terms(self.vae, images, noise, training=True)
+            kl = free_bits_kl(terms.kl_per_dim, self._free_bits)
+            loss = ops.mean(terms.reconstruction) + beta * kl
+            minimised = loss + sum(self.vae.losses)
+        gradients = tape.gradient(minimised, self.vae.trainable_variables)
+        self.optimizer.apply_gradients(
+            zip(gradients, self.vae.trainable_variables, strict=True)
+        )
+        self._record(terms, kl)
+        self._weighted_kl.update_state(beta * kl, sample_weight=shape[0])
+        return self._training_logs()
+
+    def test_step(self, index: tf.Tensor) -> dict[str, Any]:
+        """Score the validation images at `index` with their fixed noise."""
+        images = self._validation.read(index, 0)  # type: ignore[union-attr]
+        noise = tf.gather(self._validation_noise, index)
+        terms = elbo_terms(self.vae, images, noise, training=False)
+        self._record(terms, free_bits_kl(terms.kl_per_dim, self._free_bits))
+        return self._logs()
+
+    def _record(self, terms: ElboTerms, kl: Any) -> None:
+        plain_kl = ops.sum(terms.kl_per_dim, axis=-1)
+        self._reconstruction.update_state(terms.reconstruction)
+        self._kl.update_state(kl, sample_weight=ops.shape(plain_kl)[0])
+        self._neg_elbo.update_state(terms.reconstruction + plain_kl)
+        self._active_units.update_state(terms.mean)
+
+    def _logs(self) -> dict[str, Any]:
+        return {
+            "reconstruction_loss": self._reconstruction.result(),
+            "kl_loss": self._kl.result(),
+            "neg_elbo": self._neg_elbo.result(),
+            "active_units": self._active_units.result(),
+        }
+
+    def _training_logs(self) -> dict[str, Any]:
+        logs = self._logs()
+        kl, weighted = logs["kl_loss"], self._weighted_kl.result()
+        now = self.beta_at(self.optimizer.iterations.value)
+        beta = ops.where(kl > 0, weighted / ops.maximum(kl, 1e-30), now)
+        return {
+            "loss": logs["reconstruction_loss"] + beta * kl,
+            "beta": beta,
+            **logs,
+        }
