@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from vae_cli.data_spec import DataSpec
+from vae_cli.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -53,3 +54,26 @@ class ImageData:
     validation: Split
     test: Split | None
     fingerprint: dict[str, Any]
+
+    def split(self, name: str) -> Split:
+        """Return a split by name.
+
+        Raises:
+            DataError: this set has none of that name.
+        """
+        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        chosen = splits[name]
+        if chosen is None or not len(chosen):
+            having = ", ".join(other for other, s in splits.items() if s)
+            raise DataError(
+                f"split={name} has no images in this data set.",
+                f"choose one of: {having}",
+            )
+        return chosen
+
+    def held_out(self) -> tuple[str, Split]:
+        """Return the test split, or else validation, or else training, and its name."""
+        for name, split in (("test", self.test), ("validation", self.validation)):
+            if split:
+                return name, split
+        return "training", self.train

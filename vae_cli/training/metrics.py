@@ -5,9 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-ACTIVE_VARIANCE = 0.01
-"""A unit is active when Var_x(E_q[z_j]) exceeds this (Burda et al. 2016, section 5.2)."""
-
+from vae_cli.evaluation.latent import ACTIVE_VARIANCE
 
 class ActiveUnits(keras.metrics.Metric):
     """Number of latent dimensions whose posterior mean varies over images.

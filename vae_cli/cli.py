@@ -1,0 +1,78 @@
+"""`vae`: hands over to the commands; does no work of its own.
+
+Nothing heavy is imported here, so that `vae --help` and a typo answer at once.
+"""
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import NoReturn
+
+from vae_cli import __version__
+from vae_cli.errors import closest
+
+COMMANDS = {
+    "train": ("vae_cli.commands.train", "train a model, or go on training one"),
+    "generate": ("vae_cli.commands.generate", "draw images from a trained run"),
+    "plot-latent": (
+        "vae_cli.commands.plot_latent",
+        "show where images lie in latent space",
+    ),
+}
+"""Name -> (module whose `main` runs it, what it does); also installed as vae-<name>."""
+
+TOOLS = {
+    "list": "config groups, or the options of one: vae list likelihood",
+    "show": "the config a command would run with: vae show train beta=4",
+    "validate": "check a command's overrides, run nothing: vae validate train beta=4",
+    "copy": "copy an option to make your own: vae copy architecture/conv my_configs",
+    "runs": "a table of run folders: vae runs [folder]",
+}
+"""Name -> what it does; functions of `vae_cli.commands.inspect`."""
+
+
+def main() -> NoReturn:
+    """Entry point of `vae`."""
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_help(), end="")
+        sys.exit(0 if arguments else 2)
+    name, *rest = arguments
+    if name in ("-V", "--version"):
+        print(f"vae-cli {__version__}")
+        sys.exit(0)
+    if name in COMMANDS:
+        # Hydra's completion and messages then show the command's real name
+        sys.argv = [f"vae-{name}", *rest]
+        import_module(COMMANDS[name][0]).main()
+    if name in TOOLS:
+        from vae_cli.commands._main import run_guarded
+
+        module = import_module("vae_cli.commands.inspect")
+        tool: Callable[[list[str]], int] = getattr(module, f"{name}_command")
+        run_guarded(lambda: tool(rest))
+    guess = closest(name, [*COMMANDS, *TOOLS])
+    hint = f"did you mean vae {guess}?" if guess else "vae --help lists the commands"
+    print(f"vae: {name} is not a command.\n  {hint}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _help() -> str:
+    lines = ["Variational autoencoders from the command line.", "", "Commands"]
+    lines += [f"  vae {name:<14}{what}" for name, (_, what) in COMMANDS.items()]
+    lines += [f"  vae {name:<14}{what}" for name, what in TOOLS.items()]
+    lines += [
+        "",
+        "Start here",
+        "  vae train experiment=quickstart    recognisable digits in about a minute",
+        "  vae generate mode=manifold         the latent plane, decoded",
+        "  vae train --help                   every option, with examples",
+        "",
+        "vae-train, vae-generate and vae-plot-latent are the same commands, with tab",
+        'completion: eval "$(vae-train -sc install=bash)"',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()

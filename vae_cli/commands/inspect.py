@@ -1,0 +1,148 @@
+"""`vae list`, `show`, `validate`, `copy`, `runs`: look around, without TensorFlow."""
+
+import shutil
+import sys
+from pathlib import Path
+
+from vae_cli.config.help import options, summary
+from vae_cli.config.store import COMMANDS, GROUPS, PRESETS
+from vae_cli.errors import ConfigError, UsageError, closest
+from vae_cli.paths import configs_dir
+
+
+def list_command(arguments: list[str]) -> int:
+    """Print the config groups, or the options of one with what they are."""
+    groups = [*GROUPS, *PRESETS]
+    if not arguments:
+        for group in groups:
+            print(f"{group:<24}{', '.join(options(group))}")
+        return 0
+    for group in arguments:
+        if group not in groups:
+            raise UsageError(
+                f"{group} is not a config group.",
+                _guess(group, groups, "vae list "),
+                f"choose one of: {', '.join(groups)}",
+            )
+        for option in options(group):
+            print(f"{option:<24}{summary(configs_dir() / group / f'{option}.yaml')}")
+    return 0
+
+
+def show_command(arguments: list[str]) -> int:
+    """Print the config that a command would run with, as YAML."""
+    import yaml
+
+    print(yaml.safe_dump(_composed(arguments, "show"), sort_keys=False), end="")
+    return 0
+
+
+def validate_command(arguments: list[str]) -> int:
+    """Check a command's overrides and say so; nothing runs, no folder is made."""
+    _composed(arguments, "validate")
+    print("valid")
+    return 0
+
+
+def copy_command(arguments: list[str]) -> int:
+    """Copy a shipped option, to be changed and used through --config-dir."""
+    if len(arguments) != 2:
+        raise UsageError(
+            "vae copy takes an option and a folder.",
+            "vae copy architecture/conv my_configs/architecture",
+        )
+    option, target = arguments[0].removesuffix(".yaml"), Path(arguments[1])
+    source = configs_dir() / f"{option}.yaml"
+    if ".." in option or not source.is_file():
+        known = [f"{g}/{name}" for g in (*GROUPS, *PRESETS) for name in options(g)]
+        raise UsageError(
+            f"{option} is not a shipped option.",
+            _guess(option, known, "vae copy "),
+            "vae list shows them all",
+        )
+    destination = target / source.name
+    if destination.exists():
+        raise UsageError(
+            f"{destination} exists already and is left as it is.",
+            "choose another folder, or delete it first",
+        )
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, destination)
+    except OSError as error:
+        raise UsageError(f"{destination} can't be written: {error.strerror}.") from None
+    group = option.split("/")[0]
+    print(destination)
+    if "/" in option:
+        print(
+            f"rename it, change it, then: vae-train --config-dir "
+            f"{target.parent if target.name == group else target} {group}=<its name>",
+            file=sys.stderr,
+        )
+    return 0
+
+
+def runs_command(arguments: list[str]) -> int:
+    """Print a table of the runs below a folder, `outputs` by default."""
+    from vae_cli.runs.folder import find_runs
+    from vae_cli.runs.table import runs_table
+
+    if len(arguments) > 1:
+        raise UsageError("vae runs takes one folder.", "vae runs outputs")
+    root = Path(arguments[0] if arguments else "outputs")
+    runs = find_runs(root)
+    if not runs:
+        print(f"no runs below {root}/", file=sys.stderr)
+        return 0
+    print(runs_table(runs))
+    return 0
+
+
+def _composed(arguments: list[str], tool: str) -> dict:
+    """Compose and check a command's config; return it as plain values."""
+    import dataclasses
+
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import CompactHydraException
+    from omegaconf import OmegaConf
+
+    from vae_cli.commands._main import translated
+    from vae_cli.config.load import load
+
+    command = arguments[0].replace("-", "_") if arguments else ""
+    if command not in COMMANDS:
+        names = [name.replace("_", "-") for name in COMMANDS]
+        raise UsageError(
+            f"vae {tool} takes a command: {', '.join(names)}.",
+            f"vae {tool} train latent_dim=8",
+        )
+    overrides, extra = _config_dir(arguments[1:])
+    with initialize_config_dir(str(configs_dir()), version_base="1.3"):
+        try:
+            config = compose(command, overrides=[*overrides, *extra])
+        except CompactHydraException as error:
+            raise translated(error, command) from error
+    values = OmegaConf.to_container(config, resolve=True)
+    return dataclasses.asdict(load(COMMANDS[command], values))  # type: ignore[call-overload,arg-type]
+
+
+def _config_dir(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Split `--config-dir X` off the overrides."""
+    overrides, extra, rest = [], [], iter(arguments)
+    for word in rest:
+        name, _, value = word.partition("=")
+        if name in ("--config-dir", "-cd"):
+            folder = Path(value or next(rest, "")).absolute()
+            if not folder.is_dir():
+                raise ConfigError(f"--config-dir {folder} does not exist.")
+            extra.append(f"hydra.searchpath=[file://{folder}]")
+        elif word.startswith("-"):
+            raise UsageError(f"{word} is not an option here; give key=value overrides.")
+        else:
+            overrides.append(word)
+    return overrides, extra
+
+
+def _guess(name: str, known: list[str], prefix: str) -> str:
+    guess = closest(name, known)
+    return f"did you mean {prefix}{guess}?" if guess else "nothing is called like that"

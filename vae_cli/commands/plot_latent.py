@@ -1,0 +1,63 @@
+"""`vae-plot-latent`: where a split's images lie in latent space."""
+
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+
+from vae_cli.commands._main import run_command
+from vae_cli.config.schema import PlotLatentConfig
+from vae_cli.errors import RunError
+from vae_cli.runs.folder import open_run
+
+
+def main() -> NoReturn:
+    """Entry point of `vae-plot-latent`."""
+    run_command("plot_latent", plot)
+
+
+def plot(config: PlotLatentConfig, overrides: list[str]) -> None:
+    """Encode, project, draw; prints the files written."""
+    folder = open_run(config.run, config.output_root)
+    run_config = folder.load_config()
+    from vae_cli.data.prepare import load_data
+
+    split = load_data(run_config.dataset).split(config.split)
+    if config.num_points and config.num_points < len(split):
+        from vae_cli.randomness import Stream, generator
+
+        rng = generator(config.seed, Stream.CHOICE)
+        split = split.take(rng.permutation(len(split))[: config.num_points])
+    from vae_cli.runtime import start_tensorflow
+
+    start_tensorflow()
+    from vae_cli.evaluation.latent import active_units, encode, kl_per_dim, project
+    from vae_cli.runs.trained import load_trained
+    from vae_cli.visualize.plots import plot_latent
+
+    run = load_trained(folder, config.checkpoint)
+    mean, log_var = encode(run.vae, split.images)
+    kl = kl_per_dim(run.vae, mean, log_var)
+    points, axis_names = project(
+        mean, log_var, kl, config.method, config.dims, config.seed
+    )
+    output = Path(config.output or folder.figures / f"latent-{config.split}.png")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        title = f"posterior means of {len(split):,} {config.split} images"
+        plot_latent(
+            points, axis_names, split.labels, kl, active_units(mean), title, output
+        )
+        print(output)
+        if config.npz:
+            arrays = {"mean": mean, "log_var": log_var, **(split.factors or {})}
+            if split.labels is not None:
+                arrays["labels"] = split.labels
+            with Path(config.npz).open("wb") as file:
+                np.savez_compressed(file, **arrays)
+            print(config.npz)
+    except OSError as error:
+        raise RunError(
+            f"{error.filename or output} can't be written: {error.strerror}.",
+            "choose another place: output=<file>, npz=<file>",
+        ) from error

@@ -1,0 +1,81 @@
+"""One job of a sweep, in a process of its own.
+
+TensorFlow's threads, seeds, precision and memory are settled once a process; a fresh
+one for every job is what keeps them from leaking into the next.
+"""
+
+import dataclasses
+import json
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from vae_cli.commands._main import run_guarded
+from vae_cli.config.load import load
+from vae_cli.config.schema import TrainConfig
+from vae_cli.errors import RunError
+from vae_cli.runs.folder import RunFolder
+
+
+def run_job(config: TrainConfig, hydra: Any) -> float:
+    """Train one job in a child process.
+
+    Args:
+        config: the job's config.
+        hydra: Hydra's own config, for the sweep's folder and the job's number.
+
+    Returns:
+        the best validation -ELBO, nats per image.
+
+    Raises:
+        RunError: the job failed; its folder says why.
+        KeyboardInterrupt: the job was interrupted, and so is the sweep.
+    """
+    words = ",".join(hydra.overrides.task)
+    name = f"{hydra.job.num}-{re.sub(r'[^\w=.,+-]', '_', words)[:100]}"
+    folder = RunFolder(Path(hydra.sweep.dir) / name)
+    config = dataclasses.replace(config, run_dir=str(folder.path))
+    job = {"config": dataclasses.asdict(config), "argv": sys.argv}
+    status = _call([sys.executable, "-m", "vae_cli.commands.sweep"], json.dumps(job))
+    if status == 130:
+        raise KeyboardInterrupt
+    if status:
+        raise RunError(f"job {hydra.job.num} ({words}) failed; see {folder}")
+    rows = folder.read_json(folder.metrics_json)
+    return float(rows["best_neg_elbo"])
+
+
+def _call(command: list[str], text: str) -> int:
+    """Run a child to its end, handing on the signals that ask us to stop."""
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, text=True)
+
+    def hand_on(number: int, frame: FrameType | None) -> None:
+        # a terminal's Ctrl-C reaches the child by itself
+        if number == signal.SIGTERM:
+            child.terminate()
+
+    before = {n: signal.signal(n, hand_on) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        child.communicate(text)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return child.returncode
+
+
+def main() -> int:
+    """Train the job that comes on standard input."""
+    from vae_cli.commands.train import start
+
+    job = json.load(sys.stdin)
+    sys.argv = job["argv"]
+    start(load(TrainConfig, job["config"]))
+    return 0
+
+
+if __name__ == "__main__":
+    run_guarded(main)

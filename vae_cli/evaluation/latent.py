@@ -1,0 +1,112 @@
+"""Codes of a split, and what they say about the latent space."""
+
+from typing import Any
+
+import numpy as np
+
+from vae_cli.errors import RunError
+from vae_cli.evaluation.batches import over_batches
+from vae_cli.models.vae import VAE
+
+ACTIVE_VARIANCE = 0.01
+"""A unit is active when Var_x(E_q[z_j]) exceeds this (Burda et al. 2016, section 5.2)."""
+
+
+def encode(
+    vae: VAE, images: np.ndarray, batch_size: int = 500
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return posterior means and log-variances.
+
+    Args:
+        vae: the model.
+        images: uint8 [N, H, W, C].
+        batch_size: images at a time.
+
+    Returns:
+        two float32 arrays [N, latent_dim].
+    """
+
+    def posterior(x: Any) -> tuple[Any, Any]:
+        return vae.encode(x)
+
+    mean, log_var = over_batches(posterior, (images,), batch_size)
+    return mean, log_var
+
+
+def decode(vae: VAE, z: np.ndarray, batch_size: int = 256) -> np.ndarray:
+    """Return pixel means float32 [N, H, W, C] in [0, 1] for codes [N, latent_dim]."""
+    (images,) = over_batches(
+        lambda codes: (vae.pixel_means(codes),), (z.astype(np.float32),), batch_size
+    )
+    return images
+
+
+def kl_per_dim(vae: VAE, mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
+    """Return the KL of each dimension averaged over images: [latent_dim], nats."""
+    return np.asarray(vae.prior.kl_per_dim(mean, log_var)).mean(axis=0)
+
+
+def active_units(mean: np.ndarray) -> int:
+    """Return how many dimensions have a variance of posterior means above 0.01.
+
+    Args:
+        mean: float32 [N, latent_dim], one row an image.
+    """
+    return int((mean.var(axis=0, dtype=np.float64) > ACTIVE_VARIANCE).sum())
+
+
+def project(
+    mean: np.ndarray,
+    log_var: np.ndarray,
+    kl: np.ndarray,
+    method: str = "auto",
+    dims: list[int] | None = None,
+    seed: int = 0,
+) -> tuple[np.ndarray, tuple[str, str]]:
+    """Lay codes out on a plane.
+
+    A single latent dimension is shown against its log-variance.
+
+    Args:
+        mean: float32 [N, latent_dim].
+        log_var: float32 [N, latent_dim].
+        kl: float [latent_dim], nats.
+        method: `dims`: two dimensions as they are; `pca`; `tsne`; `auto`: `dims`
+            where there are two or `dims` are given, else `pca`.
+        dims: which two; the two of largest KL if None.
+        seed: t-SNE's.
+
+    Returns:
+        float32 [N, 2] and a name for each axis.
+
+    Raises:
+        RunError: a dimension or a number of images that there isn't.
+    """
+    latent_dim = mean.shape[1]
+    if latent_dim == 1:
+        return np.concatenate([mean, log_var], 1), ("z[0]", "log-variance of z[0]")
+    if method == "auto":
+        method = "dims" if latent_dim == 2 or dims else "pca"
+    if method == "dims":
+        first, second = dims or sorted(np.argsort(-kl)[:2].tolist())
+        if max(first, second) >= latent_dim:
+            raise RunError(
+                f"dims={dims} is outside the run's {latent_dim} latent dimensions "
+                f"(0 to {latent_dim - 1})."
+            )
+        return mean[:, [first, second]], (f"z[{first}]", f"z[{second}]")
+    if len(mean) < 3:
+        raise RunError(f"method={method} needs at least 3 images, got {len(mean)}.")
+    if method == "pca":
+        from sklearn.decomposition import PCA
+
+        pca = PCA(n_components=2, random_state=0)
+        points = pca.fit_transform(mean)
+        share = pca.explained_variance_ratio_
+        return points, (f"PC 1 ({share[0]:.0%} of variance)", f"PC 2 ({share[1]:.0%})")
+    from sklearn.manifold import TSNE
+
+    # t-SNE needs more points than neighbours
+    perplexity = min(30.0, max(1.0, (len(mean) - 1) / 3))
+    tsne = TSNE(perplexity=perplexity, random_state=seed, init="pca")
+    return tsne.fit_transform(mean), ("t-SNE 1", "t-SNE 2")

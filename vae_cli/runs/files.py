@@ -1,0 +1,21 @@
+"""Writing files so that a reader, or a resumed run, never sees half of one."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole file or nothing."""
+    temporary = path.with_name(f".{path.name}.partial")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Write readable JSON, whole or not at all."""
+    write_text(path, json.dumps(values, indent=2, allow_nan=False) + "\n")

@@ -1,0 +1,218 @@
+"""The run folder: the only interface between training and everything after it."""
+
+import contextlib
+import dataclasses
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vae_cli.config.load import load
+from vae_cli.config.schema import TrainConfig
+from vae_cli.data_spec import DataSpec
+from vae_cli.errors import ConfigError, RunError
+from vae_cli.runs.files import write_json, write_text
+
+STATES = ("running", "finished", "interrupted", "failed")
+
+
+class RunFolder:
+    """A run's files, by name.
+
+    Args:
+        path: the folder; it need not exist yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config_file = path / "config.yaml"
+        self.data_file = path / "data.json"
+        self.environment_file = path / "environment.json"
+        self.status_file = path / "status.json"
+        self.metrics_csv = path / "metrics.csv"
+        self.metrics_json = path / "metrics.json"
+        self.log_file = path / "train.log"
+        self.checkpoints = path / "checkpoints"
+        self.model = path / "model"
+        self.figures = path / "figures"
+        self.samples = path / "samples"
+        self.tensorboard = path / "tensorboard"
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def create(self) -> None:
+        """Make the folder.
+
+        Raises:
+            RunError: it holds files already, or can't be written.
+        """
+        try:
+            if self.path.is_dir() and any(self.path.iterdir()):
+                raise RunError(
+                    f"run_dir={self.path} holds files already; runs never share or "
+                    "overwrite a folder.",
+                    "choose a new folder",
+                    f"or continue that run: vae-train resume={self.path}",
+                )
+            for folder in (self.path, self.checkpoints, self.model, self.figures):
+                folder.mkdir(parents=True, exist_ok=True)
+            self.log_file.touch()
+        except OSError as error:
+            raise RunError(
+                f"The run folder {self.path} can't be written: {error.strerror}.",
+                "choose another with run_dir=<folder>, or output_root=<folder>",
+            ) from error
+
+    def save_config(self, config: TrainConfig) -> None:
+        """Write the resolved config."""
+        values = dataclasses.asdict(config)
+        write_text(self.config_file, yaml.safe_dump(values, sort_keys=False))
+
+    def load_config(self) -> TrainConfig:
+        """Read the config; values only, nothing in it is executed or interpolated.
+
+        Raises:
+            RunError: not a run folder, or not a config of ours.
+        """
+        try:
+            values = yaml.safe_load(self.config_file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise RunError(
+                f"run={self.path} is not a run folder: it has no config.yaml.",
+                "vae runs lists the runs below outputs/",
+            ) from None
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise RunError(f"{self.config_file} can't be read: {error}") from error
+        if not isinstance(values, dict):
+            raise RunError(f"{self.config_file} holds no config.")
+        try:
+            return load(TrainConfig, values, source=str(self.config_file))
+        except ConfigError as error:
+            raise RunError(*error.args) from None
+
+    def read_json(self, file: Path) -> dict[str, Any]:
+        """Read one of the folder's JSON files.
+
+        Raises:
+            RunError: missing or half-written.
+        """
+        try:
+            return dict(json.loads(file.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise RunError(
+                f"run={self.path} is incomplete: {file.name} can't be read ({error}).",
+                f"if training was cut short: vae-train resume={self.path}",
+            ) from error
+
+    def load_spec(self) -> DataSpec:
+        """Read what the model knows about its images.
+
+        Raises:
+            RunError: data.json is missing, half-written or not ours.
+        """
+        values = self.read_json(self.data_file)
+        try:
+            return DataSpec.from_json(values["spec"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(f"{self.data_file} is not a data record: {error}") from error
+
+    def write_status(self, state: str, epoch: int, error: str | None = None) -> None:
+        """Record where the run stands."""
+        write_json(self.status_file, {"state": state, "epoch": epoch, "error": error})
+
+    def status(self) -> dict[str, Any]:
+        """Return `state`, `epoch`, `error`; a run killed outright is `interrupted`."""
+        status = self.read_json(self.status_file)
+        if status.get("state") == "running" and not self.in_use():
+            status["state"] = "interrupted"
+        return status
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for one training process; the kernel lets go if it dies.
+
+        Raises:
+            RunError: another process is training here.
+        """
+        with (self.path / ".lock").open("w") as file:
+            if not _take_lock(file):
+                raise RunError(
+                    f"{self.path} is being trained by another process.",
+                    "wait for it, or stop it, then resume",
+                )
+            yield
+
+    def in_use(self) -> bool:
+        """Return whether a process is training in this folder."""
+        lock = self.path / ".lock"
+        if not lock.exists():
+            return False
+        try:
+            with lock.open("r+") as file:
+                return not _take_lock(file)
+        except OSError:  # not ours to open: someone else's run
+            return False
+
+
+def new_run_path(config: TrainConfig) -> Path:
+    """Return where a new run goes: `run_dir`, or a name made of time and settings."""
+    if config.run_dir is not None:
+        return Path(config.run_dir)
+    now = datetime.now()
+    name = config.name or (
+        f"{config.dataset.name}-{config.architecture.name}-z{config.latent_dim}"
+    )
+    day = Path(config.output_root) / f"{now:%Y-%m-%d}"
+    path = day / f"{now:%H-%M-%S}-{name}"
+    return path if not path.exists() else day / f"{now:%H-%M-%S-%f}-{name}"
+
+
+def find_runs(root: Path) -> list[RunFolder]:
+    """Return the runs below a folder, the one that moved last at the end."""
+    files = [file for file in root.rglob("status.json") if file.is_file()]
+    files.sort(key=lambda file: (file.stat().st_mtime_ns, file))
+    return [RunFolder(file.parent) for file in files]
+
+
+def open_run(run: str, output_root: str) -> RunFolder:
+    """Find the run that a command names.
+
+    Args:
+        run: a folder, or `latest`.
+        output_root: where `latest` looks.
+
+    Raises:
+        RunError: there is none.
+    """
+    if run != "latest":
+        folder = RunFolder(Path(run))
+        if not folder.path.is_dir():
+            raise RunError(
+                f"run={run} does not exist.",
+                "vae runs lists the runs below outputs/",
+            )
+        return folder
+    runs = find_runs(Path(output_root))
+    if not runs:
+        raise RunError(
+            f"run=latest found no run below {output_root}/.",
+            "train one: vae-train experiment=quickstart",
+            "or name a folder: run=<folder>, or output_root=<folder of runs>",
+        )
+    return runs[-1]
+
+
+def _take_lock(file: Any) -> bool:
+    try:
+        import fcntl
+    except ImportError:  # no such locks on this platform: trust the user
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,67 @@
+"""What a run writes about itself: log, environment, data, how it ended."""
+
+import contextlib
+import logging
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+from vae_cli.data_spec import DataSpec
+from vae_cli.errors import Interrupted, VaeCliError
+from vae_cli.runs.files import write_json
+from vae_cli.runs.folder import RunFolder
+from vae_cli.runs.metrics_file import read_rows
+from vae_cli.runs.provenance import environment
+
+log = logging.getLogger("vae_cli")
+
+
+def record_start(
+    folder: RunFolder, spec: DataSpec, fingerprint: dict[str, Any], resumed: bool
+) -> None:
+    """Write `environment.json` and `data.json`; a resume is added to the first."""
+    now = environment()
+    if resumed and folder.environment_file.exists():
+        first = folder.read_json(folder.environment_file)
+        first.setdefault("resumed", []).append(now)
+        now = first
+    write_json(folder.environment_file, now)
+    write_json(
+        folder.data_file, {"spec": spec.to_json(), "fingerprint": fingerprint}
+    )
+
+
+@contextlib.contextmanager
+def recorded(folder: RunFolder) -> Iterator[None]:
+    """Copy the log into the folder and write down how training ended."""
+    handler = logging.FileHandler(folder.log_file, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    folder.write_status("running", _epochs(folder))
+    log.info("run folder: %s", folder)
+    try:
+        yield
+    except (Interrupted, KeyboardInterrupt) as error:
+        what = str(error) or "stopped"
+        folder.write_status("interrupted", _epochs(folder), what)
+        message = f"{what}\n  go on with: vae-train resume={folder}"
+        log.info("%s", message)
+        raise Interrupted("interrupted") from error
+    except BaseException as error:
+        folder.write_status("failed", _epochs(folder), str(error))
+        # the console gets the message, or the traceback, from whoever catches this
+        text = str(error)
+        if not isinstance(error, VaeCliError):
+            text = traceback.format_exc()
+        handler.handle(
+            log.makeRecord(log.name, logging.ERROR, __file__, 0, text, (), None)
+        )
+        raise
+    finally:
+        log.removeHandler(handler)
+        handler.close()
+
+
+def _epochs(folder: RunFolder) -> int:
+    rows = read_rows(folder.metrics_csv)
+    return int(rows[-1]["epoch"]) if rows else 0

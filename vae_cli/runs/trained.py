@@ -1,0 +1,67 @@
+"""A trained model, back from its run folder."""
+
+from dataclasses import dataclass
+
+from vae_cli.config.schema import TrainConfig
+from vae_cli.errors import RunError
+from vae_cli.models.factory import build_model
+from vae_cli.models.vae import VAE
+from vae_cli.runs.folder import RunFolder
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A run folder opened for use.
+
+    Attributes:
+        folder: where it lies.
+        config: its own config.
+        vae: the model, weights loaded.
+    """
+
+    folder: RunFolder
+    config: TrainConfig
+    vae: VAE
+
+
+def load_trained(folder: RunFolder, checkpoint: str) -> TrainedRun:
+    """Build a run's model and load its weights; starts no training, runs no code.
+
+    Args:
+        folder: the run.
+        checkpoint: `best` or `last`.
+
+    Raises:
+        RunError: files are missing, truncated, or don't fit each other.
+    """
+    config = folder.load_config()
+    vae = build_model(config, folder.load_spec())
+    load_weights(vae, folder, checkpoint)
+    return TrainedRun(folder, config, vae)
+
+
+def load_weights(vae: VAE, folder: RunFolder, checkpoint: str) -> None:
+    """Load a run's weights into a model of the same config.
+
+    Raises:
+        RunError: the file is missing, truncated, or of another model.
+    """
+    file = folder.checkpoints / f"{checkpoint}.weights.h5"
+    if not file.is_file():
+        raise RunError(
+            f"run={folder} has no {checkpoint} weights: {file.name} is missing.",
+            f"if training was cut short: vae-train resume={folder}",
+        )
+    try:
+        vae.load_weights(file)
+    except OSError as error:
+        raise RunError(
+            f"{file} can't be read: it is truncated or not an HDF5 file.",
+            "try the other checkpoint: checkpoint=best or checkpoint=last",
+        ) from error
+    except (ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise RunError(
+            f"{file} doesn't fit {folder.config_file}: {reason}",
+            "the weights come from another model, or the config was edited",
+        ) from error

@@ -1,0 +1,255 @@
+"""What happens around a batch and an epoch: bookkeeping, saving, stopping, warning.
+
+Keras's own callbacks are used where they exist; these add what a run folder promises.
+Order matters and is set in `trainer.py`: `EpochLogs` completes the logs that the
+others read, and `Saving` comes after everything whose outcome it saves.
+"""
+
+import logging
+import math
+import time
+from typing import Any
+
+import keras
+import numpy as np
+
+from vae_cli.errors import Interrupted, TrainingError
+from vae_cli.runs.folder import RunFolder
+from vae_cli.runs.metrics_file import append_row
+from vae_cli.training.checkpoints import Checkpoints, Progress
+from vae_cli.training.stop import StopSignal
+
+log = logging.getLogger(__name__)
+
+COLLAPSED_SHARE = 0.1
+"""Fewer active units than this share of the latent dimensions is a collapse."""
+
+
+class EpochLogs(keras.callbacks.Callback):
+    """Completes the logs; puts the metrics of an interrupted epoch back.
+
+    Args:
+        progress: updated as epochs complete.
+        num_images: training images an epoch.
+        batch_size: images a step.
+    """
+
+    def __init__(self, progress: Progress, num_images: int, batch_size: int) -> None:
+        super().__init__()
+        self._progress = progress
+        self._num_images = num_images
+        self._batch_size = batch_size
+        self._steps_per_epoch = -(-num_images // batch_size)
+        self._images_before = 0
+        self._interrupted_metrics: list[np.ndarray] | None = None
+        self._began = 0.0
+        self._seconds_before = 0.0
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Remember the running metrics before Keras resets them."""
+        if self._progress.step % self._steps_per_epoch:
+            self._interrupted_metrics = [
+                np.array(v) for v in self.model.metrics_variables
+            ]
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Start the clock; go on with an interrupted epoch's averages."""
+        self._began = time.perf_counter()
+        self._seconds_before = self._progress.seconds
+        steps_before = self._progress.step % self._steps_per_epoch
+        self._images_before = steps_before * self._batch_size
+        if self._interrupted_metrics is not None:
+            variables = self.model.metrics_variables
+            for variable, value in zip(
+                variables, self._interrupted_metrics, strict=True
+            ):
+                variable.assign(value)
+            self._interrupted_metrics = None
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
+        """Keep the progress true, so that it can be saved at any batch."""
+        self._update()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
+        """Add what follows from the logs and the clock."""
+        before = self._progress.seconds
+        self._update()
+        seconds = max(self._progress.seconds - self._seconds_before, 1e-9)
+        if "val_kl_loss" in logs:
+            logs["val_loss"] = (
+                logs["val_reconstruction_loss"] + logs["beta"] * logs["val_kl_loss"]
+            )
+        logs["seconds"] = seconds
+        training_seconds = max(before - self._seconds_before, 1e-9)
+        images = self._num_images - self._images_before
+        logs["images_per_second"] = images / training_seconds
+        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+        bad = [name for name, value in logs.items() if not math.isfinite(value)]
+        if bad:
+            raise non_finite(bad[0], logs[bad[0]], epoch + 1, self._progress.epoch)
+        self._progress.epoch = epoch + 1
+
+    def _update(self) -> None:
+        self._progress.step = int(self.model.optimizer.iterations)
+        elapsed = time.perf_counter() - self._began
+        self._progress.seconds = self._seconds_before + elapsed
+
+
+class Guard(keras.callbacks.Callback):
+    """Stops within an epoch: on a non-finite loss, or when asked to.
+
+    Args:
+        stop: set by Ctrl-C and SIGTERM.
+        progress: where the run stands.
+        checkpoints: saves the interrupted epoch.
+        steps_per_epoch: training steps an epoch.
+    """
+
+    def __init__(
+        self,
+        stop: StopSignal,
+        progress: Progress,
+        checkpoints: Checkpoints,
+        steps_per_epoch: int,
+    ) -> None:
+        super().__init__()
+        self._stop = stop
+        self._progress = progress
+        self._checkpoints = checkpoints
+        self._steps_per_epoch = steps_per_epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
+        """Check the running loss and the stop signal."""
+        if not math.isfinite(logs["loss"]):
+            epoch = self._progress.epoch
+            raise non_finite("loss", logs["loss"], epoch + 1, epoch)
+        # the last step of an epoch is left to the end of the epoch
+        within = self._progress.step % self._steps_per_epoch
+        if self._stop.received and within:
+            self._checkpoints.save_state(self._progress)
+            raise Interrupted(
+                f"saved after step {within} of {self._steps_per_epoch} in epoch "
+                f"{self._progress.epoch + 1}"
+            )
+
+
+class Saving(keras.callbacks.Callback):
+    """Writes the epoch's row and checkpoint; then the run can be killed.
+
+    Args:
+        folder: the run.
+        progress: where the run stands; the best epoch is kept here.
+        checkpoints: writes weights and training state.
+        stop: looked at after saving.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        progress: Progress,
+        checkpoints: Checkpoints,
+        stop: StopSignal,
+    ) -> None:
+        super().__init__()
+        self._folder = folder
+        self._progress = progress
+        self._checkpoints = checkpoints
+        self._stop = stop
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
+        """Save; stop here if asked to."""
+        progress = self._progress
+        value = logs.get("val_neg_elbo", logs["neg_elbo"])
+        if progress.best_neg_elbo is None or value < progress.best_neg_elbo:
+            progress.best_epoch, progress.best_neg_elbo = progress.epoch, value
+        append_row(self._folder.metrics_csv, {"epoch": progress.epoch, **logs})
+        self._checkpoints.save_epoch(progress)
+        self._folder.write_status("running", progress.epoch)
+        log.info("%s", epoch_line(progress, logs, self.params["epochs"]))
+        if self._stop.received:
+            raise Interrupted(f"saved after epoch {progress.epoch}")
+
+
+class CollapseWarning(keras.callbacks.Callback):
+    """Warns once when the posterior ignores the images.
+
+    Args:
+        progress: remembers that the warning was given.
+        latent_dim: dimensions of z.
+    """
+
+    def __init__(self, progress: Progress, latent_dim: int) -> None:
+        super().__init__()
+        self._progress = progress
+        self._latent_dim = latent_dim
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
+        """Compare active units with the latent dimensions, from the second epoch."""
+        active = int(logs.get("val_active_units", logs["active_units"]))
+        if epoch == 0 or self._progress.collapse_warned:
+            return
+        if active < max(1.0, COLLAPSED_SHARE * self._latent_dim):
+            self._progress.collapse_warned = True
+            log.warning(
+                "posterior collapse: %d of %d latent units active after epoch %d "
+                "(KL %.3f nats). The decoder ignores the rest. Remedies, one at a "
+                "time:\n  kl_annealing=linear kl_annealing.duration=10  (let the code "
+                "prove useful before it costs)\n  free_bits=0.1  (a floor a dimension "
+                "that costs nothing)\n  beta=%g  (a smaller weight of the KL)",
+                active,
+                self._latent_dim,
+                epoch + 1,
+                logs.get("val_kl_loss", logs["kl_loss"]),
+                min(0.5, float(logs["beta"]) / 4) or 0.5,
+            )
+
+
+class EarlyStopping(keras.callbacks.EarlyStopping):
+    """Keras's early stopping, with its patience carried over a resume.
+
+    Args:
+        progress: best epoch and value so far.
+        patience: epochs without a better `val_neg_elbo`.
+    """
+
+    def __init__(self, progress: Progress, patience: int) -> None:
+        super().__init__(monitor="val_neg_elbo", mode="min", patience=patience)
+        self._progress = progress
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Start from where the run stands instead of from nothing."""
+        super().on_train_begin(logs)
+        if self._progress.best_neg_elbo is not None:
+            self.best = self._progress.best_neg_elbo
+            self.wait = self._progress.epoch - self._progress.best_epoch
+
+
+def non_finite(
+    name: str, value: float, epoch: int, saved_epoch: int
+) -> TrainingError:
+    """Return the error for a loss that is NaN or infinite."""
+    saved = (
+        f"the weights of epoch {saved_epoch} are kept in checkpoints/"
+        if saved_epoch
+        else "no epoch was completed, so there are no weights"
+    )
+    return TrainingError(
+        f"{name} is {value} in epoch {epoch}; {saved}.",
+        "try one of: optimizer.learning_rate a tenth of what it is; "
+        "optimizer.clip_norm=1; learning_rate_schedule.warmup_epochs=1; "
+        "kl_annealing=linear",
+    )
+
+
+def epoch_line(progress: Progress, logs: dict[str, Any], epochs: int) -> str:
+    """Return one line that sums an epoch up."""
+    prefix = "val_" if "val_neg_elbo" in logs else ""
+    best = "  best" if progress.best_epoch == progress.epoch else ""
+    return (
+        f"epoch {progress.epoch}/{epochs}  loss {logs['loss']:.2f}  "
+        f"{'validation ' if prefix else ''}-ELBO {logs[prefix + 'neg_elbo']:.2f} = "
+        f"{logs[prefix + 'reconstruction_loss']:.2f} + "
+        f"{logs[prefix + 'neg_elbo'] - logs[prefix + 'reconstruction_loss']:.2f} KL  "
+        f"active {logs[prefix + 'active_units']:.0f}  beta {logs['beta']:.3g}  "
+        f"{logs['images_per_second']:,.0f} images/s{best}"
+    )

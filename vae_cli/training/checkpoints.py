@@ -1,0 +1,155 @@
+"""Checkpoints that survive being killed at any moment, and exact resume.
+
+`checkpoints/training_state.npz` alone decides where a run stands: it holds every
+variable (weights, optimizer, dropout seeds, running metrics) and the progress, and it
+is replaced in one step. The weight files are written beside it under names that carry
+their epoch, and take their final names only after the state has been replaced; what a
+kill leaves in between is finished or dropped on resume.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from vae_cli.errors import RunError
+from vae_cli.training.learner import Learner
+
+
+@dataclass
+class Progress:
+    """Where a run stands.
+
+    Attributes:
+        epoch: completed epochs.
+        step: optimizer steps taken; past `epoch` epochs when stopped within one.
+        seconds: time spent training and validating.
+        best_epoch: epoch of the best weights; 0 before there are any.
+        best_neg_elbo: its -ELBO on the validation images (beta 1), nats per image.
+        collapse_warned: whether the user has been told of a collapse.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    best_epoch: int = 0
+    best_neg_elbo: float | None = None
+    collapse_warned: bool = False
+
+
+class Checkpoints:
+    """Saves and restores a learner.
+
+    Args:
+        folder: the run's `checkpoints/`.
+        learner: compiled, optimizer built.
+    """
+
+    def __init__(self, folder: Path, learner: Learner) -> None:
+        self._folder = folder
+        self._learner = learner
+        self._state_file = folder / "training_state.npz"
+        # swaps the averaged weights in and out; does nothing without an average
+        self._average = None
+        if learner.optimizer.use_ema:
+            self._average = keras.callbacks.SwapEMAWeights()
+            self._average.set_model(learner)
+
+    def save_epoch(self, progress: Progress) -> None:
+        """Save a completed epoch; where it is the best one, as the best one too."""
+        names = ["last"]
+        if progress.best_epoch == progress.epoch:
+            names.append("best")
+        first, *others = [self._pending(name, progress.epoch) for name in names]
+        with self._averaged():
+            self._learner.vae.save_weights(first)
+        for other in others:
+            shutil.copyfile(first, other)
+        self.save_state(progress)
+        self._settle(progress.epoch)
+
+    def save_state(self, progress: Progress) -> None:
+        """Save what resuming needs, in one step."""
+        temporary = self._state_file.with_suffix(".partial")
+        arrays = {
+            f"variable_{index}": keras.ops.convert_to_numpy(variable)
+            for index, variable in enumerate(self._variables())
+        }
+        arrays["progress"] = np.array(json.dumps(asdict(progress)))
+        with temporary.open("wb") as file:
+            np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self._state_file)
+
+    def restore(self) -> Progress:
+        """Put the learner where the state file says; a fresh start without one.
+
+        Raises:
+            RunError: the file is damaged or of another model.
+        """
+        if not self._state_file.exists():
+            self._settle(0)
+            return Progress()
+        try:
+            with np.load(self._state_file, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            progress = Progress(**json.loads(str(arrays.pop("progress"))))
+        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+            raise RunError(
+                f"{self._state_file} can't be read: {error}",
+                "the run can't be continued; its weights still work in vae-generate",
+            ) from error
+        variables = self._variables()
+        values: list[Any] = [arrays.get(f"variable_{i}") for i in range(len(variables))]
+        if len(arrays) != len(variables) or any(
+            value is None or value.shape != tuple(variable.shape)
+            for value, variable in zip(values, variables, strict=True)
+        ):
+            raise RunError(
+                f"{self._state_file} doesn't fit the run's config.yaml.",
+                "was the config edited? put it back, then resume",
+            )
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        self._settle(progress.epoch)
+        return progress
+
+    def _variables(self) -> list[Any]:
+        learner = self._learner
+        return [
+            *learner.vae.variables,
+            *learner.optimizer.variables,
+            *learner.metrics_variables,
+        ]
+
+    @contextlib.contextmanager
+    def _averaged(self) -> Iterator[None]:
+        if self._average is None:
+            yield
+            return
+        self._average.on_test_begin()
+        try:
+            yield
+        finally:
+            self._average.on_test_end()
+
+    def _pending(self, name: str, epoch: int) -> Path:
+        return self._folder / f"{name}.epoch-{epoch}.weights.h5"
+
+    def _settle(self, epoch: int) -> None:
+        """Give an epoch's weight files their names; drop those of any other epoch."""
+        for file in self._folder.glob("*.epoch-*.weights.h5"):
+            name, tag, *_ = file.name.split(".")
+            if tag == f"epoch-{epoch}":
+                file.replace(self._folder / f"{name}.weights.h5")
+            else:
+                file.unlink()

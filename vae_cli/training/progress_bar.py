@@ -1,0 +1,74 @@
+"""A progress bar in a terminal; elsewhere the epoch lines of the log are enough."""
+
+import sys
+from typing import Any
+
+import keras
+
+
+class ProgressBar(keras.callbacks.Callback):
+    """Shows loss parts and the time left, for the epoch and the run.
+
+    Args:
+        done: steps of the first epoch that were taken before a resume.
+        steps_per_epoch: training steps an epoch.
+    """
+
+    def __init__(self, done: int, steps_per_epoch: int) -> None:
+        super().__init__()
+        self._done = done
+        self._steps_per_epoch = steps_per_epoch
+        self._bar: Any = None
+        self._task: Any = None
+
+    @staticmethod
+    def wanted() -> bool:
+        """Return whether anyone is looking."""
+        return sys.stderr.isatty()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Open the bar."""
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._bar = Progress(
+            TextColumn(f"epoch {epoch + 1}/{self.params['epochs']}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.description}"),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task = self._bar.add_task(
+            "", total=self._steps_per_epoch, completed=self._done
+        )
+        self._done = 0
+        self._bar.start()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
+        """Move the bar."""
+        parts = (
+            f"loss {logs['loss']:.2f} = {logs['reconstruction_loss']:.2f} + "
+            f"{logs['beta']:.3g} x {logs['kl_loss']:.2f} KL  "
+            f"active {logs['active_units']:.0f}"
+        )
+        step = int(self.model.optimizer.iterations) % self._steps_per_epoch
+        self._bar.update(
+            self._task, completed=step or self._steps_per_epoch, description=parts
+        )
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Say why the bar stands still."""
+        if self._bar is not None:
+            self._bar.update(self._task, description="validating")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Take the bar away; the epoch's line follows."""
+        self.close()
+
+    def close(self) -> None:
+        """Take the bar away, also when training ends within an epoch."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None

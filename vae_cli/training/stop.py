@@ -1,0 +1,43 @@
+"""Ctrl-C and SIGTERM: stop at a moment when everything can be saved."""
+
+import signal
+from types import FrameType, TracebackType
+from typing import Any
+
+from vae_cli.errors import Interrupted
+
+
+class StopSignal:
+    """Turns the first signal into an orderly stop; a second one stops at once.
+
+    Use as a context manager around training. While `deferred`, a signal only sets
+    `received`, and whoever set `deferred` looks; otherwise it raises `Interrupted`.
+    """
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self) -> None:
+        self.deferred = False
+        self.received = False
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> "StopSignal":
+        for number in self.SIGNALS:
+            self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.received:
+            raise KeyboardInterrupt
+        self.received = True
+        if not self.deferred:
+            raise Interrupted(f"stopped by {signal.Signals(number).name}")

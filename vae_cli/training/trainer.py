@@ -1,0 +1,232 @@
+"""The trainer: from config and data to a complete run folder."""
+
+import logging
+import warnings
+from dataclasses import asdict
+from typing import Any
+
+import keras
+
+from vae_cli.config.schema import TrainConfig
+from vae_cli.data.batches import ImageStore, evaluation_order, training_order
+from vae_cli.data.splits import ImageData
+from vae_cli.evaluation.bounds import ElboResult, evaluate_elbo, evaluation_noise
+from vae_cli.models.factory import build_model
+from vae_cli.models.vae import VAE
+from vae_cli.runs.files import write_json
+from vae_cli.runs.folder import RunFolder
+from vae_cli.runs.metrics_file import keep_epochs, read_rows
+from vae_cli.runs.trained import load_weights
+from vae_cli.training.annealing import build_annealing
+from vae_cli.training.callbacks import (
+    CollapseWarning,
+    EarlyStopping,
+    EpochLogs,
+    Guard,
+    Saving,
+)
+from vae_cli.training.checkpoints import Checkpoints, Progress
+from vae_cli.training.learner import Learner
+from vae_cli.training.optimizers import build_optimizer
+from vae_cli.training.progress_bar import ProgressBar
+from vae_cli.training.report import draw_figures
+from vae_cli.training.stop import StopSignal
+from vae_cli.training.tensorboard import ImageGrids
+
+log = logging.getLogger(__name__)
+
+
+def train(
+    config: TrainConfig, data: ImageData, folder: RunFolder, stop: StopSignal
+) -> float:
+    """Train, or go on training, and complete the run folder.
+
+    Args:
+        config: the run's config.
+        data: images, split and ready.
+        folder: created, config saved; what it holds already decides where to start.
+        stop: set by Ctrl-C and SIGTERM.
+
+    Returns:
+        the best -ELBO on validation images (training images without any), nats per
+        image: what a sweep minimises.
+
+    Raises:
+        TrainingError: a loss is not finite.
+        Interrupted: stopped; everything is saved.
+        RunError: the folder's checkpoint is damaged.
+    """
+    learner = build_learner(config, data)
+    checkpoints = Checkpoints(folder.checkpoints, learner)
+    progress = checkpoints.restore()
+    keep_epochs(folder.metrics_csv, progress.epoch)
+    while not _complete(config, progress):
+        folder.write_status("running", progress.epoch)
+        stop.deferred = True
+        _fit(config, data, folder, stop, learner, checkpoints, progress)
+        stop.deferred = False
+        # fit leaves averaged weights behind; the state file has the raw ones
+        progress = checkpoints.restore()
+    load_weights(learner.vae, folder, "best")
+    complete_folder(config, data, folder, learner.vae, progress)
+    folder.write_status("finished", progress.epoch)
+    return float(progress.best_neg_elbo or 0.0)
+
+
+def build_learner(config: TrainConfig, data: ImageData) -> Learner:
+    """Return a compiled learner, optimizer built, ready to fit or to restore."""
+    vae = build_model(config, data.spec)
+    steps = steps_per_epoch(config, data)
+    dynamic = config.dataset.binarize == "dynamic"
+    validation = len(data.validation) or None
+    learner = Learner(
+        vae,
+        beta=config.beta,
+        annealing=build_annealing(config.kl_annealing, steps),
+        free_bits=config.free_bits,
+        seed=config.seed,
+        train=ImageStore(data.train.images, config.seed if dynamic else None),
+        validation=ImageStore(data.validation.images) if validation else None,
+        validation_noise=evaluation_noise(validation, vae.latent_dim, config.seed)
+        if validation
+        else None,
+    )
+    learner.compile(
+        optimizer=build_optimizer(config, steps),
+        steps_per_execution=min(config.steps_per_execution, steps),
+        jit_compile=False,  # XLA's convolutions are slower than oneDNN's on a CPU
+    )
+    learner.optimizer.build(vae.trainable_variables)
+    return learner
+
+
+def steps_per_epoch(config: TrainConfig, data: ImageData) -> int:
+    """Return training steps an epoch; the last one may hold fewer images."""
+    return -(-len(data.train) // config.batch_size)
+
+
+def _complete(config: TrainConfig, progress: Progress) -> bool:
+    if progress.epoch >= config.epochs:
+        return True
+    patience = config.early_stopping
+    waited = progress.epoch - progress.best_epoch
+    return patience is not None and progress.best_epoch > 0 and waited >= patience
+
+
+def _fit(
+    config: TrainConfig,
+    data: ImageData,
+    folder: RunFolder,
+    stop: StopSignal,
+    learner: Learner,
+    checkpoints: Checkpoints,
+    progress: Progress,
+) -> None:
+    """Run Keras `fit` from where the run stands.
+
+    An epoch that was interrupted is finished by a call of its own, since Keras takes
+    every epoch of a call to have the same length.
+    """
+    steps = steps_per_epoch(config, data)
+    done = progress.step % steps
+    bar = ProgressBar(done, steps) if ProgressBar.wanted() else None
+    callbacks = [
+        EpochLogs(progress, len(data.train), config.batch_size),
+        *([bar] if bar else []),
+        Guard(stop, progress, checkpoints, steps),
+        *([keras.callbacks.SwapEMAWeights()] if config.optimizer.ema_decay else []),
+        *(
+            [EarlyStopping(progress, config.early_stopping)]
+            if config.early_stopping
+            else []
+        ),
+        CollapseWarning(progress, config.latent_dim),
+        keras.callbacks.TensorBoard(str(folder.tensorboard), write_graph=False),
+        ImageGrids(folder.tensorboard, data, config.seed),
+        Saving(folder, progress, checkpoints, stop),
+    ]
+    order = training_order(
+        len(data.train),
+        config.batch_size,
+        config.seed,
+        learner.optimizer.iterations.value,
+        batches=steps - done,
+    )
+    validation = None
+    if len(data.validation):
+        validation = evaluation_order(len(data.validation), config.batch_size)
+    try:
+        with warnings.catch_warnings():
+            # Keras can't know that the order is drawn anew inside the dataset
+            warnings.filterwarnings("ignore", message="`shuffle=True` was passed")
+            learner.fit(
+                order,
+                initial_epoch=progress.epoch,
+                epochs=progress.epoch + 1 if done else config.epochs,
+                validation_data=validation,
+                callbacks=callbacks,
+                verbose=0,
+            )
+    finally:
+        if bar:
+            bar.close()
+
+
+def complete_folder(
+    config: TrainConfig,
+    data: ImageData,
+    folder: RunFolder,
+    vae: VAE,
+    progress: Progress,
+) -> None:
+    """Score the test images and write metrics, exported networks and figures.
+
+    Args:
+        config: the run's config.
+        data: images.
+        folder: the run.
+        vae: the model with its best weights.
+        progress: where training ended.
+    """
+    result = None
+    if data.test is not None:
+        log.info("scoring %s test images", f"{len(data.test):,}")
+        result = evaluate_elbo(vae, data.test.images, config.seed)
+    measure = vae.likelihood.measure(data.spec)
+    rows = read_rows(folder.metrics_csv)
+    write_json(folder.metrics_json, _summary(progress, rows, measure, result))
+    encoder, decoder = vae.export_networks()
+    encoder.save(folder.model / "encoder.keras")
+    decoder.save(folder.model / "decoder.keras")
+    draw_figures(folder, vae, data, rows, measure, config.seed)
+    if result is not None:
+        log.info(
+            "test -ELBO %.2f nats per image = %.2f %s + %.2f KL; %d of %d units "
+            "active; weights of epoch %d",
+            result.neg_elbo,
+            result.reconstruction_loss,
+            measure,
+            result.kl_loss,
+            result.active_units,
+            vae.latent_dim,
+            progress.best_epoch,
+        )
+
+
+def _summary(
+    progress: Progress,
+    rows: list[dict[str, float]],
+    measure: str,
+    result: ElboResult | None,
+) -> dict[str, Any]:
+    """Return the contents of `metrics.json`."""
+    # epochs have equally many images, so total speed is the harmonic mean
+    speed = len(rows) / sum(1 / row["images_per_second"] for row in rows)
+    return {
+        "best_epoch": progress.best_epoch,
+        "best_neg_elbo": progress.best_neg_elbo,
+        "train_seconds": round(progress.seconds, 2),
+        "images_per_second": round(speed, 1),
+        "reconstruction_measure": measure,
+        "test": None if result is None else asdict(result),
+    }

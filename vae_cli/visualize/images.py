@@ -1,0 +1,79 @@
+"""Image grids and image files, from arrays."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+CELL = 56
+"""Smallest side of a grid cell in pixels; small images are enlarged, never smoothed."""
+
+
+def to_uint8(images: np.ndarray) -> np.ndarray:
+    """Return images float32 [..., C] in [0, 1] as uint8 with 1 or 3 channels.
+
+    A third colour is made up for two channels; of more than three, three are shown.
+    """
+    pixels = np.round(np.clip(images, 0, 1) * 255).astype(np.uint8)
+    channels = pixels.shape[-1]
+    if channels == 2:
+        return np.concatenate([pixels, np.zeros_like(pixels[..., :1])], axis=-1)
+    return pixels if channels == 1 else pixels[..., :3]
+
+
+def grid(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
+    """Lay images out row by row.
+
+    Args:
+        images: float32 [N, H, W, C] in [0, 1].
+        columns: images a row; the last row may be short.
+        gap: pixels between images, before enlarging.
+
+    Returns:
+        uint8 [rows * cell, columns * cell, 1 or 3].
+    """
+    pixels = to_uint8(images)
+    count, height, width, channels = pixels.shape
+    rows = -(-count // columns)
+    sheet = np.full(
+        (rows * (height + gap) + gap, columns * (width + gap) + gap, channels),
+        64,
+        np.uint8,
+    )
+    for index, image in enumerate(pixels):
+        top = gap + index // columns * (height + gap)
+        left = gap + index % columns * (width + gap)
+        sheet[top : top + height, left : left + width] = image
+    scale = max(1, -(-CELL // max(height, width)))
+    return sheet.repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+def pairs(before: np.ndarray, after: np.ndarray, columns: int) -> np.ndarray:
+    """Return a grid whose odd rows are `before` and even rows `after`."""
+    parts = []
+    for start in range(0, len(before), columns):
+        parts += [before[start : start + columns], after[start : start + columns]]
+    return grid(np.concatenate(parts), columns)
+
+
+def write_png(pixels: np.ndarray, path: Path) -> None:
+    """Write uint8 [H, W, 1 or 3] as PNG."""
+    _picture(pixels).save(path, format="PNG")
+
+
+def write_gif(frames: Sequence[np.ndarray], path: Path, milliseconds: int) -> None:
+    """Write uint8 [H, W, 1 or 3] frames as an endless GIF."""
+    first, *rest = [_picture(frame) for frame in frames]
+    first.save(
+        path,
+        format="GIF",
+        save_all=True,
+        append_images=rest,
+        duration=milliseconds,
+        loop=0,
+    )
+
+
+def _picture(pixels: np.ndarray) -> Image.Image:
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)

@@ -1,0 +1,101 @@
+"""Figures drawn by matplotlib, from arrays; written straight to a file."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+
+def plot_curves(rows: list[dict[str, float]], path: Path, measure: str) -> None:
+    """Draw a run's loss parts over epochs, training against validation.
+
+    Args:
+        rows: one mapping an epoch, the columns of `metrics.csv`.
+        path: PNG to write.
+        measure: what the reconstruction loss is.
+    """
+    panels = (
+        ("neg_elbo", "-ELBO (beta 1)"),
+        ("reconstruction_loss", f"reconstruction: {measure}"),
+        ("kl_loss", "KL term"),
+        ("active_units", "active units"),
+    )
+    figure = Figure(figsize=(11, 6.5), layout="constrained")
+    axes = figure.subplots(2, 2).reshape(-1)
+    epochs = [row["epoch"] for row in rows]
+    for axis, (column, title) in zip(axes, panels, strict=True):
+        axis.plot(epochs, [row[column] for row in rows], ".-", label="training")
+        if f"val_{column}" in rows[0]:
+            validation = [row[f"val_{column}"] for row in rows]
+            axis.plot(epochs, validation, ".-", label="validation")
+        axis.set_title(title, fontsize=10)
+        axis.set_xlabel("epoch")
+        axis.set_ylabel("units" if column == "active_units" else "nats per image")
+        axis.grid(alpha=0.3)
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    betas = [row["beta"] for row in rows]
+    if min(betas) < max(betas):
+        twin = axes[2].twinx()
+        twin.plot(epochs, betas, color="grey", linestyle=":", label="beta")
+        twin.set_ylabel("beta")
+    axes[0].legend()
+    figure.savefig(path, dpi=110)
+
+
+def plot_latent(
+    points: np.ndarray,
+    axis_names: tuple[str, str],
+    labels: np.ndarray | None,
+    kl: np.ndarray,
+    active: int,
+    title: str,
+    path: Path,
+) -> None:
+    """Draw posterior means coloured by label, and the KL of each dimension.
+
+    Args:
+        points: float [N, 2].
+        axis_names: what the two columns are.
+        labels: int [N], or None.
+        kl: float [latent_dim], nats, averaged over images.
+        active: number of active units.
+        title: the run and the split.
+        path: PNG to write.
+    """
+    figure = Figure(figsize=(12, 6.5), layout="constrained")
+    scatter, bars = figure.subplots(1, 2, width_ratios=(2, 1))
+    _scatter(scatter, points, labels)
+    scatter.set_xlabel(axis_names[0])
+    scatter.set_ylabel(axis_names[1])
+    scatter.set_title(title, fontsize=10)
+    order = np.argsort(-kl)
+    bars.bar(np.arange(len(kl)), kl[order], color="tab:grey")
+    if len(kl) <= 32:
+        bars.set_xticks(np.arange(len(kl)), [str(j) for j in order], fontsize=8)
+    bars.set_xlabel("latent dimension, by KL")
+    bars.set_ylabel("KL (nats per image)")
+    bars.set_title(
+        f"KL {kl.sum():.2f} nats; {active} of {len(kl)} units active", fontsize=10
+    )
+    figure.savefig(path, dpi=110)
+
+
+def _scatter(axis: Axes, points: np.ndarray, labels: np.ndarray | None) -> None:
+    style: dict[str, Any] = {"s": 6, "alpha": 0.7, "linewidths": 0}
+    if labels is None:
+        axis.scatter(*points.T, **style)
+        return
+    classes = np.unique(labels)
+    for index, label in enumerate(classes):
+        chosen = points[labels == label]
+        axis.scatter(*chosen.T, color=_colour(index), label=str(label), **style)
+    columns = -(-len(classes) // 20)
+    axis.legend(title="label", markerscale=3, fontsize=8, ncols=columns)
+
+
+def _colour(index: int) -> Any:
+    from matplotlib import colormaps
+
+    return colormaps["tab20" if index >= 10 else "tab10"](index % 20)
