@@ -25,7 +25,7 @@ TOOLS = {
     "list": "config groups, or the options of one: vae list likelihood",
     "show": "the config a command would run with: vae show train beta=4",
     "validate": "check a command's overrides, run nothing: vae validate train beta=4",
-    "copy": "copy an option to make your own: vae copy architecture/conv my_configs",
+    "copy": "copy an option to make your own: vae copy likelihood/gaussian DIR",
     "runs": "a table of run folders: vae runs [folder]",
 }
 """Name -> what it does; functions of `vae_cli.commands.inspect`."""

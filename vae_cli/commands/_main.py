@@ -6,16 +6,14 @@ Hydra composes; what it says when that fails is translated, since its advice (ad
 
 import logging
 import os
-import re
 import sys
 import tempfile
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
+from vae_cli.config.compose import checked, translated
 from vae_cli.config.help import command_help
-from vae_cli.config.load import all_keys, load, unknown_key
-from vae_cli.config.store import COMMANDS
-from vae_cli.errors import ConfigError, Interrupted, UsageError, VaeCliError
+from vae_cli.errors import ConfigError, Interrupted, VaeCliError
 from vae_cli.paths import configs_dir
 
 Config = TypeVar("Config")
@@ -65,19 +63,19 @@ def _run(command: str, task: Task) -> int:
     set_up_logging()
     if "-m" in arguments or "--multirun" in arguments:
         _check_sweep(command)
-    failures: list[VaeCliError] = []
+    failures: list[BaseException] = []
 
     def job(values: Any) -> float | None:
         from hydra.core.hydra_config import HydraConfig
         from hydra.types import RunMode
 
         hydra = HydraConfig.get()
-        config = _checked(command, values)
+        if hydra.mode == RunMode.MULTIRUN:
+            return task(checked(command, values), list(hydra.overrides.task))
         try:
-            return task(config, list(hydra.overrides.task))
-        except VaeCliError as error:
-            if hydra.mode == RunMode.MULTIRUN:
-                raise  # the sweeper decides what becomes of the other jobs
+            return task(checked(command, values), list(hydra.overrides.task))
+        except BaseException as error:
+            # raised below, where Hydra adds no line of its own
             failures.append(error)
             return None
 
@@ -100,7 +98,7 @@ def _check_sweep(command: str) -> None:
 
         hydra = HydraConfig.get()
         try:
-            config = _checked(command, values)
+            config = checked(command, values)
             if getattr(config, "run_dir", None):
                 raise ConfigError(
                     f"run_dir={config.run_dir} would be shared by all jobs; use "
@@ -138,57 +136,6 @@ def _compose_and_call(command: str, job: Callable[[Any], Any]) -> None:
         if isinstance(error, ValueError) and not _from_hydra(error):
             raise
         raise translated(error, command) from error
-
-
-def _checked(command: str, values: Any) -> Any:
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    try:
-        plain = OmegaConf.to_container(values, resolve=True)
-    except OmegaConfBaseException as error:
-        raise ConfigError(str(error).splitlines()[0]) from error
-    return load(COMMANDS[command], plain)  # type: ignore[arg-type]
-
-
-def translated(error: Exception, command: str) -> VaeCliError:
-    """Say in our words what Hydra could not compose."""
-    from hydra.errors import MissingConfigException, OverrideParseException
-
-    text = str(error).strip()
-    if isinstance(error, OverrideParseException):
-        first = text.splitlines()[0]
-        return ConfigError(
-            f"{error.override} is not a valid override: {first}",
-            "write key=value; quote values with spaces or commas: 'key=\"a, b\"'",
-        )
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        return _missing_option(error.missing_cfg_file, list(error.options or []))
-    keys = all_keys(COMMANDS[command])
-    unknown = re.match(r"Could not override '([^']+)'", text)
-    if unknown:
-        return ConfigError(
-            unknown_key(unknown[1], keys),
-            f"every key: vae-{command.replace('_', '-')} --help",
-        )
-    group = re.match(r"Could not override '([^']+)'\.\nNo match", text) or re.search(
-        r"override '?([\w/]+)@?'?", text
-    )
-    if group and "No match in the defaults list" in text:
-        return ConfigError(unknown_key(group[1], keys))
-    return ConfigError(text.splitlines()[0], *text.splitlines()[1:3])
-
-
-def _missing_option(file: str, options: list[str]) -> VaeCliError:
-    group, _, name = file.rpartition("/")
-    if not group:
-        return UsageError(f"config {file} does not exist in {configs_dir()}.")
-    return ConfigError(
-        f"{group}={name} is not available.",
-        f"choose one of: {', '.join(options)}",
-        f"to add your own: vae copy {group}/{options[0] if options else name} "
-        f"my_configs/{group}, then --config-dir my_configs",
-    )
 
 
 def _from_hydra(error: Exception) -> bool:

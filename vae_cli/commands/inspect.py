@@ -1,12 +1,15 @@
 """`vae list`, `show`, `validate`, `copy`, `runs`: look around, without TensorFlow."""
 
+import dataclasses
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
+from vae_cli.config.compose import composed
 from vae_cli.config.help import options, summary
 from vae_cli.config.store import COMMANDS, GROUPS, PRESETS
-from vae_cli.errors import ConfigError, UsageError, closest
+from vae_cli.errors import UsageError, closest
 from vae_cli.paths import configs_dir
 
 
@@ -73,12 +76,11 @@ def copy_command(arguments: list[str]) -> int:
         raise UsageError(f"{destination} can't be written: {error.strerror}.") from None
     group = option.split("/")[0]
     print(destination)
-    if "/" in option:
-        print(
-            f"rename it, change it, then: vae-train --config-dir "
-            f"{target.parent if target.name == group else target} {group}=<its name>",
-            file=sys.stderr,
-        )
+    hint = f"rename it, change it, then: vae-train --config-dir {target.parent}"
+    if target.name != group:
+        hint = f"to be found it must lie in a folder called {group}/; then: vae-train"
+        hint += " --config-dir <the folder above>"
+    print(f"{hint} {group}=<its name>", file=sys.stderr)
     return 0
 
 
@@ -98,17 +100,7 @@ def runs_command(arguments: list[str]) -> int:
     return 0
 
 
-def _composed(arguments: list[str], tool: str) -> dict:
-    """Compose and check a command's config; return it as plain values."""
-    import dataclasses
-
-    from hydra import compose, initialize_config_dir
-    from hydra.errors import CompactHydraException
-    from omegaconf import OmegaConf
-
-    from vae_cli.commands._main import translated
-    from vae_cli.config.load import load
-
+def _composed(arguments: list[str], tool: str) -> dict[str, Any]:
     command = arguments[0].replace("-", "_") if arguments else ""
     if command not in COMMANDS:
         names = [name.replace("_", "-") for name in COMMANDS]
@@ -116,31 +108,7 @@ def _composed(arguments: list[str], tool: str) -> dict:
             f"vae {tool} takes a command: {', '.join(names)}.",
             f"vae {tool} train latent_dim=8",
         )
-    overrides, extra = _config_dir(arguments[1:])
-    with initialize_config_dir(str(configs_dir()), version_base="1.3"):
-        try:
-            config = compose(command, overrides=[*overrides, *extra])
-        except CompactHydraException as error:
-            raise translated(error, command) from error
-    values = OmegaConf.to_container(config, resolve=True)
-    return dataclasses.asdict(load(COMMANDS[command], values))  # type: ignore[call-overload,arg-type]
-
-
-def _config_dir(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """Split `--config-dir X` off the overrides."""
-    overrides, extra, rest = [], [], iter(arguments)
-    for word in rest:
-        name, _, value = word.partition("=")
-        if name in ("--config-dir", "-cd"):
-            folder = Path(value or next(rest, "")).absolute()
-            if not folder.is_dir():
-                raise ConfigError(f"--config-dir {folder} does not exist.")
-            extra.append(f"hydra.searchpath=[file://{folder}]")
-        elif word.startswith("-"):
-            raise UsageError(f"{word} is not an option here; give key=value overrides.")
-        else:
-            overrides.append(word)
-    return overrides, extra
+    return dataclasses.asdict(composed(command, arguments[1:]))
 
 
 def _guess(name: str, known: list[str], prefix: str) -> str:

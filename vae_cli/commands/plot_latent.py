@@ -1,7 +1,7 @@
 """`vae-plot-latent`: where a split's images lie in latent space."""
 
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -50,7 +50,11 @@ def plot(config: PlotLatentConfig, overrides: list[str]) -> None:
         )
         print(output)
         if config.npz:
-            arrays = {"mean": mean, "log_var": log_var, **(split.factors or {})}
+            arrays: dict[str, Any] = {
+                "mean": mean,
+                "log_var": log_var,
+                **(split.factors or {}),
+            }
             if split.labels is not None:
                 arrays["labels"] = split.labels
             with Path(config.npz).open("wb") as file:

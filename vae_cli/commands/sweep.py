@@ -36,8 +36,8 @@ def run_job(config: TrainConfig, hydra: Any) -> float:
         KeyboardInterrupt: the job was interrupted, and so is the sweep.
     """
     words = ",".join(hydra.overrides.task)
-    name = f"{hydra.job.num}-{re.sub(r'[^\w=.,+-]', '_', words)[:100]}"
-    folder = RunFolder(Path(hydra.sweep.dir) / name)
+    safe = re.sub(r"[^\w=.,+-]", "_", words)[:100]
+    folder = RunFolder(Path(hydra.sweep.dir) / f"{hydra.job.num}-{safe}")
     config = dataclasses.replace(config, run_dir=str(folder.path))
     job = {"config": dataclasses.asdict(config), "argv": sys.argv}
     status = _call([sys.executable, "-m", "vae_cli.commands.sweep"], json.dumps(job))

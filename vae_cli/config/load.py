@@ -113,6 +113,20 @@ def unknown_key(key: str, known: list[str]) -> str:
     return f"{key} is not an option; choose one of: {', '.join(sorted(known))}"
 
 
+def refused_key(key: str, schema: type) -> str:
+    """Return the message for a key that the chosen options don't have."""
+    group, _, name = key.partition(".")
+    having = [
+        option
+        for option, dataclass in GROUPS.get(group, {}).items()
+        if name in {f.name for f in fields(dataclass)}
+    ]
+    if having:
+        choices = " or ".join(f"{group}={option}" for option in having)
+        return f"{key} needs {choices}; the chosen {group} has no such key"
+    return unknown_key(key, all_keys(schema))
+
+
 def all_keys(schema: type) -> list[str]:
     """Return every dotted key a command takes, those of all group options included."""
     keys = []
@@ -167,13 +181,21 @@ def _has_default(spec: Field) -> bool:
 def _expected(hint: Any) -> str:
     if typing.get_origin(hint) is list:
         return f"a list of {_NAMES[typing.get_args(hint)[0]]}s"
+    if hint is str:
+        return "text"
     return f"{'an' if hint is int else 'a'} {_NAMES[hint]}"
 
 
 def _kind(value: Any) -> str:
     if isinstance(value, (list, tuple)):
-        return "a list with other values"
-    return f"a {_NAMES.get(type(value), type(value).__name__)}"
+        kinds = sorted({_kind(item) for item in value})
+        return f"a list of {' and '.join(kinds)}" if kinds else "an empty list"
+    name = _NAMES.get(type(value), type(value).__name__)
+    return (
+        name
+        if name in ("text", "null")
+        else f"{'an' if name[0] in 'i' else 'a'} {name}"
+    )
 
 
 _NAMES: dict[type, str] = {

@@ -4,9 +4,9 @@ Defaults live in `configs/`, once. A field gets a default here only when it is a
 after a release, so that older run folders still load.
 """
 
-from collections.abc import Iterable
-from dataclasses import MISSING, dataclass, field
-from typing import Any
+from dataclasses import dataclass
+
+from vae_cli.config.field import option
 
 ACTIVATIONS = (
     "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", "tanh", "sigmoid",
@@ -14,31 +14,6 @@ ACTIVATIONS = (
 BINARIZE = ("none", "threshold", "static", "dynamic")
 NORMALIZATIONS = ("none", "batch", "layer")
 SPLITS = ("train", "validation", "test")
-
-
-def option(
-    doc: str,
-    *,
-    at_least: float | None = None,
-    above: float | None = None,
-    at_most: float | None = None,
-    below: float | None = None,
-    choices: Iterable[str] | None = None,
-    default: Any = MISSING,
-) -> Any:
-    """Declare a config field: its help text and the values it takes.
-
-    Ranges and choices apply to each element where the field is a list.
-    """
-    metadata = {
-        "doc": doc,
-        "at_least": at_least,
-        "above": above,
-        "at_most": at_most,
-        "below": below,
-        "choices": tuple(choices) if choices else None,
-    }
-    return field(default=default, metadata=metadata)
 
 
 @dataclass

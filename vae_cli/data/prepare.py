@@ -147,7 +147,7 @@ def _pixels(images: np.ndarray, name: str) -> np.ndarray:
             )
         return images.astype(np.uint8)
     if low < 0 or high > 1:
-        hint = "divide by 255" if 0 <= low and high <= 255 else "rescale them"
+        hint = "divide by 255" if low >= 0 and high <= 255 else "rescale them"
         raise DataError(
             f"{name} has pixels from {low:g} to {high:g}; every likelihood here takes "
             "[0, 1].",
@@ -164,9 +164,7 @@ def _binarized(split: Split, config: DatasetConfig, index: int) -> Split:
     else:
         rng = generator(config.seed, Stream.BINARIZATION, index)
         # 256 levels have probability x / 255 of being at least a uniform 1..255
-        ones = split.images >= rng.integers(
-            1, 256, split.images.shape, dtype=np.uint8
-        )
+        ones = split.images >= rng.integers(1, 256, split.images.shape, dtype=np.uint8)
     return replace(split, images=ones.astype(np.uint8) * np.uint8(255))
 
 

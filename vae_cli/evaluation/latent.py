@@ -9,7 +9,7 @@ from vae_cli.evaluation.batches import over_batches
 from vae_cli.models.vae import VAE
 
 ACTIVE_VARIANCE = 0.01
-"""A unit is active when Var_x(E_q[z_j]) exceeds this (Burda et al. 2016, section 5.2)."""
+"""A unit is active when Var_x(E_q[z_j]) exceeds this (Burda et al. 2016, 5.2)."""
 
 
 def encode(

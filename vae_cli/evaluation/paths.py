@@ -43,7 +43,9 @@ def plane(
     return z.reshape(-1, latent_dim)
 
 
-def traversals(order: np.ndarray, latent_dim: int, count: int, span: float) -> np.ndarray:
+def traversals(
+    order: np.ndarray, latent_dim: int, count: int, span: float
+) -> np.ndarray:
     """Return codes that move along one dimension at a time, the others at 0.
 
     Args:
@@ -61,9 +63,7 @@ def traversals(order: np.ndarray, latent_dim: int, count: int, span: float) -> n
     return z.reshape(-1, latent_dim)
 
 
-def interpolate(
-    start: np.ndarray, end: np.ndarray, count: int, how: str
-) -> np.ndarray:
+def interpolate(start: np.ndarray, end: np.ndarray, count: int, how: str) -> np.ndarray:
     """Return codes from `start` to `end`, both included.
 
     Args:

@@ -26,9 +26,7 @@ def record_start(
         first.setdefault("resumed", []).append(now)
         now = first
     write_json(folder.environment_file, now)
-    write_json(
-        folder.data_file, {"spec": spec.to_json(), "fingerprint": fingerprint}
-    )
+    write_json(folder.data_file, {"spec": spec.to_json(), "fingerprint": fingerprint})
 
 
 @contextlib.contextmanager

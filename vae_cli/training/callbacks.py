@@ -224,9 +224,7 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
             self.wait = self._progress.epoch - self._progress.best_epoch
 
 
-def non_finite(
-    name: str, value: float, epoch: int, saved_epoch: int
-) -> TrainingError:
+def non_finite(name: str, value: float, epoch: int, saved_epoch: int) -> TrainingError:
     """Return the error for a loss that is NaN or infinite."""
     saved = (
         f"the weights of epoch {saved_epoch} are kept in checkpoints/"

@@ -7,6 +7,7 @@ from keras import ops
 
 from vae_cli.evaluation.latent import ACTIVE_VARIANCE
 
+
 class ActiveUnits(keras.metrics.Metric):
     """Number of latent dimensions whose posterior mean varies over images.
 

@@ -8,7 +8,6 @@ import numpy as np
 import tensorflow as tf
 
 from vae_cli.data.splits import ImageData
-from vae_cli.evaluation.latent import decode
 from vae_cli.randomness import Stream, generator
 from vae_cli.visualize.images import grid, pairs
 
@@ -46,7 +45,7 @@ class ImageGrids(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Draw both grids."""
         vae = self.model.vae
-        samples = decode(vae, vae.prior.sample(self._noise))
+        samples = np.asarray(vae.pixel_means(vae.prior.sample(self._noise)))
         images = self._images.astype(np.float32) / 255
         reconstructions = np.asarray(vae(images))
         with self._writer.as_default(step=epoch + 1):
