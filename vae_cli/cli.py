@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from vae_cli import __version__
-from vae_cli.errors import closest
+from vae_cli.errors import UsageError, closest
 
 COMMANDS = {
     "train": ("vae_cli.commands.train", "train a model, or go on training one"),
@@ -33,28 +33,33 @@ TOOLS = {
 
 def main() -> NoReturn:
     """Entry point of `vae`."""
-    arguments = sys.argv[1:]
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(_help(), end="")
-        sys.exit(0 if arguments else 2)
-    name, *rest = arguments
-    if name in ("-V", "--version"):
-        print(f"vae-cli {__version__}")
-        sys.exit(0)
+    name, *rest = sys.argv[1:] or [""]
     if name in COMMANDS:
         # Hydra's completion and messages then show the command's real name
         sys.argv = [f"vae-{name}", *rest]
         import_module(COMMANDS[name][0]).main()
-    if name in TOOLS:
-        from vae_cli.commands._main import run_guarded
+    from vae_cli.commands._main import run_guarded
 
-        module = import_module("vae_cli.commands.inspect")
-        tool: Callable[[list[str]], int] = getattr(module, f"{name}_command")
-        run_guarded(lambda: tool(rest))
-    guess = closest(name, [*COMMANDS, *TOOLS])
-    hint = f"did you mean vae {guess}?" if guess else "vae --help lists the commands"
-    print(f"vae: {name} is not a command.\n  {hint}", file=sys.stderr)
-    sys.exit(2)
+    run_guarded(lambda: _run(name, rest))
+
+
+def _run(name: str, rest: list[str]) -> int:
+    if name in ("", "-h", "--help", "help"):
+        print(_help(), end="")
+        return 0 if name else UsageError.exit_status
+    if name in ("-V", "--version"):
+        print(f"vae-cli {__version__}")
+        return 0
+    if name not in TOOLS:
+        guess = closest(name, [*COMMANDS, *TOOLS])
+        hint = f"did you mean vae {guess}?" if guess else "vae --help lists the commands"
+        raise UsageError(f"vae: {name} is not a command.", hint)
+    if {"-h", "--help"} & set(rest):
+        print(f"vae {name}: {TOOLS[name]}")
+        return 0
+    module = import_module("vae_cli.commands.inspect")
+    tool: Callable[[list[str]], int] = getattr(module, f"{name}_command")
+    return tool(rest)
 
 
 def _help() -> str:

@@ -11,9 +11,11 @@ import tempfile
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
-from vae_cli.config.compose import checked, translated
+from vae_cli import __version__
+from vae_cli.config.compose import checked
 from vae_cli.config.help import command_help
-from vae_cli.errors import ConfigError, Interrupted, VaeCliError
+from vae_cli.config.translate import in_our_words
+from vae_cli.errors import ConfigError, Interrupted, UsageError, VaeCliError
 from vae_cli.paths import configs_dir
 
 Config = TypeVar("Config")
@@ -60,9 +62,18 @@ def _run(command: str, task: Task) -> int:
     if "--help" in arguments or "-h" in arguments:
         print(command_help(command), end="")
         return 0
+    if "--version" in arguments:
+        print(f"vae-cli {__version__}")
+        return 0
     set_up_logging()
-    if "-m" in arguments or "--multirun" in arguments:
-        _check_sweep(command)
+    if {"-m", "--multirun"} & set(arguments):
+        if command != "train":
+            raise UsageError("-m sweeps are for vae-train alone.")
+        # anywhere else it would part the overrides, which Hydra can't read
+        rest = [word for word in arguments if word not in ("-m", "--multirun")]
+        sys.argv[1:] = ["-m", *rest]
+        if not {"--cfg", "-c", "--info", "-i"} & set(arguments):
+            _check_sweep(command)
     failures: list[BaseException] = []
 
     def job(values: Any) -> float | None:
@@ -96,21 +107,26 @@ def _check_sweep(command: str) -> None:
     def rehearse(values: Any) -> None:
         from hydra.core.hydra_config import HydraConfig
 
-        hydra = HydraConfig.get()
+        job = f"job {HydraConfig.get().job.num}: "
         try:
             config = checked(command, values)
-            if getattr(config, "run_dir", None):
-                raise ConfigError(
-                    f"run_dir={config.run_dir} would be shared by all jobs; use "
-                    "hydra.sweep.dir=<folder>"
-                )
         except ConfigError as error:
-            problems.extend(f"job {hydra.job.num}: {line}" for line in error.args)
+            problems.extend(job + line for line in error.args)
+            return
+        if config.run_dir:
+            problems.append(
+                f"{job}run_dir={config.run_dir} would be shared by all jobs; use "
+                "hydra.sweep.dir=<folder>"
+            )
+        if config.resume:
+            problems.append(f"{job}resume={config.resume} can't be part of a sweep")
 
     typed = sys.argv
     with tempfile.TemporaryDirectory() as folder:
         rehearsal = [f"hydra.sweep.dir={folder}", "hydra/launcher=basic"]
-        sys.argv = [*typed, *rehearsal]
+        # overrides must stand together: put these beside the first one
+        first = next((i for i, w in enumerate(typed) if _is_override(w)), len(typed))
+        sys.argv = [*typed[:first], *rehearsal, *typed[first:]]
         try:
             _compose_and_call(command, rehearse)
         finally:
@@ -119,43 +135,33 @@ def _check_sweep(command: str) -> None:
         raise ConfigError(*problems)
 
 
+def _is_override(word: str) -> bool:
+    return "=" in word and not word.startswith("-")
+
+
 def _compose_and_call(command: str, job: Callable[[Any], Any]) -> None:
-    """Let Hydra compose the config and call the job; translate what it raises."""
+    """Let Hydra compose the config and call the job."""
     import hydra
-    from hydra.errors import CompactHydraException
-    from omegaconf.errors import OmegaConfBaseException
 
     # Hydra then raises instead of printing and exiting
     os.environ["HYDRA_FULL_ERROR"] = "1"
     application = hydra.main(
         version_base="1.3", config_path=str(configs_dir()), config_name=command
     )(job)
-    try:
+    with in_our_words(command, sys.argv[1:]):
         application()
-    except (CompactHydraException, OmegaConfBaseException, ValueError) as error:
-        if isinstance(error, ValueError) and not _from_hydra(error):
-            raise
-        raise translated(error, command) from error
-
-
-def _from_hydra(error: Exception) -> bool:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    module = trace.tb_frame.f_globals.get("__name__", "") if trace else ""
-    return module.split(".")[0] in ("hydra", "omegaconf")
 
 
 def set_up_logging() -> None:
     """Send our log to stderr; results alone go to stdout."""
-    if not log.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(message)s"))
-        log.addHandler(handler)
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    log.handlers[:] = [handler]
     log.setLevel(logging.INFO)
     log.propagate = False
 
 
 def _report(problem: object, status: int) -> int:
-    print(problem, file=sys.stderr)
+    if str(problem):
+        print(problem, file=sys.stderr)
     return status

@@ -27,6 +27,7 @@ def list_command(arguments: list[str]) -> int:
                 _guess(group, groups, "vae list "),
                 f"choose one of: {', '.join(groups)}",
             )
+    for group in arguments:
         for option in options(group):
             print(f"{option:<24}{summary(configs_dir() / group / f'{option}.yaml')}")
     return 0
@@ -55,14 +56,14 @@ def copy_command(arguments: list[str]) -> int:
             "vae copy architecture/conv my_configs/architecture",
         )
     option, target = arguments[0].removesuffix(".yaml"), Path(arguments[1])
-    source = configs_dir() / f"{option}.yaml"
-    if ".." in option or not source.is_file():
-        known = [f"{g}/{name}" for g in (*GROUPS, *PRESETS) for name in options(g)]
+    known = [f"{g}/{name}" for g in (*GROUPS, *PRESETS) for name in options(g)]
+    if option not in known:
         raise UsageError(
             f"{option} is not a shipped option.",
             _guess(option, known, "vae copy "),
             "vae list shows them all",
         )
+    source = configs_dir() / f"{option}.yaml"
     destination = target / source.name
     if destination.exists():
         raise UsageError(

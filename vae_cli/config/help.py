@@ -64,7 +64,7 @@ def command_help(command: str) -> str:
         if spec.name not in groups:
             lines += _entry(spec.name, spec, values.get(spec.name))
     for group in groups:
-        for key, (spec, names) in _group_keys(group).items():
+        for (key, _), (spec, names) in _group_keys(group).items():
             only = "" if len(names) == len(GROUPS[group]) else f"{', '.join(names)}: "
             lines += _entry(f"{group}.{key}", spec, None, only)
     lines += [
@@ -91,13 +91,14 @@ def summary(file: Path) -> str:
     return " ".join(comment)
 
 
-def _group_keys(group: str) -> dict[str, tuple[Field, list[str]]]:
-    """Return key -> (field, options that have it), `name` left out."""
-    found: dict[str, tuple[Field, list[str]]] = {}
+def _group_keys(group: str) -> dict[tuple[str, str], tuple[Field, list[str]]]:
+    """Return (key, meaning) -> (field, options that have it), `name` left out."""
+    found: dict[tuple[str, str], tuple[Field, list[str]]] = {}
     for name, schema in GROUPS[group].items():
         for spec in fields(schema):
             if spec.name != "name":
-                found.setdefault(spec.name, (spec, []))[1].append(name)
+                meaning = (spec.name, spec.metadata["doc"])
+                found.setdefault(meaning, (spec, []))[1].append(name)
     return found
 
 

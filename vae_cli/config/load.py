@@ -97,7 +97,7 @@ def _group(group: str, value: Any, out: list[str]) -> Any:
         )
         return None
     name = value.get("name")
-    if name not in options:
+    if not isinstance(name, str) or name not in options:
         out.append(
             f"{group}.name={name} is not available; choose one of: {', '.join(options)}"
         )
@@ -107,10 +107,16 @@ def _group(group: str, value: Any, out: list[str]) -> Any:
 
 def unknown_key(key: str, known: list[str]) -> str:
     """Return the message for a key that no dataclass has."""
-    guess = closest(key, known)
+    # the group is right, or the whole key is wrong: compare what comes after it
+    prefix = key.rpartition(".")[0]
+    beside = {k.rpartition(".")[2]: k for k in known if k.rpartition(".")[0] == prefix}
+    guess = beside.get(closest(key.rpartition(".")[2], beside) or "")
+    if not guess and not (prefix and beside):
+        guess = closest(key, known)
     if guess:
         return f"{key} is not an option; did you mean {guess}?"
-    return f"{key} is not an option; choose one of: {', '.join(sorted(known))}"
+    listed = sorted(beside.values() or [k for k in known if "." not in k])
+    return f"{key} is not an option; choose one of: {', '.join(listed)}"
 
 
 def refused_key(key: str, schema: type) -> str:
@@ -142,7 +148,7 @@ def all_keys(schema: type) -> list[str]:
 def _scalar(hint: type, value: Any) -> Any:
     """Return `value` as `hint`, or None where it isn't one."""
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        return float(value) if abs(value) < 1e300 else math.inf
     if isinstance(value, bool) and hint is not bool:
         return None
     if hint is str and isinstance(value, (int, float)):
@@ -153,6 +159,7 @@ def _scalar(hint: type, value: Any) -> Any:
 def _range_problem(spec: Field, value: Any, key: str) -> str | None:
     """Return the message for a value outside its field's range, or None."""
     rule = spec.metadata
+    shown = _number(value)
     if rule["choices"] and value not in rule["choices"]:
         guess = closest(str(value), rule["choices"])
         hint = f"; did you mean {key}={guess}?" if guess else ""
@@ -161,7 +168,7 @@ def _range_problem(spec: Field, value: Any, key: str) -> str | None:
             f"choose one of: {', '.join(rule['choices'])}{hint}"
         )
     if isinstance(value, float) and not math.isfinite(value):
-        return f"{key}={value} must be a finite number"
+        return f"{key}={shown} must be a finite number"
     bounds = (
         ("at_least", "at least", lambda a, b: a >= b),
         ("above", "above", lambda a, b: a > b),
@@ -170,8 +177,12 @@ def _range_problem(spec: Field, value: Any, key: str) -> str | None:
     )
     for name, words, holds in bounds:
         if rule[name] is not None and not holds(value, rule[name]):
-            return f"{key}={value} must be {words} {rule[name]}"
+            return f"{key}={shown} must be {words} {_number(rule[name])}"
     return None
+
+
+def _number(value: Any) -> str:
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def _has_default(spec: Field) -> bool:

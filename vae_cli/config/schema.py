@@ -11,6 +11,7 @@ from vae_cli.config.field import option
 ACTIVATIONS = (
     "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", "tanh", "sigmoid",
 )  # fmt: skip
+MAX_SEED = 2**32 - 1
 BINARIZE = ("none", "threshold", "static", "dynamic")
 NORMALIZATIONS = ("none", "batch", "layer")
 SPLITS = ("train", "validation", "test")
@@ -35,6 +36,7 @@ class DatasetConfig:
         "draws the validation split and the binarization; apart from the training "
         "seed so that runs with different seeds score the same images",
         at_least=0,
+        at_most=MAX_SEED,
     )
 
 
@@ -223,7 +225,7 @@ class TrainConfig:
     epochs: int = option("passes over the training images", at_least=1)
     batch_size: int = option("images a step", at_least=1)
     seed: int = option(
-        "initial weights, data order and noise", at_least=0, at_most=2**32 - 1
+        "initial weights, data order and noise", at_least=0, at_most=MAX_SEED
     )
     early_stopping: int | None = option(
         "stop after this many epochs without a better val_neg_elbo", at_least=1
@@ -241,12 +243,15 @@ class TrainConfig:
 
     def problems(self) -> list[str]:
         """Return what is wrong between fields."""
+        found = []
         if self.early_stopping is not None and not self.dataset.validation_size:
-            return [
+            found.append(
                 f"early_stopping={self.early_stopping} needs validation images, but "
                 "dataset.validation_size is 0"
-            ]
-        return []
+            )
+        if self.name is not None and "/" in self.name:
+            found.append(f"name={self.name} is a path; use run_dir=<folder> for one")
+        return found
 
 
 @dataclass
@@ -269,7 +274,11 @@ class GenerateConfig:
     )
     columns: int | None = option("columns of the grid; by mode if null", at_least=1)
     temperature: float = option("prior mode: scales the noise", at_least=0)
-    seed: int = option("prior mode: noise; interpolation: which images", at_least=0)
+    seed: int = option(
+        "prior mode: noise; interpolation: which images",
+        at_least=0,
+        at_most=MAX_SEED,
+    )
     batch_size: int = option("images decoded at a time; changes no image", at_least=1)
     output: str | None = option("PNG of the grid; the run's samples/<mode>.png if null")
     npz: str | None = option("also write `images` and codes `z` to this .npz")
@@ -317,7 +326,11 @@ class PlotLatentConfig:
     dims: list[int] | None = option(
         "method=dims: which two; the two of largest KL if null", at_least=0
     )
-    seed: int = option("t-SNE, and which points if num_points is fewer", at_least=0)
+    seed: int = option(
+        "t-SNE, and which points if num_points is fewer",
+        at_least=0,
+        at_most=MAX_SEED,
+    )
     output: str | None = option("PNG; the run's figures/latent-<split>.png if null")
     npz: str | None = option("also write `mean`, `log_var`, labels to this .npz")
 

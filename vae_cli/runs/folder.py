@@ -125,9 +125,17 @@ class RunFolder:
         write_json(self.status_file, {"state": state, "epoch": epoch, "error": error})
 
     def status(self) -> dict[str, Any]:
-        """Return `state`, `epoch`, `error`; a run killed outright is `interrupted`."""
+        """Return `state`, `epoch`, `error`; a run killed outright is `interrupted`.
+
+        Raises:
+            RunError: status.json is missing or not ours.
+        """
         status = self.read_json(self.status_file)
-        if status.get("state") == "running" and not self.in_use():
+        if status.get("state") not in STATES or not isinstance(
+            status.get("epoch"), int
+        ):
+            raise RunError(f"{self.status_file} is not a status: {status}")
+        if status["state"] == "running" and not self.in_use():
             status["state"] = "interrupted"
         return status
 

@@ -19,22 +19,17 @@ def append_row(path: Path, values: dict[str, Any]) -> None:
     row = [values.get(column, "") for column in COLUMNS]
     new = not path.exists() or not path.stat().st_size
     with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
+        writer = csv.writer(file, lineterminator="\n")
         if new:
             writer.writerow(COLUMNS)
         writer.writerow(row)
 
 
 def read_rows(path: Path) -> list[dict[str, float]]:
-    """Return the rows, empty columns left out; a half-written last row is dropped."""
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.reader(file)][1:]
-    complete = [row for row in rows if len(row) == len(COLUMNS)]
+    """Return the complete rows, empty columns left out."""
     return [
-        {name: float(text) for name, text in zip(COLUMNS, row, strict=True) if text}
-        for row in complete
+        {name: float(text) for name, text in zip(COLUMNS, cells, strict=True) if text}
+        for _, cells in _complete(path)
     ]
 
 
@@ -42,10 +37,24 @@ def keep_epochs(path: Path, epochs: int) -> None:
     """Drop rows after `epochs`: those that a kill left behind its checkpoint."""
     if not path.exists():
         return
-    lines = path.read_text(encoding="utf-8").splitlines()
-    kept = [
-        line
-        for line in lines[1:]
-        if line.count(",") == len(COLUMNS) - 1 and int(line.split(",")[0]) <= epochs
-    ]
-    write_text(path, "\n".join([lines[0], *kept]) + "\n" if kept else "")
+    kept = [line for line, cells in _complete(path) if int(cells[0]) <= epochs]
+    write_text(path, "".join([",".join(COLUMNS) + "\n", *kept]) if kept else "")
+
+
+def _complete(path: Path) -> list[tuple[str, list[str]]]:
+    """Return each row's line and cells; a row that was cut short is dropped."""
+    if not path.exists():
+        return []
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines(keepends=True)[1:]:
+        cells = line.rstrip("\n").split(",")
+        if line.endswith("\n") and len(cells) == len(COLUMNS) and _numbers(cells):
+            rows.append((line, cells))
+    return rows
+
+
+def _numbers(cells: list[str]) -> bool:
+    try:
+        return bool([float(text) for text in cells if text])
+    except ValueError:
+        return False

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from vae_cli.data_spec import DataSpec
-from vae_cli.errors import Interrupted, VaeCliError
+from vae_cli.errors import Interrupted, RunError, VaeCliError
 from vae_cli.runs.files import write_json
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.metrics_file import read_rows
@@ -44,7 +44,13 @@ def recorded(folder: RunFolder) -> Iterator[None]:
         folder.write_status("interrupted", _epochs(folder), what)
         message = f"{what}\n  go on with: vae-train resume={folder}"
         log.info("%s", message)
-        raise Interrupted("interrupted") from error
+        raise Interrupted from error  # said already
+    except OSError as error:
+        # a full disk, or the folder is gone: nothing more can be written here
+        raise RunError(
+            f"The run folder {folder} can't be written any more: {error}.",
+            f"make room, then go on with: vae-train resume={folder}",
+        ) from error
     except BaseException as error:
         folder.write_status("failed", _epochs(folder), str(error))
         # the console gets the message, or the traceback, from whoever catches this

@@ -1,5 +1,6 @@
 """The table of `vae runs`."""
 
+import contextlib
 from typing import Any
 
 from vae_cli.errors import VaeCliError
@@ -31,7 +32,7 @@ def _line(run: RunFolder) -> tuple[str, ...]:
     scored = [row for row in rows if "val_neg_elbo" in row]
     best = min(scored, key=lambda row: row["val_neg_elbo"], default={})
     test: dict[str, Any] = {}
-    if run.metrics_json.exists():
+    with contextlib.suppress(VaeCliError):  # not finished, or damaged: no figure
         test = run.read_json(run.metrics_json).get("test") or {}
     return (
         str(status["state"]),

@@ -1,5 +1,6 @@
 """A trained model, back from its run folder."""
 
+import warnings
 from dataclasses import dataclass
 
 from vae_cli.config.schema import TrainConfig
@@ -53,7 +54,10 @@ def load_weights(vae: VAE, folder: RunFolder, checkpoint: str) -> None:
             f"if training was cut short: vae-train resume={folder}",
         )
     try:
-        vae.load_weights(file)
+        with warnings.catch_warnings():
+            # Keras warns of each missing layer before it raises
+            warnings.simplefilter("ignore")
+            vae.load_weights(file)
     except OSError as error:
         raise RunError(
             f"{file} can't be read: it is truncated or not an HDF5 file.",

@@ -42,7 +42,8 @@ def draw_figures(
     restored = decode(vae, codes[:40])
     write_png(pairs(images, restored, 10), folder.figures / "reconstructions.png")
     kl = kl_per_dim(vae, codes, log_var)
-    points, axis_names = project(codes, log_var, kl)
+    method = "auto" if len(codes) > 2 else "dims"
+    points, axis_names = project(codes, log_var, kl, method)
     labels = None if split.labels is None else split.labels[:MOST_POINTS]
     plot_latent(
         points,

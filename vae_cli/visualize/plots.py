@@ -35,6 +35,7 @@ def plot_curves(rows: list[dict[str, float]], path: Path, measure: str) -> None:
         axis.set_ylabel("units" if column == "active_units" else "nats per image")
         axis.grid(alpha=0.3)
         axis.xaxis.get_major_locator().set_params(integer=True)
+    axes[3].set_ylim(bottom=0)
     betas = [row["beta"] for row in rows]
     if min(betas) < max(betas):
         twin = axes[2].twinx()

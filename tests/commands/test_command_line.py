@@ -1,0 +1,237 @@
+"""The real command line, one process a test, with a TensorFlow that can't be imported.
+
+A command that touches TensorFlow dies with a traceback here; so does any that trains.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Finished, vae
+
+POISONED = ("tensorflow", "keras")
+
+
+@pytest.fixture(autouse=True)
+def no_tensorflow(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Put packages that raise before the real ones on every child's path."""
+    folder = tmp_path_factory.mktemp("poison")
+    for name in POISONED:
+        (folder / f"{name}.py").write_text(f"raise RuntimeError('{name} imported')\n")
+    monkeypatch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
+
+
+def refused(done: Finished, cwd: Path, *parts: str, status: int = 1) -> None:
+    """Check for one message, nothing on stdout and no file left behind."""
+    assert "Traceback" not in done.stderr
+    for part in parts:
+        assert part in done.stderr
+    assert done.status == status
+    assert done.stdout == ""
+    assert list(cwd.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", POISONED)
+def test_tensorflow_can_not_be_imported_here(name: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import {name}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert f"RuntimeError: {name} imported" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            "latentdim=3",
+            "latentdim is not an option; did you mean latent_dim?\n"
+            "  every key: vae-train --help\n",
+        ),
+        (
+            "architecture=resnet",
+            "architecture=resnet is not available.\n"
+            "  choose one of: conv, dense\n"
+            "  to add your own: vae copy architecture/conv my_configs/architecture, "
+            "then --config-dir my_configs\n",
+        ),
+        (
+            "kl_annealing=none kl_annealing.duration=3",
+            "kl_annealing.duration needs kl_annealing=linear or kl_annealing=sigmoid; "
+            "the chosen kl_annealing has no such key\n"
+            "  every key: vae-train --help\n",
+        ),
+        (
+            "latent_dim=abc epochs=2.5 beta=-1",
+            "latent_dim=abc must be an integer, got text\n"
+            "  beta=-1 must be at least 0\n"
+            "  epochs=2.5 must be an integer, got a number\n",
+        ),
+    ],
+    ids=lambda text: text.split("\n")[0] if " " not in text else "",
+)
+def test_wrong_override_is_refused_with_one_message(
+    arguments: str, message: str, tmp_path: Path
+) -> None:
+    done = vae("train", *arguments.split(), cwd=tmp_path)
+    refused(done, tmp_path)
+    assert done.stderr == message
+
+
+@pytest.mark.parametrize(
+    ("override", "parts"),
+    [
+        ("+tyop=1", ["tyop is not an option"]),
+        ("name=[a", ["name=[a is not a valid override", "write key=value"]),
+        ("latent_dim", ["latent_dim is not a valid override", "write key=value"]),
+        ("kl_annealing=null", ["kl_annealing"]),
+        ("dataset=npz", ["dataset.path is missing", "add dataset.path="]),
+        ("beta=${nope}", ["nope"]),
+    ],
+)
+def test_override_that_can_not_be_composed_is_refused(
+    override: str, parts: list[str], tmp_path: Path
+) -> None:
+    refused(vae("train", override, cwd=tmp_path), tmp_path, *parts)
+
+
+def test_added_key_that_exists_is_not_told_to_take_another_plus(tmp_path: Path) -> None:
+    done = vae("train", "+epochs=3", cwd=tmp_path)
+    refused(done, tmp_path, "epochs=3")
+    assert "++" not in done.stderr
+
+
+def test_several_values_without_multirun_are_told_of_it(tmp_path: Path) -> None:
+    refused(vae("train", "latent_dim=2,3", cwd=tmp_path), tmp_path, "latent_dim", "-m")
+
+
+def test_unknown_flag_is_wrong_usage(tmp_path: Path) -> None:
+    done = vae("train", "--nosuch", cwd=tmp_path)
+    refused(done, tmp_path, "--nosuch", status=2)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["-m", "latent_dim=2,-8", "beta=1,x"], ["latent_dim=2,-8", "beta=1,x", "-m"]],
+    ids=["first", "last"],
+)
+def test_sweep_tells_the_problems_of_all_its_jobs_before_it_starts(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    done = vae("train", *arguments, cwd=tmp_path)
+    refused(done, tmp_path)
+    assert done.stderr == (
+        "job 1: beta=x must be a number, got text\n"
+        "  job 2: latent_dim=-8 must be at least 1\n"
+        "  job 3: latent_dim=-8 must be at least 1\n"
+        "  job 3: beta=x must be a number, got text\n"
+    )
+
+
+def test_sweep_into_one_run_folder_is_refused(tmp_path: Path) -> None:
+    done = vae("train", "-m", "latent_dim=2,3", "run_dir=here", cwd=tmp_path)
+    refused(done, tmp_path, "job 1: run_dir=here", "hydra.sweep.dir=")
+
+
+def test_sweep_of_another_command_than_train_is_refused(tmp_path: Path) -> None:
+    done = vae("generate", "-m", "run=a,b", cwd=tmp_path)
+    refused(done, tmp_path, "-m sweeps are for vae-train alone", status=2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["generate", "run=nowhere"],
+            "run=nowhere does not exist.\n  vae runs lists the runs below outputs/\n",
+        ),
+        (
+            ["plot-latent"],
+            "run=latest found no run below outputs/.\n"
+            "  train one: vae-train experiment=quickstart\n"
+            "  or name a folder: run=<folder>, or output_root=<folder of runs>\n",
+        ),
+    ],
+    ids=["named", "latest"],
+)
+def test_missing_run_is_refused(
+    arguments: list[str], message: str, tmp_path: Path
+) -> None:
+    done = vae(*arguments, cwd=tmp_path)
+    refused(done, tmp_path)
+    assert done.stderr == message
+
+
+def test_resume_of_a_missing_run_is_refused(tmp_path: Path) -> None:
+    done = vae("train", "resume=nowhere", cwd=tmp_path)
+    refused(done, tmp_path, "nowhere does not exist")
+
+
+def test_resume_with_another_override_is_wrong_usage(tmp_path: Path) -> None:
+    done = vae("train", "resume=latest", "beta=3", "epochs=9", cwd=tmp_path)
+    refused(done, tmp_path, status=2)
+    assert done.stderr == (
+        "resume= takes no other override than a larger epochs=, got: beta=3\n"
+        "  the run goes on with its own config.yaml; to change something, start a new "
+        "run\n"
+    )
+
+
+def test_config_of_a_sweep_is_not_printed_and_nothing_runs(tmp_path: Path) -> None:
+    done = vae("train", "-m", "latent_dim=2,3", "--cfg", "job", cwd=tmp_path)
+    refused(done, tmp_path, "Only one of --run, --multirun, --cfg")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["--help"], "vae train "),
+        (["train", "--help"], "latent_dim=2"),
+        (["plot-latent", "-h"], "method=auto"),
+        (["train", "--cfg", "job"], "latent_dim: 2"),
+        (["list"], "kl_annealing "),
+        (["show", "train"], "latent_dim: 2"),
+        (["validate", "train", "beta=4"], "valid"),
+    ],
+    ids=" ".join,
+)
+def test_looking_around_answers_without_tensorflow(
+    arguments: list[str], part: str, tmp_path: Path
+) -> None:
+    done = vae(*arguments, cwd=tmp_path)
+    assert (done.status, done.stderr) == (0, "")
+    assert part in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_table_of_runs_answers_without_tensorflow(tmp_path: Path) -> None:
+    done = vae("runs", cwd=tmp_path)
+    assert done == Finished(0, "", "no runs below outputs/\n")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["train", "--help"], ["list"]], ids=" ".join
+)
+def test_reader_that_has_gone_gives_no_traceback(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "vae_cli", *arguments],
+            cwd=tmp_path,
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    finally:
+        os.close(writer)
+    assert done.stderr == ""

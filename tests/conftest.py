@@ -1,0 +1,72 @@
+"""Helpers that run the real commands: in a process of their own, or in this one."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+SMALL = (
+    "dataset=synthetic",
+    "dataset.image_size=12",
+    "dataset.num_images=300",
+    "dataset.validation_size=60",
+    "architecture.filters=[4,8]",
+    "batch_size=32",
+    "steps_per_execution=2",
+    "optimizer.learning_rate=0.01",
+)
+"""A run of a second: 240 training images, 8 steps an epoch."""
+
+
+@dataclass
+class Finished:
+    """How a command ended."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+def vae(*arguments: str, cwd: Path, timeout: float = 240) -> Finished:
+    """Run `vae ...` in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "vae_cli", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env={**os.environ, "COLUMNS": "200"},
+    )
+    return Finished(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Finished]:
+    """Run `vae ...` in this process, where TensorFlow has started already."""
+    from vae_cli.cli import main
+
+    def run(*arguments: str) -> Finished:
+        monkeypatch.setattr(sys, "argv", ["vae", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        output = capsys.readouterr()
+        code = ended.value.code
+        return Finished(int(code or 0), output.out, output.err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of six epochs on shapes, z = 3; look, don't change."""
+    root = tmp_path_factory.mktemp("trained")
+    done = vae("train", *SMALL, "latent_dim=3", "epochs=6", "run_dir=run", cwd=root)
+    assert done.status == 0, done.stderr
+    assert done.stdout == "run\n"
+    return root / "run"

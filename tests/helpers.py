@@ -1,0 +1,57 @@
+"""Small configs, models and data sets that several test files build."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vae_cli.config.compose import composed
+from vae_cli.config.schema import NpzConfig, TrainConfig
+from vae_cli.data.prepare import load_data
+from vae_cli.data.splits import ImageData
+from vae_cli.data_spec import DataSpec
+
+TINY = {
+    "dense": ("architecture=dense", "architecture.hidden_units=[7]"),
+    "conv": ("architecture=conv", "architecture.filters=[3,4]"),
+}
+"""Architecture -> the overrides that make it small."""
+
+
+def small_config(*overrides: str, architecture: str = "dense") -> TrainConfig:
+    """Compose configs/train.yaml with a tiny network, then these overrides."""
+    return composed("train", ["dataset=synthetic", *TINY[architecture], *overrides])
+
+
+def small_vae(
+    *overrides: str,
+    architecture: str = "dense",
+    shape: tuple[int, int, int] = (4, 5, 1),
+    pixel_mean: np.ndarray | None = None,
+) -> Any:
+    """Build the model of `small_config` for images of a shape."""
+    from vae_cli.models.factory import build_model
+
+    spec = DataSpec(image_shape=shape, binary=False, pixel_mean=pixel_mean)
+    return build_model(small_config(*overrides, architecture=architecture), spec)
+
+
+def grey_images(count: int, *shape: int, seed: int = 0) -> np.ndarray:
+    """Return random uint8 pixels [count, *shape]."""
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (count, *shape), dtype=np.uint8)
+
+
+def npz_config(path: Path, **options: Any) -> NpzConfig:
+    """Return the config of an .npz file, two validation images, grey."""
+    defaults = {"validation_size": 2, "binarize": "none", "limit": None, "seed": 0}
+    return NpzConfig(name="npz", path=str(path), **{**defaults, **options})
+
+
+def load_arrays(
+    folder: Path, arrays: dict[str, np.ndarray], **options: Any
+) -> ImageData:
+    """Write arrays to an .npz file and load it as a data set."""
+    path = folder / "images.npz"
+    np.savez(path, **arrays)
+    return load_data(npz_config(path, **options))

@@ -1,0 +1,315 @@
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.helpers import grey_images, small_config, small_vae
+from vae_cli.data.batches import ImageStore, evaluation_order
+from vae_cli.evaluation.bounds import evaluate_elbo, evaluation_noise
+from vae_cli.models.objectives import elbo_terms
+from vae_cli.randomness import Stream, key
+from vae_cli.training.annealing import build_annealing
+from vae_cli.training.learner import Learner
+from vae_cli.training.optimizers import build_optimizer
+
+SHAPE = (4, 5, 1)
+TRAIN = grey_images(10, *SHAPE)
+VALIDATION = grey_images(10, *SHAPE, seed=1)
+EPOCH = [[3, 1, 4, 0], [5, 9, 2, 6], [8, 7]]
+"""Index batches of an epoch; the last one is short."""
+LINEAR = ("kl_annealing=linear", "kl_annealing.duration=4", "kl_annealing.unit=steps")
+
+
+def make_learner(
+    *overrides: str,
+    images: np.ndarray = TRAIN,
+    dynamic: bool = False,
+    optimizer: Any = None,
+) -> Learner:
+    """Return a learner of a tiny model; runs eagerly."""
+    config = small_config("optimizer.learning_rate=0.01", *overrides)
+    learner = Learner(
+        small_vae(*overrides, shape=SHAPE),
+        beta=config.beta,
+        annealing=build_annealing(config.kl_annealing, len(EPOCH)),
+        free_bits=config.free_bits,
+        seed=config.seed,
+        train=ImageStore(images, config.seed if dynamic else None),
+        validation=ImageStore(VALIDATION),
+        validation_noise=evaluation_noise(len(VALIDATION), 2, config.seed),
+    )
+    learner.compile(optimizer or build_optimizer(config, len(EPOCH)), run_eagerly=True)
+    return learner
+
+
+def train(learner: Learner, batches: list[list[int]]) -> dict[str, float]:
+    """Take steps; return the last logs."""
+    logs: dict[str, Any] = {}
+    for batch in batches:
+        logs = learner.train_step(tf.constant(batch, tf.int64))
+    return {name: float(value) for name, value in logs.items()}
+
+
+def validate(learner: Learner, batch_size: int = 4) -> dict[str, float]:
+    order = evaluation_order(len(VALIDATION), batch_size)
+    return learner.evaluate(order, return_dict=True, verbose=0)
+
+
+def terms_of_next_step(learner: Learner, batch: list[int]) -> tuple[Any, Any]:
+    """Return reconstruction [B] and KL [B, latent_dim] that the step will see."""
+    step = int(learner.optimizer.iterations)
+    noise = tf.random.stateless_normal(
+        (len(batch), 2), key(learner._seed, Stream.TRAINING_NOISE, step)
+    )
+    images = TRAIN[batch].astype(np.float32) / 255
+    terms = elbo_terms(learner.vae, images, noise, training=True)
+    return np.asarray(terms.reconstruction), np.asarray(terms.kl_per_dim)
+
+
+def weights(learner: Learner) -> list[np.ndarray]:
+    return [variable.value.numpy() for variable in learner.vae.variables]
+
+
+def same(first: list[np.ndarray], second: list[np.ndarray]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+# A training step
+
+
+def test_step_changes_every_weight():
+    learner = make_learner("likelihood=gaussian", "architecture.activation=tanh")
+    before = weights(learner)
+    train(learner, EPOCH[:1])
+    changed = [(a != b).any() for a, b in zip(before, weights(learner), strict=True)]
+    assert all(changed)
+    assert int(learner.optimizer.iterations) == 1
+
+
+def test_step_goes_down_the_gradient_of_the_logged_loss():
+    rate, batch = 1e-3, EPOCH[0]
+    learner = make_learner("beta=2", optimizer=keras.optimizers.SGD(rate))
+    before = weights(learner)
+    loss = train(learner, [batch])["loss"]
+    slopes = [
+        (a - b) / rate for a, b in zip(before, weights(learner), strict=True)
+    ]  # the gradient, as SGD has used it
+    squared = sum(np.sum(np.square(slope)) for slope in slopes)
+    # a second look at step 0: to first order it fell by rate times |gradient|^2
+    learner.optimizer.iterations.assign(0)
+    learner.reset_metrics()
+    after = train(learner, [batch])["loss"]
+    assert loss - after == pytest.approx(rate * squared, rel=0.05)
+
+
+def test_steps_learn_an_image_that_is_always_the_same():
+    checkerboard = 255 * (np.indices(SHAPE[:2]).sum(0) % 2)[None, ..., None]
+    images = checkerboard.astype(np.uint8).repeat(10, axis=0)
+    learner = make_learner("optimizer.learning_rate=0.1", images=images)
+    first = train(learner, EPOCH[:1])["neg_elbo"]
+    train(learner, EPOCH * 10)
+    learner.reset_metrics()
+    assert train(learner, EPOCH)["neg_elbo"] < 0.1 * first
+
+
+def test_l2_moves_the_kernels_and_stays_out_of_the_logged_loss():
+    rate, l2 = 0.1, 0.05
+    with_l2, without = (
+        make_learner(*overrides, optimizer=keras.optimizers.SGD(rate))
+        for overrides in ([f"architecture.l2={l2}"], [])
+    )
+    kernel = with_l2.vae.encoder.get_layer("dense_0").kernel.value.numpy()
+    logs = [train(learner, EPOCH[:1]) for learner in (with_l2, without)]
+    moved = [
+        learner.vae.encoder.get_layer("dense_0").kernel.value.numpy()
+        for learner in (with_l2, without)
+    ]
+    np.testing.assert_allclose(moved[0] - moved[1], -rate * 2 * l2 * kernel, atol=1e-5)
+    assert logs[0] == pytest.approx(logs[1], rel=1e-5)
+
+
+# What an epoch logs
+
+
+@pytest.mark.parametrize("overrides", [(), ("free_bits=0.4",)], ids=["", "free bits"])
+def test_logs_are_averages_over_images_with_annealing_inside_the_epoch(overrides):
+    learner = make_learner("beta=3", *LINEAR, *overrides)
+    floor = 0.4 if overrides else 0.0
+    reconstruction, neg_elbo, kl, weighted = [], [], [], []
+    for step, batch in enumerate(EPOCH):
+        r, per_dim = terms_of_next_step(learner, batch)
+        term = np.maximum(per_dim.mean(0), floor).sum()
+        reconstruction += r.tolist()
+        neg_elbo += (r + per_dim.sum(1)).tolist()
+        kl += [term] * len(batch)
+        weighted += [3 * step / 4 * term] * len(batch)
+        logs = train(learner, [batch])
+    assert logs["reconstruction_loss"] == pytest.approx(np.mean(reconstruction))
+    assert logs["neg_elbo"] == pytest.approx(np.mean(neg_elbo))
+    assert logs["kl_loss"] == pytest.approx(np.mean(kl), rel=1e-4)
+    expected = np.mean(reconstruction) + np.mean(weighted)
+    assert logs["loss"] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("beta=4",),
+        ("beta=4", "free_bits=0.5"),
+        ("beta=4", *LINEAR),
+        ("beta=4", "free_bits=0.5", *LINEAR),
+        ("beta=0",),
+    ],
+    ids=" ".join,
+)
+def test_logged_loss_is_reconstruction_plus_beta_times_kl(overrides):
+    logs = train(make_learner(*overrides), EPOCH)
+    expected = logs["reconstruction_loss"] + logs["beta"] * logs["kl_loss"]
+    assert logs["loss"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_logged_beta_is_the_one_in_force_where_it_does_not_change():
+    assert train(make_learner("beta=4"), EPOCH)["beta"] == pytest.approx(4, rel=1e-5)
+
+
+def test_logged_beta_lies_within_what_the_epoch_has_seen():
+    beta = train(make_learner("beta=4", *LINEAR), EPOCH)["beta"]
+    assert 0 < beta < 2  # steps 0, 1 and 2 of 4
+
+
+def test_beta_at_a_step_is_beta_times_the_schedules_share():
+    learner = make_learner("beta=4", *LINEAR)
+    found = [float(learner.beta_at(step)) for step in (0, 1, 4, 100)]
+    assert found == pytest.approx([0, 1, 4, 4])
+
+
+def test_beta_weighs_the_kl_in_the_gradient():
+    kl = []
+    for beta in (0, 50):
+        learner = make_learner(f"beta={beta}", "optimizer.learning_rate=0.03")
+        train(learner, EPOCH * 5)
+        kl.append(validate(learner)["kl_loss"])
+    assert kl[1] < 0.2 * kl[0]
+
+
+@pytest.mark.parametrize("overrides", [("beta=7",), ("free_bits=2",), LINEAR])
+def test_neg_elbo_ignores_beta_free_bits_and_annealing(overrides):
+    plain, other = make_learner(), make_learner(*overrides)
+    seen = [train(learner, EPOCH[:1]) for learner in (plain, other)]
+    assert seen[1]["neg_elbo"] == pytest.approx(seen[0]["neg_elbo"], rel=1e-6)
+    assert seen[1]["loss"] != pytest.approx(seen[0]["loss"], rel=1e-3)
+
+
+def test_kl_loss_includes_the_floor_of_free_bits():
+    logs = train(make_learner("free_bits=2"), EPOCH[:1])
+    assert logs["kl_loss"] == pytest.approx(
+        2 * 2
+    )  # a fresh posterior is near the prior
+    assert logs["neg_elbo"] < logs["loss"]
+
+
+def test_active_units_count_posterior_means_of_the_whole_epoch():
+    learner = make_learner()
+    codes = []
+    for batch in EPOCH:
+        codes.append(learner.vae.encode(TRAIN[batch].astype(np.float32) / 255)[0])
+        logs = train(learner, [batch])
+    variance = np.concatenate(codes).var(axis=0)
+    assert logs["active_units"] == (variance > 0.01).sum()
+    assert logs["active_units"] > 0
+
+
+# Validation
+
+
+def test_validation_is_the_bound_of_the_evaluation():
+    learner = make_learner("seed=5")
+    found = validate(learner)
+    expected = evaluate_elbo(learner.vae, VALIDATION, seed=5)
+    assert found["neg_elbo"] == pytest.approx(expected.neg_elbo, rel=1e-5)
+    assert found["kl_loss"] == pytest.approx(expected.kl_loss, rel=1e-4)
+    assert found["active_units"] == expected.active_units
+
+
+def test_validation_does_not_depend_on_the_batch_size():
+    learner = make_learner()
+    assert validate(learner, 7) == pytest.approx(validate(learner, 1), rel=1e-5)
+
+
+def test_validation_repeats_because_its_noise_is_fixed():
+    learner = make_learner()
+    assert validate(learner) == validate(learner)
+
+
+def test_validation_repeats_in_a_model_with_dropout_and_batch_norm():
+    learner = make_learner(
+        "architecture.dropout=0.5", "architecture.normalization=batch"
+    )
+    train(learner, EPOCH)
+    before = weights(learner)
+    assert validate(learner) == validate(learner)
+    assert same(before, weights(learner))
+
+
+def test_validation_ignores_beta():
+    found = [validate(make_learner(f"beta={beta}")) for beta in (0, 1, 9)]
+    assert found[0] == found[1] == found[2]
+
+
+# Repeatability
+
+
+def test_same_seed_trains_to_the_same_weights():
+    options = "architecture.dropout=0.3", "seed=2"
+    first, second = (make_learner(*options, dynamic=True) for _ in range(2))
+    logs = [train(learner, EPOCH) for learner in (first, second)]
+    assert same(weights(first), weights(second))
+    assert logs[0] == logs[1]
+
+
+def test_another_seed_trains_on_other_noise():
+    first, second = make_learner("seed=2"), make_learner("seed=3")
+    second.vae.set_weights(first.vae.get_weights())
+    seen = [train(learner, EPOCH[:1]) for learner in (first, second)]
+    assert seen[0]["kl_loss"] == pytest.approx(seen[1]["kl_loss"])
+    assert seen[0]["reconstruction_loss"] != seen[1]["reconstruction_loss"]
+
+
+def test_noise_differs_from_step_to_step():
+    learner = make_learner(optimizer=keras.optimizers.SGD(0.0))
+    first = train(learner, EPOCH[:1])["reconstruction_loss"]
+    learner.reset_metrics()
+    second = train(learner, EPOCH[:1])["reconstruction_loss"]
+    assert first != second
+
+
+def test_step_depends_on_nothing_but_variables_and_step_count():
+    options = "architecture.dropout=0.3", "optimizer=adamw"
+    through, fresh = (make_learner(*options, dynamic=True) for _ in range(2))
+    for learner in (through, fresh):
+        learner.optimizer.build(learner.vae.trainable_variables)
+    train(through, EPOCH[:2])
+    for learner_part in ("vae", "optimizer"):
+        variables = getattr(through, learner_part).variables
+        others = getattr(fresh, learner_part).variables
+        for variable, other in zip(variables, others, strict=True):
+            other.assign(variable)
+    train(through, EPOCH[2:])
+    train(fresh, EPOCH[2:])
+    assert same(weights(through), weights(fresh))
+
+
+def test_compiled_steps_of_fit_are_the_eager_steps():
+    eager, compiled = make_learner(*LINEAR), make_learner(*LINEAR)
+    compiled.compile(compiled.optimizer, steps_per_execution=2, jit_compile=False)
+    expected = train(eager, EPOCH)
+    ragged = tf.data.Dataset.from_generator(
+        lambda: EPOCH, output_signature=tf.TensorSpec((None,), tf.int64)
+    ).apply(tf.data.experimental.assert_cardinality(len(EPOCH)))
+    history = compiled.fit(ragged, shuffle=False, verbose=0).history
+    found = {name: values[0] for name, values in history.items()}
+    assert found == pytest.approx(expected, rel=1e-4)
+    for a, b in zip(weights(eager), weights(compiled), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)

@@ -1,0 +1,167 @@
+import keras
+import numpy as np
+import pytest
+
+from tests.helpers import small_config
+from vae_cli.training.optimizers import OPTIMIZERS, build_optimizer
+
+STEPS_PER_EPOCH = 50
+
+
+def optimizer(*overrides: str) -> keras.optimizers.Optimizer:
+    """Return the optimizer of a run of 10 epochs of 50 steps."""
+    return build_optimizer(small_config("epochs=10", *overrides), STEPS_PER_EPOCH)
+
+
+def rates(*overrides: str, steps: list[int]) -> list[float]:
+    """Return the learning rates in force at some steps."""
+    built = optimizer("optimizer.learning_rate=0.02", *overrides)
+    built.build([keras.Variable([0.0])])
+    found = []
+    for step in steps:
+        built.iterations.assign(step)
+        found.append(float(built.learning_rate))
+    return found
+
+
+def schedule(name: str, *options: str) -> list[str]:
+    group = "learning_rate_schedule"
+    return [f"{group}={name}", *(f"{group}.{option}" for option in options)]
+
+
+# Learning rates
+
+
+def test_constant_rate_is_the_same_throughout():
+    found = rates(*schedule("constant"), steps=[0, 1, 250, 10_000])
+    assert found == pytest.approx([0.02] * 4)
+
+
+def test_cosine_falls_from_the_peak_to_nothing_over_all_epochs():
+    found = rates(*schedule("cosine"), steps=[0, 250, 500])
+    assert found == pytest.approx([0.02, 0.01, 0], abs=1e-8)
+
+
+def test_cosine_is_that_of_keras():
+    steps = [0, 1, 77, 125, 250, 380, 499, 500, 600]
+    theirs = keras.optimizers.schedules.CosineDecay(0.02, 500, alpha=0.1)
+    found = rates(*schedule("cosine", "final=0.1"), steps=steps)
+    assert found == pytest.approx([float(theirs(step)) for step in steps], rel=1e-5)
+
+
+def test_cosine_stays_at_its_final_share_after_the_end():
+    found = rates(*schedule("cosine", "final=0.1"), steps=[500, 700])
+    assert found == pytest.approx([0.002, 0.002])
+
+
+def test_step_multiplies_by_its_factor_at_each_drop():
+    options = schedule("step", "every_epochs=2", "factor=0.1")
+    found = rates(*options, steps=[0, 99, 100, 199, 200, 300])
+    assert found == pytest.approx([0.02, 0.02, 0.002, 0.002, 2e-4, 2e-5])
+
+
+def test_step_is_the_staircase_of_keras():
+    steps = [0, 124, 125, 126, 249, 250, 375, 499]
+    theirs = keras.optimizers.schedules.ExponentialDecay(0.02, 125, 0.5, staircase=True)
+    found = rates(*schedule("step", "every_epochs=2.5"), steps=steps)
+    assert found == pytest.approx([float(theirs(step)) for step in steps])
+
+
+def test_warm_up_grows_in_a_straight_line_from_nothing():
+    found = rates(*schedule("constant", "warmup_epochs=2"), steps=[0, 1, 50, 100, 101])
+    assert found == pytest.approx([0, 2e-4, 0.01, 0.02, 0.02])
+
+
+@pytest.mark.parametrize("name", ["cosine", "step"])
+def test_warm_up_scales_the_schedule_behind_it(name):
+    steps = [10, 25, 50, 75, 300]
+    plain = np.array(rates(*schedule(name), steps=steps))
+    warmed = rates(*schedule(name, "warmup_epochs=1"), steps=steps)
+    assert warmed == pytest.approx(plain * [0.2, 0.5, 1, 1, 1])
+
+
+def test_rate_depends_on_the_step_alone():
+    options = schedule("cosine", "warmup_epochs=1")
+    assert rates(*options, steps=[400, 20]) == rates(*options, steps=[20, 400])[::-1]
+
+
+# Optimizers
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_goes_downhill(name):
+    built = optimizer(f"optimizer={name}", "optimizer.learning_rate=0.1")
+    assert type(built) is OPTIMIZERS[name]
+    weight = keras.Variable([4.0, -3.0])
+    for _ in range(100):
+        built.apply([2 * weight.value], [weight])
+    assert np.abs(weight.value.numpy()).max() < 1
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_moments_and_epsilon_are_those_of_the_config(name):
+    built = optimizer(
+        f"optimizer={name}",
+        "optimizer.beta_1=0.8",
+        "optimizer.beta_2=0.95",
+        "optimizer.epsilon=0.001",
+    )
+    assert (built.beta_1, built.beta_2, built.epsilon) == (0.8, 0.95, 0.001)
+
+
+def test_adam_takes_the_steps_of_its_formula():
+    built = optimizer("optimizer=adam", "optimizer.learning_rate=0.1")
+    weight = keras.Variable([1.0])
+    expected, m, v = 1.0, 0.0, 0.0
+    for step, gradient in enumerate([0.5, -0.2, 3.0], 1):
+        built.apply([keras.ops.array([gradient])], [weight])
+        m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
+        m_hat, v_hat = m / (1 - 0.9**step), v / (1 - 0.999**step)
+        expected -= 0.1 * m_hat / (np.sqrt(v_hat) + 1e-7)
+    assert float(weight[0]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_weight_decay_shrinks_weights_that_have_no_gradient():
+    built = optimizer(
+        "optimizer=adamw", "optimizer.learning_rate=0.1", "optimizer.weight_decay=0.5"
+    )
+    weight = keras.Variable([4.0])
+    built.apply([keras.ops.zeros(1)], [weight])
+    assert float(weight[0]) == pytest.approx(4 * (1 - 0.1 * 0.5))
+
+
+def test_gradients_are_scaled_to_the_clip_norm_together():
+    options = "optimizer.beta_1=0", "optimizer.beta_2=0", "optimizer.epsilon=1"
+    built = optimizer(*options, "optimizer.clip_norm=1", "optimizer.learning_rate=1")
+    weights = [keras.Variable([0.0]), keras.Variable([0.0])]
+    built.apply([keras.ops.array([3.0]), keras.ops.array([-4.0])], weights)
+    # without moments Adam steps by g / (|g| + epsilon)
+    expected = [-0.6 / 1.6, 0.8 / 1.8]
+    assert [float(w[0]) for w in weights] == pytest.approx(expected, rel=1e-5)
+
+
+def test_gradients_are_left_alone_without_a_clip_norm():
+    options = "optimizer.beta_1=0", "optimizer.beta_2=0", "optimizer.epsilon=1"
+    built = optimizer(*options, "optimizer.learning_rate=1")
+    weight = keras.Variable([0.0])
+    built.apply([keras.ops.array([3.0])], [weight])
+    assert float(weight[0]) == pytest.approx(-3 / 4)
+
+
+def test_average_of_the_weights_has_the_decay_of_the_config():
+    options = "optimizer.ema_decay=0.75", "optimizer.learning_rate=0.1"
+    built = optimizer(*options)
+    weight = keras.Variable([1.0])
+    trail = []
+    for _ in range(3):
+        built.apply([keras.ops.ones(1)], [weight])
+        trail.append(float(weight[0]))
+    average = trail[0]
+    for value in trail[1:]:
+        average = 0.75 * average + 0.25 * value
+    built.finalize_variable_values([weight])
+    assert float(weight[0]) == pytest.approx(average, rel=1e-6)
+
+
+def test_weights_are_not_averaged_unless_asked():
+    assert not optimizer().use_ema

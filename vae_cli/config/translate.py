@@ -1,0 +1,109 @@
+"""Say in our words what Hydra could not compose.
+
+Hydra's own advice for an unknown key (add a `+`) leads to one that nothing reads.
+"""
+
+import contextlib
+import re
+from collections.abc import Iterator
+
+from vae_cli.config.help import options
+from vae_cli.config.load import refused_key
+from vae_cli.config.store import COMMANDS, GROUPS, PRESETS
+from vae_cli.errors import ConfigError, UsageError, VaeCliError
+from vae_cli.paths import configs_dir
+
+
+@contextlib.contextmanager
+def in_our_words(command: str, words: list[str]) -> Iterator[None]:
+    """Translate what Hydra and OmegaConf raise inside the block.
+
+    Args:
+        command: name of the primary config file.
+        words: the command line, for errors that don't name the override.
+
+    Raises:
+        ConfigError: an override is wrong.
+    """
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        yield
+    except (HydraException, OmegaConfBaseException) as error:
+        raise _translated(error, command) from error
+    except (ValueError, TypeError) as error:
+        if not _from_hydra(error):
+            raise
+        raise _wrong_choice(words) or ConfigError(str(error)) from error
+
+
+def _translated(error: Exception, command: str) -> VaeCliError:
+    from hydra.errors import MissingConfigException, OverrideParseException
+
+    text = str(error).strip()
+    first = text.splitlines()[0] if text else type(error).__name__
+    if isinstance(error, OverrideParseException):
+        return ConfigError(
+            f"{error.override} is not a valid override: {first}",
+            "write key=value; quote values with spaces or commas: 'key=\"a, b\"'",
+        )
+    if isinstance(error, MissingConfigException):
+        file = re.search(r"Could not (?:find|load) '([^']+)'", text)
+        if file:
+            return _missing_option(file[1], list(error.options or []))
+    unknown = re.match(r"Could not override '([^']+)'", text)
+    if unknown:
+        return ConfigError(
+            refused_key(unknown[1], COMMANDS[command]),
+            f"every key: vae-{command.replace('_', '-')} --help",
+        )
+    twice = re.search(r"remove \+ prefix: '([^']+)'", text) or re.search(
+        r"Multiple values for .* use 'override ([^']+)'", text
+    )
+    if twice:
+        override = twice[1].replace(": ", "=")
+        key = override.partition("=")[0]
+        return ConfigError(f"{key} is an option already; write {override}, without +.")
+    many = re.match(r"Ambiguous value for argument '([^']+)'", text)
+    if many:
+        key, _, values = many[1].partition("=")
+        return ConfigError(
+            f"{many[1]} gives several values.",
+            f"to train one run for each: vae-train -m {many[1]}",
+            f"if {key} takes a list: {key}=[{values}]",
+        )
+    key = getattr(error, "full_key", None)
+    return ConfigError(f"{key}: {first}" if key else first)
+
+
+def _missing_option(file: str, choices: list[str]) -> VaeCliError:
+    group, _, name = file.rpartition("/")
+    if not group:
+        return UsageError(f"config {file} does not exist in {configs_dir()}.")
+    ours = group in (*GROUPS, *PRESETS)
+    choices = choices or (options(group) if ours else [])
+    advice = [f"choose one of: {', '.join(choices)}"] if choices else []
+    if ours:
+        advice.append(
+            f"to add your own: vae copy {group}/{choices[0]} my_configs/{group}, then "
+            "--config-dir my_configs"
+        )
+    return ConfigError(f"{group}={name} is not available.", *advice)
+
+
+def _wrong_choice(words: list[str]) -> VaeCliError | None:
+    """Find the group override whose value is no option's name."""
+    for word in words:
+        group, equals, value = word.partition("=")
+        if equals and group in (*GROUPS, *PRESETS) and value not in options(group):
+            return _missing_option(f"{group}/{value}", options(group))
+    return None
+
+
+def _from_hydra(error: Exception) -> bool:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    module = trace.tb_frame.f_globals.get("__name__", "") if trace else ""
+    return str(module).split(".")[0] in ("hydra", "omegaconf")
