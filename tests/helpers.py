@@ -1,5 +1,7 @@
 """Small configs, models and data sets that several test files build."""
 
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,12 @@ TINY = {
 
 def small_config(*overrides: str, architecture: str = "dense") -> TrainConfig:
     """Compose configs/train.yaml with a tiny network, then these overrides."""
-    return composed("train", ["dataset=synthetic", *TINY[architecture], *overrides])
+    return deepcopy(_composed(("dataset=synthetic", *TINY[architecture], *overrides)))
+
+
+@cache
+def _composed(overrides: tuple[str, ...]) -> TrainConfig:
+    return composed("train", list(overrides))
 
 
 def small_vae(

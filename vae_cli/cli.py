@@ -52,7 +52,9 @@ def _run(name: str, rest: list[str]) -> int:
         return 0
     if name not in TOOLS:
         guess = closest(name, [*COMMANDS, *TOOLS])
-        hint = f"did you mean vae {guess}?" if guess else "vae --help lists the commands"
+        hint = (
+            f"did you mean vae {guess}?" if guess else "vae --help lists the commands"
+        )
         raise UsageError(f"vae: {name} is not a command.", hint)
     if {"-h", "--help"} & set(rest):
         print(f"vae {name}: {TOOLS[name]}")

@@ -5,6 +5,16 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from typing import Any
+
+
+def import_keras() -> Any:
+    """Import Keras on TensorFlow, whatever backend the user's other work has set."""
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with _stderr_kept_back():
+        import keras
+    return keras
 
 
 def start_tensorflow(deterministic: bool = False) -> None:
@@ -15,7 +25,7 @@ def start_tensorflow(deterministic: bool = False) -> None:
             of a long dimension into a tiny output depends on thread timing even with
             deterministic kernels, so only a single thread is bitwise repeatable.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import_keras()
     with _stderr_kept_back():
         import tensorflow as tf
 

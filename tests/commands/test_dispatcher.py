@@ -86,7 +86,7 @@ def test_show_prints_the_resolved_config_as_yaml(command: Command) -> None:
     shown = yaml.safe_load(done.stdout)
     assert (done.status, done.stderr) == (0, "")
     assert (shown["beta"], shown["latent_dim"]) == (7.0, 10)
-    assert shown["kl_annealing"]["name"] == "linear"
+    assert shown["epochs"] == 10
 
 
 @pytest.mark.parametrize("name", ["plot-latent", "plot_latent"])

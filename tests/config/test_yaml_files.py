@@ -133,11 +133,7 @@ def test_guide_is_the_default_config_by_another_name() -> None:
 
 def test_command_line_wins_over_an_experiment() -> None:
     config = composed("train", ["experiment=beta_vae", "beta=7", "latent_dim=3"])
-    assert (config.beta, config.latent_dim, config.kl_annealing.name) == (
-        7.0,
-        3,
-        "linear",
-    )
+    assert (config.beta, config.latent_dim, config.epochs) == (7.0, 3, 10)
 
 
 def test_debug_wins_over_an_experiment() -> None:

@@ -17,9 +17,6 @@ def order(count: int, batch_size: int, seed: int, start: int) -> list[np.ndarray
     return [batch.numpy() for batch in batches]
 
 
-# ImageStore
-
-
 def test_store_scales_to_the_unit_interval():
     read = ImageStore(IMAGES).read(ALL, 0).numpy()
     assert read.dtype == np.float32
@@ -69,9 +66,6 @@ def test_dynamic_pixels_are_white_as_often_as_they_are_grey():
     grey = levels[0] / 255
     deviation = np.sqrt(grey * (1 - grey) / 1000)
     assert (np.abs(often - grey) <= 4.5 * deviation).all()
-
-
-# Training order
 
 
 @pytest.mark.parametrize("epoch", [0, 1, 5])
@@ -126,9 +120,6 @@ def test_order_knows_how_many_batches_it_has():
     step = tf.Variable(2, dtype=tf.int64)
     batches = training_order(50, 8, 0, step, batches=5)
     assert int(batches.cardinality()) == 5
-
-
-# Evaluation order
 
 
 def test_evaluation_order_goes_through_all_images_in_turn():

@@ -36,9 +36,6 @@ def mnist() -> ImageData:
     return load_data(DatasetConfig("mnist", 10000, "none", None, 0))
 
 
-# MNIST
-
-
 def test_mnist_splits_into_50000_10000_and_10000(mnist):
     assert mnist.train.images.shape == (50000, 28, 28, 1)
     assert mnist.validation.images.shape == (10000, 28, 28, 1)
@@ -71,9 +68,6 @@ def test_mnist_validation_images_are_drawn_from_all_digits_evenly(mnist):
     shares = np.bincount(mnist.validation.labels) / 10000
     expected = np.bincount(mnist.train.labels) / 50000
     np.testing.assert_allclose(shares, expected, atol=0.012)  # 4 standard errors
-
-
-# Splits
 
 
 def test_train_and_validation_share_no_image_and_miss_none(tmp_path):
@@ -173,9 +167,6 @@ def test_held_out_images_are_the_least_used_ones(
     assert split is {"training": data.train}.get(name, getattr(data, name, None))
 
 
-# Binarization
-
-
 def test_none_leaves_grey_levels(tmp_path):
     data = ramps(tmp_path, binarize="none")
     np.testing.assert_array_equal(data.train.images[0, ..., 0], RAMP[0])
@@ -204,6 +195,13 @@ def test_static_pixels_are_white_as_often_as_they_are_grey(tmp_path):
     deviation = np.sqrt(grey * (1 - grey) / len(images))
     assert (np.abs(often - grey) <= 4.5 * deviation).all()
     assert abs(often.mean() - grey.mean()) < 4 * np.sqrt((deviation**2).mean() / 256)
+
+
+@pytest.mark.parametrize("level", [0, 255])
+def test_static_leaves_black_and_white_pixels_as_they_are(tmp_path, level):
+    arrays = {"x_train": np.full((100, 16, 16), level, np.uint8)}
+    data = load_arrays(tmp_path, arrays, binarize="static")
+    assert (data.train.images == level).all()
 
 
 def test_static_pixels_are_drawn_apart_from_each_other(tmp_path):
@@ -256,9 +254,6 @@ def test_binarizing_keeps_the_split(tmp_path):
     np.testing.assert_array_equal(grey.validation.labels, binary.validation.labels)
 
 
-# What the model is told
-
-
 def test_pixel_mean_is_that_of_the_training_split(tmp_path):
     data = load_arrays(tmp_path, {"x_train": grey_images(50, 3, 4, 2)})
     expected = data.train.images.astype(np.float64).mean(axis=0) / 255
@@ -278,9 +273,6 @@ def test_one_grey_pixel_late_in_the_set_makes_it_grey(tmp_path):
     assert not data.spec.binary
 
 
-# Fingerprint
-
-
 def test_fingerprint_repeats_for_the_same_data(tmp_path):
     assert numbered(tmp_path).fingerprint == numbered(tmp_path).fingerprint
 
@@ -291,6 +283,15 @@ def test_fingerprint_changes_with_one_pixel(tmp_path):
     first = load_arrays(tmp_path, {"x_train": NUMBERED}).fingerprint
     second = load_arrays(tmp_path, {"x_train": changed}).fingerprint
     assert first["x_train_sha256"] != second["x_train_sha256"]
+
+
+def test_fingerprint_changes_with_one_pixel_of_the_test_images(tmp_path):
+    changed = NUMBERED.copy()
+    changed[0, 0, 0] += 1
+    arrays = {"x_train": NUMBERED, "x_test": NUMBERED}
+    first = load_arrays(tmp_path, arrays).fingerprint
+    second = load_arrays(tmp_path, arrays | {"x_test": changed}).fingerprint
+    assert first != second
 
 
 def test_fingerprint_changes_with_the_split(tmp_path):

@@ -34,9 +34,6 @@ def keras_set(name: str) -> DatasetConfig:
     return DatasetConfig(name, validation_size=2, binarize="none", limit=None, seed=0)
 
 
-# What an .npz may hold
-
-
 def all_images(data) -> np.ndarray:
     """The images of the training file, in any order, as sorted rows."""
     images = np.concatenate([data.train.images, data.validation.images])
@@ -62,6 +59,14 @@ def test_integers_up_to_255_are_the_same_as_uint8(tmp_path, dtype):
 def test_floats_are_kept_at_eight_bits(tmp_path, dtype):
     expected = load_arrays(tmp_path, {"x_train": GREY}).train.images
     data = load_arrays(tmp_path, {"x_train": (GREY / 255).astype(dtype)})
+    np.testing.assert_array_equal(data.train.images, expected)
+
+
+@pytest.mark.parametrize("off", [-0.4, 0.4])
+def test_floats_go_to_the_nearest_of_256_levels(tmp_path, off):
+    pixels = np.clip(GREY, 1, 254)
+    expected = load_arrays(tmp_path, {"x_train": pixels}).train.images
+    data = load_arrays(tmp_path, {"x_train": (pixels + off) / 255})
     np.testing.assert_array_equal(data.train.images, expected)
 
 
@@ -119,9 +124,6 @@ def test_arrays_of_other_names_are_passed_over(tmp_path):
     assert len(load_arrays(tmp_path, arrays).train) == 8
 
 
-# Files that can't be read
-
-
 def test_missing_file_is_named(tmp_path):
     path = tmp_path / "absent.npz"
     assert f"dataset.path={path} does not exist." in unreadable(path)
@@ -173,6 +175,17 @@ def test_damage_anywhere_in_a_compressed_array_is_noticed(tmp_path):
         assert "can't be read as .npz" in unreadable(path)
 
 
+def test_damage_in_the_header_of_an_array_is_noticed(tmp_path):
+    path = tmp_path / "images.npz"
+    # too large for the zip checksum to be looked at before the header is
+    np.savez(path, x_train=grey_images(100, 8, 8))
+    intact = path.read_bytes()
+    header = intact.index(b"{'descr'")
+    for at in range(header, header + 60):
+        path.write_bytes(intact[:at] + bytes(2) + intact[at + 2 :])
+        assert "can't be read as .npz" in unreadable(path)
+
+
 class Trap:
     """Writes a file when it is unpickled."""
 
@@ -204,9 +217,6 @@ def test_file_without_x_train_says_what_it_holds(tmp_path):
     message = refusal(tmp_path, {"images": GREY, "y_train": np.arange(10)})
     assert "has no array x_train" in message
     assert "it holds: images, y_train" in message
-
-
-# Arrays that can't be images or labels
 
 
 def test_nan_pixels_are_counted_by_image(tmp_path):
@@ -312,9 +322,6 @@ def test_labels_in_words_are_refused(tmp_path):
     assert "y_train must hold class numbers 0, 1, ..." in message
 
 
-# Sets that Keras downloads
-
-
 @pytest.fixture
 def keras_home(tmp_path, monkeypatch) -> Path:
     """An empty cache for Keras, which reads KERAS_HOME once, at import."""
@@ -399,9 +406,6 @@ def test_fashion_mnist_cut_short_in_the_cache_is_called_damaged(keras_home):
     with pytest.raises(DataError) as refused:
         load_data(keras_set("fashion_mnist"))
     assert "is damaged" in str(refused.value)
-
-
-# Shapes
 
 
 def synthetic(**options) -> SyntheticConfig:

@@ -283,11 +283,12 @@ def test_non_finite_loss_stops_the_run_and_keeps_the_last_good_epoch(
 ) -> None:
     # the rate becomes infinite within the third epoch
     program = """
-import tensorflow as tf
-from vae_cli.training.optimizers import LearningRate
-before = LearningRate.__call__
-LearningRate.__call__ = lambda self, step: tf.where(
-    step < 20, before(self, step), float("inf"))
+import keras, tensorflow as tf
+from vae_cli.training import optimizers
+class Explodes(keras.optimizers.schedules.LearningRateSchedule):
+    def __call__(self, step):
+        return tf.where(step < 20, 0.01, float("inf"))
+optimizers.learning_rate = lambda *arguments: Explodes()
 from vae_cli.cli import main
 main()
 """
@@ -315,6 +316,40 @@ def test_collapse_is_warned_of_once_with_remedies(tmp_path: Path) -> None:
     for remedy in ("kl_annealing=linear", "free_bits=", "beta="):
         assert remedy in done.stderr
     assert "posterior collapse" in (tmp_path / "run" / "train.log").read_text()
+
+
+def test_interrupted_sweep_saves_its_job_and_ends(tmp_path: Path) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-m", "vae_cli", "train", "-m", *SMALL, "epochs=100000",
+         "seed=1,2", "hydra.sweep.dir=sweep"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    deadline = time.perf_counter() + 120
+    while not list(tmp_path.glob("sweep/0-*/checkpoints/last.weights.h5")):
+        assert time.perf_counter() < deadline and child.poll() is None
+        time.sleep(0.05)
+    child.send_signal(signal.SIGINT)
+    _, errors = child.communicate(timeout=60)
+    assert child.returncode == 130, errors
+    assert "Traceback" not in errors
+    (job,) = tmp_path.glob("sweep/*/status.json")
+    assert json.loads(job.read_text())["state"] == "interrupted"
+
+
+def test_metrics_of_an_older_version_survive_a_resume(tmp_path: Path) -> None:
+    first = vae("train", *SMALL, "epochs=1", "run_dir=run", cwd=tmp_path)
+    assert first.status == 0, first.stderr
+    file = tmp_path / "run" / "metrics.csv"
+    # as if the last column did not exist yet
+    cut = [line.rpartition(",")[0] for line in file.read_text().splitlines()]
+    file.write_text("\n".join(cut) + "\n")
+    second = vae("train", "resume=run", "epochs=2", cwd=tmp_path)
+    assert second.status == 0, second.stderr
+    kept = rows(tmp_path / "run")
+    assert [row["epoch"] for row in kept] == ["1", "2"]
+    assert "val_active_units" not in kept[0]
 
 
 def test_early_stopping_stops_and_keeps_the_best(tmp_path: Path) -> None:

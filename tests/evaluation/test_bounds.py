@@ -58,9 +58,6 @@ def by_hand(vae: VAE, images: np.ndarray, seed: int) -> tuple[np.ndarray, ...]:
     return reconstruction, kl, mean
 
 
-# Evaluation noise
-
-
 def test_noise_is_fixed_by_the_seed():
     first, second = (evaluation_noise(50, 3, seed=4) for _ in range(2))
     np.testing.assert_array_equal(first, second)
@@ -71,9 +68,6 @@ def test_noise_is_standard_normal_and_apart_for_every_image():
     noise = evaluation_noise(2000, 2, seed=0).numpy()
     assert stats.kstest(noise.reshape(-1), "norm").pvalue > 1e-3
     assert len(np.unique(noise)) == noise.size
-
-
-# The bound
 
 
 def test_bound_is_the_one_computed_by_hand():
@@ -145,9 +139,6 @@ def test_bound_is_exact_where_the_decoder_ignores_the_code():
     result = evaluate_elbo(vae, BINARY, seed=0)
     assert result.neg_elbo == pytest.approx(exact, rel=1e-5)
     assert (result.kl_loss, result.active_units) == (0, 0)
-
-
-# Batches
 
 
 def test_over_batches_scales_uint8_and_leaves_floats():

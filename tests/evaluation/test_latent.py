@@ -3,7 +3,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from tests.helpers import grey_images, small_vae
-from vae_cli.errors import RunError
+from vae_cli.errors import ConfigError, RunError
 from vae_cli.evaluation.latent import (
     active_units,
     decode,
@@ -21,9 +21,6 @@ RNG = np.random.default_rng(0)
 def codes(count: int, latent_dim: int) -> tuple[np.ndarray, np.ndarray]:
     mean = RNG.standard_normal((count, latent_dim)).astype(np.float32)
     return mean, -np.abs(mean)
-
-
-# Encoding and decoding
 
 
 def test_encode_gives_a_mean_and_a_log_variance_an_image():
@@ -63,9 +60,6 @@ def test_decode_takes_codes_in_double_precision():
     np.testing.assert_array_equal(decode(vae, z.astype(np.float64)), decode(vae, z))
 
 
-# Statistics
-
-
 def test_kl_per_dim_is_averaged_over_images():
     mean, log_var = codes(50, 4)
     found = kl_per_dim(small_vae("latent_dim=4"), mean, log_var)
@@ -78,9 +72,6 @@ def test_active_units_have_a_variance_above_one_hundredth():
     mean, _ = codes(500, 4)
     mean = (mean - mean.mean(0)) / mean.std(0) * [1.0, 0.101, 0.099, 0.0]
     assert active_units(mean + 7) == 2
-
-
-# Projections
 
 
 @pytest.fixture
@@ -165,6 +156,14 @@ def test_three_images_are_enough_for_a_projection(method):
     assert np.isfinite(points).all()
 
 
+@pytest.mark.filterwarnings("ignore:invalid value encountered")
+def test_collapsed_codes_have_principal_axes_without_variance():
+    same = np.ones((8, 4), np.float32)
+    points, names = project(same, same, np.zeros(4), "pca")
+    assert not points.any()
+    assert names == ("PC 1 (0% of variance)", "PC 2 (0%)")
+
+
 @pytest.mark.parametrize("method", ["pca", "tsne"])
 def test_two_images_are_too_few_for_a_projection(method):
     mean, log_var = codes(2, 4)
@@ -175,7 +174,7 @@ def test_two_images_are_too_few_for_a_projection(method):
 @pytest.mark.parametrize("dims", [[0, 5], [7, 1]])
 def test_dimension_that_there_is_not_is_refused(dims):
     mean, log_var = codes(8, 5)
-    with pytest.raises(RunError) as refused:
+    with pytest.raises(ConfigError) as refused:
         project(mean, log_var, np.ones(5), "dims", dims)
     expected = f"dims={dims} is outside the run's 5 latent dimensions (0 to 4)."
     assert str(refused.value) == expected

@@ -18,9 +18,6 @@ def turns(path: np.ndarray) -> np.ndarray:
     return np.arccos(np.clip((unit[1:] * unit[:-1]).sum(axis=1), -1, 1))
 
 
-# Steps
-
-
 def test_quantiles_cut_the_prior_into_equal_shares():
     found = steps(10, "quantiles", 3.0)
     np.testing.assert_allclose(norm.cdf(found), np.linspace(0.05, 0.95, 10))
@@ -38,9 +35,6 @@ def test_one_step_is_the_centre(spacing):
 @pytest.mark.parametrize("spacing", ["quantiles", "linspace"])
 def test_odd_counts_pass_through_the_centre(spacing):
     assert steps(7, spacing, 2.0)[3] == pytest.approx(0, abs=1e-12)
-
-
-# Plane
 
 
 def test_first_dimension_of_a_plane_grows_to_the_right():
@@ -64,9 +58,6 @@ def test_plane_holds_the_other_dimensions_at_zero():
     np.testing.assert_allclose(z[::2, 1], norm.ppf([0.95, 0.5, 0.05]), atol=1e-6)
 
 
-# Traversals
-
-
 def test_traversals_change_one_dimension_a_row():
     z = traversals(np.array([2, 0]), latent_dim=3, count=5, span=2.0)
     assert z.shape == (10, 3)
@@ -81,9 +72,6 @@ def test_traversals_change_one_dimension_a_row():
 
 def test_traversal_of_one_code_is_the_origin():
     assert not traversals(np.array([1]), latent_dim=3, count=1, span=2.0).any()
-
-
-# Interpolation
 
 
 def test_linear_path_goes_in_equal_steps():

@@ -47,9 +47,6 @@ def norm(shape: tuple[int, ...], value: float) -> np.ndarray:
     return np.full(shape, value, np.float32)
 
 
-# Shapes
-
-
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("network", NETWORKS)
 def test_decoder_gives_images_of_the_encoders_shape(network, shape):
@@ -86,7 +83,7 @@ def test_conv_layers_have_the_filters_kernels_and_strides_of_the_config():
         "architecture.filters=[2,3]",
         "architecture.kernel_sizes=[5,3]",
         "architecture.strides=[2,3]",
-        "architecture.dense_units=[9]",
+        "architecture.dense_units=[9,6]",
         architecture="conv",
         shape=(12, 12, 1),
     )
@@ -100,7 +97,8 @@ def test_conv_layers_have_the_filters_kernels_and_strides_of_the_config():
         for layer in layers(vae.decoder, keras.layers.Conv2DTranspose)
     ]
     assert mirrored[:2] == found[::-1]
-    assert vae.decoder.get_layer("dense_0").units == 9
+    units = [layer.units for layer in layers(vae.decoder, keras.layers.Dense)]
+    assert units == [6, 9, 2 * 2 * 3]
 
 
 def test_dense_decoder_mirrors_the_encoder():
@@ -119,9 +117,6 @@ def test_default_network_has_the_layers_of_the_keras_guide_but_for_its_dense_one
     # dense from z to 7 * 7 * 64, then back through 64, 32 and 1 filters
     decoder = (2 + 1) * 7 * 7 * 64 + 36928 + 18464 + 289
     assert vae.decoder.count_params() == decoder
-
-
-# Where training starts
 
 
 def test_dense_output_bias_starts_at_the_logit_of_each_pixels_mean():
@@ -181,8 +176,6 @@ def test_pixel_mean_changes_no_drawn_weight():
     same = [(a == b).all() for a, b in zip(first, second, strict=True)]
     assert same.count(False) == 1
 
-
-# Options of the layers
 
 WITH_HIDDEN = {"conv": (2, 3), "dense": (1, 1)}
 """Architecture -> hidden layers of the tiny encoder and decoder."""
@@ -263,9 +256,6 @@ def test_gradients_reach_every_weight(architecture):
         loss = tf.reduce_sum(vae.likelihood.log_prob(x, vae.decode(z)))
     for gradient in tape.gradient(loss, vae.trainable_variables):
         assert np.any(np.asarray(gradient) != 0)
-
-
-# Exported networks
 
 
 EXPORTED = {

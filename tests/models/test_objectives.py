@@ -16,9 +16,6 @@ def kl(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
     return np.asarray(StandardNormal().kl_per_dim(mean, log_var))
 
 
-# KL
-
-
 def test_kl_is_the_textbook_value():
     # KL(N(m, s^2) || N(0, 1)) = log(1 / s) + (s^2 + m^2) / 2 - 1/2
     s = np.exp(LOG_VAR.astype(np.float64) / 2)
@@ -39,9 +36,6 @@ def test_kl_of_the_prior_itself_is_zero():
     assert (kl(np.zeros((2, 3)), np.zeros((2, 3))) == 0).all()
 
 
-# Sampling
-
-
 def test_samples_have_the_posteriors_mean_and_deviation():
     noise = np.random.default_rng(0).standard_normal((100_000, 3)).astype(np.float32)
     z = np.asarray(Sampling()(MEAN[:1], LOG_VAR[:1], noise))
@@ -60,9 +54,6 @@ def test_sampling_passes_gradients_to_mean_and_log_variance():
     np.testing.assert_allclose(by_mean, np.ones_like(MEAN))
     expected = 0.5 * np.exp(LOG_VAR / 2) * noise.numpy()
     np.testing.assert_allclose(by_log_var, expected, rtol=1e-5)
-
-
-# Terms of the bound
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +100,6 @@ def test_terms_have_one_value_an_image(parts):
     assert terms.kl_per_dim.shape == (6, 3)
     assert terms.mean.shape == (6, 3)
 
-
-# Free bits
 
 PER_DIM = np.array([[0.0, 1.0, 0.3], [0.1, 3.0, 0.5]], np.float32)  # means .05, 2, .4
 

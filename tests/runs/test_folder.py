@@ -16,7 +16,7 @@ from vae_cli.config.compose import composed
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import RunError, UsageError
 from vae_cli.runs.files import write_json, write_text
-from vae_cli.runs.folder import RunFolder, find_runs, new_run_path, open_run
+from vae_cli.runs.folder import RunFolder, find_runs, new_run, open_run
 from vae_cli.runs.resume import check_same_data, resumed_config
 
 HOLD = """
@@ -102,16 +102,28 @@ def test_place_that_can_not_be_a_folder_is_refused(place: str, tmp_path: Path) -
     assert "run_dir=" in str(refused.value)
 
 
-def test_run_dir_decides_where_a_run_goes() -> None:
-    assert new_run_path(composed("train", ["run_dir=here"])) == Path("here")
+def test_run_dir_decides_where_a_run_goes(tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    assert new_run(composed("train", [f"run_dir={here}"])).path == here
+    assert here.is_dir()
+
+
+def test_runs_that_start_in_the_same_second_get_folders_of_their_own(
+    tmp_path: Path,
+) -> None:
+    config = composed("train", [f"output_root={tmp_path}"])
+    paths = {new_run(config).path for _ in range(5)}
+    assert len(paths) == 5
 
 
 @pytest.mark.parametrize(
     ("override", "end"), [("seed=0", "mnist-conv-z2"), ("name=mine", "mine")]
 )
-def test_run_is_named_by_day_time_and_settings(override: str, end: str) -> None:
-    path = new_run_path(composed("train", [override, "output_root=root"]))
-    pattern = rf"root/\d{{4}}-\d\d-\d\d/\d\d-\d\d-\d\d-{end}"
+def test_run_is_named_by_day_time_and_settings(
+    tmp_path: Path, override: str, end: str
+) -> None:
+    path = new_run(composed("train", [override, f"output_root={tmp_path}"])).path
+    pattern = rf"{tmp_path}/\d{{4}}-\d\d-\d\d/\d\d-\d\d-\d\d-{end}"
     assert re.fullmatch(pattern, path.as_posix())
 
 
@@ -372,8 +384,8 @@ def test_resume_latest_with_more_epochs_takes_a_finished_run(tmp_path: Path) -> 
     ("which", "more", "message"),
     [
         ("{run}", ["epochs=1"], "epochs=1 is less than the run's 2"),
-        ("{run}", [], "its 2 epochs are done."),
-        ("latest", [], "every run below {root}/ is finished."),
+        ("{run}", [], "run is finished."),
+        ("latest", [], "every run below {root}/ is finished or in use."),
         ("{run}", ["beta=3"], "resume= takes no other override"),
         ("{run}", ["++beta=3"], "resume= takes no other override"),
         ("{run}", ["~experiment"], "resume= takes no other override"),

@@ -29,7 +29,8 @@ def make_learner(
     optimizer: Any = None,
 ) -> Learner:
     """Return a learner of a tiny model; runs eagerly."""
-    config = small_config("optimizer.learning_rate=0.01", *overrides)
+    overrides = ("optimizer.learning_rate=0.01", *overrides)
+    config = small_config(*overrides)
     learner = Learner(
         small_vae(*overrides, shape=SHAPE),
         beta=config.beta,
@@ -76,9 +77,6 @@ def same(first: list[np.ndarray], second: list[np.ndarray]) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
-# A training step
-
-
 def test_step_changes_every_weight():
     learner = make_learner("likelihood=gaussian", "architecture.activation=tanh")
     before = weights(learner)
@@ -109,9 +107,9 @@ def test_steps_learn_an_image_that_is_always_the_same():
     images = checkerboard.astype(np.uint8).repeat(10, axis=0)
     learner = make_learner("optimizer.learning_rate=0.1", images=images)
     first = train(learner, EPOCH[:1])["neg_elbo"]
-    train(learner, EPOCH * 10)
+    train(learner, EPOCH * 4)
     learner.reset_metrics()
-    assert train(learner, EPOCH)["neg_elbo"] < 0.1 * first
+    assert train(learner, EPOCH)["neg_elbo"] < 0.25 * first
 
 
 def test_l2_moves_the_kernels_and_stays_out_of_the_logged_loss():
@@ -128,9 +126,6 @@ def test_l2_moves_the_kernels_and_stays_out_of_the_logged_loss():
     ]
     np.testing.assert_allclose(moved[0] - moved[1], -rate * 2 * l2 * kernel, atol=1e-5)
     assert logs[0] == pytest.approx(logs[1], rel=1e-5)
-
-
-# What an epoch logs
 
 
 @pytest.mark.parametrize("overrides", [(), ("free_bits=0.4",)], ids=["", "free bits"])
@@ -189,7 +184,7 @@ def test_beta_weighs_the_kl_in_the_gradient():
     kl = []
     for beta in (0, 50):
         learner = make_learner(f"beta={beta}", "optimizer.learning_rate=0.03")
-        train(learner, EPOCH * 5)
+        train(learner, EPOCH * 3)
         kl.append(validate(learner)["kl_loss"])
     assert kl[1] < 0.2 * kl[0]
 
@@ -221,9 +216,6 @@ def test_active_units_count_posterior_means_of_the_whole_epoch():
     assert logs["active_units"] > 0
 
 
-# Validation
-
-
 def test_validation_is_the_bound_of_the_evaluation():
     learner = make_learner("seed=5")
     found = validate(learner)
@@ -233,8 +225,9 @@ def test_validation_is_the_bound_of_the_evaluation():
     assert found["active_units"] == expected.active_units
 
 
-def test_validation_does_not_depend_on_the_batch_size():
-    learner = make_learner()
+@pytest.mark.parametrize("free_bits", [0, 0.2, 0.35, 1])
+def test_validation_does_not_depend_on_the_batch_size(free_bits):
+    learner = make_learner(f"free_bits={free_bits}")
     assert validate(learner, 7) == pytest.approx(validate(learner, 1), rel=1e-5)
 
 
@@ -258,7 +251,36 @@ def test_validation_ignores_beta():
     assert found[0] == found[1] == found[2]
 
 
-# Repeatability
+def test_free_bits_of_validation_are_the_floor_of_the_whole_split():
+    learner = make_learner("free_bits=0.33")
+    mean, log_var = (np.asarray(part) for part in learner.vae.encode(VALIDATION / 255))
+    per_dim = (0.5 * (mean**2 + np.exp(log_var) - 1 - log_var)).mean(axis=0)
+    assert per_dim.min() < 0.33 < per_dim.max()
+    expected = np.maximum(per_dim, 0.33).sum()
+    assert validate(learner)["kl_loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_averaged_weights_stand_in_for_the_raw_ones_and_give_them_back():
+    learner = make_learner("optimizer.ema_decay=0.75")
+    trail = []
+    for batch in EPOCH:
+        train(learner, [batch])
+        trail.append(weights(learner))
+    with learner.averaged_weights():
+        inside = weights(learner)
+    for index, found in enumerate(inside):
+        first, second, third = (step[index] for step in trail)
+        average = 0.75 * (0.75 * first + 0.25 * second) + 0.25 * third
+        np.testing.assert_allclose(found, average, atol=1e-6)
+    assert same(weights(learner), trail[-1])
+
+
+def test_weights_without_an_average_stay_in_their_place():
+    learner = make_learner()
+    train(learner, EPOCH[:1])
+    before = weights(learner)
+    with learner.averaged_weights():
+        assert same(weights(learner), before)
 
 
 def test_same_seed_trains_to_the_same_weights():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vae_cli.evaluation.latent import active_units
-from vae_cli.training.metrics import ActiveUnits
+from vae_cli.training.metrics import ActiveUnits, PerDimMean
 
 RNG = np.random.default_rng(0)
 
@@ -58,6 +58,15 @@ def test_reset_forgets_earlier_images():
     metric.reset_state()
     metric.update_state(planted(50, [1.0, 0.01]))
     assert float(metric.result()) == 1
+
+
+@pytest.mark.parametrize("sizes", [[100], [64, 32, 4], [1] * 100])
+def test_mean_of_each_dimension_is_numpys_whatever_the_batches(sizes):
+    values = RNG.exponential(2, (100, 3)).astype(np.float32)
+    metric = PerDimMean(3)
+    for batch in np.split(values, np.cumsum(sizes)[:-1]):
+        metric.update_state(batch)
+    np.testing.assert_allclose(metric.result(), values.mean(0), rtol=1e-5)
 
 
 def test_no_images_mean_no_active_units():

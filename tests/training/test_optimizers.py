@@ -29,9 +29,6 @@ def schedule(name: str, *options: str) -> list[str]:
     return [f"{group}={name}", *(f"{group}.{option}" for option in options)]
 
 
-# Learning rates
-
-
 def test_constant_rate_is_the_same_throughout():
     found = rates(*schedule("constant"), steps=[0, 1, 250, 10_000])
     assert found == pytest.approx([0.02] * 4)
@@ -67,25 +64,36 @@ def test_step_is_the_staircase_of_keras():
     assert found == pytest.approx([float(theirs(step)) for step in steps])
 
 
-def test_warm_up_grows_in_a_straight_line_from_nothing():
-    found = rates(*schedule("constant", "warmup_epochs=2"), steps=[0, 1, 50, 100, 101])
-    assert found == pytest.approx([0, 2e-4, 0.01, 0.02, 0.02])
+def test_warm_up_grows_in_a_straight_line_from_its_first_step():
+    steps = [0, 1, 49, 98, 99, 100, 400]
+    found = rates(*schedule("constant", "warmup_epochs=2"), steps=steps)
+    assert found == pytest.approx([2e-4, 4e-4, 0.01, 0.0198, 0.02, 0.02, 0.02])
 
 
-@pytest.mark.parametrize("name", ["cosine", "step"])
-def test_warm_up_scales_the_schedule_behind_it(name):
-    steps = [10, 25, 50, 75, 300]
-    plain = np.array(rates(*schedule(name), steps=steps))
-    warmed = rates(*schedule(name, "warmup_epochs=1"), steps=steps)
-    assert warmed == pytest.approx(plain * [0.2, 0.5, 1, 1, 1])
+@pytest.mark.parametrize("name", ["constant", "cosine", "step"])
+def test_schedule_begins_at_the_peak_where_the_warm_up_ends(name):
+    found = rates(*schedule(name, "warmup_epochs=1"), steps=[24, 49, 50])
+    assert found == pytest.approx([0.01, 0.02, 0.02])
+
+
+def test_cosine_behind_a_warm_up_ends_with_the_run():
+    theirs = keras.optimizers.schedules.CosineDecay(0.02, 450)
+    steps = [50, 120, 275, 430, 500]
+    found = rates(*schedule("cosine", "warmup_epochs=1"), steps=steps)
+    expected = [float(theirs(step - 50)) for step in steps]
+    assert found == pytest.approx(expected, rel=1e-5)
+    assert (found[2], found[4]) == pytest.approx((0.01, 0), abs=1e-8)
+
+
+def test_drops_are_counted_from_the_end_of_the_warm_up():
+    options = schedule("step", "every_epochs=2", "factor=0.1", "warmup_epochs=0.5")
+    found = rates(*options, steps=[25, 124, 125, 225])
+    assert found == pytest.approx([0.02, 0.02, 0.002, 2e-4])
 
 
 def test_rate_depends_on_the_step_alone():
     options = schedule("cosine", "warmup_epochs=1")
     assert rates(*options, steps=[400, 20]) == rates(*options, steps=[20, 400])[::-1]
-
-
-# Optimizers
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

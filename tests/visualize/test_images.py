@@ -38,9 +38,6 @@ def levels(sheet: np.ndarray, rows: int, columns: int) -> list[list[int]]:
     return found
 
 
-# Pixels
-
-
 def test_pixels_are_rounded_to_eight_bits_and_clipped():
     values = np.array([-0.2, 0, 0.1, 0.5, 0.999, 1, 1.7], np.float32)
     found = to_uint8(values.reshape(1, 1, 7, 1)).reshape(-1)
@@ -70,9 +67,6 @@ def test_two_channels_get_a_third_that_is_black():
 def test_of_four_channels_three_are_shown():
     images = np.random.default_rng(0).random((2, 4, 5, 4))
     np.testing.assert_array_equal(to_uint8(images), np.round(images * 255)[..., :3])
-
-
-# Grids
 
 
 def test_grid_goes_row_by_row():
@@ -134,9 +128,6 @@ def test_grid_is_grey_or_colour(channels, shown):
     assert sheet.dtype == np.uint8
 
 
-# Pairs
-
-
 def test_pairs_put_each_row_above_its_partner():
     before, after = flat([10, 20, 30, 40]), flat([11, 21, 31, 41])
     sheet = pairs(before, after, columns=2)
@@ -153,9 +144,6 @@ def test_pairs_of_fewer_images_than_columns_stand_above_each_other():
     before, after = flat([10, 20]), flat([11, 21])
     sheet = pairs(before, after, columns=3)
     assert levels(sheet, 2, 3) == [[10, 20, GAP], [11, 21, GAP]]
-
-
-# Files
 
 
 @pytest.mark.parametrize("channels", [1, 3])

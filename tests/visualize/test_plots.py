@@ -51,9 +51,6 @@ def lines(axis: Axes) -> dict[str, list[float]]:
     return {line.get_label(): list(line.get_ydata()) for line in axis.get_lines()}
 
 
-# Curves
-
-
 @pytest.mark.parametrize("epochs", [1, 2, 30])
 @pytest.mark.parametrize("validation", [True, False])
 def test_curves_are_written_with_and_without_validation(tmp_path, epochs, validation):
@@ -95,9 +92,6 @@ def test_beta_is_drawn_when_it_moves(tmp_path, figures):
 def test_beta_that_stays_is_not_drawn(tmp_path, figures):
     plot_curves(rows(3, beta=4.0), tmp_path / "curves.png", "cross-entropy")
     assert len(figures[0].axes) == 4
-
-
-# Latent space
 
 
 def latent(path: Path, labels: np.ndarray | None, latent_dim: int = 3) -> np.ndarray:

@@ -6,11 +6,12 @@ import numpy as np
 
 from vae_cli.config.schema import GenerateConfig
 from vae_cli.data.prepare import load_data
-from vae_cli.errors import RunError, UsageError
+from vae_cli.errors import ConfigError, RunError
 from vae_cli.evaluation.latent import encode, kl_per_dim
 from vae_cli.evaluation.paths import interpolate, plane, traversals
 from vae_cli.randomness import Stream, generator
 from vae_cli.runs.trained import TrainedRun
+from vae_cli.visualize.images import to_float
 
 PRIOR_SIDE, MANIFOLD_SIDE, STEPS, PAIRS = 10, 15, 11, 6
 """Rows and columns where none are given."""
@@ -47,7 +48,7 @@ def manifold(config: GenerateConfig, run: TrainedRun) -> Drawing:
     """The decoded plane of two latent dimensions."""
     latent_dim = run.vae.latent_dim
     if max(config.dims) >= latent_dim:
-        raise UsageError(
+        raise ConfigError(
             f"dims={config.dims} is outside the run's {latent_dim} latent dimensions "
             f"(0 to {latent_dim - 1}).",
             "a plane takes two of them; mode=traversal works for any number",
@@ -74,7 +75,7 @@ def interpolation(config: GenerateConfig, run: TrainedRun) -> Drawing:
     name, split = load_data(run.config.dataset).held_out()
     rows, columns = config.rows or PAIRS, config.columns or STEPS
     if columns < 2:
-        raise UsageError(f"columns={columns}: a path needs at least 2 images.")
+        raise ConfigError(f"columns={columns}: a path needs at least 2 images.")
     if len(split) < 2:
         raise RunError(f"The {name} split has {len(split)} image; a path needs two.")
     rng = generator(config.seed, Stream.CHOICE)
@@ -83,7 +84,7 @@ def interpolation(config: GenerateConfig, run: TrainedRun) -> Drawing:
     codes, _ = encode(run.vae, images)
     ends = codes.reshape(rows, 2, -1)
     z = [interpolate(a, b, columns, config.interpolation) for a, b in ends]
-    shown = images.astype(np.float32).reshape(rows, 2, *images.shape[1:]) / 255
+    shown = to_float(images).reshape(rows, 2, *images.shape[1:])
     return Drawing(np.concatenate(z), columns, shown)
 
 

@@ -7,7 +7,6 @@ Hydra composes; what it says when that fails is translated, since its advice (ad
 import logging
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
@@ -15,7 +14,7 @@ from vae_cli import __version__
 from vae_cli.config.compose import checked
 from vae_cli.config.help import command_help
 from vae_cli.config.translate import in_our_words
-from vae_cli.errors import ConfigError, Interrupted, UsageError, VaeCliError
+from vae_cli.errors import Interrupted, UsageError, VaeCliError
 from vae_cli.paths import configs_dir
 
 Config = TypeVar("Config")
@@ -73,7 +72,9 @@ def _run(command: str, task: Task) -> int:
         rest = [word for word in arguments if word not in ("-m", "--multirun")]
         sys.argv[1:] = ["-m", *rest]
         if not {"--cfg", "-c", "--info", "-i"} & set(arguments):
-            _check_sweep(command)
+            from vae_cli.commands._rehearsal import check_sweep
+
+            check_sweep(command)
     failures: list[BaseException] = []
 
     def job(values: Any) -> float | None:
@@ -90,56 +91,13 @@ def _run(command: str, task: Task) -> int:
             failures.append(error)
             return None
 
-    _compose_and_call(command, job)
+    compose_and_call(command, job)
     if failures:
         raise failures[0]
     return 0
 
 
-def _check_sweep(command: str) -> None:
-    """Compose and check every job before the first one starts.
-
-    Hydra itself finds unknown keys early, but not what only our dataclasses know. A
-    rehearsal with its basic launcher does; it writes to a temporary folder.
-    """
-    problems: list[str] = []
-
-    def rehearse(values: Any) -> None:
-        from hydra.core.hydra_config import HydraConfig
-
-        job = f"job {HydraConfig.get().job.num}: "
-        try:
-            config = checked(command, values)
-        except ConfigError as error:
-            problems.extend(job + line for line in error.args)
-            return
-        if config.run_dir:
-            problems.append(
-                f"{job}run_dir={config.run_dir} would be shared by all jobs; use "
-                "hydra.sweep.dir=<folder>"
-            )
-        if config.resume:
-            problems.append(f"{job}resume={config.resume} can't be part of a sweep")
-
-    typed = sys.argv
-    with tempfile.TemporaryDirectory() as folder:
-        rehearsal = [f"hydra.sweep.dir={folder}", "hydra/launcher=basic"]
-        # overrides must stand together: put these beside the first one
-        first = next((i for i, w in enumerate(typed) if _is_override(w)), len(typed))
-        sys.argv = [*typed[:first], *rehearsal, *typed[first:]]
-        try:
-            _compose_and_call(command, rehearse)
-        finally:
-            sys.argv = typed
-    if problems:
-        raise ConfigError(*problems)
-
-
-def _is_override(word: str) -> bool:
-    return "=" in word and not word.startswith("-")
-
-
-def _compose_and_call(command: str, job: Callable[[Any], Any]) -> None:
+def compose_and_call(command: str, job: Callable[[Any], Any]) -> None:
     """Let Hydra compose the config and call the job."""
     import hydra
 

@@ -40,7 +40,9 @@ def run_job(config: TrainConfig, hydra: Any) -> float:
     folder = RunFolder(Path(hydra.sweep.dir) / f"{hydra.job.num}-{safe}")
     config = dataclasses.replace(config, run_dir=str(folder.path))
     job = {"config": dataclasses.asdict(config), "argv": sys.argv}
-    status = _call([sys.executable, "-m", "vae_cli.commands.sweep"], json.dumps(job))
+    status = _call(
+        [sys.executable, "-P", "-m", "vae_cli.commands.sweep"], json.dumps(job)
+    )
     if status == 130:
         raise KeyboardInterrupt
     if status:
@@ -51,12 +53,13 @@ def run_job(config: TrainConfig, hydra: Any) -> float:
 
 def _call(command: list[str], text: str) -> int:
     """Run a child to its end, handing on the signals that ask us to stop."""
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, text=True)
+    # in a session of its own, so that a terminal's Ctrl-C comes through us, once
+    child = subprocess.Popen(
+        command, stdin=subprocess.PIPE, text=True, start_new_session=True
+    )
 
     def hand_on(number: int, frame: FrameType | None) -> None:
-        # a terminal's Ctrl-C reaches the child by itself
-        if number == signal.SIGTERM:
-            child.terminate()
+        child.send_signal(number)
 
     before = {n: signal.signal(n, hand_on) for n in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from vae_cli.commands._main import run_command, set_up_logging
 from vae_cli.config.schema import NpzConfig, TrainConfig
-from vae_cli.runs.folder import RunFolder, new_run_path
+from vae_cli.runs.folder import RunFolder, new_run
 
 if TYPE_CHECKING:
     from vae_cli.data.splits import ImageData
@@ -43,10 +43,8 @@ def start(config: TrainConfig) -> float:
     if isinstance(config.dataset, NpzConfig):
         config.dataset.path = str(Path(config.dataset.path).absolute())
     data = load_data(config.dataset)
-    folder = RunFolder(new_run_path(config))
-    folder.create()
+    folder = new_run(config)
     with folder.locked():
-        folder.save_config(config)
         return _train(config, data, folder, resumed=False)
 
 
@@ -58,7 +56,6 @@ def _resume(config: TrainConfig, overrides: list[str]) -> float:
     with folder.locked():
         data = load_data(saved.dataset)
         check_same_data(folder, data.fingerprint)
-        folder.save_config(saved)
         return _train(saved, data, folder, resumed=True)
 
 
@@ -72,6 +69,7 @@ def _train(
 
     set_up_logging()
     with recorded(folder), StopSignal() as stop:
+        folder.save_config(config)
         start_tensorflow(config.deterministic)
         from vae_cli.training.trainer import train
 

@@ -12,7 +12,7 @@ from vae_cli.paths import configs_dir
 
 EXAMPLES = {
     "train": (
-        ("vae-train", "the Keras guide's VAE on MNIST, 30 epochs"),
+        ("vae-train", "a convolutional VAE on MNIST, 30 epochs"),
         ("vae-train experiment=quickstart", "recognisable digits in a minute"),
         (
             "vae-train latent_dim=16 beta=4 kl_annealing=cyclical",

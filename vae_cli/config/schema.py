@@ -67,7 +67,8 @@ class ArchitectureConfig:
         "rate after every hidden layer of the encoder and decoder", at_least=0, below=1
     )
     l2: float = option(
-        "weight of the squared kernels in what is minimised (not in the logged loss)",
+        "weight of the squared hidden kernels in what is minimised, not in the logged "
+        "loss",
         at_least=0,
     )
 
@@ -122,7 +123,7 @@ class GaussianConfig(LikelihoodConfig):
 
     scale: float = option(
         "standard deviation of a pixel, in units of [0, 1]; the initial one if learned",
-        above=0,
+        at_least=0.001,
     )
     learn_scale: bool = option("learn the scale with the weights")
 
@@ -189,7 +190,9 @@ class LearningRateScheduleConfig:
     """How the learning rate moves."""
 
     name: str = option("which schedule")
-    warmup_epochs: float = option("linear warm-up from 0", at_least=0)
+    warmup_epochs: float = option(
+        "linear warm-up before the schedule begins", at_least=0
+    )
 
 
 @dataclass
@@ -248,6 +251,12 @@ class TrainConfig:
             found.append(
                 f"early_stopping={self.early_stopping} needs validation images, but "
                 "dataset.validation_size is 0"
+            )
+        warmup = self.learning_rate_schedule.warmup_epochs
+        if warmup >= self.epochs:
+            found.append(
+                f"learning_rate_schedule.warmup_epochs={warmup:g} must be below "
+                f"epochs={self.epochs}"
             )
         if self.name is not None and "/" in self.name:
             found.append(f"name={self.name} is a path; use run_dir=<folder> for one")

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from vae_cli.data.splits import aligned
 from vae_cli.randomness import Stream, key
 
 
@@ -18,7 +19,7 @@ class ImageStore:
     """
 
     def __init__(self, images: np.ndarray, dynamic_seed: int | None = None) -> None:
-        self._pixels = tf.constant(images)
+        self._pixels = _tensor(images)
         self._dynamic_seed = dynamic_seed
 
     def read(self, index: tf.Tensor, step: Any) -> tf.Tensor:
@@ -39,6 +40,13 @@ class ImageStore:
             key(self._dynamic_seed, Stream.TRAINING_BINARIZATION, step),
         )
         return tf.cast(draw < images, tf.float32)
+
+
+def _tensor(images: np.ndarray) -> tf.Tensor:
+    """Return pixels as a tensor: shared with NumPy on a CPU, copied to a GPU."""
+    if tf.config.list_logical_devices("GPU"):
+        return tf.constant(images)
+    return tf.experimental.dlpack.from_dlpack(aligned(images).__dlpack__())
 
 
 def training_order(

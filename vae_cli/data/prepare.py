@@ -9,7 +9,7 @@ import numpy as np
 
 from vae_cli.config.schema import DatasetConfig
 from vae_cli.data.sources import SOURCES
-from vae_cli.data.splits import ImageData, Split
+from vae_cli.data.splits import ImageData, Split, aligned
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import DataError
 from vae_cli.randomness import Stream, generator
@@ -68,6 +68,7 @@ def load_data(config: DatasetConfig) -> ImageData:
             "dataset": config.name,
             "sizes": {name: len(split) for name, split in splits.items()},
             "x_train_sha256": _digest(whole.images),
+            "x_test_sha256": None if test is None else _digest(test.images),
             "validation_indices_sha256": _digest(held_out),
         },
     )
@@ -104,10 +105,13 @@ def _checked(split: Split, x_name: str, y_name: str) -> Split:
                 f"{y_name} has {len(labels)} labels for {len(images)} images in "
                 f"{x_name}."
             )
-        if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
+        if not np.issubdtype(labels.dtype, np.integer):
             raise DataError(
-                f"{y_name} must hold class numbers 0, 1, ..., got {labels.dtype} "
-                f"from {labels.min()}."
+                f"{y_name} must hold class numbers 0, 1, ..., got {labels.dtype}."
+            )
+        if labels.min() < 0:
+            raise DataError(
+                f"{y_name} must hold class numbers 0, 1, ..., got {labels.min()}."
             )
         labels = labels.astype(np.int64)
     return replace(split, images=images, labels=labels)
@@ -165,7 +169,7 @@ def _binarized(split: Split, config: DatasetConfig, index: int) -> Split:
         rng = generator(config.seed, Stream.BINARIZATION, index)
         # 256 levels have probability x / 255 of being at least a uniform 1..255
         ones = split.images >= rng.integers(1, 256, split.images.shape, dtype=np.uint8)
-    return replace(split, images=ones.astype(np.uint8) * np.uint8(255))
+    return replace(split, images=aligned(ones.astype(np.uint8) * np.uint8(255)))
 
 
 def _two_levels(images: np.ndarray) -> bool:
@@ -173,4 +177,4 @@ def _two_levels(images: np.ndarray) -> bool:
 
 
 def _digest(array: Any) -> str:
-    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()

@@ -5,7 +5,9 @@ register it in `SOURCES`, name its dataclass in `config/store.py`, add a YAML fi
 """
 
 import hashlib
+import os
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from vae_cli.data.splits import Split
 from vae_cli.data.synthetic import shapes
 from vae_cli.errors import DataError
 from vae_cli.randomness import Stream, generator
+from vae_cli.runtime import import_keras
 
 FASHION_MD5 = {
     "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
@@ -49,21 +52,14 @@ def fashion_mnist(config: DatasetConfig) -> Pair:
     Raises:
         DataError: the files are neither cached nor downloadable, or are damaged.
     """
-    import keras
-
+    keras = import_keras()
     folder = _keras_cache() / "fashion-mnist"
     try:
         arrays = keras.datasets.fashion_mnist.load_data()
     except Exception as error:  # Keras raises a bare Exception when a fetch fails
+        _refuse_damaged(folder)
         raise _unavailable("fashion_mnist", folder, list(FASHION_MD5), error) from error
-    for name, expected in FASHION_MD5.items():
-        found = hashlib.md5((folder / name).read_bytes()).hexdigest()
-        if found != expected:
-            raise DataError(
-                f"dataset=fashion_mnist: {folder / name} is damaged (md5 {found}, "
-                f"expected {expected}).",
-                "delete the file and start again; it will be downloaded anew",
-            )
+    _refuse_damaged(folder)
     return _from_keras(arrays)
 
 
@@ -73,8 +69,7 @@ def cifar10(config: DatasetConfig) -> Pair:
     Raises:
         DataError: the archive is neither cached nor downloadable.
     """
-    import keras
-
+    keras = import_keras()
     try:
         arrays = keras.datasets.cifar10.load_data()
     except Exception as error:  # as above
@@ -105,9 +100,10 @@ SOURCES: dict[str, Callable[[Any], Pair]] = {
 
 def _from_npz(path: Path) -> Pair:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not hasattr(file, "files"):
-                raise ValueError("it holds a single array")
+        archive = np.load(path, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise ValueError("it holds a single array")
+        with archive as file:
             arrays = {
                 name: file[name]
                 for name in ("x_train", "y_train", "x_test", "y_test")
@@ -119,7 +115,14 @@ def _from_npz(path: Path) -> Pair:
             f"dataset.path={path} does not exist.",
             "give an .npz file: dataset=npz dataset.path=images.npz",
         ) from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        RuntimeError,
+        zlib.error,
+        zipfile.BadZipFile,
+    ) as error:
         raise DataError(
             f"dataset.path={path} can't be read as .npz: {error}",
             "write one with numpy.savez(path, x_train=images), no object arrays",
@@ -141,10 +144,20 @@ def _from_keras(arrays: Any) -> Pair:
     return Split(x_train, y_train.reshape(-1)), Split(x_test, y_test.reshape(-1))
 
 
-def _keras_cache() -> Path:
-    import keras
+def _refuse_damaged(folder: Path) -> None:
+    """Check the cached Fashion-MNIST files against their published sums."""
+    for name, expected in FASHION_MD5.items():
+        file = folder / name
+        if file.exists() and hashlib.md5(file.read_bytes()).hexdigest() != expected:
+            raise DataError(
+                f"dataset=fashion_mnist: {file} is damaged: its md5 is not {expected}.",
+                "delete the file and start again; it will be downloaded anew",
+            )
 
-    return Path(keras.config.keras_home()) / "datasets"
+
+def _keras_cache() -> Path:
+    home = os.environ.get("KERAS_HOME")
+    return (Path(home) if home else Path.home() / ".keras") / "datasets"
 
 
 def _unavailable(

@@ -8,6 +8,20 @@ import numpy as np
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import DataError
 
+ALIGNMENT = 64
+"""Bytes; what TensorFlow asks of memory that it shares with NumPy."""
+
+
+def aligned(images: np.ndarray) -> np.ndarray:
+    """Return uint8 images in memory that TensorFlow can share, copied if need be."""
+    if images.ctypes.data % ALIGNMENT == 0 and images.flags.c_contiguous:
+        return images
+    memory = np.empty(images.size + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    shared = memory[start : start + images.size].reshape(images.shape)
+    shared[...] = images
+    return shared
+
 
 @dataclass(frozen=True)
 class Split:
@@ -29,7 +43,7 @@ class Split:
     def take(self, index: Any) -> "Split":
         """Return the images at `index` (a slice or integer array)."""
         return Split(
-            images=self.images[index],
+            images=aligned(self.images[index]),
             labels=None if self.labels is None else self.labels[index],
             factors=None
             if self.factors is None

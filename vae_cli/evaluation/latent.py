@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from vae_cli.errors import RunError
+from vae_cli.errors import ConfigError, RunError
 from vae_cli.evaluation.batches import over_batches
 from vae_cli.models.vae import VAE
 
@@ -80,7 +80,8 @@ def project(
         float32 [N, 2] and a name for each axis.
 
     Raises:
-        RunError: a dimension or a number of images that there isn't.
+        ConfigError: a dimension that there isn't.
+        RunError: too few images to project.
     """
     latent_dim = mean.shape[1]
     if latent_dim == 1:
@@ -90,7 +91,7 @@ def project(
     if method == "dims":
         first, second = dims or sorted(np.argsort(-kl)[:2].tolist())
         if max(first, second) >= latent_dim:
-            raise RunError(
+            raise ConfigError(
                 f"dims={dims} is outside the run's {latent_dim} latent dimensions "
                 f"(0 to {latent_dim - 1})."
             )
@@ -102,7 +103,8 @@ def project(
 
         pca = PCA(n_components=2, random_state=0)
         points = pca.fit_transform(mean)
-        share = pca.explained_variance_ratio_
+        # a collapsed model has no variance to explain
+        share = np.nan_to_num(pca.explained_variance_ratio_)
         return points, (f"PC 1 ({share[0]:.0%} of variance)", f"PC 2 ({share[1]:.0%})")
     from sklearn.manifold import TSNE
 

@@ -77,13 +77,15 @@ def interpolate(start: np.ndarray, end: np.ndarray, count: int, how: str) -> np.
     Returns:
         float32 [count, latent_dim].
     """
+    start, end = start.astype(np.float64), end.astype(np.float64)
     t = np.linspace(0, 1, count)[:, None]
     straight = (1 - t) * start + t * end
     lengths = np.linalg.norm(start), np.linalg.norm(end)
     if how == "linear" or min(lengths) == 0:
         return straight.astype(np.float32)
     a, b = start / lengths[0], end / lengths[1]
-    angle = np.arccos(np.clip(a @ b, -1, 1))
+    # accurate for small and for nearly opposite directions, unlike arccos
+    angle = 2 * np.arctan2(np.linalg.norm(a - b), np.linalg.norm(a + b))
     if np.sin(angle) < 1e-6:  # same or opposite directions: no one great circle
         return straight.astype(np.float32)
     direction = (np.sin((1 - t) * angle) * a + np.sin(t * angle) * b) / np.sin(angle)

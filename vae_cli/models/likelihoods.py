@@ -113,14 +113,14 @@ class Gaussian(Likelihood):
             shape=(),
             initializer=keras.initializers.Constant(math.log(config.scale)),
             trainable=config.learn_scale,
+            # 8-bit pixels can't tell a scale below a thousandth from 0
+            constraint=lambda value: ops.maximum(value, math.log(1e-3)),
         )
 
     def log_prob_per_pixel(self, x: Any, logits: Any) -> Any:
         """Score each pixel: float32 [B, H, W, C], nats."""
-        # the scale of 8-bit pixels can't be told from 0 below a thousandth
-        log_scale = ops.maximum(self.log_scale, math.log(1e-3))
-        standard = (x - self.mean(logits)) * ops.exp(-log_scale)
-        return -0.5 * standard**2 - log_scale - 0.5 * math.log(2 * math.pi)
+        standard = (x - self.mean(logits)) * ops.exp(-self.log_scale)
+        return -0.5 * standard**2 - self.log_scale - 0.5 * math.log(2 * math.pi)
 
 
 LIKELIHOODS: dict[str, type[Likelihood]] = {

@@ -2,7 +2,9 @@
 
 import contextlib
 import dataclasses
+import itertools
 import json
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -62,10 +64,7 @@ class RunFolder:
                 folder.mkdir(parents=True, exist_ok=True)
             self.log_file.touch()
         except OSError as error:
-            raise RunError(
-                f"The run folder {self.path} can't be written: {error.strerror}.",
-                "choose another with run_dir=<folder>, or output_root=<folder>",
-            ) from error
+            raise unwritable(self.path, error) from error
 
     def save_config(self, config: TrainConfig) -> None:
         """Write the resolved config."""
@@ -144,10 +143,14 @@ class RunFolder:
         """Hold the folder for one training process; the kernel lets go if it dies.
 
         Raises:
-            RunError: another process is training here.
+            RunError: another process is training here, or nothing can be written.
         """
-        with (self.path / ".lock").open("w") as file:
-            if not _take_lock(file):
+        try:
+            file = (self.path / ".lock").open("w")
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+        with file:
+            if not _take_lock(file, exclusive=True):
                 raise RunError(
                     f"{self.path} is being trained by another process.",
                     "wait for it, or stop it, then resume",
@@ -156,27 +159,50 @@ class RunFolder:
 
     def in_use(self) -> bool:
         """Return whether a process is training in this folder."""
-        lock = self.path / ".lock"
-        if not lock.exists():
-            return False
         try:
-            with lock.open("r+") as file:
-                return not _take_lock(file)
-        except OSError:  # not ours to open: someone else's run
+            with (self.path / ".lock").open("rb") as file:
+                return not _take_lock(file, exclusive=False)
+        except OSError:  # no lock: nobody has trained here
             return False
 
 
-def new_run_path(config: TrainConfig) -> Path:
-    """Return where a new run goes: `run_dir`, or a name made of time and settings."""
+def new_run(config: TrainConfig) -> RunFolder:
+    """Make a new run's folder: `run_dir`, or a name made of time and settings.
+
+    Raises:
+        RunError: the folder holds files already, or can't be written.
+    """
     if config.run_dir is not None:
-        return Path(config.run_dir)
+        folder = RunFolder(Path(config.run_dir))
+        folder.create()
+        return folder
     now = datetime.now()
     name = config.name or (
         f"{config.dataset.name}-{config.architecture.name}-z{config.latent_dim}"
     )
     day = Path(config.output_root) / f"{now:%Y-%m-%d}"
-    path = day / f"{now:%H-%M-%S}-{name}"
-    return path if not path.exists() else day / f"{now:%H-%M-%S-%f}-{name}"
+    # runs may start in the same second: whoever makes the folder owns it
+    for count in itertools.count(1):
+        suffix = "" if count == 1 else f"-{count}"
+        path = day / f"{now:%H-%M-%S}-{name}{suffix}"
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise unwritable(path, error) from error
+        break
+    folder = RunFolder(path)
+    folder.create()
+    return folder
+
+
+def unwritable(path: Path, error: OSError) -> RunError:
+    """Return the error for a run folder that can't be made or written."""
+    return RunError(
+        f"The run folder {path} can't be written: {error.strerror or error}.",
+        "choose another with run_dir=<folder>, or output_root=<folder>",
+    )
 
 
 def find_runs(root: Path) -> list[RunFolder]:
@@ -214,13 +240,18 @@ def open_run(run: str, output_root: str) -> RunFolder:
     return runs[-1]
 
 
-def _take_lock(file: Any) -> bool:
+def _take_lock(file: Any, exclusive: bool) -> bool:
     try:
         import fcntl
     except ImportError:  # no such locks on this platform: trust the user
         return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+    kind = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
+    # someone who only looks (`vae runs`) holds the lock for an instant
+    for _ in range(10 if exclusive else 1):
+        try:
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(0.05 if exclusive else 0)
+        else:
+            return True
+    return False

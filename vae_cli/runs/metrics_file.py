@@ -15,46 +15,44 @@ COLUMNS = (
 
 
 def append_row(path: Path, values: dict[str, Any]) -> None:
-    """Add an epoch; the header comes with the first one."""
-    row = [values.get(column, "") for column in COLUMNS]
-    new = not path.exists() or not path.stat().st_size
+    """Add an epoch under the file's own header, which comes with the first one."""
+    columns, _ = _parsed(path)
     with path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        if new:
-            writer.writerow(COLUMNS)
-        writer.writerow(row)
+        if not columns:
+            columns = list(COLUMNS)
+            writer.writerow(columns)
+        writer.writerow([values.get(column, "") for column in columns])
 
 
 def read_rows(path: Path) -> list[dict[str, float]]:
     """Return the complete rows, empty columns left out."""
-    return [
-        {name: float(text) for name, text in zip(COLUMNS, cells, strict=True) if text}
-        for _, cells in _complete(path)
-    ]
+    columns, lines = _parsed(path)
+    rows = (dict(zip(columns, line.split(","), strict=True)) for line in lines)
+    return [{name: float(text) for name, text in row.items() if text} for row in rows]
 
 
 def keep_epochs(path: Path, epochs: int) -> None:
     """Drop rows after `epochs`: those that a kill left behind its checkpoint."""
-    if not path.exists():
-        return
-    kept = [line for line, cells in _complete(path) if int(cells[0]) <= epochs]
-    write_text(path, "".join([",".join(COLUMNS) + "\n", *kept]) if kept else "")
+    columns, lines = _parsed(path)
+    if columns:
+        kept = [line for line in lines if int(line.split(",")[0]) <= epochs]
+        write_text(path, "\n".join([",".join(columns), *kept]) + "\n")
+    elif path.exists():
+        write_text(path, "")
 
 
-def _complete(path: Path) -> list[tuple[str, list[str]]]:
-    """Return each row's line and cells; a row that was cut short is dropped."""
-    if not path.exists():
-        return []
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True)[1:]:
-        cells = line.rstrip("\n").split(",")
-        if line.endswith("\n") and len(cells) == len(COLUMNS) and _numbers(cells):
-            rows.append((line, cells))
-    return rows
+def _parsed(path: Path) -> tuple[list[str], list[str]]:
+    """Return the header's columns and the complete rows; cut ones are dropped."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    header, *lines = text.split("\n")[:-1] or [""]
+    columns = header.split(",") if header.startswith("epoch,") else []
+    return columns, [line for line in lines if _whole(line, len(columns))]
 
 
-def _numbers(cells: list[str]) -> bool:
+def _whole(line: str, width: int) -> bool:
+    cells = line.split(",")
     try:
-        return bool([float(text) for text in cells if text])
+        return len(cells) == width and bool([float(text) for text in cells if text])
     except ValueError:
         return False

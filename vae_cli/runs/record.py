@@ -9,7 +9,7 @@ from typing import Any
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import Interrupted, RunError, VaeCliError
 from vae_cli.runs.files import write_json
-from vae_cli.runs.folder import RunFolder
+from vae_cli.runs.folder import RunFolder, unwritable
 from vae_cli.runs.metrics_file import read_rows
 from vae_cli.runs.provenance import environment
 
@@ -25,6 +25,8 @@ def record_start(
         first = folder.read_json(folder.environment_file)
         first.setdefault("resumed", []).append(now)
         now = first
+        # results of an earlier finish no longer belong to the weights
+        folder.metrics_json.unlink(missing_ok=True)
     write_json(folder.environment_file, now)
     write_json(folder.data_file, {"spec": spec.to_json(), "fingerprint": fingerprint})
 
@@ -32,12 +34,15 @@ def record_start(
 @contextlib.contextmanager
 def recorded(folder: RunFolder) -> Iterator[None]:
     """Copy the log into the folder and write down how training ended."""
-    handler = logging.FileHandler(folder.log_file, encoding="utf-8")
+    try:
+        handler = logging.FileHandler(folder.log_file, encoding="utf-8")
+    except OSError as error:
+        raise unwritable(folder.path, error) from error
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
-    folder.write_status("running", _epochs(folder))
-    log.info("run folder: %s", folder)
     try:
+        folder.write_status("running", _epochs(folder))
+        log.info("run folder: %s", folder)
         yield
     except (Interrupted, KeyboardInterrupt) as error:
         what = str(error) or "stopped"

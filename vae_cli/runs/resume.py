@@ -1,11 +1,15 @@
 """Which run to go on with, and whether it may."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
 from vae_cli.config.schema import TrainConfig
 from vae_cli.errors import RunError, UsageError, VaeCliError
 from vae_cli.runs.folder import RunFolder, find_runs, open_run
+from vae_cli.runs.metrics_file import read_rows
+
+log = logging.getLogger(__name__)
 
 ALLOWED = ("resume", "epochs", "output_root")
 """Keys that may stand beside `resume=`."""
@@ -41,11 +45,24 @@ def resumed_config(
                 f"epochs={config.epochs} is less than the run's {saved.epochs}; only a "
                 "larger number can be given."
             )
+        if saved.learning_rate_schedule.name == "cosine":
+            log.warning(
+                "the cosine learning rate stretches to %d epochs, so the rate jumps; "
+                "the run will not equal one planned for %d from the start",
+                config.epochs,
+                config.epochs,
+            )
         saved.epochs = config.epochs
     elif _finished(folder):
         raise UsageError(
-            f"{folder} is finished: its {saved.epochs} epochs are done.",
+            f"{folder} is finished.",
             f"to train on: vae-train resume={folder} epochs={saved.epochs * 2}",
+        )
+    if _stopped_early(folder, saved.early_stopping):
+        raise UsageError(
+            f"{folder} has stopped early: {saved.early_stopping} epochs without a "
+            "better val_neg_elbo.",
+            "to train longer, start a new run with a larger early_stopping=",
         )
     return folder, saved
 
@@ -72,15 +89,21 @@ def _resumable(resume: str, output_root: str, longer: bool) -> RunFolder:
     if resume != "latest" or longer:
         return open_run(resume, output_root)
     runs = find_runs(Path(output_root))
-    unfinished = [run for run in runs if not _finished(run)]
+    unfinished = [run for run in runs if not _finished(run) and not run.in_use()]
     if unfinished:
         return unfinished[-1]
     if runs:
         raise UsageError(
-            f"resume=latest: every run below {output_root}/ is finished.",
+            f"resume=latest: every run below {output_root}/ is finished or in use.",
             "to train one on: vae-train resume=<folder> epochs=<more>",
         )
     return open_run(resume, output_root)
+
+
+def _stopped_early(folder: RunFolder, patience: int | None) -> bool:
+    scores = [row.get("val_neg_elbo", 0.0) for row in read_rows(folder.metrics_csv)]
+    waited = len(scores) - 1 - scores.index(min(scores)) if scores else 0
+    return patience is not None and waited >= patience and _finished(folder)
 
 
 def _finished(folder: RunFolder) -> bool:

@@ -5,6 +5,7 @@ Order matters and is set in `trainer.py`: `EpochLogs` completes the logs that th
 others read, and `Saving` comes after everything whose outcome it saves.
 """
 
+import contextlib
 import logging
 import math
 import time
@@ -13,10 +14,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from vae_cli.errors import Interrupted, TrainingError
+from vae_cli.config.schema import TrainConfig
+from vae_cli.errors import Interrupted
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.metrics_file import append_row
-from vae_cli.training.checkpoints import Checkpoints, Progress
+from vae_cli.training.checkpoints import Checkpoints, Progress, non_finite
 from vae_cli.training.stop import StopSignal
 
 log = logging.getLogger(__name__)
@@ -86,7 +88,7 @@ class EpochLogs(keras.callbacks.Callback):
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
         bad = [name for name, value in logs.items() if not math.isfinite(value)]
         if bad:
-            raise non_finite(bad[0], logs[bad[0]], epoch + 1, self._progress.epoch)
+            raise non_finite(bad[0], logs[bad[0]], epoch + 1)
         self._progress.epoch = epoch + 1
 
     def _update(self) -> None:
@@ -121,8 +123,7 @@ class Guard(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
         """Check the running loss and the stop signal."""
         if not math.isfinite(logs["loss"]):
-            epoch = self._progress.epoch
-            raise non_finite("loss", logs["loss"], epoch + 1, epoch)
+            raise non_finite("loss", logs["loss"], self._progress.epoch + 1)
         # the last step of an epoch is left to the end of the epoch
         within = self._progress.step % self._steps_per_epoch
         if self._stop.received and within:
@@ -141,6 +142,7 @@ class Saving(keras.callbacks.Callback):
         progress: where the run stands; the best epoch is kept here.
         checkpoints: writes weights and training state.
         stop: looked at after saving.
+        epochs: epochs of the whole run.
     """
 
     def __init__(
@@ -149,8 +151,10 @@ class Saving(keras.callbacks.Callback):
         progress: Progress,
         checkpoints: Checkpoints,
         stop: StopSignal,
+        epochs: int,
     ) -> None:
         super().__init__()
+        self._epochs = epochs
         self._folder = folder
         self._progress = progress
         self._checkpoints = checkpoints
@@ -165,9 +169,29 @@ class Saving(keras.callbacks.Callback):
         append_row(self._folder.metrics_csv, {"epoch": progress.epoch, **logs})
         self._checkpoints.save_epoch(progress)
         self._folder.write_status("running", progress.epoch)
-        log.info("%s", epoch_line(progress, logs, self.params["epochs"]))
+        log.info("%s", epoch_line(progress, logs, self._epochs))
         if self._stop.received:
             raise Interrupted(f"saved after epoch {progress.epoch}")
+
+
+class AveragedValidation(keras.callbacks.Callback):
+    """Validates the averaged weights, where `optimizer.ema_decay` asks for them.
+
+    Keras's `SwapEMAWeights` swaps by adding and subtracting, which changes the raw
+    weights in their last bits; resuming would then not be exact.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._swapped = contextlib.ExitStack()
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Put the average in place."""
+        self._swapped.enter_context(self.model.averaged_weights())
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Put the raw weights back."""
+        self._swapped.close()
 
 
 class CollapseWarning(keras.callbacks.Callback):
@@ -175,33 +199,50 @@ class CollapseWarning(keras.callbacks.Callback):
 
     Args:
         progress: remembers that the warning was given.
-        latent_dim: dimensions of z.
+        config: names the remedies that aren't in force yet.
     """
 
-    def __init__(self, progress: Progress, latent_dim: int) -> None:
+    def __init__(self, progress: Progress, config: TrainConfig) -> None:
         super().__init__()
         self._progress = progress
-        self._latent_dim = latent_dim
+        self._config = config
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
         """Compare active units with the latent dimensions, from the second epoch."""
         active = int(logs.get("val_active_units", logs["active_units"]))
+        latent_dim = self._config.latent_dim
         if epoch == 0 or self._progress.collapse_warned:
             return
-        if active < max(1.0, COLLAPSED_SHARE * self._latent_dim):
+        if active < max(1.0, COLLAPSED_SHARE * latent_dim):
             self._progress.collapse_warned = True
             log.warning(
-                "posterior collapse: %d of %d latent units active after epoch %d "
-                "(KL %.3f nats). The decoder ignores the rest. Remedies, one at a "
-                "time:\n  kl_annealing=linear kl_annealing.duration=10  (let the code "
-                "prove useful before it costs)\n  free_bits=0.1  (a floor a dimension "
-                "that costs nothing)\n  beta=%g  (a smaller weight of the KL)",
+                "posterior collapse: %d of %d latent units active after epoch %d. The "
+                "decoder ignores the rest. Remedies, one at a time:\n  %s",
                 active,
-                self._latent_dim,
+                latent_dim,
                 epoch + 1,
-                logs.get("val_kl_loss", logs["kl_loss"]),
-                min(0.5, float(logs["beta"]) / 4) or 0.5,
+                "\n  ".join(self._remedies()),
             )
+
+    def _remedies(self) -> list[str]:
+        config = self._config
+        found = []
+        if config.kl_annealing.name == "none":
+            found.append(
+                "kl_annealing=linear kl_annealing.duration=10  (the code can prove "
+                "useful before it costs)"
+            )
+        found.append(
+            f"free_bits={max(0.1, 2 * config.free_bits):g}  (nats a dimension that "
+            "cost nothing)"
+        )
+        if config.beta:
+            found.append(f"beta={config.beta / 4:g}  (a smaller weight of the KL)")
+        found.append(
+            f"optimizer.learning_rate={config.optimizer.learning_rate / 3:.1g}  "
+            "(smaller first steps)"
+        )
+        return found
 
 
 class EarlyStopping(keras.callbacks.EarlyStopping):
@@ -222,21 +263,6 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
         if self._progress.best_neg_elbo is not None:
             self.best = self._progress.best_neg_elbo
             self.wait = self._progress.epoch - self._progress.best_epoch
-
-
-def non_finite(name: str, value: float, epoch: int, saved_epoch: int) -> TrainingError:
-    """Return the error for a loss that is NaN or infinite."""
-    saved = (
-        f"the weights of epoch {saved_epoch} are kept in checkpoints/"
-        if saved_epoch
-        else "no epoch was completed, so there are no weights"
-    )
-    return TrainingError(
-        f"{name} is {value} in epoch {epoch}; {saved}.",
-        "try one of: optimizer.learning_rate a tenth of what it is; "
-        "optimizer.clip_norm=1; learning_rate_schedule.warmup_epochs=1; "
-        "kl_annealing=linear",
-    )
 
 
 def epoch_line(progress: Progress, logs: dict[str, Any], epochs: int) -> str:

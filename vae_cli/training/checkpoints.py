@@ -7,12 +7,10 @@ their epoch, and take their final names only after the state has been replaced; 
 kill leaves in between is finished or dropped on resume.
 """
 
-import contextlib
 import json
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from vae_cli.errors import RunError
+from vae_cli.errors import RunError, TrainingError
 from vae_cli.training.learner import Learner
 
 
@@ -57,19 +55,21 @@ class Checkpoints:
         self._folder = folder
         self._learner = learner
         self._state_file = folder / "training_state.npz"
-        # swaps the averaged weights in and out; does nothing without an average
-        self._average = None
-        if learner.optimizer.use_ema:
-            self._average = keras.callbacks.SwapEMAWeights()
-            self._average.set_model(learner)
 
     def save_epoch(self, progress: Progress) -> None:
-        """Save a completed epoch; where it is the best one, as the best one too."""
+        """Save a completed epoch; where it is the best one, as the best one too.
+
+        Raises:
+            TrainingError: a weight is not finite; nothing is replaced.
+        """
+        # the last step's update is in no loss yet
+        if not all(np.isfinite(value).all() for value in self._values().values()):
+            raise non_finite("a weight", float("nan"), progress.epoch)
         names = ["last"]
         if progress.best_epoch == progress.epoch:
             names.append("best")
         first, *others = [self._pending(name, progress.epoch) for name in names]
-        with self._averaged():
+        with self._learner.averaged_weights():
             self._learner.vae.save_weights(first)
         for other in others:
             shutil.copyfile(first, other)
@@ -79,10 +79,7 @@ class Checkpoints:
     def save_state(self, progress: Progress) -> None:
         """Save what resuming needs, in one step."""
         temporary = self._state_file.with_suffix(".partial")
-        arrays = {
-            f"variable_{index}": keras.ops.convert_to_numpy(variable)
-            for index, variable in enumerate(self._variables())
-        }
+        arrays: dict[str, Any] = self._values()
         arrays["progress"] = np.array(json.dumps(asdict(progress)))
         with temporary.open("wb") as file:
             np.savez(file, **arrays)
@@ -123,6 +120,12 @@ class Checkpoints:
         self._settle(progress.epoch)
         return progress
 
+    def _values(self) -> dict[str, np.ndarray]:
+        return {
+            f"variable_{index}": keras.ops.convert_to_numpy(variable)
+            for index, variable in enumerate(self._variables())
+        }
+
     def _variables(self) -> list[Any]:
         learner = self._learner
         return [
@@ -130,17 +133,6 @@ class Checkpoints:
             *learner.optimizer.variables,
             *learner.metrics_variables,
         ]
-
-    @contextlib.contextmanager
-    def _averaged(self) -> Iterator[None]:
-        if self._average is None:
-            yield
-            return
-        self._average.on_test_begin()
-        try:
-            yield
-        finally:
-            self._average.on_test_end()
 
     def _pending(self, name: str, epoch: int) -> Path:
         return self._folder / f"{name}.epoch-{epoch}.weights.h5"
@@ -153,3 +145,18 @@ class Checkpoints:
                 file.replace(self._folder / f"{name}.weights.h5")
             else:
                 file.unlink()
+
+
+def non_finite(name: str, value: float, epoch: int) -> TrainingError:
+    """Return the error for a loss or a weight that is NaN or infinite."""
+    saved = (
+        f"the weights of epoch {epoch - 1} are kept in checkpoints/"
+        if epoch > 1
+        else "no epoch was completed, so there are no weights"
+    )
+    return TrainingError(
+        f"{name} is {value} in epoch {epoch}; {saved}.",
+        "try one of: optimizer.learning_rate a tenth of what it is; "
+        "optimizer.clip_norm=1; learning_rate_schedule.warmup_epochs=1; "
+        "kl_annealing=linear",
+    )

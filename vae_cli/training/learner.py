@@ -1,5 +1,7 @@
 """The learner: one training step and one validation step around a VAE."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -11,7 +13,7 @@ from vae_cli.models.objectives import ElboTerms, elbo_terms, free_bits_kl
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, key
 from vae_cli.training.annealing import Schedule
-from vae_cli.training.metrics import ActiveUnits
+from vae_cli.training.metrics import ActiveUnits, PerDimMean
 
 
 class Learner(keras.Model):
@@ -60,9 +62,31 @@ class Learner(keras.Model):
         self._reconstruction = keras.metrics.Mean(name="reconstruction_loss")
         self._kl = keras.metrics.Mean(name="kl_loss")
         self._weighted_kl = keras.metrics.Mean(name="weighted_kl")
+        self._kl_per_dim = PerDimMean(vae.latent_dim)
         self._neg_elbo = keras.metrics.Mean(name="neg_elbo")
         self._active_units = ActiveUnits(vae.latent_dim)
         self.built = True
+
+    @contextlib.contextmanager
+    def averaged_weights(self) -> Iterator[None]:
+        """Put the weights' moving average in their place, where there is one.
+
+        Each value goes through a copy, so that the raw weights come back to the bit.
+        """
+        self._swap_average()
+        try:
+            yield
+        finally:
+            self._swap_average()
+
+    def _swap_average(self) -> None:
+        if not self.optimizer.use_ema:
+            return
+        averages = self.optimizer._model_variables_moving_average
+        for weight, average in zip(self.vae.trainable_variables, averages, strict=True):
+            raw = ops.copy(weight)
+            weight.assign(average)
+            average.assign(raw)
 
     def beta_at(self, step: Any) -> Any:
         """Return the weight of the KL term at a step, scalar float32."""
@@ -86,7 +110,8 @@ class Learner(keras.Model):
         self.optimizer.apply_gradients(
             zip(gradients, self.vae.trainable_variables, strict=True)
         )
-        self._record(terms, kl)
+        self._record(terms)
+        self._kl.update_state(kl, sample_weight=shape[0])
         self._weighted_kl.update_state(beta * kl, sample_weight=shape[0])
         return self._training_logs()
 
@@ -95,29 +120,32 @@ class Learner(keras.Model):
         images = self._validation.read(index, 0)  # type: ignore[union-attr]
         noise = tf.gather(self._validation_noise, index)
         terms = elbo_terms(self.vae, images, noise, training=False)
-        self._record(terms, free_bits_kl(terms.kl_per_dim, self._free_bits))
-        return self._logs()
+        self._record(terms)
+        self._kl_per_dim.update_state(terms.kl_per_dim)
+        # the floor of the whole split, so that batches don't matter
+        per_dim = self._kl_per_dim.result()[None]
+        return {**self._logs(), "kl_loss": free_bits_kl(per_dim, self._free_bits)}
 
-    def _record(self, terms: ElboTerms, kl: Any) -> None:
+    def _record(self, terms: ElboTerms) -> None:
         plain_kl = ops.sum(terms.kl_per_dim, axis=-1)
         self._reconstruction.update_state(terms.reconstruction)
-        self._kl.update_state(kl, sample_weight=ops.shape(plain_kl)[0])
         self._neg_elbo.update_state(terms.reconstruction + plain_kl)
         self._active_units.update_state(terms.mean)
 
     def _logs(self) -> dict[str, Any]:
         return {
             "reconstruction_loss": self._reconstruction.result(),
-            "kl_loss": self._kl.result(),
             "neg_elbo": self._neg_elbo.result(),
             "active_units": self._active_units.result(),
         }
 
     def _training_logs(self) -> dict[str, Any]:
-        logs = self._logs()
+        logs = {**self._logs(), "kl_loss": self._kl.result()}
         kl, weighted = logs["kl_loss"], self._weighted_kl.result()
         now = self.beta_at(self.optimizer.iterations.value)
         beta = ops.where(kl > 0, weighted / ops.maximum(kl, 1e-30), now)
+        # a constant beta comes back as itself, without the rounding of two means
+        beta = ops.where(ops.abs(beta - now) < 1e-5 * now, now, beta)
         return {
             "loss": logs["reconstruction_loss"] + beta * kl,
             "beta": beta,

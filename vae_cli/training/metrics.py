@@ -37,3 +37,23 @@ class ActiveUnits(keras.metrics.Metric):
         """Return the number of active units, scalar float32."""
         variance = self.squares / ops.maximum(self.count, 1.0)
         return ops.sum(ops.cast(variance > ACTIVE_VARIANCE, "float32"))
+
+
+class PerDimMean(keras.metrics.Metric):
+    """Mean over images of each latent dimension's value."""
+
+    def __init__(self, latent_dim: int, name: str = "per_dim_mean") -> None:
+        super().__init__(name=name)
+        self.count = self.add_weight(name="count", initializer="zeros")
+        self.total = self.add_weight(
+            name="total", shape=(latent_dim,), initializer="zeros"
+        )
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        """Add a batch, float32 [B, latent_dim]."""
+        self.count.assign_add(ops.cast(ops.shape(values)[0], "float32"))
+        self.total.assign_add(ops.sum(values, axis=0))
+
+    def result(self) -> Any:
+        """Return the means, float32 [latent_dim]."""
+        return self.total / ops.maximum(self.count, 1.0)

@@ -1,6 +1,5 @@
 """Optimizers and learning-rate schedules, all Keras's own but for the warm-up."""
 
-import math
 from typing import Any
 
 import keras
@@ -20,9 +19,34 @@ OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
     "adamw": keras.optimizers.AdamW,
 }
 
+SCHEDULES = keras.optimizers.schedules
 
-class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
-    """A schedule in epochs with a linear warm-up in front.
+
+class Warmup(keras.optimizers.schedules.LearningRateSchedule):
+    """A straight line up to `schedule`, which begins where the line ends.
+
+    Args:
+        schedule: step -> rate.
+        steps: length of the line; the first step already takes a share of the rate.
+    """
+
+    def __init__(
+        self, schedule: keras.optimizers.schedules.LearningRateSchedule, steps: int
+    ) -> None:
+        self._schedule = schedule
+        self._steps = steps
+
+    def __call__(self, step: Any) -> Any:
+        """Return the rate at a step, scalar float32."""
+        step = ops.cast(step, "float32")
+        share = ops.minimum((step + 1) / self._steps, 1.0)
+        return share * self._schedule(ops.maximum(step - self._steps, 0.0))
+
+
+def learning_rate(
+    config: LearningRateScheduleConfig, peak: float, steps_per_epoch: int, epochs: int
+) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    """Return the learning rate: a number, or a schedule in steps.
 
     Args:
         config: which schedule.
@@ -30,37 +54,20 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
         steps_per_epoch: training steps an epoch.
         epochs: length of the run; the cosine ends there.
     """
-
-    def __init__(
-        self,
-        config: LearningRateScheduleConfig,
-        peak: float,
-        steps_per_epoch: int,
-        epochs: int,
-    ) -> None:
-        self._config = config
-        self._peak = peak
-        self._steps_per_epoch = steps_per_epoch
-        self._epochs = epochs
-
-    def __call__(self, step: Any) -> Any:
-        """Return the rate at a step, scalar float32."""
-        epoch = ops.cast(step, "float32") / self._steps_per_epoch
-        warmup = self._config.warmup_epochs
-        share = self._share(epoch)
-        if warmup:
-            share *= ops.minimum(epoch / warmup, 1.0)
-        return self._peak * share
-
-    def _share(self, epoch: Any) -> Any:
-        config = self._config
-        if isinstance(config, CosineConfig):
-            t = ops.minimum(epoch / self._epochs, 1.0)
-            cosine = 0.5 * (1 + ops.cos(math.pi * t))
-            return config.final + (1 - config.final) * cosine
-        if isinstance(config, StepConfig):
-            return config.factor ** ops.floor(epoch / config.every_epochs)
-        return ops.ones((), "float32")
+    warmup = round(config.warmup_epochs * steps_per_epoch)
+    if isinstance(config, CosineConfig):
+        length = max(1, epochs * steps_per_epoch - warmup)
+        schedule = SCHEDULES.CosineDecay(peak, length, alpha=config.final)
+    elif isinstance(config, StepConfig):
+        interval = config.every_epochs * steps_per_epoch
+        schedule = SCHEDULES.ExponentialDecay(
+            peak, interval, config.factor, staircase=True
+        )
+    elif warmup:
+        schedule = SCHEDULES.ExponentialDecay(peak, 1, 1.0)  # constant
+    else:
+        return peak
+    return Warmup(schedule, warmup) if warmup else schedule
 
 
 def build_optimizer(
@@ -76,7 +83,7 @@ def build_optimizer(
     if options.ema_decay is not None:
         own |= {"use_ema": True, "ema_momentum": options.ema_decay}
     return OPTIMIZERS[options.name](
-        learning_rate=LearningRate(
+        learning_rate=learning_rate(
             config.learning_rate_schedule,
             options.learning_rate,
             steps_per_epoch,

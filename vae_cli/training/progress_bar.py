@@ -7,15 +7,17 @@ import keras
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """Shows loss parts and the time left, for the epoch and the run.
+    """Shows loss parts and the time left in the epoch.
 
     Args:
         done: steps of the first epoch that were taken before a resume.
         steps_per_epoch: training steps an epoch.
+        epochs: epochs of the whole run.
     """
 
-    def __init__(self, done: int, steps_per_epoch: int) -> None:
+    def __init__(self, done: int, steps_per_epoch: int, epochs: int) -> None:
         super().__init__()
+        self._epochs = epochs
         self._done = done
         self._steps_per_epoch = steps_per_epoch
         self._bar: Any = None
@@ -32,7 +34,7 @@ class ProgressBar(keras.callbacks.Callback):
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._bar = Progress(
-            TextColumn(f"epoch {epoch + 1}/{self.params['epochs']}"),
+            TextColumn(f"epoch {epoch + 1}/{self._epochs}"),
             BarColumn(bar_width=30),
             TextColumn("{task.percentage:>3.0f}%"),
             TimeRemainingColumn(compact=True),

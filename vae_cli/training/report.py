@@ -7,7 +7,7 @@ from vae_cli.evaluation.latent import active_units, decode, encode, kl_per_dim, 
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, generator
 from vae_cli.runs.folder import RunFolder
-from vae_cli.visualize.images import grid, pairs, write_png
+from vae_cli.visualize.images import grid, pairs, to_float, write_png
 from vae_cli.visualize.plots import plot_curves, plot_latent
 
 MOST_POINTS = 5000
@@ -38,7 +38,7 @@ def draw_figures(
     samples = decode(vae, vae.prior.sample(noise.astype(np.float32)))
     write_png(grid(samples, 10), folder.figures / "samples.png")
     codes, log_var = encode(vae, split.images[:MOST_POINTS])
-    images = split.images[:40].astype(np.float32) / 255
+    images = to_float(split.images[:40])
     restored = decode(vae, codes[:40])
     write_png(pairs(images, restored, 10), folder.figures / "reconstructions.png")
     kl = kl_per_dim(vae, codes, log_var)

@@ -35,6 +35,12 @@ class StopSignal:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    def look(self) -> None:
+        """End the deferral; stop now if a signal has come in the meantime."""
+        self.deferred = False
+        if self.received:
+            raise Interrupted("stopped after the last save")
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.received:
             raise KeyboardInterrupt

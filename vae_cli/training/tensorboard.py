@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from vae_cli.data.splits import ImageData
 from vae_cli.randomness import Stream, generator
-from vae_cli.visualize.images import grid, pairs
+from vae_cli.visualize.images import grid, pairs, to_float
 
 SIDE = 6
 """Rows and columns of a grid."""
@@ -45,10 +45,11 @@ class ImageGrids(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Draw both grids."""
         vae = self.model.vae
-        samples = np.asarray(vae.pixel_means(vae.prior.sample(self._noise)))
-        images = self._images.astype(np.float32) / 255
-        reconstructions = np.asarray(vae(images))
-        with self._writer.as_default(step=epoch + 1):
+        images = to_float(self._images)
+        with self.model.averaged_weights():
+            samples = np.asarray(vae.pixel_means(vae.prior.sample(self._noise)))
+            reconstructions = np.asarray(vae(images))
+        with self._writer.as_default(step=epoch):
             tf.summary.image("samples", grid(samples, SIDE)[None])
             tf.summary.image(
                 "reconstructions", pairs(images, reconstructions, SIDE)[None]

@@ -19,6 +19,7 @@ from vae_cli.runs.metrics_file import keep_epochs, read_rows
 from vae_cli.runs.trained import load_weights
 from vae_cli.training.annealing import build_annealing
 from vae_cli.training.callbacks import (
+    AveragedValidation,
     CollapseWarning,
     EarlyStopping,
     EpochLogs,
@@ -64,7 +65,7 @@ def train(
         folder.write_status("running", progress.epoch)
         stop.deferred = True
         _fit(config, data, folder, stop, learner, checkpoints, progress)
-        stop.deferred = False
+        stop.look()
         # fit leaves averaged weights behind; the state file has the raw ones
         progress = checkpoints.restore()
     load_weights(learner.vae, folder, "best")
@@ -96,6 +97,10 @@ def build_learner(config: TrainConfig, data: ImageData) -> Learner:
         steps_per_execution=min(config.steps_per_execution, steps),
         jit_compile=False,  # XLA's convolutions are slower than oneDNN's on a CPU
     )
+    if hasattr(learner.optimizer, "exclude_from_weight_decay"):
+        # biases, norms and a learned scale are no weights to be shrunk
+        vectors = [v for v in vae.trainable_variables if v.ndim < 2]
+        learner.optimizer.exclude_from_weight_decay(var_list=vectors)
     learner.optimizer.build(vae.trainable_variables)
     return learner
 
@@ -129,21 +134,21 @@ def _fit(
     """
     steps = steps_per_epoch(config, data)
     done = progress.step % steps
-    bar = ProgressBar(done, steps) if ProgressBar.wanted() else None
+    bar = ProgressBar(done, steps, config.epochs) if ProgressBar.wanted() else None
     callbacks = [
         EpochLogs(progress, len(data.train), config.batch_size),
         *([bar] if bar else []),
         Guard(stop, progress, checkpoints, steps),
-        *([keras.callbacks.SwapEMAWeights()] if config.optimizer.ema_decay else []),
+        AveragedValidation(),
         *(
             [EarlyStopping(progress, config.early_stopping)]
             if config.early_stopping
             else []
         ),
-        CollapseWarning(progress, config.latent_dim),
+        CollapseWarning(progress, config),
         keras.callbacks.TensorBoard(str(folder.tensorboard), write_graph=False),
         ImageGrids(folder.tensorboard, data, config.seed),
-        Saving(folder, progress, checkpoints, stop),
+        Saving(folder, progress, checkpoints, stop, config.epochs),
     ]
     order = training_order(
         len(data.train),
@@ -199,6 +204,14 @@ def complete_folder(
     encoder.save(folder.model / "encoder.keras")
     decoder.save(folder.model / "decoder.keras")
     draw_figures(folder, vae, data, rows, measure, config.seed)
+    best, last = rows[progress.best_epoch - 1]["beta"], rows[-1]["beta"]
+    if best < 0.99 * last:
+        log.warning(
+            "the best weights (smallest -ELBO at beta 1) are of epoch %d, when beta "
+            "was still %.3g; for those of full beta use checkpoint=last",
+            progress.best_epoch,
+            best,
+        )
     if result is not None:
         log.info(
             "test -ELBO %.2f nats per image = %.2f %s + %.2f KL; %d of %d units "

@@ -10,6 +10,11 @@ CELL = 56
 """Smallest side of a grid cell in pixels; small images are enlarged, never smoothed."""
 
 
+def to_float(images: np.ndarray) -> np.ndarray:
+    """Return uint8 images as float32 in [0, 1]."""
+    return images.astype(np.float32) / 255
+
+
 def to_uint8(images: np.ndarray) -> np.ndarray:
     """Return images float32 [..., C] in [0, 1] as uint8 with 1 or 3 channels.
 
@@ -51,10 +56,15 @@ def grid(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
 
 def pairs(before: np.ndarray, after: np.ndarray, columns: int) -> np.ndarray:
     """Return a grid whose odd rows are `before` and even rows `after`."""
-    parts = []
-    for start in range(0, len(before), columns):
-        parts += [before[start : start + columns], after[start : start + columns]]
-    return grid(np.concatenate(parts), columns)
+    missing = -len(before) % columns
+    padding = ((0, missing), (0, 0), (0, 0), (0, 0))
+    rows = [
+        np.pad(images, padding, constant_values=0.25).reshape(
+            -1, columns, *images.shape[1:]
+        )
+        for images in (before, after)
+    ]
+    return grid(np.stack(rows, axis=1).reshape(-1, *before.shape[1:]), columns)
 
 
 def write_png(pixels: np.ndarray, path: Path) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -37,7 +38,7 @@ def plot_curves(rows: list[dict[str, float]], path: Path, measure: str) -> None:
         axis.xaxis.get_major_locator().set_params(integer=True)
     axes[3].set_ylim(bottom=0)
     betas = [row["beta"] for row in rows]
-    if min(betas) < max(betas):
+    if max(betas) - min(betas) > 1e-3 * max(betas):
         twin = axes[2].twinx()
         twin.plot(epochs, betas, color="grey", linestyle=":", label="beta")
         twin.set_ylabel("beta")
@@ -89,14 +90,10 @@ def _scatter(axis: Axes, points: np.ndarray, labels: np.ndarray | None) -> None:
         axis.scatter(*points.T, **style)
         return
     classes = np.unique(labels)
+    palette = colormaps["tab10" if len(classes) <= 10 else "tab20"]
     for index, label in enumerate(classes):
         chosen = points[labels == label]
-        axis.scatter(*chosen.T, color=_colour(index), label=str(label), **style)
+        colour = palette(index % palette.N)
+        axis.scatter(*chosen.T, color=colour, label=str(label), **style)
     columns = -(-len(classes) // 20)
     axis.legend(title="label", markerscale=3, fontsize=8, ncols=columns)
-
-
-def _colour(index: int) -> Any:
-    from matplotlib import colormaps
-
-    return colormaps["tab20" if index >= 10 else "tab10"](index % 20)
