@@ -201,7 +201,7 @@ def test_pickled_array_is_refused_and_never_loaded(tmp_path, name):
     sprung = tmp_path / "sprung"
     trap = np.array([Trap(sprung)], dtype=object)
     message = refusal(tmp_path, {"x_train": GREY, "x_test": GREY, name: trap})
-    assert "Object arrays cannot be loaded" in message
+    assert "never loaded" in message
     assert not sprung.exists()
 
 
@@ -284,7 +284,7 @@ def test_test_images_of_another_shape_are_refused(tmp_path):
 
 def test_one_image_is_refused(tmp_path):
     message = refusal(tmp_path, {"x_train": GREY[:1]}, validation_size=0)
-    assert "at least 2 images are needed" in message
+    assert "at least 2 are needed" in message
 
 
 def test_validation_size_that_leaves_one_image_is_refused(tmp_path):

@@ -37,6 +37,8 @@ def load_data(config: DatasetConfig) -> ImageData:
                 f"{whole.images.shape[1:]}; they must agree."
             )
     if config.validation_size >= len(whole) - 1:
+        if len(whole) < 2:
+            raise DataError("x_train holds one image; at least 2 are needed.")
         raise DataError(
             f"dataset.validation_size={config.validation_size} leaves no more than one "
             f"image to train on: x_train holds {len(whole)}.",
@@ -60,7 +62,7 @@ def load_data(config: DatasetConfig) -> ImageData:
             splits[name] = _binarized(splits[name], config, index)
     train = splits["train"]
     return ImageData(
-        spec=_spec(train, config.binarize),
+        spec=_spec(train, config.binarize, _classes(whole, test)),
         train=train,
         validation=splits["validation"],
         test=splits.get("test"),
@@ -74,7 +76,12 @@ def load_data(config: DatasetConfig) -> ImageData:
     )
 
 
-def _spec(train: Split, binarize: str) -> DataSpec:
+def _classes(*splits: Split | None) -> int | None:
+    labels = [s.labels.max() for s in splits if s is not None and s.labels is not None]
+    return int(max(labels)) + 1 if labels else None
+
+
+def _spec(train: Split, binarize: str, num_classes: int | None) -> DataSpec:
     mean = train.images.mean(axis=0, dtype=np.float64) / 255
     if binarize != "none":
         binary = True
@@ -85,7 +92,7 @@ def _spec(train: Split, binarize: str) -> DataSpec:
     return DataSpec(
         image_shape=(height, width, channels),
         binary=binary,
-        num_classes=None if train.labels is None else int(train.labels.max()) + 1,
+        num_classes=num_classes,
         pixel_mean=mean.astype(np.float32),
     )
 
@@ -127,7 +134,7 @@ def _pixels(images: np.ndarray, name: str) -> np.ndarray:
         images = images[..., None]
     if not images.size:
         raise DataError(f"{name} is empty: shape {images.shape}.")
-    if images.dtype == np.uint8:
+    if images.dtype == np.uint8 and images.max() > 1:
         return images
     if images.dtype == bool:
         return images.astype(np.uint8) * np.uint8(255)
@@ -149,8 +156,12 @@ def _pixels(images: np.ndarray, name: str) -> np.ndarray:
                 f"{name} has pixels from {low} to {high}.",
                 "integers must lie in 0..255",
             )
+        if high == 1:
+            log.info("%s: pixels 0 and 1 are taken as black and white", name)
+            return images.astype(np.uint8) * np.uint8(255)
         return images.astype(np.uint8)
-    if low < 0 or high > 1:
+    # a hair above 1 is the rounding of whoever scaled them
+    if low < 0 or high > 1 + 1e-5:
         hint = "divide by 255" if low >= 0 and high <= 255 else "rescale them"
         raise DataError(
             f"{name} has pixels from {low:g} to {high:g}; every likelihood here takes "
@@ -158,7 +169,7 @@ def _pixels(images: np.ndarray, name: str) -> np.ndarray:
             f"{hint}, or store them as uint8 in 0..255",
         )
     log.info("%s: floats in [0, 1] are kept at 8 bits a pixel", name)
-    return np.round(images * 255).astype(np.uint8)
+    return np.round(np.minimum(images, 1) * 255).astype(np.uint8)
 
 
 def _binarized(split: Split, config: DatasetConfig, index: int) -> Split:

@@ -6,6 +6,7 @@ register it in `SOURCES`, name its dataclass in `config/store.py`, add a YAML fi
 
 import hashlib
 import os
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -28,6 +29,12 @@ FASHION_MD5 = {
     "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
 }
 """Published sums of the four files; Keras itself doesn't check these."""
+
+UNREADABLE = (
+    OSError, ValueError, EOFError, RuntimeError, SyntaxError, tokenize.TokenError,
+    zlib.error, zipfile.BadZipFile,
+)  # fmt: skip
+"""What NumPy and zipfile raise for files that are damaged or something else."""
 
 Pair = tuple[Split, Split | None]
 
@@ -115,17 +122,18 @@ def _from_npz(path: Path) -> Pair:
             f"dataset.path={path} does not exist.",
             "give an .npz file: dataset=npz dataset.path=images.npz",
         ) from None
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        RuntimeError,
-        zlib.error,
-        zipfile.BadZipFile,
-    ) as error:
+    except UNREADABLE as error:
+        # NumPy's advice to allow pickles is not ours
+        reason = str(error).split(". ")[0] if "pickle" not in str(error) else ""
         raise DataError(
-            f"dataset.path={path} can't be read as .npz: {error}",
-            "write one with numpy.savez(path, x_train=images), no object arrays",
+            f"dataset.path={path} can't be read as .npz"
+            + (
+                f": {reason}"
+                if reason
+                else "; it is another kind of file, or holds "
+                "Python objects, which are never loaded."
+            ),
+            "write one with numpy.savez(path, x_train=images), numbers only",
         ) from error
     if "x_train" not in arrays:
         raise DataError(

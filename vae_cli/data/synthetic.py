@@ -26,7 +26,7 @@ def shapes(
         "kind": generator.integers(len(KINDS), size=count).astype("float32"),
         "x": generator.uniform(0.3, 0.7, count).astype("float32"),
         "y": generator.uniform(0.3, 0.7, count).astype("float32"),
-        "radius": generator.uniform(0.12, 0.25, count).astype("float32"),
+        "radius": generator.uniform(0.1, 0.19, count).astype("float32"),
         "angle": generator.uniform(0, np.pi / 2, count).astype("float32"),
         "shade": generator.uniform(0.6, 1, count).astype("float32"),
     }

@@ -19,6 +19,7 @@ class Likelihood(keras.layers.Layer):
 
     def __init__(self, config: LikelihoodConfig) -> None:
         super().__init__(name="likelihood")
+        self._sigmoid = keras.layers.Activation("sigmoid", name="pixel_means")
 
     def log_prob(self, x: Any, logits: Any) -> Any:
         """Score images.
@@ -38,7 +39,7 @@ class Likelihood(keras.layers.Layer):
 
     def mean(self, logits: Any) -> Any:
         """Return E[x|z], float32 [B, H, W, C] in [0, 1]; built-in operations only."""
-        return ops.sigmoid(logits)
+        return self._sigmoid(logits)
 
     def measure(self, spec: DataSpec) -> str:
         """Name what the reconstruction loss is on this data."""
