@@ -47,8 +47,11 @@ class TrainingError(VaeCliError):
     """Training can't go on (a non-finite loss)."""
 
 
-class Interrupted(Exception):
+class Interrupted(BaseException):
     """Ctrl-C or SIGTERM arrived; what was computed has been saved.
+
+    Not an `Exception`, so that nothing on the way (AutoGraph, say) takes it for a
+    failure of its own and goes on.
 
     Args:
         message: what was saved and how to go on.

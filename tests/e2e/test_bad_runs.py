@@ -105,7 +105,7 @@ def test_resume_with_other_images_is_refused(command: Command, tmp_path: Path) -
     )  # fmt: skip
     assert done.status == 0, done.stderr
     write(1)
-    refused(command("train", f"resume={run}", "epochs=2"), "data have changed")
+    refused(command("train", f"resume={run}", "epochs=2"), "data, which have changed")
 
 
 def test_bad_pixels_leave_no_folder(command: Command, tmp_path: Path) -> None:

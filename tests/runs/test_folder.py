@@ -15,9 +15,10 @@ import yaml
 from vae_cli.config.compose import composed
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import RunError, UsageError
+from vae_cli.runs.data import check_same_data
 from vae_cli.runs.files import write_json, write_text
 from vae_cli.runs.folder import RunFolder, find_runs, new_run, open_run
-from vae_cli.runs.resume import check_same_data, resumed_config
+from vae_cli.runs.resume import resumed_config
 
 HOLD = """
 import sys
@@ -403,5 +404,5 @@ def test_resume_that_makes_no_sense_is_wrong_usage(
 def test_resume_with_other_images_is_refused(run: RunFolder) -> None:
     write_json(run.data_file, {"fingerprint": {"train": "abc"}})
     check_same_data(run, {"train": "abc"})
-    with pytest.raises(RunError, match="its data have changed since it started"):
+    with pytest.raises(RunError, match="its data, which have changed since"):
         check_same_data(run, {"train": "xyz"})

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from vae_cli.config.schema import GenerateConfig
-from vae_cli.data.prepare import load_data
 from vae_cli.errors import ConfigError, RunError
 from vae_cli.evaluation.latent import encode, kl_per_dim
 from vae_cli.evaluation.paths import interpolate, plane, traversals
 from vae_cli.randomness import Stream, generator
+from vae_cli.runs.data import load_run_data
 from vae_cli.runs.trained import TrainedRun
 from vae_cli.visualize.images import to_float
 
@@ -62,7 +62,7 @@ def manifold(config: GenerateConfig, run: TrainedRun) -> Drawing:
 
 def traversal(config: GenerateConfig, run: TrainedRun) -> Drawing:
     """One row a latent dimension, the one of largest KL on top."""
-    _, split = load_data(run.config.dataset).held_out()
+    _, split = load_run_data(run.folder, run.config).held_out()
     kl = kl_per_dim(run.vae, *encode(run.vae, split.images[:2000]))
     order = np.argsort(-kl)[: config.rows]
     columns = config.columns or STEPS
@@ -72,7 +72,7 @@ def traversal(config: GenerateConfig, run: TrainedRun) -> Drawing:
 
 def interpolation(config: GenerateConfig, run: TrainedRun) -> Drawing:
     """Paths between the codes of held-out images, which are shown at both ends."""
-    name, split = load_data(run.config.dataset).held_out()
+    name, split = load_run_data(run.folder, run.config).held_out()
     rows, columns = config.rows or PAIRS, config.columns or STEPS
     if columns < 2:
         raise ConfigError(f"columns={columns}: a path needs at least 2 images.")

@@ -14,7 +14,7 @@ from vae_cli import __version__
 from vae_cli.config.compose import checked
 from vae_cli.config.help import command_help
 from vae_cli.config.translate import in_our_words
-from vae_cli.errors import Interrupted, UsageError, VaeCliError
+from vae_cli.errors import Interrupted, RunError, UsageError, VaeCliError
 from vae_cli.paths import configs_dir
 
 Config = TypeVar("Config")
@@ -40,6 +40,7 @@ def run_guarded(main: Callable[[], int]) -> NoReturn:
     Args:
         main: returns the exit status.
     """
+    _reopen_closed_streams()
     try:
         status = main()
         sys.stdout.flush()
@@ -91,7 +92,14 @@ def _run(command: str, task: Task) -> int:
             failures.append(error)
             return None
 
-    compose_and_call(command, job)
+    try:
+        compose_and_call(command, job)
+    except OSError as error:
+        # a single run's errors are in `failures`: this is the sweep's own folder
+        raise RunError(
+            f"The sweep folder can't be written: {error}.",
+            "choose another with hydra.sweep.dir=<folder>",
+        ) from error
     if failures:
         raise failures[0]
     return 0
@@ -117,6 +125,17 @@ def set_up_logging() -> None:
     log.handlers[:] = [handler]
     log.setLevel(logging.INFO)
     log.propagate = False
+
+
+def _reopen_closed_streams() -> None:
+    """Give a process that was started with closed streams somewhere to write to."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
 
 
 def _report(problem: object, status: int) -> int:

@@ -60,11 +60,11 @@ def _write(
     output.parent.mkdir(parents=True, exist_ok=True)
     write_png(grid(cells, columns), output)
     if config.npz:
-        written.append(Path(config.npz))
+        written.append(_ready(config.npz))
         with written[-1].open("wb") as file:
             np.savez_compressed(file, images=images, z=drawing.z)
     if config.gif:
-        written.append(Path(config.gif))
+        written.append(_ready(config.gif))
         steps = images.reshape(-1, drawing.columns, *images.shape[1:]).swapaxes(0, 1)
         frames = [grid(step, columns=step.shape[0]) for step in steps]
         write_gif([*frames, *frames[-2:0:-1]], written[-1], milliseconds=100)
@@ -74,3 +74,10 @@ def _write(
         for index, image in enumerate(to_uint8(images)):
             write_png(image, written[-1] / f"{index:05d}.png")
     return written
+
+
+def _ready(name: str) -> Path:
+    """Return a file's path, its folder made."""
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path

@@ -20,9 +20,9 @@ def plot(config: PlotLatentConfig, overrides: list[str]) -> None:
     """Encode, project, draw; prints the files written."""
     folder = open_run(config.run, config.output_root)
     run_config = folder.load_config()
-    from vae_cli.data.prepare import load_data
+    from vae_cli.runs.data import load_run_data
 
-    split = load_data(run_config.dataset).split(config.split)
+    split = load_run_data(folder, run_config).split(config.split)
     if config.num_points and config.num_points < len(split):
         from vae_cli.randomness import Stream, generator
 
@@ -50,6 +50,7 @@ def plot(config: PlotLatentConfig, overrides: list[str]) -> None:
         )
         print(output)
         if config.npz:
+            Path(config.npz).parent.mkdir(parents=True, exist_ok=True)
             arrays: dict[str, Any] = {
                 "mean": mean,
                 "log_var": log_var,

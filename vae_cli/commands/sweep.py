@@ -35,7 +35,8 @@ def run_job(config: TrainConfig, hydra: Any) -> float:
         RunError: the job failed; its folder says why.
         KeyboardInterrupt: the job was interrupted, and so is the sweep.
     """
-    words = ",".join(hydra.overrides.task)
+    # named by what varies: an override that was typed as it is, doesn't
+    words = ",".join(o for o in hydra.overrides.task if o not in sys.argv)
     safe = re.sub(r"[^\w=.,+-]", "_", words)[:100]
     folder = RunFolder(Path(hydra.sweep.dir) / f"{hydra.job.num}-{safe}")
     config = dataclasses.replace(config, run_dir=str(folder.path))
@@ -43,7 +44,7 @@ def run_job(config: TrainConfig, hydra: Any) -> float:
     status = _call(
         [sys.executable, "-P", "-m", "vae_cli.commands.sweep"], json.dumps(job)
     )
-    if status == 130:
+    if status in (130, -signal.SIGINT, -signal.SIGTERM):
         raise KeyboardInterrupt
     if status:
         raise RunError(f"job {hydra.job.num} ({words}) failed; see {folder}")

@@ -49,13 +49,12 @@ def start(config: TrainConfig) -> float:
 
 
 def _resume(config: TrainConfig, overrides: list[str]) -> float:
-    from vae_cli.data.prepare import load_data
-    from vae_cli.runs.resume import check_same_data, resumed_config
+    from vae_cli.runs.data import load_run_data
+    from vae_cli.runs.resume import resumed_config
 
     folder, saved = resumed_config(config, overrides)
     with folder.locked():
-        data = load_data(saved.dataset)
-        check_same_data(folder, data.fingerprint)
+        data = load_run_data(folder, saved)
         return _train(saved, data, folder, resumed=True)
 
 

@@ -46,7 +46,7 @@ def _translated(error: Exception, command: str) -> VaeCliError:
     if isinstance(error, OverrideParseException):
         return ConfigError(
             f"{error.override} is not a valid override: {first}",
-            "write key=value; quote values with spaces or commas: 'key=\"a, b\"'",
+            "write key=value; quote a value with commas, = or accents: 'key=\"a, b\"'",
         )
     if isinstance(error, MissingConfigException):
         file = re.search(r"Could not (?:find|load) '([^']+)'", text)

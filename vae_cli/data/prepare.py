@@ -116,9 +116,10 @@ def _checked(split: Split, x_name: str, y_name: str) -> Split:
             raise DataError(
                 f"{y_name} must hold class numbers 0, 1, ..., got {labels.dtype}."
             )
-        if labels.min() < 0:
+        if labels.min() < 0 or labels.max() >= 2**31:
             raise DataError(
-                f"{y_name} must hold class numbers 0, 1, ..., got {labels.min()}."
+                f"{y_name} must hold class numbers 0, 1, ..., got {labels.min()} to "
+                f"{labels.max()}."
             )
         labels = labels.astype(np.int64)
     return replace(split, images=images, labels=labels)

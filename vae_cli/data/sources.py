@@ -32,7 +32,7 @@ FASHION_MD5 = {
 
 UNREADABLE = (
     OSError, ValueError, EOFError, RuntimeError, SyntaxError, tokenize.TokenError,
-    zlib.error, zipfile.BadZipFile,
+    zlib.error, zipfile.BadZipFile, MemoryError,
 )  # fmt: skip
 """What NumPy and zipfile raise for files that are damaged or something else."""
 

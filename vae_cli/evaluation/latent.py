@@ -110,5 +110,7 @@ def project(
 
     # t-SNE needs more points than neighbours
     perplexity = min(30.0, max(1.0, (len(mean) - 1) / 3))
-    tsne = TSNE(perplexity=perplexity, random_state=seed, init="pca")
+    # codes that are all equal have no principal axis to start from
+    init = "pca" if mean.std(axis=0).max() > 1e-6 else "random"
+    tsne = TSNE(perplexity=perplexity, random_state=seed, init=init)
     return tsne.fit_transform(mean), ("t-SNE 1", "t-SNE 2")

@@ -84,7 +84,7 @@ class RunFolder:
                 f"run={self.path} is not a run folder: it has no config.yaml.",
                 "vae runs lists the runs below outputs/",
             ) from None
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
             raise RunError(f"{self.config_file} can't be read: {error}") from error
         if not isinstance(values, dict):
             raise RunError(f"{self.config_file} holds no config.")

@@ -44,7 +44,7 @@ def keep_epochs(path: Path, epochs: int) -> None:
 
 def _parsed(path: Path) -> tuple[list[str], list[str]]:
     """Return the header's columns and the complete rows; cut ones are dropped."""
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
     header, *lines = text.split("\n")[:-1] or [""]
     columns = header.split(",") if header.startswith("epoch,") else []
     return columns, [line for line in lines if _whole(line, len(columns))]
@@ -53,6 +53,7 @@ def _parsed(path: Path) -> tuple[list[str], list[str]]:
 def _whole(line: str, width: int) -> bool:
     cells = line.split(",")
     try:
-        return len(cells) == width and bool([float(text) for text in cells if text])
+        numbers = [float(text) for text in cells if text]
     except ValueError:
         return False
+    return len(cells) == width and cells[0].isdigit() and bool(numbers)

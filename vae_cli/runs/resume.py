@@ -2,10 +2,9 @@
 
 import logging
 from pathlib import Path
-from typing import Any
 
 from vae_cli.config.schema import TrainConfig
-from vae_cli.errors import RunError, UsageError, VaeCliError
+from vae_cli.errors import UsageError, VaeCliError
 from vae_cli.runs.folder import RunFolder, find_runs, open_run
 from vae_cli.runs.metrics_file import read_rows
 
@@ -65,23 +64,6 @@ def resumed_config(
             "to train longer, start a new run with a larger early_stopping=",
         )
     return folder, saved
-
-
-def check_same_data(folder: RunFolder, fingerprint: dict[str, Any]) -> None:
-    """Refuse to go on with other images than the run began with.
-
-    Raises:
-        RunError: sizes or digests differ.
-    """
-    if not folder.data_file.exists():
-        return
-    saved = folder.read_json(folder.data_file).get("fingerprint")
-    if saved != fingerprint:
-        raise RunError(
-            f"{folder} can't go on: its data have changed since it started.",
-            f"then: {saved}",
-            f"now:  {fingerprint}",
-        )
 
 
 def _resumable(resume: str, output_root: str, longer: bool) -> RunFolder:

@@ -32,8 +32,10 @@ def _line(run: RunFolder) -> tuple[str, ...]:
     scored = [row for row in rows if "val_neg_elbo" in row]
     best = min(scored, key=lambda row: row["val_neg_elbo"], default={})
     test: dict[str, Any] = {}
-    with contextlib.suppress(VaeCliError):  # not finished, or damaged: no figure
-        test = run.read_json(run.metrics_json).get("test") or {}
+    # not finished, or damaged: no figure
+    with contextlib.suppress(VaeCliError, TypeError, ValueError):
+        test = dict(run.read_json(run.metrics_json).get("test") or {})
+        float(test.get("neg_elbo", 0))
     return (
         str(status["state"]),
         f"{status['epoch']}/{config.epochs}",

@@ -58,7 +58,7 @@ def load_weights(vae: VAE, folder: RunFolder, checkpoint: str) -> None:
             # Keras warns of each missing layer before it raises
             warnings.simplefilter("ignore")
             vae.load_weights(file)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         raise RunError(
             f"{file} can't be read: it is truncated or not an HDF5 file.",
             "try the other checkpoint: checkpoint=best or checkpoint=last",

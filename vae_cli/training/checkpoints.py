@@ -7,6 +7,7 @@ their epoch, and take their final names only after the state has been replaced; 
 kill leaves in between is finished or dropped on resume.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -62,9 +63,14 @@ class Checkpoints:
         Raises:
             TrainingError: a weight is not finite; nothing is replaced.
         """
+        values = self._values().values()
         # the last step's update is in no loss yet
-        if not all(np.isfinite(value).all() for value in self._values().values()):
+        if not all(np.isfinite(value).all() for value in values):
             raise non_finite("a weight", float("nan"), progress.epoch)
+        # HDF5 crashes the process when the disk fills up while it writes
+        needed = 3 * sum(value.nbytes for value in values) + 2**20
+        if shutil.disk_usage(self._folder).free < needed:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._folder))
         names = ["last"]
         if progress.best_epoch == progress.epoch:
             names.append("best")
@@ -94,6 +100,12 @@ class Checkpoints:
             RunError: the file is damaged or of another model.
         """
         if not self._state_file.exists():
+            if (self._folder / "last.weights.h5").exists():
+                raise RunError(
+                    f"{self._state_file} is missing, so the run can't be continued.",
+                    "its weights still work in vae-generate; to train anew, start a "
+                    "new run",
+                )
             self._settle(0)
             return Progress()
         try:

@@ -3,6 +3,7 @@
 import logging
 import warnings
 from dataclasses import asdict
+from statistics import median
 from typing import Any
 
 import keras
@@ -10,6 +11,7 @@ import keras
 from vae_cli.config.schema import TrainConfig
 from vae_cli.data.batches import ImageStore, evaluation_order, training_order
 from vae_cli.data.splits import ImageData
+from vae_cli.errors import RunError
 from vae_cli.evaluation.bounds import ElboResult, evaluate_elbo, evaluation_noise
 from vae_cli.models.factory import build_model
 from vae_cli.models.vae import VAE
@@ -68,6 +70,12 @@ def train(
         stop.look()
         # fit leaves averaged weights behind; the state file has the raw ones
         progress = checkpoints.restore()
+    if progress.epoch < config.epochs:
+        log.info(
+            "stopped early: %d epochs without a better val_neg_elbo than epoch %d's",
+            progress.epoch - progress.best_epoch,
+            progress.best_epoch,
+        )
     load_weights(learner.vae, folder, "best")
     complete_folder(config, data, folder, learner.vae, progress)
     folder.write_status("finished", progress.epoch)
@@ -199,6 +207,10 @@ def complete_folder(
         result = evaluate_elbo(vae, data.test.images, config.seed)
     measure = vae.likelihood.measure(data.spec)
     rows = read_rows(folder.metrics_csv)
+    if len(rows) < progress.best_epoch:
+        raise RunError(
+            f"{folder.metrics_csv} has lost rows; the run can't be summed up."
+        )
     write_json(folder.metrics_json, _summary(progress, rows, measure, result))
     encoder, decoder = vae.export_networks()
     encoder.save(folder.model / "encoder.keras")
@@ -233,13 +245,11 @@ def _summary(
     result: ElboResult | None,
 ) -> dict[str, Any]:
     """Return the contents of `metrics.json`."""
-    # epochs have equally many images, so total speed is the harmonic mean
-    speed = len(rows) / sum(1 / row["images_per_second"] for row in rows)
     return {
         "best_epoch": progress.best_epoch,
         "best_neg_elbo": progress.best_neg_elbo,
         "train_seconds": round(progress.seconds, 2),
-        "images_per_second": round(speed, 1),
+        "images_per_second": round(median(row["images_per_second"] for row in rows), 1),
         "reconstruction_measure": measure,
         "test": None if result is None else asdict(result),
     }

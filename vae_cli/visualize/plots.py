@@ -95,5 +95,5 @@ def _scatter(axis: Axes, points: np.ndarray, labels: np.ndarray | None) -> None:
         chosen = points[labels == label]
         colour = palette(index % palette.N)
         axis.scatter(*chosen.T, color=colour, label=str(label), **style)
-    columns = -(-len(classes) // 20)
-    axis.legend(title="label", markerscale=3, fontsize=8, ncols=columns)
+    if len(classes) <= palette.N:
+        axis.legend(title="label", markerscale=3, fontsize=8)

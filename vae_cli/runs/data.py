@@ -1,0 +1,41 @@
+"""The images that a run was trained on, loaded again."""
+
+from typing import Any
+
+from vae_cli.config.schema import TrainConfig
+from vae_cli.data.prepare import load_data
+from vae_cli.data.splits import ImageData
+from vae_cli.errors import RunError
+from vae_cli.runs.folder import RunFolder
+
+
+def load_run_data(folder: RunFolder, config: TrainConfig) -> ImageData:
+    """Load a run's data set and make sure that it is still the same.
+
+    Args:
+        folder: the run; without a `data.json` yet there is nothing to compare.
+        config: its config.
+
+    Raises:
+        DataError: the data can't be loaded.
+        RunError: sizes or digests differ from those the run began with.
+    """
+    data = load_data(config.dataset)
+    if folder.data_file.exists():
+        check_same_data(folder, data.fingerprint)
+    return data
+
+
+def check_same_data(folder: RunFolder, fingerprint: dict[str, Any]) -> None:
+    """Refuse other images than the run began with.
+
+    Raises:
+        RunError: sizes or digests differ.
+    """
+    saved = folder.read_json(folder.data_file).get("fingerprint")
+    if saved != fingerprint:
+        raise RunError(
+            f"{folder} doesn't fit its data, which have changed since it started.",
+            f"then: {saved}",
+            f"now:  {fingerprint}",
+        )
