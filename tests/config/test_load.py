@@ -3,14 +3,10 @@ from typing import Any
 
 import pytest
 
+from vae_cli.config.commands import GenerateConfig, PlotLatentConfig
 from vae_cli.config.compose import composed
 from vae_cli.config.load import load
-from vae_cli.config.schema import (
-    DenseConfig,
-    GenerateConfig,
-    PlotLatentConfig,
-    TrainConfig,
-)
+from vae_cli.config.schema import DenseConfig, TrainConfig
 from vae_cli.errors import ConfigError
 
 Values = dict[str, Any]

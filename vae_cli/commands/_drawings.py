@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vae_cli.config.schema import GenerateConfig
+from vae_cli.config.commands import GenerateConfig
 from vae_cli.errors import ConfigError, RunError
 from vae_cli.evaluation.latent import encode, kl_per_dim
 from vae_cli.evaluation.paths import interpolate, plane, traversals

@@ -94,6 +94,8 @@ def _run(command: str, task: Task) -> int:
 
     try:
         compose_and_call(command, job)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         # a single run's errors are in `failures`: this is the sweep's own folder
         raise RunError(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NoReturn
 import numpy as np
 
 from vae_cli.commands._main import run_command
-from vae_cli.config.schema import GenerateConfig
+from vae_cli.config.commands import GenerateConfig
 from vae_cli.errors import RunError
 from vae_cli.runs.folder import open_run
 

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from vae_cli.commands._main import run_command
-from vae_cli.config.schema import PlotLatentConfig
+from vae_cli.config.commands import PlotLatentConfig
 from vae_cli.errors import RunError
 from vae_cli.runs.folder import open_run
 

@@ -1,4 +1,4 @@
-"""Every option, its type, its range and its meaning; imports no TensorFlow.
+"""Every option of training, its type, range and meaning; imports no TensorFlow.
 
 Defaults live in `configs/`, once. A field gets a default here only when it is added
 after a release, so that older run folders still load.
@@ -14,7 +14,6 @@ ACTIVATIONS = (
 MAX_SEED = 2**32 - 1
 BINARIZE = ("none", "threshold", "static", "dynamic")
 NORMALIZATIONS = ("none", "batch", "layer")
-SPLITS = ("train", "validation", "test")
 
 
 @dataclass
@@ -260,96 +259,4 @@ class TrainConfig:
             )
         if self.name is not None and "/" in self.name:
             found.append(f"name={self.name} is a path; use run_dir=<folder> for one")
-        return found
-
-
-@dataclass
-class GenerateConfig:
-    """`vae-generate`: images from a trained run."""
-
-    run: str = option("run folder, or latest")
-    output_root: str = option("where `latest` looks")
-    checkpoint: str = option("which weights", choices=("best", "last"))
-    mode: str = option(
-        "what to draw", choices=("prior", "manifold", "traversal", "interpolation")
-    )
-    num_images: int | None = option(
-        "images in prior mode; rows x columns if null", at_least=1
-    )
-    rows: int | None = option(
-        "rows of the grid; chosen by mode if null (traversal: latent dimensions, "
-        "interpolation: image pairs)",
-        at_least=1,
-    )
-    columns: int | None = option("columns of the grid; by mode if null", at_least=1)
-    temperature: float = option("prior mode: scales the noise", at_least=0)
-    seed: int = option(
-        "prior mode: noise; interpolation: which images",
-        at_least=0,
-        at_most=MAX_SEED,
-    )
-    batch_size: int = option("images decoded at a time; changes no image", at_least=1)
-    output: str | None = option("PNG of the grid; the run's samples/<mode>.png if null")
-    npz: str | None = option("also write `images` and codes `z` to this .npz")
-    images_dir: str | None = option("also write every image as a PNG to this folder")
-    gif: str | None = option("interpolation: also write an animated GIF")
-    spacing: str = option(
-        "manifold: quantiles of the prior, or linspace over [-span, span]",
-        choices=("quantiles", "linspace"),
-    )
-    span: float = option(
-        "manifold with linspace, traversal: how far from 0, in prior deviations",
-        above=0,
-    )
-    dims: list[int] = option("manifold: the two latent dimensions", at_least=0)
-    interpolation: str = option("path between codes", choices=("linear", "spherical"))
-
-    def problems(self) -> list[str]:
-        """Return what is wrong between fields."""
-        found = []
-        if len(self.dims) != 2 or self.dims[0] == self.dims[-1]:
-            found.append(f"dims={self.dims} must name two different dimensions")
-        if self.gif and self.mode != "interpolation":
-            found.append(f"gif= needs mode=interpolation, got mode={self.mode}")
-        if self.num_images and self.mode != "prior":
-            found.append(
-                f"num_images= needs mode=prior, got mode={self.mode}; use rows= and "
-                "columns="
-            )
-        return found
-
-
-@dataclass
-class PlotLatentConfig:
-    """`vae-plot-latent`: where a split's images lie in latent space."""
-
-    run: str = option("run folder, or latest")
-    output_root: str = option("where `latest` looks")
-    checkpoint: str = option("which weights", choices=("best", "last"))
-    split: str = option("which images", choices=SPLITS)
-    num_points: int | None = option("at most this many points; all if null", at_least=1)
-    method: str = option(
-        "dims: two dimensions as they are; auto: dims for 2, else pca",
-        choices=("auto", "dims", "pca", "tsne"),
-    )
-    dims: list[int] | None = option(
-        "method=dims: which two; the two of largest KL if null", at_least=0
-    )
-    seed: int = option(
-        "t-SNE, and which points if num_points is fewer",
-        at_least=0,
-        at_most=MAX_SEED,
-    )
-    output: str | None = option("PNG; the run's figures/latent-<split>.png if null")
-    npz: str | None = option("also write `mean`, `log_var`, labels to this .npz")
-
-    def problems(self) -> list[str]:
-        """Return what is wrong between fields."""
-        if self.dims is None:
-            return []
-        found = []
-        if len(self.dims) != 2 or self.dims[0] == self.dims[-1]:
-            found.append(f"dims={self.dims} must name two different dimensions")
-        if self.method not in ("auto", "dims"):
-            found.append(f"dims= needs method=dims, got method={self.method}")
         return found

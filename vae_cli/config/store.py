@@ -5,7 +5,7 @@ the dataclass that checks it. Several YAML files may share a name: a preset of o
 own for the conv architecture is a file with `name: conv`.
 """
 
-from vae_cli.config import schema
+from vae_cli.config import commands, schema
 
 GROUPS: dict[str, dict[str, type]] = {
     "dataset": {
@@ -48,7 +48,7 @@ PRESETS = ("experiment", "debug")
 
 COMMANDS: dict[str, type] = {
     "train": schema.TrainConfig,
-    "generate": schema.GenerateConfig,
-    "plot_latent": schema.PlotLatentConfig,
+    "generate": commands.GenerateConfig,
+    "plot_latent": commands.PlotLatentConfig,
 }
 """Primary config file -> dataclass."""
