@@ -404,5 +404,6 @@ def test_resume_that_makes_no_sense_is_wrong_usage(
 def test_resume_with_other_images_is_refused(run: RunFolder) -> None:
     write_json(run.data_file, {"fingerprint": {"train": "abc"}})
     check_same_data(run, {"train": "abc"})
+    check_same_data(run, {"train": "abc", "recorded by a later version": 1})
     with pytest.raises(RunError, match="its data, which have changed since"):
         check_same_data(run, {"train": "xyz"})

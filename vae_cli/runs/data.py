@@ -33,9 +33,12 @@ def check_same_data(folder: RunFolder, fingerprint: dict[str, Any]) -> None:
         RunError: sizes or digests differ.
     """
     saved = folder.read_json(folder.data_file).get("fingerprint")
-    if saved != fingerprint:
+    saved = saved if isinstance(saved, dict) else {}
+    # a later version may record more: compare what this run has recorded
+    changed = {k: v for k, v in saved.items() if fingerprint.get(k) != v}
+    if changed:
         raise RunError(
             f"{folder} doesn't fit its data, which have changed since it started.",
-            f"then: {saved}",
-            f"now:  {fingerprint}",
+            f"then: {changed}",
+            f"now:  { {k: fingerprint.get(k) for k in changed} }",
         )
