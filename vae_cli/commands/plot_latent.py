@@ -31,22 +31,21 @@ def plot(config: PlotLatentConfig, overrides: list[str]) -> None:
     from vae_cli.runtime import start_tensorflow
 
     start_tensorflow()
-    from vae_cli.evaluation.latent import active_units, encode, kl_per_dim, project
     from vae_cli.runs.trained import load_trained
-    from vae_cli.visualize.plots import plot_latent
+    from vae_cli.training.report import latent_figure
 
     run = load_trained(folder, config.checkpoint)
-    mean, log_var = encode(run.vae, split.images)
-    kl = kl_per_dim(run.vae, mean, log_var)
-    points, axis_names = project(
-        mean, log_var, kl, config.method, config.dims, config.seed
-    )
     output = Path(config.output or folder.figures / f"latent-{config.split}.png")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        title = f"posterior means of {len(split):,} {config.split} images"
-        plot_latent(
-            points, axis_names, split.labels, kl, active_units(mean), title, output
+        mean, log_var = latent_figure(
+            run.vae,
+            split,
+            config.split,
+            output,
+            config.method,
+            config.dims,
+            config.seed,
         )
         print(output)
         if config.npz:

@@ -1,6 +1,5 @@
 """`vae-train`: train a variational autoencoder, or go on training one."""
 
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -10,8 +9,6 @@ from vae_cli.runs.folder import RunFolder, new_run
 
 if TYPE_CHECKING:
     from vae_cli.data.splits import ImageData
-
-log = logging.getLogger("vae_cli")
 
 
 def main() -> NoReturn:

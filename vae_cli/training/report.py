@@ -1,8 +1,10 @@
 """The figures a finished run shows."""
 
+from pathlib import Path
+
 import numpy as np
 
-from vae_cli.data.splits import ImageData
+from vae_cli.data.splits import ImageData, Split
 from vae_cli.evaluation.latent import active_units, decode, encode, kl_per_dim, project
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, generator
@@ -37,20 +39,40 @@ def draw_figures(
     noise = generator(seed, Stream.PRIOR).standard_normal((100, vae.latent_dim))
     samples = decode(vae, vae.prior.sample(noise.astype(np.float32)))
     write_png(grid(samples, 10), folder.figures / "samples.png")
-    codes, log_var = encode(vae, split.images[:MOST_POINTS])
-    images = to_float(split.images[:40])
-    restored = decode(vae, codes[:40])
+    shown = split.take(slice(MOST_POINTS))
+    method = "auto" if len(shown) > 2 else "dims"
+    path = folder.figures / "latent.png"
+    codes, _ = latent_figure(vae, shown, name, path, method)
+    images, restored = to_float(shown.images[:40]), decode(vae, codes[:40])
     write_png(pairs(images, restored, 10), folder.figures / "reconstructions.png")
-    kl = kl_per_dim(vae, codes, log_var)
-    method = "auto" if len(codes) > 2 else "dims"
-    points, axis_names = project(codes, log_var, kl, method)
-    labels = None if split.labels is None else split.labels[:MOST_POINTS]
-    plot_latent(
-        points,
-        axis_names,
-        labels,
-        kl,
-        active_units(codes),
-        f"posterior means of {len(codes):,} {name} images",
-        folder.figures / "latent.png",
-    )
+
+
+def latent_figure(
+    vae: VAE,
+    split: Split,
+    name: str,
+    path: Path,
+    method: str = "auto",
+    dims: list[int] | None = None,
+    seed: int = 0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Encode images and draw where they lie, with the KL of each dimension.
+
+    Args:
+        vae: the model.
+        split: images, and labels to colour them by.
+        name: what to call the split.
+        path: PNG to write.
+        method: as `project` takes it; `dims` and `seed` too.
+        dims: two latent dimensions.
+        seed: t-SNE's.
+
+    Returns:
+        posterior means and log-variances, float32 [N, latent_dim] each.
+    """
+    mean, log_var = encode(vae, split.images)
+    kl = kl_per_dim(vae, mean, log_var)
+    points, axis_names = project(mean, log_var, kl, method, dims, seed)
+    title = f"posterior means of {len(split):,} {name} images"
+    plot_latent(points, axis_names, split.labels, kl, active_units(mean), title, path)
+    return mean, log_var
