@@ -23,6 +23,7 @@ class Stream(IntEnum):
     PRIOR = 7
     CHOICE = 8
     SHAPES = 9
+    PSEUDO_INPUTS = 10
 
 
 def generator(seed: int, stream: Stream, index: int = 0) -> np.random.Generator:

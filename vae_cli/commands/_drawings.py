@@ -6,7 +6,7 @@ import numpy as np
 
 from vae_cli.config.commands import GenerateConfig
 from vae_cli.errors import ConfigError, RunError
-from vae_cli.evaluation.latent import encode, kl_per_dim
+from vae_cli.evaluation.latent import encode, kl_per_dim, sample_prior
 from vae_cli.evaluation.paths import interpolate, plane, traversals
 from vae_cli.randomness import Stream, generator
 from vae_cli.runs.data import load_run_data
@@ -36,12 +36,8 @@ def prior(config: GenerateConfig, run: TrainedRun) -> Drawing:
     """Samples from the prior, all drawn at once: no batch size changes them."""
     columns = config.columns or PRIOR_SIDE
     count = config.num_images or columns * (config.rows or PRIOR_SIDE)
-    vae = run.vae
-    noise = generator(config.seed, Stream.PRIOR).standard_normal(
-        (count, vae.latent_dim)
-    )
-    z = vae.prior.sample((config.temperature * noise).astype(np.float32))
-    return Drawing(np.asarray(z), min(columns, count))
+    z = sample_prior(run.vae, count, config.seed, config.temperature)
+    return Drawing(z, min(columns, count))
 
 
 def manifold(config: GenerateConfig, run: TrainedRun) -> Drawing:
@@ -63,7 +59,7 @@ def manifold(config: GenerateConfig, run: TrainedRun) -> Drawing:
 def traversal(config: GenerateConfig, run: TrainedRun) -> Drawing:
     """One row a latent dimension, the one of largest KL on top."""
     _, split = load_run_data(run.folder, run.config).held_out()
-    kl = kl_per_dim(run.vae, *encode(run.vae, split.images[:2000]))
+    kl = kl_per_dim(*encode(run.vae, split.images[:2000]))
     order = np.argsort(-kl)[: config.rows]
     columns = config.columns or STEPS
     z = traversals(order, run.vae.latent_dim, columns, config.span)

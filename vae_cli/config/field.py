@@ -14,6 +14,7 @@ def option(
     below: float | None = None,
     choices: Iterable[str] | None = None,
     default: Any = MISSING,
+    default_factory: Any = MISSING,
 ) -> Any:
     """Declare a config field: its help text and the values it takes.
 
@@ -27,4 +28,6 @@ def option(
         "below": below,
         "choices": tuple(choices) if choices else None,
     }
-    return field(default=default, metadata=metadata)
+    return field(
+        default=default, default_factory=default_factory, metadata=metadata
+    )

@@ -186,7 +186,7 @@ def _number(value: Any) -> str:
 
 
 def _has_default(spec: Field) -> bool:
-    return spec.default is not MISSING
+    return not (spec.default is MISSING and spec.default_factory is MISSING)
 
 
 def _expected(hint: Any) -> str:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from vae_cli.config.field import option
 
 ACTIVATIONS = (
-    "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", "tanh", "sigmoid",
+    "linear", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus",
+    "tanh", "sigmoid",
 )  # fmt: skip
 MAX_SEED = 2**32 - 1
 BINARIZE = ("none", "threshold", "static", "dynamic")
@@ -101,12 +102,35 @@ class DenseConfig(ArchitectureConfig):
     """Fully connected layers, mirrored in the decoder."""
 
     hidden_units: list[int] = option("units of each encoder layer", at_least=1)
+    gated: bool = option(
+        "multiply each hidden unit by a sigmoid gate of its own (Dauphin et al. 2017)",
+        default=False,
+    )
 
     def problems(self) -> list[str]:
         """Return what is wrong between fields."""
         if self.hidden_units:
             return []
         return ["architecture.hidden_units needs a layer, got []"]
+
+
+@dataclass
+class ResidualConvConfig(ArchitectureConfig):
+    """Gated residual convolutions at sizes that halve; any image size."""
+
+    filters: list[int] = option(
+        "filters at each size, largest first; the first is half the image's",
+        at_least=1,
+    )
+    blocks: int = option("residual blocks at each size", at_least=0)
+    kernel_size: int = option("of every convolution", at_least=1)
+    dense_units: int = option(
+        "units of the layer between convolutions and latent space", at_least=1
+    )
+
+    def problems(self) -> list[str]:
+        """Return what is wrong between fields."""
+        return [] if self.filters else ["architecture.filters needs a layer, got []"]
 
 
 @dataclass
@@ -125,6 +149,66 @@ class GaussianConfig(LikelihoodConfig):
         at_least=0.001,
     )
     learn_scale: bool = option("learn the scale with the weights")
+
+
+@dataclass
+class PriorConfig:
+    """p(z): where codes come from when there is no image."""
+
+    name: str = option("which prior")
+
+
+@dataclass
+class MixtureConfig(PriorConfig):
+    """A mixture of diagonal Gaussians."""
+
+    components: int = option("Gaussians in the mixture", at_least=1)
+
+
+@dataclass
+class VampConfig(MixtureConfig):
+    """The posteriors of learned pseudo-inputs, mixed (Tomczak & Welling 2018)."""
+
+    start: str = option(
+        "where pseudo-inputs start: noise: near black; data: random training images",
+        choices=("noise", "data"),
+    )
+
+
+@dataclass
+class HierarchyConfig:
+    """Stochastic layers between image and prior."""
+
+    name: str = option("how many levels")
+
+
+@dataclass
+class TwoLevelConfig(HierarchyConfig):
+    """A top level that the prior draws, and a bottom level drawn given the top."""
+
+    top_dim: int | None = option(
+        "how many of latent_dim are the top level's; half if null", at_least=1
+    )
+    hidden_units: list[int] = option(
+        "hidden layers of p(bottom|top) and of q(bottom|image, top)", at_least=1
+    )
+
+
+@dataclass
+class ObjectiveConfig:
+    """The bound that training maximises."""
+
+    name: str = option("which bound")
+
+
+@dataclass
+class IwaeConfig(ObjectiveConfig):
+    """The importance-weighted bound (Burda et al. 2016)."""
+
+    samples: int = option("posterior samples an image, k", at_least=1)
+    doubly_reparameterized: bool = option(
+        "encoder gradient of lower variance (Tucker et al. 2019)"
+    )
 
 
 @dataclass
@@ -242,6 +326,15 @@ class TrainConfig:
     run_dir: str | None = option("run folder; output_root/<date>/<time>-<name> if null")
     output_root: str = option("folder of all runs")
     resume: str | None = option("run folder to continue, or latest; takes only epochs=")
+    prior: PriorConfig = option(
+        "p(z)", default_factory=lambda: PriorConfig(name="standard")
+    )
+    hierarchy: HierarchyConfig = option(
+        "stochastic layers", default_factory=lambda: HierarchyConfig(name="none")
+    )
+    objective: ObjectiveConfig = option(
+        "bound to maximise", default_factory=lambda: ObjectiveConfig(name="elbo")
+    )
 
     def problems(self) -> list[str]:
         """Return what is wrong between fields."""
@@ -257,6 +350,34 @@ class TrainConfig:
                 f"learning_rate_schedule.warmup_epochs={warmup:g} must be below "
                 f"epochs={self.epochs}"
             )
+        found += self._latent_problems()
         if self.name is not None and "/" in self.name:
             found.append(f"name={self.name} is a path; use run_dir=<folder> for one")
+        return found
+
+    def _latent_problems(self) -> list[str]:
+        """Return which choices about z don't go together."""
+        found = []
+        if self.free_bits and not (
+            self.prior.name == "standard" and self.objective.name == "elbo"
+        ):
+            found.append(
+                f"free_bits={self.free_bits:g} needs prior=standard objective=elbo: no "
+                "other has a KL for each dimension to put a floor under"
+            )
+        if isinstance(self.hierarchy, TwoLevelConfig):
+            if (self.hierarchy.top_dim or 1) >= self.latent_dim:
+                found.append(
+                    f"latent_dim={self.latent_dim} counts both levels of "
+                    "hierarchy=two_level; it must be above hierarchy.top_dim="
+                    f"{self.hierarchy.top_dim or 1}"
+                )
+            if (
+                isinstance(self.objective, IwaeConfig)
+                and self.objective.doubly_reparameterized
+            ):
+                found.append(
+                    "objective.doubly_reparameterized=true needs hierarchy=none: the "
+                    "estimator holds for one level"
+                )
         return found

@@ -18,11 +18,25 @@ GROUPS: dict[str, dict[str, type]] = {
     "architecture": {
         "conv": schema.ConvConfig,
         "dense": schema.DenseConfig,
+        "residual_conv": schema.ResidualConvConfig,
     },
     "likelihood": {
         "bernoulli": schema.LikelihoodConfig,
         "gaussian": schema.GaussianConfig,
         "continuous_bernoulli": schema.LikelihoodConfig,
+    },
+    "prior": {
+        "standard": schema.PriorConfig,
+        "mog": schema.MixtureConfig,
+        "vamp": schema.VampConfig,
+    },
+    "hierarchy": {
+        "none": schema.HierarchyConfig,
+        "two_level": schema.TwoLevelConfig,
+    },
+    "objective": {
+        "elbo": schema.ObjectiveConfig,
+        "iwae": schema.IwaeConfig,
     },
     "kl_annealing": {
         "none": schema.KlAnnealingConfig,

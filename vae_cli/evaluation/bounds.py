@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from vae_cli.evaluation.batches import over_batches
 from vae_cli.evaluation.latent import active_units
-from vae_cli.models.objectives import elbo_terms
+from vae_cli.models.objectives import elbo_terms, log_likelihood
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, key
 
@@ -20,7 +20,7 @@ class ElboResult:
     Attributes:
         neg_elbo: reconstruction_loss + kl_loss; beta is 1 whatever training used.
         reconstruction_loss: -log p(x|z), one posterior sample an image.
-        kl_loss: analytic KL(q(z|x) || p(z)).
+        kl_loss: KL(q(z|x) || p(z)), in closed form where there is one.
         active_units: dimensions whose posterior mean has a variance above 0.01.
         num_images: images scored.
     """
@@ -32,13 +32,19 @@ class ElboResult:
     num_images: int
 
 
-def evaluation_noise(count: int, latent_dim: int, seed: int) -> Any:
-    """Return a split's fixed posterior noise: float32 [count, latent_dim].
+def evaluation_noise(count: int, latent_dim: int, seed: int, samples: int = 1) -> Any:
+    """Return a split's fixed posterior noise: float32 [samples, count, latent_dim].
 
-    Drawn at once and indexed by image, so that no batch size changes a result.
+    Drawn sample by sample for all images and indexed by image, so that no batch size
+    changes a result, and that the first samples stay the same when more are drawn.
     """
+    return tf.stack([sample_noise(count, latent_dim, seed, s) for s in range(samples)])
+
+
+def sample_noise(count: int, latent_dim: int, seed: int, sample: Any) -> Any:
+    """Return the noise of one posterior sample of each image, [count, latent_dim]."""
     return tf.random.stateless_normal(
-        (count, latent_dim), key(seed, Stream.EVALUATION_NOISE, 0)
+        (count, latent_dim), key(seed, Stream.EVALUATION_NOISE, sample)
     )
 
 
@@ -53,15 +59,16 @@ def evaluate_elbo(
         seed: fixes the posterior noise.
         batch_size: images at a time; changes no result beyond rounding.
     """
-    noise = evaluation_noise(len(images), vae.latent_dim, seed)
+    noise = sample_noise(len(images), vae.latent_dim, seed, 0)
 
     def score(x: Any, epsilon: Any) -> tuple[Any, Any, Any]:
-        terms = elbo_terms(vae, x, epsilon, training=False)
-        return terms.reconstruction, terms.kl_per_dim, terms.mean
+        draw = vae.draw(vae.posterior(x), epsilon[None])
+        terms = elbo_terms(vae, draw, -log_likelihood(vae, x, draw.z)[0])
+        return terms.reconstruction, terms.kl, terms.mean
 
-    reconstruction, kl_per_dim, mean = over_batches(score, (images, noise), batch_size)
+    reconstruction, kl, mean = over_batches(score, (images, noise), batch_size)
     reconstruction_loss = float(reconstruction.mean(dtype=np.float64))
-    kl_loss = float(kl_per_dim.sum(axis=1, dtype=np.float64).mean())
+    kl_loss = float(kl.mean(dtype=np.float64))
     return ElboResult(
         neg_elbo=reconstruction_loss + kl_loss,
         reconstruction_loss=reconstruction_loss,

@@ -6,7 +6,9 @@ import numpy as np
 
 from vae_cli.errors import ConfigError, RunError
 from vae_cli.evaluation.batches import over_batches
+from vae_cli.models.priors import standard_kl_per_dim
 from vae_cli.models.vae import VAE
+from vae_cli.randomness import Stream, generator
 
 ACTIVE_VARIANCE = 0.01
 """A unit is active when Var_x(E_q[z_j]) exceeds this (Burda et al. 2016, 5.2)."""
@@ -41,9 +43,33 @@ def decode(vae: VAE, z: np.ndarray, batch_size: int = 256) -> np.ndarray:
     return images
 
 
-def kl_per_dim(vae: VAE, mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
-    """Return the KL of each dimension averaged over images: [latent_dim], nats."""
-    return np.asarray(vae.prior.kl_per_dim(mean, log_var)).mean(axis=0)
+def sample_prior(
+    vae: VAE, count: int, seed: int, temperature: float = 1.0
+) -> np.ndarray:
+    """Draw codes from the prior: float32 [count, latent_dim].
+
+    The first codes stay the same whatever `count` is.
+
+    Args:
+        vae: the model.
+        count: how many.
+        seed: fixes the draw.
+        temperature: scales the noise, about each component's mean in a mixture.
+    """
+    noise = generator(seed, Stream.PRIOR).standard_normal((count, vae.latent_dim))
+    choice = generator(seed, Stream.PRIOR, 1).random(count)
+    return np.asarray(
+        vae.prior.sample((temperature * noise).astype(np.float32), choice)
+    )
+
+
+def kl_per_dim(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
+    """Return KL(q(z_j|x) || N(0, 1)) averaged over images: [latent_dim], nats.
+
+    With another prior than N(0, I) these are not parts of its KL, but still tell the
+    dimensions that carry something from those that don't.
+    """
+    return np.asarray(standard_kl_per_dim(mean, log_var)).mean(axis=0)
 
 
 def active_units(mean: np.ndarray) -> int:

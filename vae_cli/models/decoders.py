@@ -11,9 +11,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from vae_cli.config.schema import ConvConfig, DenseConfig
+from vae_cli.config.schema import ConvConfig, DenseConfig, ResidualConvConfig
 from vae_cli.models.encoders import conv_layers
-from vae_cli.models.layers import dense_stack, hidden, regularizer
+from vae_cli.models.layers import (
+    activated,
+    dense_stack,
+    hidden,
+    regularizer,
+    residual_block,
+)
 
 
 def conv_decoder(
@@ -25,10 +31,8 @@ def conv_decoder(
     decoder goes through the same sizes backwards.
     """
     layers = conv_layers(config)
-    height, width, channels = image_shape
-    sizes = [(height, width)]
-    for _, _, stride in layers:
-        sizes.append(tuple(math.ceil(side / stride) for side in sizes[-1]))  # type: ignore[arg-type]
+    sizes = _sizes(image_shape, [stride for _, _, stride in layers])
+    channels = image_shape[-1]
     z = keras.Input((latent_dim,), name="z")
     x = dense_stack(z, config.dense_units[::-1], config)
     start = (*sizes[-1], config.filters[-1])
@@ -68,6 +72,57 @@ def dense_decoder(
     return keras.Model(z, outputs, name="decoder")
 
 
+def residual_conv_decoder(
+    config: ResidualConvConfig, image_shape: tuple[int, int, int], latent_dim: int
+) -> keras.Model:
+    """Dense layers, then at each size residual blocks; sizes double.
+
+    The last doubling goes straight to the image: nothing is computed at full size but
+    the outputs.
+    """
+    sizes = _sizes(image_shape, [2] * len(config.filters))
+    z = keras.Input((latent_dim,), name="z")
+    x = dense_stack(z, [config.dense_units], config)
+    start = (*sizes[-1], config.filters[-1])
+    x = keras.layers.Dense(
+        math.prod(start), kernel_regularizer=regularizer(config), name="dense_to_grid"
+    )(x)
+    x = keras.layers.Reshape(start, name="grid")(x)
+    # what each size hands up to the next larger one
+    upward = [image_shape[-1], *config.filters[:-1]]
+    for level in reversed(range(len(config.filters))):
+        for block in range(config.blocks):
+            x = residual_block(x, config, f"level_{level}_block_{block}")
+        x = activated(x, f"up_{level}", config)
+        x = keras.layers.Conv2D(
+            4 * upward[level],
+            config.kernel_size,
+            padding="same",
+            name="outputs" if level == 0 else f"up_{level}",
+        )(x)
+        x = _crop(_depth_to_space(x, level), sizes[level], f"crop_{level}")
+    return keras.Model(z, x, name="decoder")
+
+
+def _sizes(
+    image_shape: tuple[int, int, int], strides: list[int]
+) -> list[tuple[int, int]]:
+    """Return height and width before and after each stride, rounded up."""
+    sizes = [image_shape[:2]]
+    for stride in strides:
+        height, width = sizes[-1]
+        sizes.append((math.ceil(height / stride), math.ceil(width / stride)))
+    return sizes
+
+
+def _depth_to_space(x: Any, level: int) -> Any:
+    """Turn 4 C channels into C at twice the size, by layers that plain Keras has."""
+    height, width, channels = x.shape[1:]
+    x = keras.layers.Reshape((height, width, 2, 2, channels // 4))(x)
+    x = keras.layers.Permute((1, 3, 2, 4, 5), name=f"interleave_{level}")(x)
+    return keras.layers.Reshape((2 * height, 2 * width, channels // 4))(x)
+
+
 def _crop(x: Any, size: tuple[int, int], name: str) -> Any:
     """Cut rows below and columns to the right that rounding up has added."""
     below, right = x.shape[1] - size[0], x.shape[2] - size[1]
@@ -80,8 +135,9 @@ def start_at_mean(decoder: keras.Model, pixel_mean: np.ndarray) -> None:
     """Set the output biases to the logit of the training mean.
 
     The first epoch then needn't learn that most pixels are dark. A dense decoder has
-    a bias a pixel, a convolutional one a bias a channel. Clipped to [0.001, 0.999] as
-    in Burda et al.'s code, since a pixel that is always 0 has no finite logit.
+    a bias a pixel, a convolutional one a bias a channel, one before depth becomes
+    space a bias for each of the 4 pixels of a channel. Clipped to [0.001, 0.999] as in
+    Burda et al.'s code, since a pixel that is always 0 has no finite logit.
 
     Args:
         decoder: as built above.
@@ -90,4 +146,4 @@ def start_at_mean(decoder: keras.Model, pixel_mean: np.ndarray) -> None:
     bias = decoder.get_layer("outputs").bias
     mean = pixel_mean if bias.shape[0] == pixel_mean.size else pixel_mean.mean((0, 1))
     mean = np.clip(mean.reshape(-1), 0.001, 0.999)
-    bias.assign(np.log(mean / (1 - mean)))
+    bias.assign(np.resize(np.log(mean / (1 - mean)), bias.shape))

@@ -8,8 +8,14 @@ from typing import Any
 
 import keras
 
-from vae_cli.config.schema import ConvConfig, DenseConfig
-from vae_cli.models.layers import dense_stack, hidden, regularizer
+from vae_cli.config.schema import ConvConfig, DenseConfig, ResidualConvConfig
+from vae_cli.models.layers import (
+    activated,
+    dense_stack,
+    hidden,
+    regularizer,
+    residual_block,
+)
 
 
 def conv_encoder(
@@ -39,6 +45,28 @@ def dense_encoder(
     image = keras.Input(image_shape, name="image")
     x = keras.layers.Flatten(name="flatten")(image)
     x = dense_stack(x, config.hidden_units, config)
+    return _posterior(image, x, latent_dim)
+
+
+def residual_conv_encoder(
+    config: ResidualConvConfig, image_shape: tuple[int, int, int], latent_dim: int
+) -> keras.Model:
+    """At each size, which halves: a strided convolution, then residual blocks."""
+    image = x = keras.Input(image_shape, name="image")
+    for level, filters in enumerate(config.filters):
+        x = keras.layers.Conv2D(
+            filters,
+            config.kernel_size,
+            strides=2,
+            padding="same",
+            kernel_regularizer=regularizer(config),
+            name=f"down_{level}",
+        )(x)
+        for block in range(config.blocks):
+            x = residual_block(x, config, f"level_{level}_block_{block}")
+    x = activated(x, "grid", config)
+    x = keras.layers.Flatten(name="flatten")(x)
+    x = dense_stack(x, [config.dense_units], config)
     return _posterior(image, x, latent_dim)
 
 

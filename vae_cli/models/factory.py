@@ -4,17 +4,29 @@ from collections.abc import Callable
 
 import keras
 
-from vae_cli.config.schema import TrainConfig
+from vae_cli.config.schema import TrainConfig, TwoLevelConfig
 from vae_cli.data_spec import DataSpec
-from vae_cli.models.decoders import conv_decoder, dense_decoder, start_at_mean
-from vae_cli.models.encoders import conv_encoder, dense_encoder
+from vae_cli.models.decoders import (
+    conv_decoder,
+    dense_decoder,
+    residual_conv_decoder,
+    start_at_mean,
+)
+from vae_cli.models.encoders import conv_encoder, dense_encoder, residual_conv_encoder
+from vae_cli.models.hierarchy import (
+    TwoLevelVAE,
+    bottom_encoder,
+    top_encoder,
+    two_level_decoder,
+)
 from vae_cli.models.likelihoods import LIKELIHOODS
-from vae_cli.models.priors import StandardNormal
+from vae_cli.models.priors import build_prior
 from vae_cli.models.vae import VAE
 
 ARCHITECTURES: dict[str, tuple[Callable, Callable]] = {
     "conv": (conv_encoder, conv_decoder),
     "dense": (dense_encoder, dense_decoder),
+    "residual_conv": (residual_conv_encoder, residual_conv_decoder),
 }
 """Name -> (encoder builder, decoder builder)."""
 
@@ -23,18 +35,40 @@ def build_model(config: TrainConfig, spec: DataSpec) -> VAE:
     """Build the model that a config describes, its weights drawn by `config.seed`.
 
     Args:
-        config: architecture, likelihood, latent_dim and seed are read.
+        config: architecture, likelihood, prior, hierarchy, latent_dim and seed are
+            read.
         spec: image shape, and the training mean where output biases start.
     """
     keras.utils.set_random_seed(config.seed)
     make_encoder, make_decoder = ARCHITECTURES[config.architecture.name]
-    shape = spec.image_shape
-    decoder = make_decoder(config.architecture, shape, config.latent_dim)
+    shape, latent_dim = spec.image_shape, config.latent_dim
+    decoder = make_decoder(config.architecture, shape, latent_dim)
     if spec.pixel_mean is not None:
         start_at_mean(decoder, spec.pixel_mean)
-    return VAE(
-        encoder=make_encoder(config.architecture, shape, config.latent_dim),
-        decoder=decoder,
-        likelihood=LIKELIHOODS[config.likelihood.name](config.likelihood),
-        prior=StandardNormal(),
+    levels = config.hierarchy
+    two = isinstance(levels, TwoLevelConfig)
+    top_dim = (levels.top_dim or latent_dim // 2) if two else latent_dim
+    encoder = make_encoder(config.architecture, shape, top_dim)
+
+    def top_posterior(images: object) -> tuple[object, object]:
+        top = encoder(images)
+        return top["mean"], top["log_var"]
+
+    likelihood = LIKELIHOODS[config.likelihood.name](config.likelihood)
+    prior = build_prior(config.prior, latent_dim, top_dim, shape, top_posterior)
+    if not isinstance(levels, TwoLevelConfig):
+        return VAE(encoder, decoder, likelihood, prior)
+    whole = top_encoder(encoder)
+    return TwoLevelVAE(
+        bottom_encoder(
+            levels,
+            config.architecture,
+            num_features=whole.output["features"].shape[-1],
+            top_dim=top_dim,
+            bottom_dim=latent_dim - top_dim,
+        ),
+        encoder=whole,
+        decoder=two_level_decoder(levels, config.architecture, decoder, top_dim),
+        likelihood=likelihood,
+        prior=prior,
     )

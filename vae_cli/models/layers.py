@@ -8,7 +8,11 @@ from typing import Any
 
 import keras
 
-from vae_cli.config.schema import ArchitectureConfig
+from vae_cli.config.schema import (
+    ArchitectureConfig,
+    DenseConfig,
+    ResidualConvConfig,
+)
 
 
 class Sampling(keras.layers.Layer):
@@ -40,22 +44,69 @@ def regularizer(config: ArchitectureConfig) -> keras.regularizers.Regularizer | 
 
 def hidden(x: Any, layer: keras.layers.Layer, config: ArchitectureConfig) -> Any:
     """Apply a layer, then normalization, activation and dropout as configured."""
-    x = layer(x)
+    return activated(layer(x), layer.name, config)
+
+
+def activated(x: Any, name: str, config: ArchitectureConfig) -> Any:
+    """Apply normalization, activation and dropout as configured."""
     if config.normalization == "batch":
-        x = keras.layers.BatchNormalization(name=f"{layer.name}_norm")(x)
+        x = keras.layers.BatchNormalization(name=f"{name}_norm")(x)
     elif config.normalization == "layer":
-        x = keras.layers.LayerNormalization(name=f"{layer.name}_norm")(x)
-    x = keras.layers.Activation(config.activation, name=f"{layer.name}_activation")(x)
+        x = keras.layers.LayerNormalization(name=f"{name}_norm")(x)
+    x = keras.layers.Activation(config.activation, name=f"{name}_activation")(x)
     if config.dropout:
-        x = keras.layers.Dropout(config.dropout, name=f"{layer.name}_dropout")(x)
+        x = keras.layers.Dropout(config.dropout, name=f"{name}_dropout")(x)
     return x
 
 
-def dense_stack(x: Any, units: list[int], config: ArchitectureConfig) -> Any:
-    """Apply hidden dense layers of the given widths."""
+def dense_stack(
+    x: Any, units: list[int], config: ArchitectureConfig, name: str = "dense"
+) -> Any:
+    """Apply hidden dense layers of the given widths, gated where configured."""
+    gated = isinstance(config, DenseConfig) and config.gated
     for index, width in enumerate(units):
+        # units and their gates come out of one matrix product
         layer = keras.layers.Dense(
-            width, kernel_regularizer=regularizer(config), name=f"dense_{index}"
+            2 * width if gated else width,
+            kernel_regularizer=regularizer(config),
+            name=f"{name}_{index}",
         )
-        x = hidden(x, layer, config)
+        x = gate(layer(x), layer.name, config) if gated else hidden(x, layer, config)
     return x
+
+
+def gate(x: Any, name: str, config: ArchitectureConfig) -> Any:
+    """Return a * sigmoid(b), where a and b are the two halves of the last axis.
+
+    Source: Dauphin et al., "Language modeling with gated convolutional networks",
+    2017, section 2; a goes through normalization, activation and dropout first.
+    """
+    half = x.shape[-1] // 2
+    opened = keras.layers.Activation("sigmoid", name=f"{name}_gate")(x[..., half:])
+    return activated(x[..., :half], name, config) * opened
+
+
+def residual_block(x: Any, config: ResidualConvConfig, name: str) -> Any:
+    """Return x + gated convolutions of x; float32 [B, H, W, C] both.
+
+    x + a * sigmoid(b), [a, b] = conv(f(conv(f(x)))), f the activation; the gate of
+    van den Oord et al., "Conditional image generation with PixelCNN decoders", 2016,
+    in the pre-activation block of He et al., "Identity mappings", 2016.
+    """
+    filters = x.shape[-1]
+
+    def conv(count: int, part: str) -> keras.layers.Layer:
+        return keras.layers.Conv2D(
+            count,
+            config.kernel_size,
+            padding="same",
+            kernel_regularizer=regularizer(config),
+            name=f"{name}_{part}",
+        )
+
+    inner = conv(filters, "inner")(activated(x, f"{name}_in", config))
+    outer = conv(2 * filters, "outer")(activated(inner, f"{name}_inner", config))
+    opened = keras.layers.Activation("sigmoid", name=f"{name}_gate")(
+        outer[..., filters:]
+    )
+    return x + outer[..., :filters] * opened

@@ -26,12 +26,12 @@ class Likelihood(keras.layers.Layer):
 
         Args:
             x: float32 [B, H, W, C] in [0, 1].
-            logits: float32 [B, H, W, C], the decoder's outputs.
+            logits: float32 [..., B, H, W, C], the decoder's outputs.
 
         Returns:
-            float32 [B], nats per image.
+            float32 [..., B], nats per image.
         """
-        return ops.sum(self.log_prob_per_pixel(x, logits), axis=(1, 2, 3))
+        return ops.sum(self.log_prob_per_pixel(x, logits), axis=(-3, -2, -1))
 
     def log_prob_per_pixel(self, x: Any, logits: Any) -> Any:
         """Score each pixel: float32 [B, H, W, C], nats."""

@@ -1,29 +1,239 @@
-"""Priors p(z) over codes."""
+"""Priors p(z): where codes come from when there is no image.
 
+Adding one: subclass, register below, add a YAML file. Codes are float32 [..., d]; the
+leading axes are samples and images, in whatever number.
+"""
+
+import math
+from collections.abc import Callable
 from typing import Any
 
+import keras
+import numpy as np
 from keras import ops
 
+from vae_cli.config.schema import MixtureConfig, PriorConfig, VampConfig
 
-class StandardNormal:
-    """p(z) = N(0, I)."""
+LOG_2PI = math.log(2 * math.pi)
 
-    def kl_per_dim(self, mean: Any, log_var: Any) -> Any:
-        """Return KL(q(z_j|x) || p(z_j)) for a diagonal Gaussian q.
 
-        KL_j = 1/2 (mean_j^2 + exp(log_var_j) - log_var_j - 1)
+def gaussian_log_prob(z: Any, mean: Any, log_var: Any) -> Any:
+    """Return log N(z; mean, exp(log_var)), summed over the last axis."""
+    return -0.5 * ops.sum(
+        (z - mean) ** 2 * ops.exp(-log_var) + log_var + LOG_2PI, axis=-1
+    )
+
+
+def standard_kl_per_dim(mean: Any, log_var: Any) -> Any:
+    """Return KL(N(mean_j, exp(log_var_j)) || N(0, 1)) for each dimension, nats.
+
+    KL_j = 1/2 (mean_j^2 + exp(log_var_j) - log_var_j - 1)
+
+    Source: Kingma & Welling 2014, appendix B.
+    """
+    return 0.5 * (mean**2 + ops.exp(log_var) - log_var - 1)
+
+
+class Prior(keras.layers.Layer):
+    """Base of all priors.
+
+    Args:
+        config: its options.
+        latent_dim: dimensions of z.
+    """
+
+    def __init__(self, config: PriorConfig, latent_dim: int) -> None:
+        super().__init__(name="prior")
+        self.latent_dim = latent_dim
+
+    def log_prob(self, z: Any) -> Any:
+        """Return log p(z) in nats: float32 [..., latent_dim] -> [...]."""
+        raise TypeError(f"{type(self).__name__} defines no density")
+
+    def sample(self, noise: Any, choice: Any) -> Any:
+        """Turn noise into codes, float32 [N, latent_dim].
 
         Args:
-            mean: float32 [B, latent_dim].
-            log_var: float32 [B, latent_dim].
+            noise: standard normal float32 [N, latent_dim].
+            choice: uniform float32 [N] in [0, 1); picks a component where there are
+                several.
+        """
+        raise TypeError(f"{type(self).__name__} can't be sampled")
+
+    def kl(self, z: Any, mean: Any, log_var: Any) -> Any:
+        """Return KL(q || p) in nats, in closed form or as a one-sample estimate.
+
+        Args:
+            z: float32 [S, B, latent_dim], drawn from q.
+            mean: of the Gaussian q that z was drawn from; broadcasts against z.
+            log_var: likewise.
 
         Returns:
-            float32 [B, latent_dim], nats.
-
-        Source: Kingma & Welling 2014, appendix B.
+            float32 [S, B], or [1, B] where it doesn't depend on the sample.
         """
-        return 0.5 * (mean**2 + ops.exp(log_var) - log_var - 1)
+        return gaussian_log_prob(z, mean, log_var) - self.log_prob(z)
 
-    def sample(self, noise: Any) -> Any:
-        """Turn standard normal noise [B, latent_dim] into codes."""
+    def kl_per_dim(self, mean: Any, log_var: Any) -> Any | None:
+        """Return the KL of each dimension in nats, or None where it has no such parts.
+
+        Args:
+            mean: float32 [..., latent_dim].
+            log_var: float32 [..., latent_dim].
+        """
+        return None
+
+
+class StandardNormal(Prior):
+    """p(z) = N(0, I)."""
+
+    def log_prob(self, z: Any) -> Any:
+        """Return log p(z) in nats: float32 [..., latent_dim] -> [...]."""
+        return -0.5 * ops.sum(z**2 + LOG_2PI, axis=-1)
+
+    def sample(self, noise: Any, choice: Any) -> Any:
+        """Return the noise: it is distributed as the prior already."""
         return noise
+
+    def kl(self, z: Any, mean: Any, log_var: Any) -> Any:
+        """Return KL(q || p) in closed form; shape of `mean` without its last axis."""
+        return ops.sum(standard_kl_per_dim(mean, log_var), axis=-1)
+
+    def kl_per_dim(self, mean: Any, log_var: Any) -> Any:
+        """Return the KL of each dimension in nats, shape of `mean`."""
+        return standard_kl_per_dim(mean, log_var)
+
+
+class Mixture(Prior):
+    """A mixture of diagonal Gaussians over the top level of z.
+
+    p(z) = sum_c w_c N(z_top; mean_c, exp(log_var_c)) * N(z_rest; 0, I)
+
+    With one level of latent variables the top is all of z.
+    """
+
+    def __init__(self, config: PriorConfig, latent_dim: int, top_dim: int) -> None:
+        super().__init__(config, latent_dim)
+        self.top_dim = top_dim
+
+    def components(self) -> tuple[Any, Any, Any]:
+        """Return log weights [C], means [C, top_dim], log-variances [C, top_dim]."""
+        raise TypeError(f"{type(self).__name__} defines no components")
+
+    def log_prob(self, z: Any) -> Any:
+        """Return log p(z) in nats: float32 [..., latent_dim] -> [...]."""
+        rest = z[..., self.top_dim :]
+        rest_log_prob = -0.5 * ops.sum(rest**2 + LOG_2PI, axis=-1)
+        return self.top_log_prob(z[..., : self.top_dim]) + rest_log_prob
+
+    def top_log_prob(self, top: Any) -> Any:
+        """Return the mixture's log-density: float32 [..., top_dim] -> [...]."""
+        log_weights, mean, log_var = self.components()
+        precision = ops.exp(-log_var)
+        # the squared distances to all components as two matrix products
+        distance = (
+            ops.matmul(top**2, ops.transpose(precision))
+            - 2 * ops.matmul(top, ops.transpose(mean * precision))
+            + ops.sum(mean**2 * precision + log_var + LOG_2PI, axis=-1)
+        )
+        return ops.logsumexp(log_weights - 0.5 * distance, axis=-1)
+
+    def sample(self, noise: Any, choice: Any) -> Any:
+        """Pick a component for each code, then draw from it."""
+        log_weights, mean, log_var = (np.asarray(part) for part in self.components())
+        reached = np.cumsum(np.exp(log_weights.astype(np.float64)))
+        picked = np.searchsorted(reached / reached[-1], choice, side="right")
+        top = slice(self.top_dim)
+        z = np.array(noise, np.float32)
+        z[:, top] = mean[picked] + np.exp(0.5 * log_var[picked]) * z[:, top]
+        return z
+
+    def kl(self, z: Any, mean: Any, log_var: Any) -> Any:
+        """Estimate the top's KL by one sample; the rest's has a closed form."""
+        top, rest = slice(self.top_dim), slice(self.top_dim, None)
+        log_q = gaussian_log_prob(z[..., top], mean[..., top], log_var[..., top])
+        rest_kl = standard_kl_per_dim(mean[..., rest], log_var[..., rest])
+        return log_q - self.top_log_prob(z[..., top]) + ops.sum(rest_kl, axis=-1)
+
+
+class MixtureOfGaussians(Mixture):
+    """Means, variances and weights are learned with the model."""
+
+    def __init__(self, config: MixtureConfig, latent_dim: int, top_dim: int) -> None:
+        super().__init__(config, latent_dim, top_dim)
+        shape = (config.components, top_dim)
+        apart = keras.initializers.RandomNormal(stddev=1.0)
+        self._mean = self.add_weight(name="mean", shape=shape, initializer=apart)
+        self._log_var = self.add_weight(
+            name="log_var", shape=shape, initializer="zeros"
+        )
+        self._logits = self.add_weight(
+            name="logits", shape=shape[:1], initializer="zeros"
+        )
+
+    def components(self) -> tuple[Any, Any, Any]:
+        """Return log weights [C], means [C, top_dim], log-variances [C, top_dim]."""
+        log_weights = ops.log_softmax(ops.convert_to_tensor(self._logits))
+        return (
+            log_weights,
+            ops.convert_to_tensor(self._mean),
+            ops.convert_to_tensor(self._log_var),
+        )
+
+
+class VampPrior(Mixture):
+    """The posteriors of learned pseudo-inputs, mixed in equal parts.
+
+    p(z) = 1/C sum_c q(z|u_c),  u_c in [0, 1]
+
+    Source: Tomczak & Welling, "VAE with a VampPrior", 2018, eq. 9.
+
+    Args:
+        config: number of pseudo-inputs.
+        latent_dim: dimensions of z.
+        top_dim: dimensions that the pseudo-inputs' posteriors are about.
+        image_shape: (H, W, C).
+        posterior: images [C, H, W, C] -> mean and log-variance of q, [C, top_dim].
+    """
+
+    def __init__(
+        self,
+        config: VampConfig,
+        latent_dim: int,
+        top_dim: int,
+        image_shape: tuple[int, int, int],
+        posterior: Callable[[Any], tuple[Any, Any]],
+    ) -> None:
+        super().__init__(config, latent_dim, top_dim)
+        self._posterior = posterior
+        self.pseudo_inputs = self.add_weight(
+            name="pseudo_inputs",
+            shape=(config.components, *image_shape),
+            # the source's initial values for MNIST
+            initializer=keras.initializers.RandomNormal(mean=0.05, stddev=0.01),
+        )
+
+    def start_at(self, images: np.ndarray) -> None:
+        """Begin from images instead, float32 [C, H, W, C] in [0, 1]."""
+        self.pseudo_inputs.assign(images)
+
+    def components(self) -> tuple[Any, Any, Any]:
+        """Return log weights [C], means [C, top_dim], log-variances [C, top_dim]."""
+        images = ops.clip(self.pseudo_inputs, 0.0, 1.0)
+        mean, log_var = self._posterior(images)
+        count = self.pseudo_inputs.shape[0]
+        return ops.full((count,), -math.log(count)), mean, log_var
+
+
+def build_prior(
+    config: PriorConfig,
+    latent_dim: int,
+    top_dim: int,
+    image_shape: tuple[int, int, int],
+    posterior: Callable[[Any], tuple[Any, Any]],
+) -> Prior:
+    """Return the configured prior; the arguments are those of `VampPrior`."""
+    if isinstance(config, VampConfig):
+        return VampPrior(config, latent_dim, top_dim, image_shape, posterior)
+    if isinstance(config, MixtureConfig):
+        return MixtureOfGaussians(config, latent_dim, top_dim)
+    return StandardNormal(config, latent_dim)

@@ -1,12 +1,20 @@
 """The variational autoencoder: encoder, posterior, prior, decoder, likelihood."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 
 from vae_cli.models.layers import Sampling
 from vae_cli.models.likelihoods import Likelihood
-from vae_cli.models.priors import StandardNormal
+from vae_cli.models.priors import Prior
+
+
+class Draw(NamedTuple):
+    """Codes, and the Gaussian that each was drawn from."""
+
+    z: Any  # [S, B, latent_dim]
+    mean: Any  # [1, B, latent_dim] or, where it depends on the draw, [S, B, latent_dim]
+    log_var: Any  # likewise
 
 
 class VAE(keras.Model):
@@ -24,7 +32,7 @@ class VAE(keras.Model):
         encoder: keras.Model,
         decoder: keras.Model,
         likelihood: Likelihood,
-        prior: StandardNormal,
+        prior: Prior,
     ) -> None:
         super().__init__(name="vae")
         self.encoder = encoder
@@ -35,9 +43,26 @@ class VAE(keras.Model):
         self.latent_dim: int = decoder.input_shape[-1]
         self.built = True
 
+    def posterior(self, images: Any, training: bool = False) -> dict[str, Any]:
+        """Return what q(z|x) needs to know of each image: arrays of [B, ...]."""
+        return self.encoder(images, training=training)
+
+    def draw(
+        self, posterior: dict[str, Any], noise: Any, training: bool = False
+    ) -> Draw:
+        """Draw codes from q(z|x).
+
+        Args:
+            posterior: from `posterior`, B images.
+            noise: standard normal float32 [S, B, latent_dim].
+            training: whether dropout and batch statistics are on.
+        """
+        mean, log_var = posterior["mean"][None], posterior["log_var"][None]
+        return Draw(self.sampling(mean, log_var, noise), mean, log_var)
+
     def encode(self, images: Any, training: bool = False) -> tuple[Any, Any]:
         """Return mean and log-variance of q(z|x), float32 [B, latent_dim] each."""
-        posterior = self.encoder(images, training=training)
+        posterior = self.posterior(images, training=training)
         return posterior["mean"], posterior["log_var"]
 
     def decode(self, z: Any, training: bool = False) -> Any:

@@ -163,7 +163,8 @@ class Saving(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
         """Save; stop here if asked to."""
         progress = self._progress
-        value = logs.get("val_neg_elbo", logs["neg_elbo"])
+        bound = self.model.objective.bound
+        value = logs.get(f"val_{bound}", logs[bound])
         if progress.best_neg_elbo is None or value < progress.best_neg_elbo:
             progress.best_epoch, progress.best_neg_elbo = progress.epoch, value
         append_row(self._folder.metrics_csv, {"epoch": progress.epoch, **logs})
@@ -250,11 +251,12 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
 
     Args:
         progress: best epoch and value so far.
-        patience: epochs without a better `val_neg_elbo`.
+        patience: epochs without a better validation bound.
+        bound: its name in the logs.
     """
 
-    def __init__(self, progress: Progress, patience: int) -> None:
-        super().__init__(monitor="val_neg_elbo", mode="min", patience=patience)
+    def __init__(self, progress: Progress, patience: int, bound: str) -> None:
+        super().__init__(monitor=f"val_{bound}", mode="min", patience=patience)
         self._progress = progress
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:

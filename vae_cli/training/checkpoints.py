@@ -32,7 +32,8 @@ class Progress:
         step: optimizer steps taken; past `epoch` epochs when stopped within one.
         seconds: time spent training and validating.
         best_epoch: epoch of the best weights; 0 before there are any.
-        best_neg_elbo: its -ELBO on the validation images (beta 1), nats per image.
+        best_neg_elbo: its bound on the validation images (beta 1), nats per image:
+            -ELBO, or what the objective has instead.
         collapse_warned: whether the user has been told of a collapse.
     """
 

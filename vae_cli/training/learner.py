@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import ops
 
 from vae_cli.data.batches import ImageStore
-from vae_cli.models.objectives import ElboTerms, elbo_terms, free_bits_kl
+from vae_cli.models.objectives import Elbo, Terms, free_bits_kl
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, key
 from vae_cli.training.annealing import Schedule
@@ -22,26 +22,31 @@ class Learner(keras.Model):
     Everything it logs is in nats per image, averaged over images (not over batches),
     and obeys `loss = reconstruction_loss + beta * kl_loss`:
 
-    - `reconstruction_loss`: -log p(x|z), one posterior sample.
+    - `reconstruction_loss`: -log p(x|z), one posterior sample; with another objective
+      than the ELBO, what its bound leaves beside the KL.
     - `kl_loss`: the KL term as it enters the loss; with free bits, its floor included.
     - `beta`: the weight in force; where it changes within an epoch, the mean weighted
       by the KL it multiplied, so that the sum holds.
-    - `neg_elbo`: reconstruction + plain KL at beta 1, whatever the schedule does.
+    - `neg_elbo`: -log p(x|z) + plain KL at beta 1, whatever the schedule does.
+    - `neg_iwae`: with `objective=iwae`, its own bound at beta 1.
 
     Args:
         vae: the model to train.
+        objective: the bound to maximise.
         beta: full weight of the KL term.
         annealing: share of beta at a step.
         free_bits: nats a latent dimension that cost nothing.
         seed: keys the training noise.
         train: training images.
         validation: validation images, or None.
-        validation_noise: float32 [N, latent_dim]; fixed, so that epochs compare.
+        validation_noise: float32 [samples, N, latent_dim]; fixed, so that epochs
+            compare.
     """
 
     def __init__(
         self,
         vae: VAE,
+        objective: Elbo,
         beta: float,
         annealing: Schedule,
         free_bits: float,
@@ -52,6 +57,7 @@ class Learner(keras.Model):
     ) -> None:
         super().__init__(name="learner")
         self.vae = vae
+        self.objective = objective
         self._beta = beta
         self._annealing = annealing
         self._free_bits = free_bits
@@ -64,6 +70,7 @@ class Learner(keras.Model):
         self._weighted_kl = keras.metrics.Mean(name="weighted_kl")
         self._kl_per_dim = PerDimMean(vae.latent_dim)
         self._neg_elbo = keras.metrics.Mean(name="neg_elbo")
+        self._neg_bound = keras.metrics.Mean(name="neg_bound")
         self._active_units = ActiveUnits(vae.latent_dim)
         self.built = True
 
@@ -96,14 +103,15 @@ class Learner(keras.Model):
         """Take one gradient step on the images at `index`, integer [B]."""
         step = self.optimizer.iterations.value
         images = self._train.read(index, step)
-        shape = (tf.shape(index)[0], self.vae.latent_dim)
+        count = tf.shape(index)[0]
         noise = tf.random.stateless_normal(
-            shape, key(self._seed, Stream.TRAINING_NOISE, step)
+            (self.objective.samples, count, self.vae.latent_dim),
+            key(self._seed, Stream.TRAINING_NOISE, step),
         )
         beta = self.beta_at(step)
         with tf.GradientTape() as tape:
-            terms = elbo_terms(self.vae, images, noise, training=True)
-            kl = free_bits_kl(terms.kl_per_dim, self._free_bits)
+            terms = self.objective(self.vae, images, noise, beta, training=True)
+            kl = self._kl_term(terms)
             loss = ops.mean(terms.reconstruction) + beta * kl
             minimised = loss + sum(self.vae.losses)
         gradients = tape.gradient(minimised, self.vae.trainable_variables)
@@ -111,31 +119,43 @@ class Learner(keras.Model):
             zip(gradients, self.vae.trainable_variables, strict=True)
         )
         self._record(terms)
-        self._kl.update_state(kl, sample_weight=shape[0])
-        self._weighted_kl.update_state(beta * kl, sample_weight=shape[0])
+        self._kl.update_state(kl, sample_weight=count)
+        self._weighted_kl.update_state(beta * kl, sample_weight=count)
         return self._training_logs()
 
     def test_step(self, index: tf.Tensor) -> dict[str, Any]:
         """Score the validation images at `index` with their fixed noise."""
         images = self._validation.read(index, 0)  # type: ignore[union-attr]
-        noise = tf.gather(self._validation_noise, index)
-        terms = elbo_terms(self.vae, images, noise, training=False)
+        noise = tf.gather(self._validation_noise, index, axis=1)
+        beta = self.beta_at(self.optimizer.iterations.value)
+        terms = self.objective(self.vae, images, noise, beta, training=False)
         self._record(terms)
-        self._kl_per_dim.update_state(terms.kl_per_dim)
-        # the floor of the whole split, so that batches don't matter
-        per_dim = self._kl_per_dim.result()[None]
-        return {**self._logs(), "kl_loss": free_bits_kl(per_dim, self._free_bits)}
+        logs = self._logs()
+        if self._free_bits:
+            # the floor of the whole split, so that batches don't matter
+            self._kl_per_dim.update_state(terms.kl_per_dim)
+            per_dim = self._kl_per_dim.result()[None]
+            return {**logs, "kl_loss": free_bits_kl(per_dim, self._free_bits)}
+        self._kl.update_state(terms.kl)
+        return {**logs, "kl_loss": self._kl.result()}
 
-    def _record(self, terms: ElboTerms) -> None:
-        plain_kl = ops.sum(terms.kl_per_dim, axis=-1)
+    def _kl_term(self, terms: Terms) -> Any:
+        if self._free_bits:
+            return free_bits_kl(terms.kl_per_dim, self._free_bits)
+        return ops.mean(terms.kl)
+
+    def _record(self, terms: Terms) -> None:
         self._reconstruction.update_state(terms.reconstruction)
-        self._neg_elbo.update_state(terms.reconstruction + plain_kl)
+        self._neg_elbo.update_state(terms.neg_elbo)
+        self._neg_bound.update_state(terms.neg_bound)
         self._active_units.update_state(terms.mean)
 
     def _logs(self) -> dict[str, Any]:
         return {
             "reconstruction_loss": self._reconstruction.result(),
             "neg_elbo": self._neg_elbo.result(),
+            # the ELBO's own bound is the line above
+            self.objective.bound: self._neg_bound.result(),
             "active_units": self._active_units.result(),
         }
 

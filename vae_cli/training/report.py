@@ -5,9 +5,15 @@ from pathlib import Path
 import numpy as np
 
 from vae_cli.data.splits import ImageData, Split
-from vae_cli.evaluation.latent import active_units, decode, encode, kl_per_dim, project
+from vae_cli.evaluation.latent import (
+    active_units,
+    decode,
+    encode,
+    kl_per_dim,
+    project,
+    sample_prior,
+)
 from vae_cli.models.vae import VAE
-from vae_cli.randomness import Stream, generator
 from vae_cli.runs.folder import RunFolder
 from vae_cli.visualize.images import grid, pairs, to_float, write_png
 from vae_cli.visualize.plots import plot_curves, plot_latent
@@ -36,8 +42,7 @@ def draw_figures(
     """
     name, split = data.held_out()
     plot_curves(rows, folder.figures / "curves.png", measure)
-    noise = generator(seed, Stream.PRIOR).standard_normal((100, vae.latent_dim))
-    samples = decode(vae, vae.prior.sample(noise.astype(np.float32)))
+    samples = decode(vae, sample_prior(vae, 100, seed))
     write_png(grid(samples, 10), folder.figures / "samples.png")
     shown = split.take(slice(MOST_POINTS))
     method = "auto" if len(shown) > 2 else "dims"
@@ -71,7 +76,7 @@ def latent_figure(
         posterior means and log-variances, float32 [N, latent_dim] each.
     """
     mean, log_var = encode(vae, split.images)
-    kl = kl_per_dim(vae, mean, log_var)
+    kl = kl_per_dim(mean, log_var)
     points, axis_names = project(mean, log_var, kl, method, dims, seed)
     title = f"posterior means of {len(split):,} {name} images"
     plot_latent(points, axis_names, split.labels, kl, active_units(mean), title, path)

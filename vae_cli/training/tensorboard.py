@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from vae_cli.data.splits import ImageData
-from vae_cli.randomness import Stream, generator
+from vae_cli.evaluation.latent import sample_prior
 from vae_cli.visualize.images import grid, pairs, to_float
 
 SIDE = 6
@@ -32,22 +32,20 @@ class ImageGrids(keras.callbacks.Callback):
         self._folder = folder
         split = data.validation if len(data.validation) else data.train
         self._images = split.images[: SIDE * SIDE // 2]
-        self._rng = generator(seed, Stream.PRIOR)
+        self._seed = seed
         self._writer: Any = None
-        self._noise: Any = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Open the event file."""
         self._writer = tf.summary.create_file_writer(str(self._folder / "images"))
-        shape = (SIDE * SIDE, self.model.vae.latent_dim)
-        self._noise = self._rng.standard_normal(shape, np.float32)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Draw both grids."""
         vae = self.model.vae
         images = to_float(self._images)
         with self.model.averaged_weights():
-            samples = np.asarray(vae.pixel_means(vae.prior.sample(self._noise)))
+            codes = sample_prior(vae, SIDE * SIDE, self._seed)
+            samples = np.asarray(vae.pixel_means(codes))
             reconstructions = np.asarray(vae(images))
         with self._writer.as_default(step=epoch):
             tf.summary.image("samples", grid(samples, SIDE)[None])

@@ -7,14 +7,17 @@ from statistics import median
 from typing import Any
 
 import keras
+import numpy as np
 
-from vae_cli.config.schema import TrainConfig
+from vae_cli.config.schema import TrainConfig, VampConfig
 from vae_cli.data.batches import ImageStore, evaluation_order, training_order
-from vae_cli.data.splits import ImageData
+from vae_cli.data.splits import ImageData, Split
 from vae_cli.errors import RunError
 from vae_cli.evaluation.bounds import ElboResult, evaluate_elbo, evaluation_noise
 from vae_cli.models.factory import build_model
+from vae_cli.models.objectives import OBJECTIVES
 from vae_cli.models.vae import VAE
+from vae_cli.randomness import Stream, generator
 from vae_cli.runs.files import write_json
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.metrics_file import keep_epochs, read_rows
@@ -35,6 +38,7 @@ from vae_cli.training.progress_bar import ProgressBar
 from vae_cli.training.report import draw_figures
 from vae_cli.training.stop import StopSignal
 from vae_cli.training.tensorboard import ImageGrids
+from vae_cli.visualize.images import to_float
 
 log = logging.getLogger(__name__)
 
@@ -72,8 +76,9 @@ def train(
         progress = checkpoints.restore()
     if progress.epoch < config.epochs:
         log.info(
-            "stopped early: %d epochs without a better val_neg_elbo than epoch %d's",
+            "stopped early: %d epochs without a better val_%s than epoch %d's",
             progress.epoch - progress.best_epoch,
+            learner.objective.bound,
             progress.best_epoch,
         )
     load_weights(learner.vae, folder, "best")
@@ -88,15 +93,21 @@ def build_learner(config: TrainConfig, data: ImageData) -> Learner:
     steps = steps_per_epoch(config, data)
     dynamic = config.dataset.binarize == "dynamic"
     validation = len(data.validation) or None
+    objective = OBJECTIVES[config.objective.name](config.objective)
+    if isinstance(config.prior, VampConfig) and config.prior.start == "data":
+        vae.prior.start_at(_examples(data.train, config))
     learner = Learner(
         vae,
+        objective=objective,
         beta=config.beta,
         annealing=build_annealing(config.kl_annealing, steps),
         free_bits=config.free_bits,
         seed=config.seed,
         train=ImageStore(data.train.images, config.seed if dynamic else None),
         validation=ImageStore(data.validation.images) if validation else None,
-        validation_noise=evaluation_noise(validation, vae.latent_dim, config.seed)
+        validation_noise=evaluation_noise(
+            validation, vae.latent_dim, config.seed, objective.samples
+        )
         if validation
         else None,
     )
@@ -116,6 +127,13 @@ def build_learner(config: TrainConfig, data: ImageData) -> Learner:
 def steps_per_epoch(config: TrainConfig, data: ImageData) -> int:
     """Return training steps an epoch; the last one may hold fewer images."""
     return -(-len(data.train) // config.batch_size)
+
+
+def _examples(train: Split, config: TrainConfig) -> np.ndarray:
+    """Return random training images in [0, 1] for pseudo-inputs to start at."""
+    rng = generator(config.seed, Stream.PSEUDO_INPUTS)
+    chosen = rng.integers(0, len(train), config.prior.components)
+    return to_float(train.images[chosen])
 
 
 def _complete(config: TrainConfig, progress: Progress) -> bool:
@@ -149,7 +167,7 @@ def _fit(
         Guard(stop, progress, checkpoints, steps),
         AveragedValidation(),
         *(
-            [EarlyStopping(progress, config.early_stopping)]
+            [EarlyStopping(progress, config.early_stopping, learner.objective.bound)]
             if config.early_stopping
             else []
         ),
