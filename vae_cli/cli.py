@@ -18,6 +18,10 @@ COMMANDS = {
         "vae_cli.commands.plot_latent",
         "show where images lie in latent space",
     ),
+    "evaluate": (
+        "vae_cli.commands.evaluate",
+        "score a trained run, or compare several",
+    ),
 }
 """Name -> (module whose `main` runs it, what it does); also installed as vae-<name>."""
 
@@ -73,9 +77,10 @@ def _help() -> str:
         "Start here",
         "  vae train experiment=quickstart    recognisable digits in about a minute",
         "  vae generate mode=manifold         the latent plane, decoded",
+        "  vae evaluate                       its bounds in nats, by importance sampling",
         "  vae train --help                   every option, with examples",
         "",
-        "vae-train, vae-generate and vae-plot-latent are the same commands, with tab",
+        "vae-train, vae-generate and so on are the same commands, with tab",
         'completion: eval "$(vae-train -sc install=bash)"',
     ]
     return "\n".join(lines) + "\n"

@@ -34,6 +34,8 @@ def start_tensorflow(deterministic: bool = False) -> None:
             tf.config.threading.set_inter_op_parallelism_threads(1)
             tf.config.experimental.enable_op_determinism()
         tf.config.list_logical_devices()
+        # its advice on retracing is for loops of one's own, and meets every evaluation
+        tf.get_logger().setLevel("ERROR")
 
 
 @contextlib.contextmanager

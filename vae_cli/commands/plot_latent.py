@@ -20,9 +20,11 @@ def plot(config: PlotLatentConfig, overrides: list[str]) -> None:
     """Encode, project, draw; prints the files written."""
     folder = open_run(config.run, config.output_root)
     run_config = folder.load_config()
+    from vae_cli.data.prepare import fixed_split
     from vae_cli.runs.data import load_run_data
 
-    split = load_run_data(folder, run_config).split(config.split)
+    data = load_run_data(folder, run_config)
+    split = fixed_split(data, run_config.dataset, config.split)
     if config.num_points and config.num_points < len(split):
         from vae_cli.randomness import Stream, generator
 

@@ -98,3 +98,34 @@ class PlotLatentConfig:
         if self.method not in ("auto", "dims"):
             found.append(f"dims= needs method=dims, got method={self.method}")
         return found
+
+
+@dataclass
+class EvaluateConfig:
+    """`vae-evaluate`: bounds, reconstruction and codes of a split, in numbers."""
+
+    run: str = option(
+        "run folder, a sweep's folder, several separated by commas, or latest"
+    )
+    output_root: str = option("where `latest` looks")
+    checkpoint: str = option("which weights", choices=("best", "last"))
+    split: str = option("which images", choices=SPLITS)
+    num_images: int | None = option("at most this many images; all if null", at_least=1)
+    importance_samples: int | None = option(
+        "posterior samples an image for log p(x); the literature takes 5000; null "
+        "leaves it out",
+        at_least=1,
+    )
+    seed: int | None = option(
+        "posterior noise; the run's own seed if null", at_least=0, at_most=MAX_SEED
+    )
+    batch_size: int | None = option(
+        "images at a time; by memory_mb if null; changes no figure", at_least=1
+    )
+    chunk_size: int | None = option(
+        "samples at a time; by memory_mb if null; changes no figure", at_least=1
+    )
+    memory_mb: int = option("memory for codes scored at a time, MiB", at_least=1)
+    output: str | None = option(
+        "several runs: folder of the table; evaluation/ beside the runs if null"
+    )

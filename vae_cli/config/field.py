@@ -28,6 +28,4 @@ def option(
         "below": below,
         "choices": tuple(choices) if choices else None,
     }
-    return field(
-        default=default, default_factory=default_factory, metadata=metadata
-    )
+    return field(default=default, default_factory=default_factory, metadata=metadata)

@@ -42,6 +42,19 @@ EXAMPLES = {
         ("vae-plot-latent method=tsne num_points=2000", "t-SNE of many dimensions"),
         ("vae-plot-latent run=outputs/my-run npz=codes.npz", "the codes as arrays"),
     ),
+    "evaluate": (
+        ("vae-evaluate", "test images of the latest run, 500 samples each"),
+        (
+            "vae-evaluate importance_samples=5000",
+            "as the literature estimates log p(x)",
+        ),
+        ("vae-evaluate split=validation num_images=1000", "a quick look"),
+        ("vae-evaluate run=outputs/a,outputs/b", "a table of runs"),
+        (
+            "vae-evaluate run=outputs/2026-01-31/10-00-00-sweep",
+            "a sweep: mean and deviation over seeds",
+        ),
+    ),
 }
 """Command -> (what to type, what it does)."""
 

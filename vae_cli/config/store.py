@@ -64,5 +64,6 @@ COMMANDS: dict[str, type] = {
     "train": schema.TrainConfig,
     "generate": commands.GenerateConfig,
     "plot_latent": commands.PlotLatentConfig,
+    "evaluate": commands.EvaluateConfig,
 }
 """Primary config file -> dataclass."""

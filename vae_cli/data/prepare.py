@@ -76,6 +76,18 @@ def load_data(config: DatasetConfig) -> ImageData:
     )
 
 
+def fixed_split(data: ImageData, config: DatasetConfig, name: str) -> Split:
+    """Return a split as it is scored: what training binarizes anew is drawn once.
+
+    Raises:
+        DataError: this set has no such split.
+    """
+    split = data.split(name)
+    if name == "train" and config.binarize == "dynamic":
+        return _binarized(split, config, 0)
+    return split
+
+
 def _classes(*splits: Split | None) -> int | None:
     labels = [s.labels.max() for s in splits if s is not None and s.labels is not None]
     return int(max(labels)) + 1 if labels else None

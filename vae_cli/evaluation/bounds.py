@@ -1,7 +1,7 @@
 """The evidence lower bound of a whole split."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -9,6 +9,7 @@ import tensorflow as tf
 from vae_cli.evaluation.batches import over_batches
 from vae_cli.evaluation.latent import active_units
 from vae_cli.models.objectives import elbo_terms, log_likelihood
+from vae_cli.models.priors import standard_kl_per_dim
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, key
 
@@ -32,6 +33,16 @@ class ElboResult:
     num_images: int
 
 
+class ImageScores(NamedTuple):
+    """-ELBO of each image, in parts; nats."""
+
+    reconstruction: np.ndarray  # float32 [N], -log p(x|z)
+    kl: np.ndarray  # float32 [N]
+    kl_per_dim: np.ndarray | None  # float32 [N, latent_dim], where the KL has parts
+    kl_to_normal: np.ndarray  # float32 [N, latent_dim], to N(0, 1) for any prior
+    mean: np.ndarray  # float32 [N, latent_dim], posterior means
+
+
 def evaluation_noise(count: int, latent_dim: int, seed: int, samples: int = 1) -> Any:
     """Return a split's fixed posterior noise: float32 [samples, count, latent_dim].
 
@@ -51,7 +62,23 @@ def sample_noise(count: int, latent_dim: int, seed: int, sample: Any) -> Any:
 def evaluate_elbo(
     vae: VAE, images: np.ndarray, seed: int, batch_size: int = 500
 ) -> ElboResult:
-    """Score images.
+    """Score a whole split; arguments as `score_images` takes them."""
+    scores = score_images(vae, images, seed, batch_size)
+    reconstruction_loss = float(scores.reconstruction.mean(dtype=np.float64))
+    kl_loss = float(scores.kl.mean(dtype=np.float64))
+    return ElboResult(
+        neg_elbo=reconstruction_loss + kl_loss,
+        reconstruction_loss=reconstruction_loss,
+        kl_loss=kl_loss,
+        active_units=active_units(scores.mean),
+        num_images=len(images),
+    )
+
+
+def score_images(
+    vae: VAE, images: np.ndarray, seed: int, batch_size: int = 500
+) -> ImageScores:
+    """Score each image by the ELBO, with one posterior sample.
 
     Args:
         vae: the model.
@@ -61,18 +88,12 @@ def evaluate_elbo(
     """
     noise = sample_noise(len(images), vae.latent_dim, seed, 0)
 
-    def score(x: Any, epsilon: Any) -> tuple[Any, Any, Any]:
+    def score(x: Any, epsilon: Any) -> tuple[Any, ...]:
         draw = vae.draw(vae.posterior(x), epsilon[None])
         terms = elbo_terms(vae, draw, -log_likelihood(vae, x, draw.z)[0])
-        return terms.reconstruction, terms.kl, terms.mean
+        relative = standard_kl_per_dim(draw.mean[0], draw.log_var[0])
+        return terms.reconstruction, terms.kl, relative, terms.mean
 
-    reconstruction, kl, mean = over_batches(score, (images, noise), batch_size)
-    reconstruction_loss = float(reconstruction.mean(dtype=np.float64))
-    kl_loss = float(kl.mean(dtype=np.float64))
-    return ElboResult(
-        neg_elbo=reconstruction_loss + kl_loss,
-        reconstruction_loss=reconstruction_loss,
-        kl_loss=kl_loss,
-        active_units=active_units(mean),
-        num_images=len(images),
-    )
+    reconstruction, kl, per_dim, mean = over_batches(score, (images, noise), batch_size)
+    exact = vae.prior.kl_per_dim(mean[:1], mean[:1]) is not None
+    return ImageScores(reconstruction, kl, per_dim if exact else None, per_dim, mean)

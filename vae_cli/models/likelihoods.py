@@ -45,6 +45,14 @@ class Likelihood(keras.layers.Layer):
         """Name what the reconstruction loss is on this data."""
         return "negative log-density"
 
+    def is_likelihood(self, spec: DataSpec) -> bool:
+        """Return whether the scores are log-probabilities or log-densities of data."""
+        return True
+
+    def is_discrete(self, spec: DataSpec) -> bool:
+        """Return whether they are log-probabilities, which bits per dimension need."""
+        return False
+
 
 class Bernoulli(Likelihood):
     """Pixels are coin flips.
@@ -63,6 +71,14 @@ class Bernoulli(Likelihood):
     def measure(self, spec: DataSpec) -> str:
         """Name what the reconstruction loss is on this data."""
         return "negative log-likelihood" if spec.binary else "cross-entropy"
+
+    def is_likelihood(self, spec: DataSpec) -> bool:
+        """Return whether pixels are 0 or 1: the probabilities of grey don't add up."""
+        return spec.binary
+
+    def is_discrete(self, spec: DataSpec) -> bool:
+        """Return whether the scores are log-probabilities."""
+        return spec.binary
 
 
 class ContinuousBernoulli(Likelihood):

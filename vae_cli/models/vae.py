@@ -78,6 +78,12 @@ class VAE(keras.Model):
         mean, _ = self.encode(images, training=training)
         return self.likelihood.mean(self.decode(mean, training=training))
 
+    @property
+    def is_dense(self) -> bool:
+        """Whether no layer is a convolution: on a CPU, XLA then pays, else it costs."""
+        convolutions = (keras.layers.Conv2D, keras.layers.Conv2DTranspose)
+        return not any(isinstance(x, convolutions) for x in self._flatten_layers())
+
     def export_networks(self) -> tuple[keras.Model, keras.Model]:
         """Return encoder and decoder as plain Keras models that need no package.
 

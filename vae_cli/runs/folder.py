@@ -41,6 +41,7 @@ class RunFolder:
         self.model = path / "model"
         self.figures = path / "figures"
         self.samples = path / "samples"
+        self.evaluation = path / "evaluation"
         self.tensorboard = path / "tensorboard"
 
     def __str__(self) -> str:

@@ -1,6 +1,8 @@
 """A progress bar in a terminal; elsewhere the epoch lines of the log are enough."""
 
+import contextlib
 import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -74,3 +76,24 @@ class ProgressBar(keras.callbacks.Callback):
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+@contextlib.contextmanager
+def share_bar(what: str) -> Iterator[Callable[[float], None]]:
+    """Show how much of a long computation is done, and when the rest will be.
+
+    Args:
+        what: stands before the bar.
+
+    Yields:
+        a function to be told the share that is done, between 0 and 1.
+    """
+    if not ProgressBar.wanted():
+        yield lambda share: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=1.0)
+        yield lambda share: bar.update(task, completed=share)

@@ -13,8 +13,10 @@ from vae_cli.evaluation.latent import (
     project,
     sample_prior,
 )
+from vae_cli.evaluation.summary import Evaluation
 from vae_cli.models.vae import VAE
 from vae_cli.runs.folder import RunFolder
+from vae_cli.visualize.evaluation_plots import OUTLIERS, plot_evaluation
 from vae_cli.visualize.images import grid, pairs, to_float, write_png
 from vae_cli.visualize.plots import plot_curves, plot_latent
 
@@ -50,6 +52,29 @@ def draw_figures(
     codes, _ = latent_figure(vae, shown, name, path, method)
     images, restored = to_float(shown.images[:40]), decode(vae, codes[:40])
     write_png(pairs(images, restored, 10), folder.figures / "reconstructions.png")
+
+
+def evaluation_figure(
+    vae: VAE, split: Split, evaluation: Evaluation, title: str, path: Path
+) -> None:
+    """Draw what `vae-evaluate` found; arguments as `plot_evaluation` takes them."""
+    order = np.argsort(evaluation.neg_elbo)
+
+    def shown(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        images = split.images[rows]
+        return to_float(images), decode(vae, encode(vae, images)[0])
+
+    importance = evaluation.importance
+    plot_evaluation(
+        evaluation.neg_elbo,
+        None if importance is None else -importance.log_prob,
+        evaluation.name,
+        evaluation.kl_to_normal,
+        shown(order[:OUTLIERS]),
+        shown(order[-OUTLIERS:]),
+        title,
+        path,
+    )
 
 
 def latent_figure(

@@ -114,7 +114,9 @@ def build_learner(config: TrainConfig, data: ImageData) -> Learner:
     learner.compile(
         optimizer=build_optimizer(config, steps),
         steps_per_execution=min(config.steps_per_execution, steps),
-        jit_compile=False,  # XLA's convolutions are slower than oneDNN's on a CPU
+        # XLA's convolutions are slower than oneDNN's on a CPU; XLA chooses threads
+        # and order itself, which a bitwise repeatable run can't have
+        jit_compile=vae.is_dense and not config.deterministic,
     )
     if hasattr(learner.optimizer, "exclude_from_weight_decay"):
         # biases, norms and a learned scale are no weights to be shrunk

@@ -1,0 +1,115 @@
+"""`vae-evaluate`: a trained run in numbers, or several side by side."""
+
+import logging
+import sys
+from typing import Any, NoReturn
+
+from vae_cli.commands._main import run_command
+from vae_cli.config.commands import EvaluateConfig
+from vae_cli.runs.folder import RunFolder, unwritable
+from vae_cli.runs.selection import open_runs
+
+log = logging.getLogger(__name__)
+
+
+def main() -> NoReturn:
+    """Entry point of `vae-evaluate`."""
+    # to Hydra, commas are a sweep; here they part the folders of one table
+    sys.argv[1:] = [_quoted(word) for word in sys.argv[1:]]
+    run_command("evaluate", evaluate)
+
+
+def _quoted(word: str) -> str:
+    key, _, value = word.partition("=")
+    plain = key == "run" and "," in value and not value.startswith(("'", '"', "["))
+    return f"run='{value}'" if plain else word
+
+
+def evaluate(config: EvaluateConfig, overrides: list[str]) -> None:
+    """Score one run, or all runs and compare them; prints the files written."""
+    folders = open_runs(config.run, config.output_root)
+    configs = [folder.load_config() for folder in folders]  # told before all work
+    several = len(folders) > 1
+    reports = [evaluate_run(config, folder, reuse=several) for folder in folders]
+    if several:
+        from vae_cli.runs.comparison import write_comparison
+
+        for file in write_comparison(
+            [str(folder) for folder in folders],
+            configs,
+            reports,
+            config.split,
+            config.output,
+        ):
+            print(file)
+
+
+def evaluate_run(
+    config: EvaluateConfig, folder: RunFolder, reuse: bool
+) -> dict[str, Any]:
+    """Score one run and write its `evaluation/`.
+
+    Args:
+        config: what to score, and how.
+        folder: the run.
+        reuse: take an earlier evaluation by the same protocol instead.
+    """
+    run_config = folder.load_config()
+    from vae_cli.data.prepare import fixed_split
+    from vae_cli.runs.data import load_run_data
+    from vae_cli.runs.evaluations import protocol, saved_report, write_report
+
+    data = load_run_data(folder, run_config)
+    split = fixed_split(data, run_config.dataset, config.split).take(
+        slice(config.num_images)
+    )
+    seed = run_config.seed if config.seed is None else config.seed
+    how = protocol(
+        folder,
+        run_config,
+        config.checkpoint,
+        seed,
+        len(data.train),
+        config.num_images,
+        config.importance_samples,
+    )
+    report = saved_report(folder, config.split, how) if reuse else None
+    if report is not None:
+        log.info("%s: evaluated already, with the same protocol", folder)
+        return report
+    from vae_cli.runtime import start_tensorflow
+
+    start_tensorflow()
+    from vae_cli.evaluation.summary import evaluate_split
+    from vae_cli.runs.trained import load_trained
+    from vae_cli.training.progress_bar import share_bar
+    from vae_cli.training.report import evaluation_figure
+
+    run = load_trained(folder, config.checkpoint)
+    train = None
+    if config.split != "train":
+        train = fixed_split(data, run_config.dataset, "train")
+    with share_bar(f"log p(x), {folder.path.name}") as progress:
+        evaluation = evaluate_split(
+            run.vae,
+            data.spec,
+            split,
+            train,
+            seed,
+            config.importance_samples,
+            progress,
+            batch_size=config.batch_size,
+            chunk_size=config.chunk_size,
+            memory_mb=config.memory_mb,
+        )
+    report = {"split": config.split, **evaluation.report, "protocol": how}
+    try:
+        write_report(folder, report)
+        figure = folder.evaluation / f"{config.split}.png"
+        title = f"{folder.path.resolve().name}: {len(split):,} {config.split} images"
+        evaluation_figure(run.vae, split, evaluation, title, figure)
+    except OSError as error:
+        raise unwritable(folder.path, error) from error
+    for suffix in ("json", "md", "png"):
+        print(folder.evaluation / f"{config.split}.{suffix}")
+    return report

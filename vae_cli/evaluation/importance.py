@@ -1,0 +1,163 @@
+"""log p(x) by importance sampling from the posterior, in bounded memory.
+
+    log p(x) ~ log 1/S sum_s w_s,  w_s = p(x|z_s) p(z_s) / q(z_s|x),  z_s ~ q(z|x)
+
+A lower bound in expectation, tight as S grows. The noise of sample s is drawn for all
+images at once and keyed by (seed, s), so that neither the number of images nor that of
+samples scored at a time changes an estimate.
+
+Source: Burda et al., "Importance weighted autoencoders", 2016, section 5.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from vae_cli.evaluation.batches import over_batches
+from vae_cli.evaluation.bounds import sample_noise
+from vae_cli.models.objectives import log_likelihood
+from vae_cli.models.priors import gaussian_log_prob
+from vae_cli.models.vae import VAE
+
+CODES_AT_A_TIME = 2048
+"""Codes that keep the matrix products busy while activations stay in the cache."""
+
+
+@dataclass(frozen=True)
+class ImportanceResult:
+    """What the weights say about each image.
+
+    Attributes:
+        log_prob: estimates of log p(x), float64 [N], nats.
+        effective_samples: (sum w)^2 / sum w^2, float64 [N], between 1 and S.
+    """
+
+    log_prob: np.ndarray
+    effective_samples: np.ndarray
+
+
+class RunningWeights:
+    """Sums of exp(log weight) and of its square, relative to the largest so far.
+
+    Args:
+        count: number of images.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.samples = 0
+        self._largest = np.full(count, -np.inf)
+        self._sum = np.zeros(count)
+        self._sum_of_squares = np.zeros(count)
+
+    def add(self, log_weights: np.ndarray) -> None:
+        """Add samples, float [S, N]."""
+        log_weights = log_weights.astype(np.float64)
+        largest = np.maximum(self._largest, log_weights.max(axis=0))
+        shrunk, weights = (
+            np.exp(self._largest - largest),
+            np.exp(log_weights - largest),
+        )
+        self._sum = self._sum * shrunk + weights.sum(axis=0)
+        self._sum_of_squares = self._sum_of_squares * shrunk**2 + (weights**2).sum(0)
+        self._largest = largest
+        self.samples += len(log_weights)
+
+    def result(self) -> ImportanceResult:
+        """Return the estimates."""
+        return ImportanceResult(
+            log_prob=self._largest + np.log(self._sum) - math.log(self.samples),
+            effective_samples=self._sum**2 / self._sum_of_squares,
+        )
+
+
+def importance_sampling(
+    vae: VAE,
+    images: np.ndarray,
+    samples: int,
+    seed: int,
+    batch_size: int | None = None,
+    chunk_size: int | None = None,
+    memory_mb: int = 512,
+    progress: Callable[[float], None] = lambda share: None,
+) -> ImportanceResult:
+    """Estimate log p(x) of each image.
+
+    Args:
+        vae: the model.
+        images: uint8 [N, H, W, C].
+        samples: S, posterior samples an image.
+        seed: fixes them.
+        batch_size: images at a time; chosen if None.
+        chunk_size: samples at a time; chosen if None. Neither changes an estimate
+            beyond rounding.
+        memory_mb: what the chosen sizes may take, in MiB.
+        progress: told the share that is done, now and then.
+    """
+    count = len(images)
+    most = max(1, min(CODES_AT_A_TIME, memory_mb * 2**20 // _bytes_per_code(vae)))
+    batch = min(batch_size or -(-count // -(-count // most)), count)
+    chunk = min(chunk_size or max(1, most // batch), samples)
+    names, posterior = _posterior(vae, images, min(batch, 500))
+
+    def score(x: Any, noise: Any, *parts: Any) -> Any:
+        draw = vae.draw(dict(zip(names, parts, strict=True)), noise)
+        log_ratio = vae.prior.log_prob(draw.z) - gaussian_log_prob(*draw)
+        return log_likelihood(vae, x, draw.z) + log_ratio
+
+    compiled = tf.function(score, jit_compile=vae.is_dense, reduce_retracing=False)
+    # whole batches alone, so that one shape is compiled: the last one wraps around
+    starts = range(0, count, batch)
+    chosen = [np.arange(start, start + batch) % count for start in starts]
+    batches = [
+        (_scaled(images[rows]), *(tf.constant(part[rows]) for part in posterior))
+        for rows in chosen
+    ]
+    weights = RunningWeights(count)
+    while weights.samples < samples:
+        size = min(chunk, samples - weights.samples)
+        noise = np.stack(
+            [
+                sample_noise(count, vae.latent_dim, seed, weights.samples + s)
+                for s in range(size)
+            ]
+        )
+        log_weights = np.empty((size, count), np.float32)
+        for rows, (x, *parts) in zip(chosen, batches, strict=True):
+            log_weights[:, rows] = compiled(x, tf.constant(noise[:, rows]), *parts)
+        weights.add(log_weights)
+        progress(weights.samples / samples)
+    return weights.result()
+
+
+def _posterior(
+    vae: VAE, images: np.ndarray, batch_size: int
+) -> tuple[list[str], list[np.ndarray]]:
+    """Return the parts of q(z|x), by name: the encoder sees each image once."""
+    names: list[str] = []
+
+    def parts(x: Any) -> tuple[Any, ...]:
+        posterior = vae.posterior(x)
+        names[:] = posterior
+        return tuple(posterior.values())
+
+    arrays = over_batches(parts, (images,), batch_size)
+    return names, arrays
+
+
+def _bytes_per_code(vae: VAE) -> int:
+    """Return an upper bound on the memory that decoding one code takes."""
+    layers = vae.decoder._flatten_layers(include_self=False)
+    sizes = [
+        math.prod(layer.output.shape[1:])
+        for layer in layers
+        if hasattr(layer, "output")
+    ]
+    return 4 * (sum(sizes) + 4 * math.prod(vae.decoder.output_shape[1:]))
+
+
+def _scaled(images: np.ndarray) -> tf.Tensor:
+    return tf.cast(images, tf.float32) / 255.0

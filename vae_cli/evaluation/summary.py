@@ -1,0 +1,127 @@
+"""Everything `vae-evaluate` reports about a model and a split."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from vae_cli.data.splits import Split
+from vae_cli.data_spec import DataSpec
+from vae_cli.evaluation.bounds import score_images
+from vae_cli.evaluation.importance import ImportanceResult, importance_sampling
+from vae_cli.evaluation.latent import active_units, encode
+from vae_cli.evaluation.probes import Probes, probe
+from vae_cli.evaluation.reconstruction import score_reconstruction
+from vae_cli.models.vae import VAE
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A split's report and what its figures need.
+
+    Attributes:
+        report: what `<split>.json` holds, `protocol` excepted.
+        neg_elbo: float [N], nats.
+        importance: log p(x) of each image, or None where it wasn't asked for.
+        name: what its mean may be called.
+        kl_to_normal: float [latent_dim], nats: KL of each dimension to N(0, 1).
+    """
+
+    report: dict[str, Any]
+    neg_elbo: np.ndarray
+    importance: ImportanceResult | None
+    name: str
+    kl_to_normal: np.ndarray
+
+
+def evaluate_split(
+    vae: VAE,
+    spec: DataSpec,
+    split: Split,
+    train: Split | None,
+    seed: int,
+    importance_samples: int | None,
+    progress: Callable[[float], None],
+    **sizes: Any,
+) -> Evaluation:
+    """Score a split by every measure.
+
+    Args:
+        vae: the model.
+        spec: whether pixels are binary decides what may be called a likelihood.
+        split: images to score.
+        train: images that the label probes are fitted on; None leaves them out.
+        seed: fixes the posterior noise.
+        importance_samples: posterior samples an image; None leaves log p(x) out.
+        progress: told the share of importance sampling that is done.
+        sizes: batch_size, chunk_size and memory_mb of `importance_sampling`.
+    """
+    began = time.perf_counter()
+    scores = score_images(vae, split.images, seed, sizes.get("batch_size") or 500)
+    neg_elbo = scores.reconstruction.astype(np.float64) + scores.kl
+    importance = None
+    if importance_samples:
+        importance = importance_sampling(
+            vae, split.images, importance_samples, seed, progress=progress, **sizes
+        )
+    probes = None
+    if train is not None and train.labels is not None and split.labels is not None:
+        codes, _ = encode(vae, train.images)
+        probes = probe(codes, train.labels, scores.mean, split.labels)
+    report = {
+        "num_images": len(split),
+        "neg_elbo": float(neg_elbo.mean()),
+        "neg_elbo_se": standard_error(neg_elbo),
+        "reconstruction_loss": float(scores.reconstruction.mean(dtype=np.float64)),
+        "kl_loss": float(scores.kl.mean(dtype=np.float64)),
+        **_likelihood(vae, spec, importance),
+        "importance_samples": importance_samples,
+        "active_units": active_units(scores.mean),
+        "kl_per_dim": None
+        if scores.kl_per_dim is None
+        else scores.kl_per_dim.mean(axis=0, dtype=np.float64).tolist(),
+        **asdict(score_reconstruction(vae, split.images)),
+        **(
+            asdict(probes)
+            if probes
+            else dict.fromkeys(Probes.__dataclass_fields__, None)
+        ),
+        "effective_sample_size": None
+        if importance is None
+        else float(importance.effective_samples.mean()),
+        "seconds": round(time.perf_counter() - began, 2),
+    }
+    to_normal = scores.kl_to_normal.mean(axis=0, dtype=np.float64)
+    name = "NLL" if vae.likelihood.is_likelihood(spec) else "cross-entropy bound"
+    return Evaluation(report, neg_elbo, importance, name, to_normal)
+
+
+def standard_error(values: np.ndarray) -> float | None:
+    """Return the standard error of a mean over images; None for a single image."""
+    if len(values) < 2:
+        return None
+    return float(values.std(ddof=1) / math.sqrt(len(values)))
+
+
+def _likelihood(
+    vae: VAE, spec: DataSpec, importance: ImportanceResult | None
+) -> dict[str, float | None]:
+    """Return the estimate of -log p(x) under the name that it deserves."""
+    found: dict[str, float | None] = dict.fromkeys(
+        (
+            "nll", "nll_se", "bits_per_dim",
+            "cross_entropy_bound", "cross_entropy_bound_se",
+        )
+    )  # fmt: skip
+    if importance is None:
+        return found
+    nll = -importance.log_prob
+    name = "nll" if vae.likelihood.is_likelihood(spec) else "cross_entropy_bound"
+    found[name], found[f"{name}_se"] = float(nll.mean()), standard_error(nll)
+    if vae.likelihood.is_discrete(spec):
+        dims = math.prod(spec.image_shape)
+        found["bits_per_dim"] = float(nll.mean()) / (dims * math.log(2))
+    return found

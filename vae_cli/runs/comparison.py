@@ -1,0 +1,191 @@
+"""Several evaluated runs side by side: mean and deviation over seeds."""
+
+import csv
+import dataclasses
+import io
+import json
+import os
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vae_cli.config.schema import TrainConfig
+from vae_cli.errors import RunError
+from vae_cli.runs.files import write_text
+
+MEASURES = (
+    "neg_elbo", "reconstruction_loss", "kl_loss", "nll", "cross_entropy_bound",
+    "active_units", "mse", "ssim", "knn_accuracy", "linear_accuracy",
+)  # fmt: skip
+NOT_SETTINGS = ("seed", "name", "run_dir", "output_root", "resume", "deterministic")
+"""Keys of a config in which runs of one group may differ."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that differ in their seed alone.
+
+    Attributes:
+        settings: what tells this group from the others, key -> value.
+        config: of one of the runs.
+        runs: their folders.
+        reports: their evaluations.
+    """
+
+    settings: dict[str, Any]
+    config: TrainConfig
+    runs: list[str]
+    reports: list[dict[str, Any]]
+
+    def mean(self, measure: str) -> float | None:
+        """Return the mean over runs, None where one has no such figure."""
+        values = [report.get(measure) for report in self.reports]
+        if any(value is None for value in values):
+            return None
+        return statistics.fmean(values)  # type: ignore[arg-type]
+
+    def deviation(self, measure: str) -> float | None:
+        """Return the standard deviation over runs, None for a single one."""
+        if len(self.reports) < 2 or self.mean(measure) is None:
+            return None
+        return statistics.stdev(report[measure] for report in self.reports)
+
+
+def group_runs(
+    runs: list[str], configs: list[TrainConfig], reports: list[dict[str, Any]]
+) -> list[Group]:
+    """Put runs together that differ in their seed alone, in the order they come."""
+    flat = [_flat(dataclasses.asdict(config)) for config in configs]
+    keys = dict.fromkeys(key for settings in flat for key in settings)
+    telling = [key for key in keys if _tells(key, flat)]
+    groups: dict[str, Group] = {}
+    for run, config, settings, report in zip(runs, configs, flat, reports, strict=True):
+        own = {
+            key.removesuffix(".name"): settings[key]
+            for key in telling
+            if key in settings
+        }
+        identity = json.dumps(settings, sort_keys=True)
+        group = groups.setdefault(identity, Group(own, config, [], []))
+        group.runs.append(run)
+        group.reports.append(report)
+    return list(groups.values())
+
+
+def write_comparison(
+    runs: list[str],
+    configs: list[TrainConfig],
+    reports: list[dict[str, Any]],
+    split: str,
+    output: str | None,
+) -> list[Path]:
+    """Write the table as Markdown and CSV, and a figure where beta varies.
+
+    Args:
+        runs: folders.
+        configs: their configs.
+        reports: their evaluations.
+        split: names the files.
+        output: folder to write to; `evaluation/` in the runs' common folder if None.
+
+    Returns:
+        the files.
+    """
+    common = os.path.commonpath([Path(run).absolute().parent for run in runs])
+    folder = Path(output) if output else Path(common) / "evaluation"
+    groups = group_runs(runs, configs, reports)
+    table, values = folder / f"{split}.md", folder / f"{split}.csv"
+    figure = folder / f"{split}-rate-distortion.png"
+    written = [table, values]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(table, markdown_table(groups))
+        write_text(values, csv_table(groups))
+        if len({group.config.beta for group in groups}) > 1:
+            from vae_cli.visualize.evaluation_plots import plot_rate_distortion
+
+            plot_rate_distortion(
+                [group.mean("kl_loss") for group in groups],
+                [group.mean("reconstruction_loss") for group in groups],
+                [group.config.beta for group in groups],
+                figure,
+            )
+            written.append(figure)
+    except OSError as error:
+        raise RunError(
+            f"{error.filename or folder} can't be written: {error.strerror}.",
+            "choose another folder: output=<folder>",
+        ) from error
+    return written
+
+
+def markdown_table(groups: list[Group]) -> str:
+    """Return the groups as a Markdown table; +- is the deviation over runs."""
+    measures, settings = _measured(groups), _settings(groups)
+    header = ["run", *settings, *measures]
+    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    for group in groups:
+        several = len(group.runs) > 1
+        cells = [f"{len(group.runs)} runs" if several else Path(group.runs[0]).name]
+        cells += [_text(group.settings.get(key)) for key in settings]
+        for measure in measures:
+            mean, deviation = group.mean(measure), group.deviation(measure)
+            cell = "-" if mean is None else _number(mean)
+            cells.append(cell + ("" if deviation is None else f" +- {deviation:.2g}"))
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def csv_table(groups: list[Group]) -> str:
+    """Return the groups as CSV, with `<measure>_sd` beside each mean."""
+    measures, settings = _measured(groups), _settings(groups)
+    columns = [name for m in measures for name in (m, f"{m}_sd")]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*settings, "runs", *columns, "folders"])
+    for group in groups:
+        values = [v for m in measures for v in (group.mean(m), group.deviation(m))]
+        own = [_text(group.settings.get(key)) for key in settings]
+        writer.writerow([*own, len(group.runs), *values, " ".join(group.runs)])
+    return text.getvalue()
+
+
+def _settings(groups: list[Group]) -> list[str]:
+    return list(dict.fromkeys(key for group in groups for key in group.settings))
+
+
+def _tells(key: str, runs: list[dict[str, Any]]) -> bool:
+    """Return whether runs differ in a setting, beyond its group's option differing."""
+    option = f"{key.rpartition('.')[0]}.name"
+    values: dict[Any, set[str]] = {}
+    for settings in runs:
+        if key in settings:
+            same = None if key == option else settings.get(option)
+            values.setdefault(same, set()).add(json.dumps(settings[key]))
+    return any(len(different) > 1 for different in values.values())
+
+
+def _measured(groups: list[Group]) -> list[str]:
+    return [m for m in MEASURES if any(g.mean(m) is not None for g in groups)]
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return settings under dotted keys, those that aren't settings left out."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            found |= _flat(value, f"{prefix}{key}.")
+        elif prefix or key not in NOT_SETTINGS:
+            found[prefix + key] = value
+    return found
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if abs(value) >= 10 else f"{value:.4g}"

@@ -1,0 +1,89 @@
+"""Figures of `vae-evaluate`, from arrays."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from vae_cli.visualize.images import pairs
+
+OUTLIERS = 10
+"""Images shown at either end."""
+
+
+def plot_evaluation(
+    neg_elbo: np.ndarray,
+    nll: np.ndarray | None,
+    nll_name: str,
+    kl: np.ndarray,
+    easiest: tuple[np.ndarray, np.ndarray],
+    hardest: tuple[np.ndarray, np.ndarray],
+    title: str,
+    path: Path,
+) -> None:
+    """Draw how scores are spread over images, the KL of each dimension, and extremes.
+
+    Args:
+        neg_elbo: float [N], nats.
+        nll: float [N], nats, or None.
+        nll_name: what to call it.
+        kl: float [latent_dim], nats.
+        easiest: images and their reconstructions, float32 [M, H, W, C] each.
+        hardest: likewise.
+        title: the run and the split.
+        path: PNG to write.
+    """
+    figure = Figure(figsize=(12, 7), layout="constrained")
+    figure.suptitle(title, fontsize=11)
+    (spread, bars), (easy, hard) = figure.subplots(2, 2, height_ratios=(3, 1.6))
+    edges = np.histogram_bin_edges(neg_elbo, 60)
+    spread.hist(neg_elbo, edges, alpha=0.6, label=f"-ELBO, mean {neg_elbo.mean():.2f}")
+    if nll is not None:
+        spread.hist(nll, edges, alpha=0.6, label=f"{nll_name}, mean {nll.mean():.2f}")
+    spread.set_xlabel("nats per image")
+    spread.set_ylabel("images")
+    spread.legend()
+    bars.bar(np.arange(len(kl)), np.sort(kl)[::-1], color="tab:grey")
+    bars.set_xlabel("latent dimension, by KL")
+    bars.set_ylabel("KL to N(0, 1), nats")
+    _pictures(easy, easiest, "smallest -ELBO; below: reconstructions")
+    _pictures(hard, hardest, "largest -ELBO; below: reconstructions")
+    figure.savefig(path, dpi=110)
+
+
+def plot_rate_distortion(
+    rate: Sequence[float],
+    distortion: Sequence[float],
+    beta: Sequence[float],
+    path: Path,
+) -> None:
+    """Draw reconstruction against KL, a point a group of runs, labelled by beta.
+
+    Args:
+        rate: KL in nats.
+        distortion: reconstruction loss in nats.
+        beta: of each point.
+        path: PNG to write.
+
+    Source: Alemi et al., "Fixing a broken ELBO", 2018, section 3.
+    """
+    figure = Figure(figsize=(7, 5.5), layout="constrained")
+    axis = figure.subplots()
+    axis.plot(*zip(*sorted(zip(rate, distortion, strict=True)), strict=True), "o-")
+    for x, y, label in zip(rate, distortion, beta, strict=True):
+        axis.annotate(
+            f"beta {label:g}", (x, y), xytext=(6, 5), textcoords="offset points"
+        )
+    axis.set_xlabel("rate: KL, nats per image")
+    axis.set_ylabel("distortion: reconstruction loss, nats per image")
+    axis.grid(alpha=0.3)
+    figure.savefig(path, dpi=110)
+
+
+def _pictures(axis: Axes, shown: tuple[np.ndarray, np.ndarray], title: str) -> None:
+    sheet = pairs(*shown, columns=max(1, len(shown[0])))
+    axis.imshow(sheet.squeeze(-1) if sheet.shape[-1] == 1 else sheet, cmap="gray")
+    axis.set_title(title, fontsize=9)
+    axis.set_axis_off()
