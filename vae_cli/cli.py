@@ -77,7 +77,7 @@ def _help() -> str:
         "Start here",
         "  vae train experiment=quickstart    recognisable digits in about a minute",
         "  vae generate mode=manifold         the latent plane, decoded",
-        "  vae evaluate                       its bounds in nats, by importance sampling",
+        "  vae evaluate                       bounds in nats, codes, errors",
         "  vae train --help                   every option, with examples",
         "",
         "vae-train, vae-generate and so on are the same commands, with tab",

@@ -45,9 +45,9 @@ def build_model(config: TrainConfig, spec: DataSpec) -> VAE:
     decoder = make_decoder(config.architecture, shape, latent_dim)
     if spec.pixel_mean is not None:
         start_at_mean(decoder, spec.pixel_mean)
-    levels = config.hierarchy
-    two = isinstance(levels, TwoLevelConfig)
-    top_dim = (levels.top_dim or latent_dim // 2) if two else latent_dim
+    levels, top_dim = config.hierarchy, latent_dim
+    if isinstance(levels, TwoLevelConfig):
+        top_dim = levels.top_dim or latent_dim // 2
     encoder = make_encoder(config.architecture, shape, top_dim)
 
     def top_posterior(images: object) -> tuple[object, object]:

@@ -65,7 +65,10 @@ class TwoLevelVAE(VAE):
         )
 
     def encode(self, images: Any, training: bool = False) -> tuple[Any, Any]:
-        """Return mean and log-variance [B, latent_dim]; the bottom's at the top's mean."""
+        """Return mean and log-variance [B, latent_dim], the bottom's at the top's mean.
+
+        As for one level, decoding the mean reconstructs the image.
+        """
         whole = self._whole_encoder()(images, training=training)
         return whole["mean"], whole["log_var"]
 

@@ -106,8 +106,8 @@ def write_comparison(
             from vae_cli.visualize.evaluation_plots import plot_rate_distortion
 
             plot_rate_distortion(
-                [group.mean("kl_loss") for group in groups],
-                [group.mean("reconstruction_loss") for group in groups],
+                [group.mean("kl_loss") or 0.0 for group in groups],
+                [group.mean("reconstruction_loss") or 0.0 for group in groups],
                 [group.config.beta for group in groups],
                 figure,
             )

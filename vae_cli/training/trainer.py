@@ -7,11 +7,10 @@ from statistics import median
 from typing import Any
 
 import keras
-import numpy as np
 
 from vae_cli.config.schema import TrainConfig, VampConfig
 from vae_cli.data.batches import ImageStore, evaluation_order, training_order
-from vae_cli.data.splits import ImageData, Split
+from vae_cli.data.splits import ImageData
 from vae_cli.errors import RunError
 from vae_cli.evaluation.bounds import ElboResult, evaluate_elbo, evaluation_noise
 from vae_cli.models.factory import build_model
@@ -95,7 +94,9 @@ def build_learner(config: TrainConfig, data: ImageData) -> Learner:
     validation = len(data.validation) or None
     objective = OBJECTIVES[config.objective.name](config.objective)
     if isinstance(config.prior, VampConfig) and config.prior.start == "data":
-        vae.prior.start_at(_examples(data.train, config))
+        rng = generator(config.seed, Stream.PSEUDO_INPUTS)
+        chosen = rng.integers(0, len(data.train), config.prior.components)
+        vae.prior.start_at(to_float(data.train.images[chosen]))
     learner = Learner(
         vae,
         objective=objective,
@@ -129,13 +130,6 @@ def build_learner(config: TrainConfig, data: ImageData) -> Learner:
 def steps_per_epoch(config: TrainConfig, data: ImageData) -> int:
     """Return training steps an epoch; the last one may hold fewer images."""
     return -(-len(data.train) // config.batch_size)
-
-
-def _examples(train: Split, config: TrainConfig) -> np.ndarray:
-    """Return random training images in [0, 1] for pseudo-inputs to start at."""
-    rng = generator(config.seed, Stream.PSEUDO_INPUTS)
-    chosen = rng.integers(0, len(train), config.prior.components)
-    return to_float(train.images[chosen])
 
 
 def _complete(config: TrainConfig, progress: Progress) -> bool:
