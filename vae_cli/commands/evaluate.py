@@ -34,14 +34,10 @@ def evaluate(config: EvaluateConfig, overrides: list[str]) -> None:
     if several:
         from vae_cli.runs.comparison import write_comparison
 
-        for file in write_comparison(
-            [str(folder) for folder in folders],
-            configs,
-            reports,
-            config.split,
-            config.output,
-        ):
-            print(file)
+        names = [str(folder) for folder in folders]
+        files = write_comparison(names, configs, reports, config.split, config.output)
+        print(files[0].read_text(encoding="utf-8"))
+        print(*files, sep="\n")
 
 
 def evaluate_run(
@@ -57,7 +53,7 @@ def evaluate_run(
     run_config = folder.load_config()
     from vae_cli.data.prepare import fixed_split
     from vae_cli.runs.data import load_run_data
-    from vae_cli.runs.evaluations import protocol, saved_report, write_report
+    from vae_cli.runs.evaluations import one_line, protocol, saved_report, write_report
 
     data = load_run_data(folder, run_config)
     split = fixed_split(data, run_config.dataset, config.split).take(
@@ -110,6 +106,7 @@ def evaluate_run(
         evaluation_figure(run.vae, split, evaluation, title, figure)
     except OSError as error:
         raise unwritable(folder.path, error) from error
+    log.info("%s", one_line(report))
     for suffix in ("json", "md", "png"):
         print(folder.evaluation / f"{config.split}.{suffix}")
     return report

@@ -355,12 +355,15 @@ class TrainConfig:
             found.append(f"name={self.name} is a path; use run_dir=<folder> for one")
         return found
 
+    @property
+    def takes_free_bits(self) -> bool:
+        """Whether the loss has a KL for each dimension to put a floor under."""
+        return self.prior.name == "standard" and self.objective.name == "elbo"
+
     def _latent_problems(self) -> list[str]:
         """Return which choices about z don't go together."""
         found = []
-        if self.free_bits and not (
-            self.prior.name == "standard" and self.objective.name == "elbo"
-        ):
+        if self.free_bits and not self.takes_free_bits:
             found.append(
                 f"free_bits={self.free_bits:g} needs prior=standard objective=elbo: no "
                 "other has a KL for each dimension to put a floor under"

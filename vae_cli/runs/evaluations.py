@@ -97,6 +97,16 @@ def markdown(folder: RunFolder, report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def one_line(report: dict[str, Any]) -> str:
+    """Return the figures that matter most."""
+    parts = [f"{report['split']} -ELBO {with_error(report, 'neg_elbo')}"]
+    for key, name in (("nll", "NLL"), ("cross_entropy_bound", "cross-entropy bound")):
+        if report[key] is not None:
+            samples = f"{report['importance_samples']:,} samples"
+            parts.append(f"{name} {with_error(report, key)} with {samples}")
+    return "; ".join(parts) + " (nats per image)"
+
+
 def with_error(report: dict[str, Any], key: str) -> str:
     """Return a value, with its standard error where there is one."""
     value, error = report[key], report.get(f"{key}_se")

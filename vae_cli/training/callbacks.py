@@ -233,10 +233,11 @@ class CollapseWarning(keras.callbacks.Callback):
                 "kl_annealing=linear kl_annealing.duration=10  (the code can prove "
                 "useful before it costs)"
             )
-        found.append(
-            f"free_bits={max(0.1, 2 * config.free_bits):g}  (nats a dimension that "
-            "cost nothing)"
-        )
+        if config.takes_free_bits:
+            found.append(
+                f"free_bits={max(0.1, 2 * config.free_bits):g}  (nats a dimension that "
+                "cost nothing)"
+            )
         if config.beta:
             found.append(f"beta={config.beta / 4:g}  (a smaller weight of the KL)")
         found.append(

@@ -41,6 +41,7 @@ class Learner(keras.Model):
         validation: validation images, or None.
         validation_noise: float32 [samples, N, latent_dim]; fixed, so that epochs
             compare.
+        jit: compile the step by XLA.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Learner(keras.Model):
         train: ImageStore,
         validation: ImageStore | None = None,
         validation_noise: Any = None,
+        jit: bool = False,
     ) -> None:
         super().__init__(name="learner")
         self.vae = vae
@@ -65,6 +67,11 @@ class Learner(keras.Model):
         self._train = train
         self._validation = validation
         self._validation_noise = validation_noise
+        # pixels and noise are drawn outside: XLA would draw them anew for each of
+        # the operations that use them
+        self._update = (
+            tf.function(self._take_step, jit_compile=True) if jit else self._take_step
+        )
         self._reconstruction = keras.metrics.Mean(name="reconstruction_loss")
         self._kl = keras.metrics.Mean(name="kl_loss")
         self._weighted_kl = keras.metrics.Mean(name="weighted_kl")
@@ -109,6 +116,14 @@ class Learner(keras.Model):
             key(self._seed, Stream.TRAINING_NOISE, step),
         )
         beta = self.beta_at(step)
+        terms, kl = self._update(images, noise, beta)
+        self._record(terms)
+        self._kl.update_state(kl, sample_weight=count)
+        self._weighted_kl.update_state(beta * kl, sample_weight=count)
+        return self._training_logs()
+
+    def _take_step(self, images: Any, noise: Any, beta: Any) -> tuple[Terms, Any]:
+        """Change the weights; return the terms and the KL term of the loss."""
         with tf.GradientTape() as tape:
             terms = self.objective(self.vae, images, noise, beta, training=True)
             kl = self._kl_term(terms)
@@ -118,10 +133,7 @@ class Learner(keras.Model):
         self.optimizer.apply_gradients(
             zip(gradients, self.vae.trainable_variables, strict=True)
         )
-        self._record(terms)
-        self._kl.update_state(kl, sample_weight=count)
-        self._weighted_kl.update_state(beta * kl, sample_weight=count)
-        return self._training_logs()
+        return terms, kl
 
     def test_step(self, index: tf.Tensor) -> dict[str, Any]:
         """Score the validation images at `index` with their fixed noise."""

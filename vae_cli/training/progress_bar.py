@@ -1,11 +1,18 @@
 """A progress bar in a terminal; elsewhere the epoch lines of the log are enough."""
 
 import contextlib
+import logging
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
+
+log = logging.getLogger(__name__)
+
+SECONDS_A_LINE = 30.0
+"""Between two lines about a long computation where there is no terminal."""
 
 
 class ProgressBar(keras.callbacks.Callback):
@@ -82,6 +89,8 @@ class ProgressBar(keras.callbacks.Callback):
 def share_bar(what: str) -> Iterator[Callable[[float], None]]:
     """Show how much of a long computation is done, and when the rest will be.
 
+    In a terminal it is a bar; elsewhere a line in the log every now and then.
+
     Args:
         what: stands before the bar.
 
@@ -89,7 +98,7 @@ def share_bar(what: str) -> Iterator[Callable[[float], None]]:
         a function to be told the share that is done, between 0 and 1.
     """
     if not ProgressBar.wanted():
-        yield lambda share: None
+        yield _LogLines(what)
         return
     from rich.console import Console
     from rich.progress import Progress
@@ -97,3 +106,19 @@ def share_bar(what: str) -> Iterator[Callable[[float], None]]:
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=1.0)
         yield lambda share: bar.update(task, completed=share)
+
+
+class _LogLines:
+    """Logs a share that is done, at most once in `SECONDS_A_LINE`."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._began = self._told = time.perf_counter()
+
+    def __call__(self, share: float) -> None:
+        now = time.perf_counter()
+        if now - self._told < SECONDS_A_LINE or share >= 1:
+            return
+        self._told = now
+        left = (now - self._began) * (1 - share) / share / 60
+        log.info("%s: %.0f %%, %.1f minutes left", self._what, 100 * share, left)

@@ -41,6 +41,9 @@ from vae_cli.visualize.images import to_float
 
 log = logging.getLogger(__name__)
 
+WORTH_COMPILING = 5000
+"""Steps of a run from which on XLA's speed outweighs the time it compiles."""
+
 
 def train(
     config: TrainConfig, data: ImageData, folder: RunFolder, stop: StopSignal
@@ -111,13 +114,14 @@ def build_learner(config: TrainConfig, data: ImageData) -> Learner:
         )
         if validation
         else None,
+        # XLA's convolutions are slower than oneDNN's on a CPU, and it compiles for
+        # seconds, which a short run doesn't win back
+        jit=vae.is_dense and config.epochs * steps >= WORTH_COMPILING,
     )
     learner.compile(
         optimizer=build_optimizer(config, steps),
         steps_per_execution=min(config.steps_per_execution, steps),
-        # XLA's convolutions are slower than oneDNN's on a CPU; XLA chooses threads
-        # and order itself, which a bitwise repeatable run can't have
-        jit_compile=vae.is_dense and not config.deterministic,
+        jit_compile=False,  # the learner compiles what pays
     )
     if hasattr(learner.optimizer, "exclude_from_weight_decay"):
         # biases, norms and a learned scale are no weights to be shrunk
