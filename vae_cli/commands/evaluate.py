@@ -2,11 +2,14 @@
 
 import logging
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
 from vae_cli.commands._main import run_command
 from vae_cli.config.commands import EvaluateConfig
-from vae_cli.runs.folder import RunFolder, unwritable
+from vae_cli.errors import ConfigError, RunError
+from vae_cli.runs.files import write_npz
+from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.selection import open_runs
 
 log = logging.getLogger(__name__)
@@ -30,6 +33,8 @@ def evaluate(config: EvaluateConfig, overrides: list[str]) -> None:
     folders = open_runs(config.run, config.output_root)
     configs = [folder.load_config() for folder in folders]  # told before all work
     several = len(folders) > 1
+    if several and config.npz:
+        raise ConfigError(f"npz={config.npz} takes a single run, got {len(folders)}.")
     reports = [evaluate_run(config, folder, reuse=several) for folder in folders]
     if several:
         from vae_cli.runs.comparison import write_comparison
@@ -60,15 +65,7 @@ def evaluate_run(
         slice(config.num_images)
     )
     seed = run_config.seed if config.seed is None else config.seed
-    how = protocol(
-        folder,
-        run_config,
-        config.checkpoint,
-        seed,
-        len(data.train),
-        config.num_images,
-        config.importance_samples,
-    )
+    how = protocol(folder, run_config, config, seed, len(data.train))
     report = saved_report(folder, config.split, how) if reuse else None
     if report is not None:
         log.info("%s: evaluated already, with the same protocol", folder)
@@ -101,11 +98,16 @@ def evaluate_run(
     report = {"split": config.split, **evaluation.report, "protocol": how}
     try:
         write_report(folder, report)
+        if config.npz:
+            write_npz(Path(config.npz), evaluation.arrays(split))
+            print(config.npz)
         figure = folder.evaluation / f"{config.split}.png"
         title = f"{folder.path.resolve().name}: {len(split):,} {config.split} images"
         evaluation_figure(run.vae, split, evaluation, title, figure)
     except OSError as error:
-        raise unwritable(folder.path, error) from error
+        raise RunError(
+            f"{error.filename or folder.evaluation} can't be written: {error.strerror}."
+        ) from error
     log.info("%s", one_line(report))
     for suffix in ("json", "md", "png"):
         print(folder.evaluation / f"{config.split}.{suffix}")

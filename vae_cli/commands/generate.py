@@ -8,6 +8,7 @@ import numpy as np
 from vae_cli.commands._main import run_command
 from vae_cli.config.commands import GenerateConfig
 from vae_cli.errors import RunError
+from vae_cli.runs.files import write_npz
 from vae_cli.runs.folder import open_run
 
 if TYPE_CHECKING:
@@ -60,9 +61,8 @@ def _write(
     output.parent.mkdir(parents=True, exist_ok=True)
     write_png(grid(cells, columns), output)
     if config.npz:
-        written.append(_ready(config.npz))
-        with written[-1].open("wb") as file:
-            np.savez_compressed(file, images=images, z=drawing.z)
+        written.append(Path(config.npz))
+        write_npz(written[-1], {"images": images, "z": drawing.z})
     if config.gif:
         written.append(_ready(config.gif))
         steps = images.reshape(-1, drawing.columns, *images.shape[1:]).swapaxes(0, 1)

@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Any, NoReturn
 
-import numpy as np
-
 from vae_cli.commands._main import run_command
 from vae_cli.config.commands import PlotLatentConfig
 from vae_cli.errors import RunError
+from vae_cli.runs.files import write_npz
 from vae_cli.runs.folder import open_run
 
 
@@ -51,7 +50,6 @@ def plot(config: PlotLatentConfig, overrides: list[str]) -> None:
         )
         print(output)
         if config.npz:
-            Path(config.npz).parent.mkdir(parents=True, exist_ok=True)
             arrays: dict[str, Any] = {
                 "mean": mean,
                 "log_var": log_var,
@@ -59,8 +57,7 @@ def plot(config: PlotLatentConfig, overrides: list[str]) -> None:
             }
             if split.labels is not None:
                 arrays["labels"] = split.labels
-            with Path(config.npz).open("wb") as file:
-                np.savez_compressed(file, **arrays)
+            write_npz(Path(config.npz), arrays)
             print(config.npz)
     except OSError as error:
         raise RunError(

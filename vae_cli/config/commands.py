@@ -126,6 +126,9 @@ class EvaluateConfig:
         "samples at a time; by memory_mb if null; changes no figure", at_least=1
     )
     memory_mb: int = option("memory for codes scored at a time, MiB", at_least=1)
+    npz: str | None = option(
+        "one run: also write images, `neg_elbo` and `log_prob` of each to this .npz"
+    )
     output: str | None = option(
         "several runs: folder of the table; evaluation/ beside the runs if null"
     )

@@ -36,6 +36,16 @@ class Evaluation:
     name: str
     kl_to_normal: np.ndarray
 
+    def arrays(self, split: Split) -> dict[str, np.ndarray]:
+        """Return the scores of each image beside the images that they are of."""
+        found = {"images": split.images, "neg_elbo": self.neg_elbo}
+        if split.labels is not None:
+            found["labels"] = split.labels
+        if self.importance is not None:
+            found["log_prob"] = self.importance.log_prob
+            found["effective_samples"] = self.importance.effective_samples
+        return found
+
 
 def evaluate_split(
     vae: VAE,

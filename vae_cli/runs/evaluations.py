@@ -3,6 +3,7 @@
 import hashlib
 from typing import Any
 
+from vae_cli.config.commands import EvaluateConfig
 from vae_cli.config.schema import TrainConfig
 from vae_cli.errors import VaeCliError
 from vae_cli.runs.files import write_json, write_text
@@ -32,27 +33,37 @@ ROWS = (
 
 def protocol(
     folder: RunFolder,
-    config: TrainConfig,
-    checkpoint: str,
+    run: TrainConfig,
+    evaluation: EvaluateConfig,
     seed: int,
     train_size: int,
-    num_images: int | None,
-    importance_samples: int | None,
 ) -> dict[str, Any]:
-    """Return what a figure must be quoted with, and what it was computed from."""
-    weights = folder.checkpoints / f"{checkpoint}.weights.h5"
+    """Return what a figure must be quoted with, and what it was computed from.
+
+    Args:
+        folder: the run.
+        run: its config.
+        evaluation: what is measured.
+        seed: of the posterior noise.
+        train_size: images that the model was trained on.
+
+    Raises:
+        RunError: the weights are missing.
+    """
+    samples = evaluation.importance_samples
+    weights = folder.weights(evaluation.checkpoint).read_bytes()
     return {
-        "dataset": config.dataset.name,
-        "binarization": config.dataset.binarize,
+        "dataset": run.dataset.name,
+        "binarization": run.dataset.binarize,
         "train_size": train_size,
-        "draw_seed": config.dataset.seed,
-        "estimator": "elbo" if importance_samples is None else "importance sampling",
-        "importance_samples": importance_samples,
+        "draw_seed": run.dataset.seed,
+        "estimator": "elbo" if samples is None else "importance sampling",
+        "importance_samples": samples,
         "noise_seed": seed,
-        "num_images": num_images,
-        "likelihood": config.likelihood.name,
-        "checkpoint": checkpoint,
-        "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        "num_images": evaluation.num_images,
+        "likelihood": run.likelihood.name,
+        "checkpoint": evaluation.checkpoint,
+        "weights_sha256": hashlib.sha256(weights).hexdigest(),
     }
 
 

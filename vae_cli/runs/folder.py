@@ -120,6 +120,20 @@ class RunFolder:
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(f"{self.data_file} is not a data record: {error}") from error
 
+    def weights(self, checkpoint: str) -> Path:
+        """Return the file of a checkpoint's weights, `best` or `last`.
+
+        Raises:
+            RunError: there is none.
+        """
+        file = self.checkpoints / f"{checkpoint}.weights.h5"
+        if not file.is_file():
+            raise RunError(
+                f"run={self.path} has no {checkpoint} weights: {file.name} is missing.",
+                f"if training was cut short: vae-train resume={self.path}",
+            )
+        return file
+
     def write_status(self, state: str, epoch: int, error: str | None = None) -> None:
         """Record where the run stands."""
         write_json(self.status_file, {"state": state, "epoch": epoch, "error": error})

@@ -47,12 +47,7 @@ def load_weights(vae: VAE, folder: RunFolder, checkpoint: str) -> None:
     Raises:
         RunError: the file is missing, truncated, or of another model.
     """
-    file = folder.checkpoints / f"{checkpoint}.weights.h5"
-    if not file.is_file():
-        raise RunError(
-            f"run={folder} has no {checkpoint} weights: {file.name} is missing.",
-            f"if training was cut short: vae-train resume={folder}",
-        )
+    file = folder.weights(checkpoint)
     try:
         with warnings.catch_warnings():
             # Keras warns of each missing layer before it raises

@@ -77,9 +77,9 @@ def plot_latent(
     if len(kl) <= 32:
         bars.set_xticks(np.arange(len(kl)), [str(j) for j in order], fontsize=8)
     bars.set_xlabel("latent dimension, by KL")
-    bars.set_ylabel("KL (nats per image)")
+    bars.set_ylabel("KL to N(0, 1), nats per image")
     bars.set_title(
-        f"KL {kl.sum():.2f} nats; {active} of {len(kl)} units active", fontsize=10
+        f"{kl.sum():.2f} nats in all; {active} of {len(kl)} units active", fontsize=10
     )
     figure.savefig(path, dpi=110)
 
