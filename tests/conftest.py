@@ -1,11 +1,13 @@
 """Helpers that run the real commands: in a process of their own, or in this one."""
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +22,15 @@ SMALL = (
     "optimizer.learning_rate=0.01",
 )
 """A run of a second: 240 training images, 8 steps an epoch."""
+TINY = (
+    "dataset=synthetic",
+    "dataset.image_size=12",
+    "dataset.num_images=80",
+    "dataset.validation_size=30",
+    "batch_size=50",
+    "epochs=1",
+)
+"""A run of one step: 50 training, 30 validation and 16 test images."""
 
 
 @dataclass
@@ -42,6 +53,25 @@ def vae(*arguments: str, cwd: Path, timeout: float = 240) -> Finished:
         env={**os.environ, "COLUMNS": "200"},
     )
     return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def train_here(run: Path, *overrides: str) -> Path:
+    """Train in this process, where TensorFlow has started already."""
+    from vae_cli.commands.train import start
+    from vae_cli.config.compose import composed
+
+    start(composed("train", [*overrides, f"run_dir='{run}'"]))
+    return run
+
+
+def evaluate_here(run: Path, *overrides: str) -> dict[str, Any]:
+    """Evaluate a run in this process; returns the report read back from its file."""
+    from vae_cli.commands.evaluate import evaluate
+    from vae_cli.config.compose import composed
+
+    config = composed("evaluate", [f"run='{run}'", *overrides])
+    evaluate(config, [])
+    return json.loads((run / "evaluation" / f"{config.split}.json").read_text())
 
 
 @pytest.fixture

@@ -16,6 +16,11 @@ from vae_cli.data_spec import DataSpec
 TINY = {
     "dense": ("architecture=dense", "architecture.hidden_units=[7]"),
     "conv": ("architecture=conv", "architecture.filters=[3,4]"),
+    "residual_conv": (
+        "architecture=residual_conv",
+        "architecture.filters=[3,4]",
+        "architecture.dense_units=7",
+    ),
 }
 """Architecture -> the overrides that make it small."""
 

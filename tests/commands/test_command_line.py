@@ -58,7 +58,7 @@ def test_tensorflow_can_not_be_imported_here(name: str, tmp_path: Path) -> None:
         (
             "architecture=resnet",
             "architecture=resnet is not available.\n"
-            "  choose one of: conv, dense\n"
+            "  choose one of: conv, dense, gated_dense, residual_conv\n"
             "  to add your own: vae copy architecture/conv my_configs/architecture, "
             "then --config-dir my_configs\n",
         ),
@@ -158,8 +158,16 @@ def test_sweep_of_another_command_than_train_is_refused(tmp_path: Path) -> None:
             "  train one: vae-train experiment=quickstart\n"
             "  or name a folder: run=<folder>, or output_root=<folder of runs>\n",
         ),
+        (
+            ["evaluate", "run=nowhere"],
+            "run=nowhere does not exist.\n  vae runs lists the runs below outputs/\n",
+        ),
+        (
+            ["evaluate", "run=nowhere,elsewhere"],
+            "run=nowhere does not exist.\n  vae runs lists the runs below outputs/\n",
+        ),
     ],
-    ids=["named", "latest"],
+    ids=["named", "latest", "evaluated", "several"],
 )
 def test_missing_run_is_refused(
     arguments: list[str], message: str, tmp_path: Path
@@ -167,6 +175,36 @@ def test_missing_run_is_refused(
     done = vae(*arguments, cwd=tmp_path)
     refused(done, tmp_path)
     assert done.stderr == message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        ("importance_samples=0", ["importance_samples=0 must be at least 1"]),
+        ("split=foo", ["split=foo is not available; choose one of: train, validation"]),
+        (
+            "importance_sample=5",
+            ["did you mean importance_samples?", "vae-evaluate --"],
+        ),
+        ("samples=5", ["samples is not an option", "vae-evaluate --help"]),
+        ("beta=4", ["beta is not an option", "vae-evaluate --help"]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_evaluate_refuses_a_wrong_override(
+    arguments: str, parts: list[str], tmp_path: Path
+) -> None:
+    refused(vae("evaluate", *arguments.split(), cwd=tmp_path), tmp_path, *parts)
+
+
+def test_evaluate_of_a_folder_without_finished_runs_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "sweep" / "0" / "checkpoints").mkdir(parents=True)
+    done = vae("evaluate", "run=sweep", cwd=tmp_path)
+    assert (done.status, done.stdout) == (1, "")
+    assert done.stderr == (
+        "run=sweep is not a run folder, and holds no finished runs.\n"
+        "  vae runs lists the runs below outputs/\n"
+    )
 
 
 def test_resume_of_a_missing_run_is_refused(tmp_path: Path) -> None:
@@ -195,6 +233,10 @@ def test_config_of_a_sweep_is_not_printed_and_nothing_runs(tmp_path: Path) -> No
         (["--help"], "vae train "),
         (["train", "--help"], "latent_dim=2"),
         (["plot-latent", "-h"], "method=auto"),
+        (["evaluate", "--help"], "importance_samples=500"),
+        (["evaluate", "--cfg", "job"], "importance_samples: 500"),
+        (["show", "evaluate"], "importance_samples: 500"),
+        (["validate", "evaluate", "importance_samples=5"], "valid"),
         (["train", "--cfg", "job"], "latent_dim: 2"),
         (["list"], "kl_annealing "),
         (["show", "train"], "latent_dim: 2"),

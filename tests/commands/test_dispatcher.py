@@ -52,6 +52,7 @@ def test_no_command_prints_the_help_as_wrong_usage(command: Command) -> None:
     assert (nothing.status, helped.status) == (2, 0)
     assert nothing.stdout == helped.stdout
     assert "vae plot-latent" in helped.stdout
+    assert "vae evaluate " in helped.stdout
 
 
 def test_version_is_printed(command: Command) -> None:
@@ -61,7 +62,7 @@ def test_version_is_printed(command: Command) -> None:
 def test_list_names_every_group_with_its_options(command: Command) -> None:
     lines = command("list").stdout.splitlines()
     assert [line.split()[0] for line in lines] == [*GROUPS, *PRESETS]
-    assert "architecture            conv, dense" in lines
+    assert "architecture            conv, dense, gated_dense, residual_conv" in lines
 
 
 @pytest.mark.parametrize("group", [*GROUPS, *PRESETS])
@@ -101,13 +102,35 @@ def test_tool_without_a_command_lists_them(
 ) -> None:
     refused(
         command(tool, *arguments),
-        f"vae {tool} takes a command: train, generate, plot-latent.",
+        f"vae {tool} takes a command: train, generate, plot-latent, evaluate.",
         status=2,
     )
 
 
 def test_validate_says_valid(command: Command) -> None:
     assert command("validate", "train", "beta=4") == Finished(0, "valid\n", "")
+
+
+def test_validate_takes_the_options_of_evaluate(command: Command) -> None:
+    done = command("validate", "evaluate", "importance_samples=5")
+    assert done == Finished(0, "valid\n", "")
+    refused(
+        command("validate", "evaluate", "importance_sample=5"),
+        "did you mean importance_samples?",
+        status=1,
+    )
+
+
+@pytest.mark.parametrize("tool", ["show", "validate"])
+def test_tool_takes_several_runs_as_evaluate_does(tool: str, command: Command) -> None:
+    done = command(tool, "evaluate", "run=outputs/a,outputs/b")
+    assert (done.status, done.stderr) == (0, "")
+
+
+def test_evaluate_takes_several_runs_in_its_config(command: Command) -> None:
+    done = command("evaluate", "run=outputs/a,outputs/b", "--cfg", "job")
+    assert (done.status, done.stderr) == (0, "")
+    assert yaml.safe_load(done.stdout)["run"] == "outputs/a,outputs/b"
 
 
 @pytest.mark.parametrize(
@@ -277,6 +300,18 @@ def test_runs_shows_the_best_epoch_and_the_test_result(
     ]
 
 
+def test_runs_shows_the_best_epoch_by_the_bound_that_chose_it(
+    command: Command, run: RunFolder
+) -> None:
+    from vae_cli.runs.metrics_file import append_row
+
+    run.save_config(composed("train", ["objective=iwae", "epochs=2"]))
+    for epoch, elbo, bound in ((1, 150.0, 148.0), (2, 151.0, 147.0)):
+        values = {"epoch": epoch, "val_neg_elbo": elbo, "val_neg_iwae": bound}
+        append_row(run.metrics_csv, {**values, "neg_iwae": bound})
+    assert command("runs").stdout.splitlines()[1].split()[6] == "2"
+
+
 @pytest.mark.parametrize(
     ("file", "text"),
     [
@@ -306,7 +341,7 @@ def test_unreadable_run_does_not_hide_the_others(
     ]
 
 
-@pytest.mark.parametrize("name", ["train", "generate", "plot-latent"])
+@pytest.mark.parametrize("name", ["train", "generate", "plot-latent", "evaluate"])
 def test_command_prints_its_own_help(name: str, command: Command) -> None:
     done = command(name, "--help")
     assert (done.status, done.stderr) == (0, "")

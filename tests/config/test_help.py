@@ -106,6 +106,8 @@ def test_train_help_tells_every_key_of_an_option_and_its_meaning(
         ("generate", "checkpoint", "(best, last)"),
         ("generate", "mode", "(prior, manifold, traversal, interpolation)"),
         ("plot_latent", "split", "(train, validation, test)"),
+        ("evaluate", "split", "(train, validation, test)"),
+        ("evaluate", "checkpoint", "(best, last)"),
     ],
 )
 def test_help_lists_the_choices_of_a_key(command: str, key: str, choices: str) -> None:
@@ -136,7 +138,7 @@ def test_help_ends_with_flags_and_exit_status(command: str) -> None:
 
 
 def test_options_are_the_files_of_a_group() -> None:
-    assert options("architecture") == ["conv", "dense"]
+    assert options("architecture") == ["conv", "dense", "gated_dense", "residual_conv"]
 
 
 def test_summary_is_the_opening_comment_in_one_line() -> None:

@@ -3,10 +3,11 @@ from typing import Any
 
 import pytest
 
-from vae_cli.config.commands import GenerateConfig, PlotLatentConfig
+from vae_cli.config.commands import EvaluateConfig, GenerateConfig, PlotLatentConfig
 from vae_cli.config.compose import composed
 from vae_cli.config.load import load
-from vae_cli.config.schema import DenseConfig, TrainConfig
+from vae_cli.config.parts import DenseConfig
+from vae_cli.config.schema import TrainConfig
 from vae_cli.errors import ConfigError
 
 Values = dict[str, Any]
@@ -218,13 +219,14 @@ def test_unknown_choice_lists_all_and_the_closest(
 @pytest.mark.parametrize("name", ["resnet", None, 3, ["conv"]])
 def test_unknown_name_in_a_group_lists_its_options(name: object) -> None:
     assert problems(values(architecture__name=name)) == [
-        f"architecture.name={name} is not available; choose one of: conv, dense"
+        f"architecture.name={name} is not available; choose one of: conv, dense, "
+        "residual_conv"
     ]
 
 
 def test_group_without_keys_lists_its_options() -> None:
     assert problems(values(architecture="conv")) == [
-        "architecture=conv is not an option; choose one of: conv, dense"
+        "architecture=conv is not an option; choose one of: conv, dense, residual_conv"
     ]
 
 
@@ -239,7 +241,8 @@ def test_all_problems_are_told_at_once() -> None:
     assert problems(plain) == [
         "epoch is not an option; did you mean epochs?",
         "dataset.limit=-1 must be at least 1",
-        "architecture.name=resnet is not available; choose one of: conv, dense",
+        "architecture.name=resnet is not available; choose one of: conv, dense, "
+        "residual_conv",
         "latent_dim=0 must be at least 1",
         "beta=x must be a number, got text",
     ]
@@ -290,6 +293,125 @@ def test_keys_that_contradict_each_other_are_refused(
     overrides: tuple[str, ...], changes: Values, message: str
 ) -> None:
     assert problems(values("train", *overrides, **changes)) == [message]
+
+
+@pytest.mark.parametrize("floor", [(), ("free_bits=0.0",)], ids=["default", "zero"])
+@pytest.mark.parametrize("part", ["prior=vamp", "prior=mog", "objective=iwae"])
+def test_bound_without_a_kl_for_each_dimension_is_taken_without_free_bits(
+    part: str, floor: tuple[str, ...]
+) -> None:
+    assert not composed("train", [part, *floor]).takes_free_bits
+
+
+def test_free_bits_are_taken_by_the_elbo_with_a_standard_prior() -> None:
+    assert composed("train", ["free_bits=0.5", "hierarchy=two_level"]).free_bits == 0.5
+
+
+@pytest.mark.parametrize("part", ["prior=vamp", "prior=mog", "objective=iwae"])
+def test_free_bits_without_a_kl_for_each_dimension_are_refused(part: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        composed("train", ["free_bits=0.25", part])
+    assert refused.value.args == (
+        "free_bits=0.25 needs prior=standard objective=elbo: no other has a KL for "
+        "each dimension to put a floor under",
+    )
+
+
+@pytest.mark.parametrize(
+    ("latent_dim", "top_dim", "shown"), [(4, 4, 4), (4, 7, 7), (1, None, 1)]
+)
+def test_levels_that_do_not_fit_the_latent_dimensions_are_refused(
+    latent_dim: int, top_dim: int | None, shown: int
+) -> None:
+    plain = values(
+        "train",
+        "hierarchy=two_level",
+        "latent_dim=9",
+        latent_dim=latent_dim,
+        hierarchy__top_dim=top_dim,
+    )
+    assert problems(plain) == [
+        f"latent_dim={latent_dim} counts both levels of hierarchy=two_level; it must "
+        f"be above hierarchy.top_dim={shown}"
+    ]
+
+
+@pytest.mark.parametrize(("latent_dim", "top_dim"), [(4, 3), (2, 1), (2, "null")])
+def test_levels_that_leave_the_bottom_a_dimension_are_taken(
+    latent_dim: int, top_dim: int | str
+) -> None:
+    levels = ["hierarchy=two_level", f"hierarchy.top_dim={top_dim}"]
+    assert composed("train", [*levels, f"latent_dim={latent_dim}"])
+
+
+def test_doubly_reparameterized_gradient_of_two_levels_is_refused() -> None:
+    doubly = ["objective=iwae", "objective.doubly_reparameterized=true"]
+    assert composed("train", doubly)
+    with pytest.raises(ConfigError) as refused:
+        composed("train", [*doubly, "hierarchy=two_level"])
+    assert refused.value.args == (
+        "objective.doubly_reparameterized=true needs hierarchy=none: the estimator "
+        "holds for one level",
+    )
+
+
+def test_problems_about_z_are_told_together() -> None:
+    plain = values(
+        "train",
+        *("hierarchy=two_level", "objective=iwae"),
+        free_bits=0.5,
+        hierarchy__top_dim=2,
+        objective__doubly_reparameterized=True,
+    )
+    assert [problem.split("=")[0] for problem in problems(plain)] == [
+        *("free_bits", "latent_dim", "objective.doubly_reparameterized")
+    ]
+
+
+@pytest.mark.parametrize("missing", ["prior", "hierarchy", "objective"])
+def test_group_of_a_later_version_may_be_missing(missing: str) -> None:
+    plain = values()
+    del plain[missing]
+    assert load(TrainConfig, plain) == composed("train", [])
+
+
+@pytest.mark.parametrize("present", ["prior=vamp", "objective=iwae"])
+def test_group_of_a_later_version_must_be_whole(present: str) -> None:
+    plain = values("train", present)
+    group = present.split("=")[0]
+    key = {"prior": "components", "objective": "samples"}[group]
+    del plain[group][key]
+    (problem,) = problems(plain)
+    assert problem.startswith(f"{group}.{key} is missing: ")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"importance_samples": 0}, "importance_samples=0 must be at least 1"),
+        ({"num_images": 0}, "num_images=0 must be at least 1"),
+        ({"batch_size": 0}, "batch_size=0 must be at least 1"),
+        ({"chunk_size": 0}, "chunk_size=0 must be at least 1"),
+        ({"memory_mb": 0}, "memory_mb=0 must be at least 1"),
+        ({"seed": -1}, "seed=-1 must be at least 0"),
+        (
+            {"split": "foo"},
+            "split=foo is not available; choose one of: train, validation, test",
+        ),
+        (
+            {"importance_sample": 3},
+            "importance_sample is not an option; did you mean importance_samples?",
+        ),
+    ],
+    ids=str,
+)
+def test_evaluate_refuses_what_it_can_not_do(changes: Values, message: str) -> None:
+    assert problems(values("evaluate", **changes), EvaluateConfig) == [message]
+
+
+@pytest.mark.parametrize("key", ["importance_samples", "num_images", "seed", "output"])
+def test_evaluate_takes_null_for_what_can_be_left_out(key: str) -> None:
+    assert getattr(composed("evaluate", [f"{key}=null"]), key) is None
 
 
 @pytest.mark.parametrize(

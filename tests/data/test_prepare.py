@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from tests.helpers import grey_images, load_arrays, small_config
+from tests.helpers import grey_images, load_arrays, npz_config, small_config
 from vae_cli.config.schema import DatasetConfig
-from vae_cli.data.prepare import load_data
+from vae_cli.data.prepare import fixed_split, load_data
 from vae_cli.data.splits import ImageData, Split
 from vae_cli.errors import DataError
 
@@ -307,3 +307,44 @@ def test_fingerprint_changes_with_the_number_of_test_images(tmp_path):
     first = load_arrays(tmp_path, arrays).fingerprint
     second = load_arrays(tmp_path, arrays | {"x_test": NUMBERED[:8]}).fingerprint
     assert first != second
+
+
+@pytest.mark.parametrize("name", ["train", "validation", "test"])
+def test_scored_split_of_dynamic_binarization_is_black_and_white(tmp_path, name):
+    options = {"binarize": "dynamic", "seed": 3}
+    config = npz_config(tmp_path / "images.npz", **options)
+    data = ramps(tmp_path, **options)
+    scored, again = (fixed_split(data, config, name) for _ in range(2))
+    assert black_and_white(scored.images)
+    np.testing.assert_array_equal(scored.images, again.images)
+    # each grey level x is white with probability x / 255
+    shares = (scored.images == 255).mean(axis=0).reshape(-1)
+    if len(scored) > 100:
+        np.testing.assert_allclose(shares, np.arange(256) / 255, atol=0.13)
+
+
+def test_scored_training_images_of_dynamic_binarization_leave_the_grey_ones(tmp_path):
+    options = {"binarize": "dynamic", "seed": 3}
+    data = ramps(tmp_path, **options)
+    before = data.train.images.copy()
+    fixed_split(data, npz_config(tmp_path / "images.npz", **options), "train")
+    np.testing.assert_array_equal(data.train.images, before)
+
+
+@pytest.mark.parametrize("binarize", ["none", "threshold", "static"])
+@pytest.mark.parametrize("name", ["train", "validation", "test"])
+def test_scored_split_is_the_one_that_training_sees(tmp_path, binarize, name):
+    data = ramps(tmp_path, binarize=binarize)
+    config = npz_config(tmp_path / "images.npz", binarize=binarize)
+    scored = fixed_split(data, config, name)
+    np.testing.assert_array_equal(scored.images, data.split(name).images)
+
+
+def test_scored_split_that_is_missing_names_the_others(tmp_path):
+    data = load_arrays(tmp_path, {"x_train": RAMP})
+    with pytest.raises(DataError) as refused:
+        fixed_split(data, npz_config(tmp_path / "images.npz"), "test")
+    assert refused.value.args == (
+        "split=test has no images in this data set.",
+        "choose one of: train, validation",
+    )

@@ -86,7 +86,7 @@ def test_traversal_has_a_row_a_dimension_in_order_of_kl(
     run = load_trained(RunFolder(trained), "best")
     test = load_data(run.config.dataset).test
     assert test is not None
-    kl = kl_per_dim(run.vae, *encode(run.vae, test.images))
+    kl = kl_per_dim(*encode(run.vae, test.images))
     z = drawn(command, trained, tmp_path, "mode=traversal", "columns=4")["z"]
     moving = [int(row.std(axis=0).argmax()) for row in z.reshape(3, 4, 3)]
     assert moving == list(np.argsort(-kl))

@@ -26,6 +26,21 @@ STATEFUL = (
     "learning_rate_schedule.every_epochs=2",
 )
 
+LAYERED = (
+    *EXACT,
+    "latent_dim=4",
+    "hierarchy=two_level",
+    "hierarchy.hidden_units=[8]",
+    "prior=vamp",
+    "prior.components=5",
+    "prior.start=data",
+    "objective=iwae",
+    "objective.samples=3",
+    "kl_annealing=linear",
+    "kl_annealing.duration=3",
+)
+"""Two levels, a learned prior and a bound of several samples."""
+
 
 def rows(run: Path) -> list[dict[str, str]]:
     with (run / "metrics.csv").open() as file:
@@ -61,6 +76,14 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / "run"
 
 
+@pytest.fixture(scope="module")
+def layered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("layered")
+    done = vae("train", *LAYERED, "epochs=4", "run_dir=run", cwd=root)
+    assert done.status == 0, done.stderr
+    return root / "run"
+
+
 def test_finished_run_holds_every_promised_file(trained: Path) -> None:
     for name in (
         "config.yaml", "environment.json", "status.json", "data.json", "metrics.csv",
@@ -82,10 +105,10 @@ def test_finished_run_holds_every_promised_file(trained: Path) -> None:
 
 
 def test_loss_is_reconstruction_plus_beta_times_kl_in_every_row(
-    uninterrupted: Path, trained: Path
+    uninterrupted: Path, layered: Path, trained: Path
 ) -> None:
     betas = set()
-    for row in (*rows(uninterrupted), *rows(trained)):
+    for row in (*rows(uninterrupted), *rows(layered), *rows(trained)):
         for prefix in ("", "val_"):
             parts = float(row[f"{prefix}reconstruction_loss"])
             parts += float(row["beta"]) * float(row[f"{prefix}kl_loss"])
@@ -98,6 +121,36 @@ def test_best_epoch_is_the_one_of_smallest_validation_neg_elbo(trained: Path) ->
     values = [float(row["val_neg_elbo"]) for row in rows(trained)]
     best = json.loads((trained / "metrics.json").read_text())["best_epoch"]
     assert best == 1 + int(np.argmin(values))
+
+
+def test_importance_weighted_run_is_judged_by_its_own_bound(layered: Path) -> None:
+    values = [float(row["val_neg_iwae"]) for row in rows(layered)]
+    metrics = json.loads((layered / "metrics.json").read_text())
+    assert metrics["best_epoch"] == 1 + int(np.argmin(values))
+    assert metrics["best_neg_elbo"] == pytest.approx(min(values))
+
+
+def test_importance_weighted_run_has_its_bound_after_the_promised_columns(
+    layered: Path,
+) -> None:
+    columns = (layered / "metrics.csv").read_text().splitlines()[0].split(",")
+    parts = ("loss", "reconstruction_loss", "kl_loss", "neg_elbo", "active_units")
+    assert columns == [
+        *("epoch", "seconds", "images_per_second", "learning_rate", "beta"),
+        *(*parts, *(f"val_{part}" for part in parts)),
+        *("neg_iwae", "val_neg_iwae"),
+    ]
+    full = 0
+    for row in rows(layered):
+        for prefix in ("", "val_"):
+            # three samples tell no less than one; the margin is their noise
+            bound, elbo = (float(row[prefix + b]) for b in ("neg_iwae", "neg_elbo"))
+            assert bound < elbo + 0.05
+        if row["beta"] == "1.0":
+            full += 1
+            loss, bound = float(row["val_loss"]), float(row["val_neg_iwae"])
+            assert loss == pytest.approx(bound, rel=1e-5)
+    assert full, "annealing must have ended"
 
 
 def test_best_weights_reproduce_their_validation_score(uninterrupted: Path) -> None:
@@ -150,10 +203,19 @@ print(json.dumps([float(kl), float(p.min()), float(p.max()), list(p.shape)]))
     assert shape == [60, 12, 12, 1]
 
 
+@pytest.mark.parametrize(
+    ("settings", "whole"),
+    [(STATEFUL, "uninterrupted"), (LAYERED, "layered")],
+    ids=["stateful", "layered"],
+)
 def test_resumed_run_equals_uninterrupted_run(
-    uninterrupted: Path, tmp_path: Path
+    settings: tuple[str, ...],
+    whole: str,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
-    first = vae("train", *STATEFUL, "epochs=2", "run_dir=run", cwd=tmp_path)
+    uninterrupted = request.getfixturevalue(whole)
+    first = vae("train", *settings, "epochs=2", "run_dir=run", cwd=tmp_path)
     assert first.status == 0, first.stderr
     second = vae("train", "resume=run", "epochs=4", cwd=tmp_path)
     assert second.status == 0, second.stderr

@@ -6,8 +6,11 @@ import pytest
 from scipy import stats
 
 from tests.helpers import grey_images, small_config, small_vae
+from tests.models.toys import SHAPE as LINEAR_SHAPE
+from tests.models.toys import linear_gaussian
+from vae_cli.config.parts import PriorConfig
 from vae_cli.evaluation.batches import over_batches
-from vae_cli.evaluation.bounds import evaluate_elbo, evaluation_noise
+from vae_cli.evaluation.bounds import evaluate_elbo, evaluation_noise, score_images
 from vae_cli.models.likelihoods import LIKELIHOODS
 from vae_cli.models.priors import StandardNormal
 from vae_cli.models.vae import VAE
@@ -36,7 +39,7 @@ def linear_vae(latent_dim: int, likelihood: str = "bernoulli") -> VAE:
         encoder=keras.Model(image, posterior),
         decoder=keras.Model(z, keras.layers.Reshape(SHAPE)(pixels)),
         likelihood=LIKELIHOODS[likelihood](config),
-        prior=StandardNormal(),
+        prior=StandardNormal(PriorConfig(name="standard"), latent_dim),
     )
 
 
@@ -50,7 +53,7 @@ def by_hand(vae: VAE, images: np.ndarray, seed: int) -> tuple[np.ndarray, ...]:
 
     mean = affine(vae.encoder, "mean", x)
     log_var = affine(vae.encoder, "log_var", x)
-    noise = evaluation_noise(len(images), vae.latent_dim, seed).numpy()
+    noise = evaluation_noise(len(images), vae.latent_dim, seed)[0].numpy()
     z = mean + np.exp(log_var / 2) * noise
     logits = affine(vae.decoder, "pixels", z)
     reconstruction = (np.logaddexp(0, logits) - x * logits).sum(axis=1)
@@ -68,6 +71,13 @@ def test_noise_is_standard_normal_and_apart_for_every_image():
     noise = evaluation_noise(2000, 2, seed=0).numpy()
     assert stats.kstest(noise.reshape(-1), "norm").pvalue > 1e-3
     assert len(np.unique(noise)) == noise.size
+
+
+def test_first_samples_of_noise_stay_the_same_when_more_are_drawn():
+    few, many = (evaluation_noise(5, 3, seed=4, samples=s).numpy() for s in (2, 4))
+    assert many.shape == (4, 5, 3)
+    np.testing.assert_array_equal(few, many[:2])
+    assert len(np.unique(many)) == many.size
 
 
 def test_bound_is_the_one_computed_by_hand():
@@ -139,6 +149,56 @@ def test_bound_is_exact_where_the_decoder_ignores_the_code():
     result = evaluate_elbo(vae, BINARY, seed=0)
     assert result.neg_elbo == pytest.approx(exact, rel=1e-5)
     assert (result.kl_loss, result.active_units) == (0, 0)
+
+
+def test_elbo_of_a_linear_gaussian_model_is_its_closed_form():
+    model, pixels = linear_gaussian(0.3, 1.5), grey_images(5000, *LINEAR_SHAPE)
+    scores = score_images(model.vae, pixels, seed=0)
+    np.testing.assert_allclose(scores.kl, model.kl(pixels), rtol=1e-4)
+    # one sample an image: right on average
+    difference = scores.reconstruction + scores.kl + model.elbo(pixels)
+    error = difference.std() / math.sqrt(len(pixels))
+    assert abs(difference.mean()) < 4.5 * error < 0.1
+
+
+def test_kl_of_each_image_is_the_sum_of_its_dimensions():
+    scores = score_images(linear_vae(3), IMAGES, seed=0)
+    np.testing.assert_allclose(scores.kl_per_dim.sum(axis=1), scores.kl, rtol=1e-5)
+    np.testing.assert_array_equal(scores.kl_per_dim, scores.kl_to_normal)
+
+
+@pytest.mark.parametrize("prior", ["mog", "vamp"])
+def test_mixture_prior_has_a_kl_to_the_normal_and_none_of_each_dimension(prior):
+    vae = small_vae(f"prior={prior}", "prior.components=3", shape=SHAPE)
+    scores = score_images(vae, IMAGES, seed=2)
+    assert scores.kl_per_dim is None
+    x = IMAGES.astype(np.float32) / 255
+    mean, log_var = (np.asarray(part, np.float64) for part in vae.encode(x))
+    to_normal = 0.5 * (mean**2 + np.exp(log_var) - log_var - 1)
+    np.testing.assert_allclose(scores.kl_to_normal, to_normal, atol=1e-5)
+    noise = evaluation_noise(len(IMAGES), 2, seed=2)[0].numpy()
+    z = mean + np.exp(log_var / 2) * noise
+    log_q = stats.norm.logpdf(z, mean, np.exp(log_var / 2)).sum(axis=1)
+    log_p = np.asarray(vae.prior.log_prob(z.astype(np.float32)))
+    np.testing.assert_allclose(scores.kl, log_q - log_p, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("hierarchy=two_level", "hierarchy.hidden_units=[4,3]"),
+        ("prior=vamp", "prior.components=3"),
+    ],
+    ids=lambda overrides: overrides[0],
+)
+@pytest.mark.parametrize("batch_size", [1, 7])
+def test_batch_size_changes_no_score_of_an_image(overrides, batch_size):
+    vae = small_vae(*overrides, shape=SHAPE)
+    whole = score_images(vae, IMAGES, seed=0)
+    parts = score_images(vae, IMAGES, seed=0, batch_size=batch_size)
+    np.testing.assert_allclose(parts.reconstruction, whole.reconstruction, atol=1e-4)
+    np.testing.assert_allclose(parts.kl, whole.kl, atol=1e-4)
+    np.testing.assert_allclose(parts.mean, whole.mean, atol=1e-5)
 
 
 def test_over_batches_scales_uint8_and_leaves_floats():

@@ -10,12 +10,19 @@ from vae_cli.evaluation.latent import (
     encode,
     kl_per_dim,
     project,
+    sample_prior,
 )
 from vae_cli.models.likelihoods import LIKELIHOODS
 
 SHAPE = (5, 6, 2)
 IMAGES = grey_images(11, *SHAPE)
 RNG = np.random.default_rng(0)
+FEW = {
+    "standard": (),
+    "mog": ("prior.components=3",),
+    "vamp": ("prior.components=3",),
+}
+"""Prior -> overrides that keep it small."""
 
 
 def codes(count: int, latent_dim: int) -> tuple[np.ndarray, np.ndarray]:
@@ -62,10 +69,42 @@ def test_decode_takes_codes_in_double_precision():
 
 def test_kl_per_dim_is_averaged_over_images():
     mean, log_var = codes(50, 4)
-    found = kl_per_dim(small_vae("latent_dim=4"), mean, log_var)
+    found = kl_per_dim(mean, log_var)
     expected = (0.5 * (mean**2 + np.exp(log_var) - 1 - log_var)).mean(axis=0)
     assert found.shape == (4,)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("prior", ["standard", "mog", "vamp"])
+def test_first_codes_of_the_prior_stay_the_same_when_more_are_drawn(prior):
+    vae = small_vae(f"prior={prior}", *FEW[prior], "latent_dim=3")
+    few, many = (sample_prior(vae, count, seed=5) for count in (4, 9))
+    assert few.dtype == many.dtype == np.float32
+    np.testing.assert_array_equal(few, many[:4])
+    assert (sample_prior(vae, 4, seed=6) != few).any()
+
+
+@pytest.mark.parametrize("temperature", [0.25, 1.0, 2.0])
+def test_temperature_scales_codes_of_the_standard_prior(temperature):
+    vae = small_vae("latent_dim=3")
+    noise = sample_prior(vae, 6, seed=5)
+    found = sample_prior(vae, 6, seed=5, temperature=temperature)
+    np.testing.assert_allclose(found, temperature * noise, rtol=1e-6)
+
+
+@pytest.mark.parametrize("prior", ["mog", "vamp"])
+def test_temperature_scales_codes_about_the_mean_of_their_component(prior):
+    vae = small_vae(f"prior={prior}", *FEW[prior], "latent_dim=3", shape=SHAPE)
+    if prior == "vamp":
+        vae.prior.start_at(IMAGES[:3].astype(np.float32) / 255)
+    centre, half, whole = (
+        sample_prior(vae, 40, seed=5, temperature=t) for t in (0.0, 0.5, 1.0)
+    )
+    means = np.asarray(vae.prior.components()[1])
+    apart = np.abs(centre[:, None] - means).max(axis=-1)
+    np.testing.assert_allclose(apart.min(axis=1), 0, atol=1e-6)
+    assert set(apart.argmin(axis=1)) == {0, 1, 2}
+    np.testing.assert_allclose(half - centre, (whole - centre) / 2, atol=1e-5)
 
 
 def test_active_units_have_a_variance_above_one_hundredth():

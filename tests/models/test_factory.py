@@ -30,9 +30,18 @@ NETWORKS = {
     ),
     "dense on top": ("conv", ("architecture.dense_units=[9,6]",)),
     "dense": ("dense", ()),
+    "dense, gated": ("dense", ("architecture.gated=true",)),
+    "residual": ("residual_conv", ()),
+    "residual, one size": ("residual_conv", ("architecture.filters=[3]",)),
+    "residual, three sizes": ("residual_conv", ("architecture.filters=[2,3,4]",)),
+    "residual, no blocks": ("residual_conv", ("architecture.blocks=0",)),
+    "residual, kernel 2": ("residual_conv", ("architecture.kernel_size=2",)),
     "dense, three layers": ("dense", ("architecture.hidden_units=[9,8,7]",)),
 }
 """Name -> architecture and overrides."""
+
+
+TWO_LEVELS = "hierarchy=two_level", "hierarchy.hidden_units=[6,5]"
 
 
 def images(shape: tuple[int, int, int], count: int = 3) -> np.ndarray:
@@ -177,8 +186,14 @@ def test_pixel_mean_changes_no_drawn_weight():
     assert same.count(False) == 1
 
 
-WITH_HIDDEN = {"conv": (2, 3), "dense": (1, 1)}
-"""Architecture -> hidden layers of the tiny encoder and decoder."""
+WITH_HIDDEN = {"conv": (2, 3), "dense": (1, 1), "residual_conv": (6, 7)}
+"""Architecture -> activations of the tiny encoder and decoder, gates left out.
+
+Of the residual one: two a block, one after the last block or before each doubling,
+one after the dense layer.
+"""
+WITH_KERNEL = {"conv": (2, 3), "dense": (1, 1), "residual_conv": (7, 7)}
+"""Architecture -> hidden layers with a kernel."""
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -206,8 +221,12 @@ def test_activation_is_that_of_the_config_after_every_hidden_layer(architecture)
     for network, count in zip(
         (vae.encoder, vae.decoder), WITH_HIDDEN[architecture], strict=True
     ):
-        found = layers(network, keras.layers.Activation)
-        assert [layer.activation for layer in found] == [keras.activations.gelu] * count
+        found = [
+            layer.activation
+            for layer in layers(network, keras.layers.Activation)
+            if not layer.name.endswith("_gate")
+        ]
+        assert found == [keras.activations.gelu] * count
 
 
 def test_dropout_has_the_rate_of_the_config_and_acts_in_training_only():
@@ -231,7 +250,7 @@ def test_l2_is_the_sum_of_squared_hidden_kernels(architecture):
         for layer in network.layers
         if hasattr(layer, "kernel") and layer.name not in ("mean", "log_var", "outputs")
     ]
-    assert len(hidden) == sum(WITH_HIDDEN[architecture])
+    assert len(hidden) == sum(WITH_KERNEL[architecture])
     expected = 0.01 * sum(np.sum(np.square(kernel)) for kernel in hidden)
     assert float(sum(vae.losses)) == pytest.approx(expected, rel=1e-5)
 
@@ -259,10 +278,15 @@ def test_gradients_reach_every_weight(architecture):
 
 
 EXPORTED = {
-    f"{architecture}-{likelihood}": (architecture, likelihood)
+    f"{architecture}-{likelihood}": (architecture, (f"likelihood={likelihood}",))
     for architecture in ARCHITECTURES
     for likelihood in LIKELIHOODS
 }
+EXPORTED |= {
+    "gated, two levels": ("dense", ("architecture.gated=true", *TWO_LEVELS)),
+    **{f"{name}, two levels": (name, TWO_LEVELS) for name in ARCHITECTURES},
+}
+"""Name -> architecture and overrides."""
 OPENING = """
 import sys
 sys.modules["vae_cli"] = None  # importing it fails from here on
@@ -307,10 +331,10 @@ def exported(tmp_path_factory) -> tuple[Path, dict[str, dict[str, np.ndarray]]]:
     """Folders of exported networks, and what each gave in this process."""
     root = tmp_path_factory.mktemp("exported")
     given = {}
-    for name, (architecture, likelihood) in EXPORTED.items():
+    for name, (architecture, overrides) in EXPORTED.items():
         vae = small_vae(
             "latent_dim=3",
-            f"likelihood={likelihood}",
+            *overrides,
             "architecture.normalization=batch",
             "architecture.dropout=0.2",
             "architecture.l2=0.001",

@@ -1,39 +1,15 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from scipy import stats
 
 from tests.helpers import grey_images, small_vae
+from tests.models.toys import SHAPE, linear_gaussian
+from vae_cli.config.parts import ObjectiveConfig
 from vae_cli.models.layers import Sampling
-from vae_cli.models.objectives import elbo_terms, free_bits_kl
-from vae_cli.models.priors import StandardNormal
+from vae_cli.models.objectives import Elbo, free_bits_kl, log_mean_exp
 
 MEAN = np.array([[0.0, 1.5, -2.0], [0.3, 0.0, 4.0]], np.float32)
 LOG_VAR = np.array([[0.0, -1.0, 1.2], [-4.0, 0.5, 0.0]], np.float32)
-
-
-def kl(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
-    return np.asarray(StandardNormal().kl_per_dim(mean, log_var))
-
-
-def test_kl_is_the_textbook_value():
-    # KL(N(m, s^2) || N(0, 1)) = log(1 / s) + (s^2 + m^2) / 2 - 1/2
-    s = np.exp(LOG_VAR.astype(np.float64) / 2)
-    expected = np.log(1 / s) + (s**2 + MEAN**2) / 2 - 0.5
-    np.testing.assert_allclose(kl(MEAN, LOG_VAR), expected, rtol=1e-5, atol=1e-6)
-
-
-def test_kl_is_the_mean_log_ratio_of_many_samples():
-    rng = np.random.default_rng(0)
-    s = np.exp(LOG_VAR / 2)
-    z = MEAN + s * rng.standard_normal((200_000, *MEAN.shape))
-    ratio = stats.norm.logpdf(z, MEAN, s) - stats.norm.logpdf(z)
-    error = ratio.std(axis=0) / np.sqrt(len(z))
-    assert (np.abs(kl(MEAN, LOG_VAR) - ratio.mean(axis=0)) <= 5 * error + 1e-6).all()
-
-
-def test_kl_of_the_prior_itself_is_zero():
-    assert (kl(np.zeros((2, 3)), np.zeros((2, 3))) == 0).all()
 
 
 def test_samples_have_the_posteriors_mean_and_deviation():
@@ -65,10 +41,16 @@ def parts():
     return vae, images, noise
 
 
+def elbo(vae, images, noise, training=False):
+    """Terms of the ELBO for one sample an image, noise [B, latent_dim]."""
+    objective = Elbo(ObjectiveConfig(name="elbo"))
+    return objective(vae, images, noise[None], 1.0, training)
+
+
 def test_kl_per_dim_is_that_of_the_encoders_posterior(parts):
     vae, images, noise = parts
     mean, log_var = (np.asarray(part) for part in vae.encode(images))
-    terms = elbo_terms(vae, images, noise, training=False)
+    terms = elbo(vae, images, noise)
     expected = [
         0.5 * np.sum(m**2 + np.exp(v) - v - 1)
         for m, v in zip(mean, log_var, strict=True)
@@ -83,22 +65,79 @@ def test_reconstruction_is_the_score_of_the_image_at_the_sampled_code(parts):
     z = np.asarray(mean) + np.exp(np.asarray(log_var) / 2) * noise
     p = 1 / (1 + np.exp(-np.asarray(vae.decode(z), np.float64)))
     cross_entropy = -images * np.log(p) - (1 - images) * np.log(1 - p)
-    terms = elbo_terms(vae, images, noise, training=False)
+    terms = elbo(vae, images, noise)
     expected = cross_entropy.sum((1, 2, 3))
     np.testing.assert_allclose(terms.reconstruction, expected, rtol=1e-5)
 
 
 def test_mean_of_the_terms_is_the_posterior_mean(parts):
     vae, images, noise = parts
-    terms = elbo_terms(vae, images, noise, training=False)
+    terms = elbo(vae, images, noise)
     np.testing.assert_allclose(terms.mean, vae.encode(images)[0], rtol=1e-6)
 
 
 def test_terms_have_one_value_an_image(parts):
-    terms = elbo_terms(*parts, training=True)
+    terms = elbo(*parts, training=True)
     assert terms.reconstruction.shape == (6,)
+    assert terms.kl.shape == (6,)
+    assert terms.neg_elbo.shape == (6,)
+    assert terms.neg_bound.shape == (6,)
     assert terms.kl_per_dim.shape == (6, 3)
     assert terms.mean.shape == (6, 3)
+
+
+def test_neg_elbo_is_reconstruction_plus_kl_whatever_beta(parts):
+    vae, images, noise = parts
+    for beta in (0.0, 1.0, 7.0):
+        terms = Elbo(ObjectiveConfig(name="elbo"))(vae, images, noise[None], beta, True)
+        expected = np.asarray(terms.reconstruction) + np.asarray(terms.kl)
+        np.testing.assert_allclose(terms.neg_elbo, expected, rtol=1e-6)
+        np.testing.assert_array_equal(terms.neg_bound, terms.neg_elbo)
+
+
+@pytest.mark.parametrize("prior", ["mog", "vamp"])
+def test_kl_of_a_mixture_prior_is_the_log_ratio_at_the_sampled_code(prior, parts):
+    _, images, noise = parts
+    vae = small_vae("latent_dim=3", f"prior={prior}", "prior.components=4")
+    mean, log_var = (np.asarray(part, np.float64) for part in vae.encode(images))
+    z = mean + np.exp(log_var / 2) * noise
+    log_q = -0.5 * (noise**2 + log_var + np.log(2 * np.pi)).sum(axis=1)
+    log_p = np.asarray(vae.prior.log_prob(z.astype(np.float32)))
+    terms = elbo(vae, images, noise)
+    np.testing.assert_allclose(terms.kl, log_q - log_p, atol=1e-4)
+    assert terms.kl_per_dim is None
+
+
+@pytest.mark.parametrize("shift, widen", [(0.0, 1.0), (0.4, 2.0), (-0.5, 0.3)])
+def test_elbo_of_a_linear_gaussian_model_is_its_closed_form_in_expectation(
+    shift, widen
+):
+    model = linear_gaussian(shift, widen)
+    pixels = grey_images(5, *SHAPE)
+    noise = np.random.default_rng(0).standard_normal((4000, 5, 2)).astype(np.float32)
+    objective = Elbo(ObjectiveConfig(name="elbo"))
+    # 4000 copies of the 5 images, one sample each
+    x = np.tile(pixels.astype(np.float32) / 255, (4000, 1, 1, 1))
+    terms = objective(model.vae, x, noise.reshape(1, -1, 2), 1.0, False)
+    found = np.asarray(terms.neg_elbo, np.float64).reshape(4000, 5)
+    error = found.std(axis=0, ddof=1) / np.sqrt(4000)
+    assert error.max() < 0.1
+    difference = np.abs(found.mean(axis=0) + model.elbo(pixels))
+    assert (difference < 4.5 * error).all()
+    kl = np.asarray(terms.kl).reshape(4000, 5)
+    np.testing.assert_allclose(kl, [model.kl(pixels)] * 4000, rtol=1e-4)
+
+
+def test_elbo_of_the_true_posterior_is_log_p_in_closed_form():
+    model, pixels = linear_gaussian(), grey_images(5, *SHAPE)
+    np.testing.assert_allclose(model.elbo(pixels), model.log_prob(pixels), rtol=1e-5)
+
+
+def test_log_mean_exp_is_that_of_double_precision_without_overflow():
+    values = np.array([[0.0, 1000.0, -1000.0], [1.0, 999.0, -1002.0]], np.float32)
+    high = values.max(axis=0)
+    expected = high + np.log(np.mean(np.exp(values.astype(np.float64) - high), axis=0))
+    np.testing.assert_allclose(log_mean_exp(tf.constant(values)), expected, rtol=1e-6)
 
 
 PER_DIM = np.array([[0.0, 1.0, 0.3], [0.1, 3.0, 0.5]], np.float32)  # means .05, 2, .4

@@ -99,7 +99,7 @@ def test_installed_package_is_not_the_checkout(installed: Path, tmp_path: Path) 
 
 def test_installed_package_lists_its_options(installed: Path, tmp_path: Path) -> None:
     lines = python(installed, tmp_path, "-m", "vae_cli", "list").splitlines()
-    assert "architecture            conv, dense" in lines
+    assert "architecture            conv, dense, gated_dense, residual_conv" in lines
 
 
 def test_installed_package_composes_its_config(installed: Path, tmp_path: Path) -> None:

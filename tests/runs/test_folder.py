@@ -18,6 +18,7 @@ from vae_cli.errors import RunError, UsageError
 from vae_cli.runs.data import check_same_data
 from vae_cli.runs.files import write_json, write_text
 from vae_cli.runs.folder import RunFolder, find_runs, new_run, open_run
+from vae_cli.runs.metrics_file import append_row
 from vae_cli.runs.resume import resumed_config
 
 HOLD = """
@@ -164,6 +165,9 @@ def test_latest_of_no_runs_says_how_to_train_one(root: str, tmp_path: Path) -> N
         ["dataset=npz", "dataset.path='a: b # c.npz'", "seed=4294967295"],
         ["learning_rate_schedule=step", "name='on'", "output_root='1e3'"],
         ["name='null'", "run_dir='2026-01-01'", "dataset.limit=7"],
+        ["prior=vamp", "hierarchy=two_level", "objective=iwae", "latent_dim=4"],
+        ["prior=mog", "architecture=gated_dense"],
+        ["architecture=residual_conv", "hierarchy=two_level"],
     ],
     ids=" ".join,
 )
@@ -176,6 +180,23 @@ def test_config_comes_back_as_it_was_saved(
     assert loaded == config
     assert type(loaded.dataset) is type(config.dataset)
     assert dataclasses.asdict(loaded) == yaml.safe_load(folder.config_file.read_text())
+
+
+def test_config_of_an_older_version_loads_with_the_standard_parts(
+    run: RunFolder,
+) -> None:
+    saved = composed("train", ["architecture=dense", "latent_dim=3"])
+    run.save_config(saved)
+    plain = yaml.safe_load(run.config_file.read_text())
+    for key in ("prior", "hierarchy", "objective"):
+        del plain[key]
+    del plain["architecture"]["gated"]
+    run.config_file.write_text(yaml.safe_dump(plain))
+    config = run.load_config()
+    assert config == saved
+    assert (config.prior.name, config.hierarchy.name) == ("standard", "none")
+    assert config.objective.name == "elbo"
+    assert config.architecture.gated is False
 
 
 def test_folder_without_config_is_no_run(tmp_path: Path) -> None:
@@ -379,6 +400,27 @@ def test_resume_latest_with_more_epochs_takes_a_finished_run(tmp_path: Path) -> 
     started(tmp_path, "done", "finished", 300)
     folder, epochs = resume("latest", tmp_path, "epochs=5")
     assert (folder.path.name, epochs) == ("done", 5)
+
+
+def importance_weighted(run: RunFolder, elbos: list[int], bounds: list[int]) -> None:
+    """Record three epochs of a run that stops after two without a better bound."""
+    options = ["epochs=3", "early_stopping=2", "objective=iwae"]
+    run.save_config(composed("train", options))
+    for epoch, (elbo, bound) in enumerate(zip(elbos, bounds, strict=True), 1):
+        values = {"epoch": epoch, "val_neg_elbo": elbo, "val_neg_iwae": bound}
+        append_row(run.metrics_csv, {**values, "neg_iwae": bound})
+
+
+def test_run_whose_own_bound_got_better_has_not_stopped_early(run: RunFolder) -> None:
+    importance_weighted(run, elbos=[150, 151, 152], bounds=[149, 148, 147])
+    assert resume(str(run.path), run.path.parent, "epochs=9")[1] == 9
+
+
+def test_run_whose_own_bound_got_no_better_has_stopped_early(run: RunFolder) -> None:
+    importance_weighted(run, elbos=[152, 151, 150], bounds=[147, 148, 149])
+    with pytest.raises(UsageError, match="has stopped early: 2 epochs") as told:
+        resume(str(run.path), run.path.parent, "epochs=9")
+    assert "val_neg_iwae" in str(told.value)
 
 
 @pytest.mark.parametrize(

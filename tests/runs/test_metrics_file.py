@@ -55,6 +55,22 @@ def test_values_without_a_column_are_not_written(tmp_path: Path) -> None:
     assert read_rows(file) == [{"epoch": 1.0}]
 
 
+def test_another_bound_has_columns_after_the_promised_ones(tmp_path: Path) -> None:
+    file = tmp_path / "metrics.csv"
+    rows = [{**row(n), "val_neg_iwae": n + 0.5, "neg_iwae": n + 0.25} for n in (1, 2)]
+    for values in rows:
+        append_row(file, values)
+    header = file.read_text().splitlines()[0].split(",")
+    assert header == [*NAMES, "neg_iwae", "val_neg_iwae"]
+    assert read_rows(file) == rows
+
+
+def test_another_bound_without_validation_has_one_column(tmp_path: Path) -> None:
+    append_row(tmp_path / "metrics.csv", {"epoch": 1, "neg_iwae": 2.5})
+    header = (tmp_path / "metrics.csv").read_text().splitlines()[0].split(",")
+    assert header == [*NAMES, "neg_iwae"]
+
+
 def test_missing_file_has_no_rows(tmp_path: Path) -> None:
     assert read_rows(tmp_path / "metrics.csv") == []
 

@@ -8,7 +8,8 @@ import tensorflow as tf
 from tests.helpers import grey_images, small_config, small_vae
 from vae_cli.data.batches import ImageStore, evaluation_order
 from vae_cli.evaluation.bounds import evaluate_elbo, evaluation_noise
-from vae_cli.models.objectives import elbo_terms
+from vae_cli.evaluation.importance import importance_sampling
+from vae_cli.models.objectives import OBJECTIVES, Terms
 from vae_cli.randomness import Stream, key
 from vae_cli.training.annealing import build_annealing
 from vae_cli.training.learner import Learner
@@ -19,6 +20,26 @@ TRAIN = grey_images(10, *SHAPE)
 VALIDATION = grey_images(10, *SHAPE, seed=1)
 EPOCH = [[3, 1, 4, 0], [5, 9, 2, 6], [8, 7]]
 """Index batches of an epoch; the last one is short."""
+PARTS = {
+    "iwae": ("objective=iwae", "objective.samples=3"),
+    "doubly reparameterized": (
+        "objective=iwae",
+        "objective.samples=3",
+        "objective.doubly_reparameterized=true",
+    ),
+    "mog": ("prior=mog", "prior.components=3"),
+    "vamp": ("prior=vamp", "prior.components=3"),
+    "two levels": ("hierarchy=two_level", "hierarchy.hidden_units=[4,3]"),
+    "all": (
+        "objective=iwae",
+        "objective.samples=3",
+        "prior=vamp",
+        "prior.components=3",
+        "hierarchy=two_level",
+        "hierarchy.hidden_units=[4,3]",
+    ),
+}
+"""Other objectives, priors and hierarchies than the default."""
 LINEAR = ("kl_annealing=linear", "kl_annealing.duration=4", "kl_annealing.unit=steps")
 
 
@@ -27,19 +48,26 @@ def make_learner(
     images: np.ndarray = TRAIN,
     dynamic: bool = False,
     optimizer: Any = None,
+    jit: bool = False,
 ) -> Learner:
     """Return a learner of a tiny model; runs eagerly."""
     overrides = ("optimizer.learning_rate=0.01", *overrides)
     config = small_config(*overrides)
+    objective = OBJECTIVES[config.objective.name](config.objective)
+    vae = small_vae(*overrides, shape=SHAPE)
     learner = Learner(
-        small_vae(*overrides, shape=SHAPE),
+        vae,
+        objective=objective,
         beta=config.beta,
         annealing=build_annealing(config.kl_annealing, len(EPOCH)),
         free_bits=config.free_bits,
         seed=config.seed,
         train=ImageStore(images, config.seed if dynamic else None),
         validation=ImageStore(VALIDATION),
-        validation_noise=evaluation_noise(len(VALIDATION), 2, config.seed),
+        validation_noise=evaluation_noise(
+            len(VALIDATION), vae.latent_dim, config.seed, objective.samples
+        ),
+        jit=jit,
     )
     learner.compile(optimizer or build_optimizer(config, len(EPOCH)), run_eagerly=True)
     return learner
@@ -58,15 +86,16 @@ def validate(learner: Learner, batch_size: int = 4) -> dict[str, float]:
     return learner.evaluate(order, return_dict=True, verbose=0)
 
 
-def terms_of_next_step(learner: Learner, batch: list[int]) -> tuple[Any, Any]:
-    """Return reconstruction [B] and KL [B, latent_dim] that the step will see."""
+def terms_of_next_step(learner: Learner, batch: list[int]) -> Terms:
+    """Return the terms that the step will see."""
     step = int(learner.optimizer.iterations)
     noise = tf.random.stateless_normal(
-        (len(batch), 2), key(learner._seed, Stream.TRAINING_NOISE, step)
+        (learner.objective.samples, len(batch), 2),
+        key(learner._seed, Stream.TRAINING_NOISE, step),
     )
     images = TRAIN[batch].astype(np.float32) / 255
-    terms = elbo_terms(learner.vae, images, noise, training=True)
-    return np.asarray(terms.reconstruction), np.asarray(terms.kl_per_dim)
+    beta = learner.beta_at(step)
+    return learner.objective(learner.vae, images, noise, beta, training=True)
 
 
 def weights(learner: Learner) -> list[np.ndarray]:
@@ -134,7 +163,8 @@ def test_logs_are_averages_over_images_with_annealing_inside_the_epoch(overrides
     floor = 0.4 if overrides else 0.0
     reconstruction, neg_elbo, kl, weighted = [], [], [], []
     for step, batch in enumerate(EPOCH):
-        r, per_dim = terms_of_next_step(learner, batch)
+        terms = terms_of_next_step(learner, batch)
+        r, per_dim = np.asarray(terms.reconstruction), np.asarray(terms.kl_per_dim)
         term = np.maximum(per_dim.mean(0), floor).sum()
         reconstruction += r.tolist()
         neg_elbo += (r + per_dim.sum(1)).tolist()
@@ -334,4 +364,100 @@ def test_compiled_steps_of_fit_are_the_eager_steps():
     found = {name: values[0] for name, values in history.items()}
     assert found == pytest.approx(expected, rel=1e-4)
     for a, b in zip(weights(eager), weights(compiled), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+@pytest.mark.parametrize("parts", PARTS)
+def test_loss_of_other_parts_is_reconstruction_plus_beta_times_kl(parts):
+    logs = train(make_learner("beta=3", *LINEAR, *PARTS[parts]), EPOCH)
+    expected = logs["reconstruction_loss"] + logs["beta"] * logs["kl_loss"]
+    assert logs["loss"] == pytest.approx(expected, rel=1e-6)
+
+
+# the doubly reparameterized gradient is that of the loss in expectation only
+@pytest.mark.parametrize("parts", ["iwae", "mog", "vamp", "two levels", "all"])
+def test_step_with_other_parts_goes_down_the_gradient_of_the_logged_loss(parts):
+    rate, batch = 1e-4, EPOCH[0]
+    options = "architecture.activation=tanh", *PARTS[parts]
+    learner = make_learner(*options, optimizer=keras.optimizers.SGD(rate))
+    before = weights(learner)
+    loss = train(learner, [batch])["loss"]
+    squared = sum(
+        np.sum(np.square((a - b) / rate))
+        for a, b in zip(before, weights(learner), strict=True)
+    )
+    learner.optimizer.iterations.assign(0)
+    learner.reset_metrics()
+    after = train(learner, [batch])["loss"]
+    assert loss - after == pytest.approx(rate * squared, rel=0.05)
+
+
+@pytest.mark.parametrize("parts", PARTS)
+def test_step_with_other_parts_changes_every_weight(parts):
+    learner = make_learner(
+        "likelihood=gaussian", "architecture.activation=tanh", *PARTS[parts]
+    )
+    before = weights(learner)
+    train(learner, EPOCH[:1])
+    changed = [(a != b).any() for a, b in zip(before, weights(learner), strict=True)]
+    assert all(changed)
+
+
+@pytest.mark.parametrize("parts", ["mog", "vamp", "two levels"])
+def test_validation_with_other_parts_is_the_bound_of_the_evaluation(parts):
+    learner = make_learner("seed=5", *PARTS[parts])
+    found = validate(learner)
+    expected = evaluate_elbo(learner.vae, VALIDATION, seed=5)
+    assert found["neg_elbo"] == pytest.approx(expected.neg_elbo, rel=1e-5)
+    assert found["kl_loss"] == pytest.approx(expected.kl_loss, rel=1e-4)
+    assert found["active_units"] == expected.active_units
+
+
+@pytest.mark.parametrize("parts", PARTS)
+def test_validation_with_other_parts_does_not_depend_on_the_batch_size(parts):
+    learner = make_learner(*PARTS[parts])
+    assert validate(learner, 7) == pytest.approx(validate(learner, 1), rel=1e-5)
+
+
+@pytest.mark.parametrize("beta", [0, 1, 9])
+def test_validation_of_iwae_is_the_importance_sampled_bound_whatever_beta(beta):
+    learner = make_learner("seed=5", f"beta={beta}", *PARTS["iwae"])
+    found = validate(learner)
+    bound = importance_sampling(learner.vae, VALIDATION, samples=3, seed=5).log_prob
+    assert found["neg_iwae"] == pytest.approx(-bound.mean(), rel=1e-5)
+    assert found["neg_iwae"] < found["neg_elbo"]
+
+
+def test_neg_iwae_is_logged_by_iwae_alone():
+    plain, single, several = (
+        train(make_learner(*overrides), EPOCH[:1])
+        for overrides in (
+            (),
+            ("objective=iwae", "objective.samples=1"),
+            PARTS["iwae"],
+        )
+    )
+    assert set(several) - set(plain) == {"neg_iwae"}
+    assert single == plain
+    assert several["loss"] == pytest.approx(several["neg_iwae"], rel=1e-5)
+
+
+def test_steps_of_iwae_draw_noise_for_every_sample():
+    learner = make_learner("beta=2", *PARTS["iwae"])
+    terms = terms_of_next_step(learner, EPOCH[0])
+    logs = train(learner, EPOCH[:1])
+    expected = np.mean(terms.reconstruction)
+    assert logs["reconstruction_loss"] == pytest.approx(expected, rel=1e-5)
+    assert logs["neg_iwae"] == pytest.approx(np.mean(terms.neg_bound), rel=1e-5)
+
+
+@pytest.mark.parametrize("parts", ["", "all"])
+def test_steps_compiled_by_xla_are_the_plain_ones(parts):
+    options = (*LINEAR, *PARTS.get(parts, ()))
+    plain, compiled = make_learner(*options), make_learner(*options, jit=True)
+    for learner in (plain, compiled):
+        learner.optimizer.build(learner.vae.trainable_variables)
+    logs = [train(learner, EPOCH[:2]) for learner in (plain, compiled)]
+    assert logs[1] == pytest.approx(logs[0], rel=1e-4)
+    for a, b in zip(weights(plain), weights(compiled), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-4)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
 from vae_cli import __version__
-from vae_cli.config.compose import checked
+from vae_cli.config.compose import checked, quoted
 from vae_cli.config.help import command_help
 from vae_cli.config.translate import in_our_words
 from vae_cli.errors import Interrupted, RunError, UsageError, VaeCliError
@@ -58,7 +58,7 @@ def run_guarded(main: Callable[[], int]) -> NoReturn:
 
 
 def _run(command: str, task: Task) -> int:
-    arguments = sys.argv[1:]
+    sys.argv[1:] = arguments = quoted(sys.argv[1:])
     if "--help" in arguments or "-h" in arguments:
         print(command_help(command), end="")
         return 0

@@ -1,7 +1,6 @@
 """`vae-evaluate`: a trained run in numbers, or several side by side."""
 
 import logging
-import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,24 +16,20 @@ log = logging.getLogger(__name__)
 
 def main() -> NoReturn:
     """Entry point of `vae-evaluate`."""
-    # to Hydra, commas are a sweep; here they part the folders of one table
-    sys.argv[1:] = [_quoted(word) for word in sys.argv[1:]]
     run_command("evaluate", evaluate)
-
-
-def _quoted(word: str) -> str:
-    key, _, value = word.partition("=")
-    plain = key == "run" and "," in value and not value.startswith(("'", '"', "["))
-    return f"run='{value}'" if plain else word
 
 
 def evaluate(config: EvaluateConfig, overrides: list[str]) -> None:
     """Score one run, or all runs and compare them; prints the files written."""
     folders = open_runs(config.run, config.output_root)
     configs = [folder.load_config() for folder in folders]  # told before all work
+    for folder in folders:
+        folder.weights(config.checkpoint)
     several = len(folders) > 1
     if several and config.npz:
         raise ConfigError(f"npz={config.npz} takes a single run, got {len(folders)}.")
+    if config.output and not several:
+        raise ConfigError(f"output={config.output} takes several runs, got one.")
     reports = [evaluate_run(config, folder, reuse=several) for folder in folders]
     if several:
         from vae_cli.runs.comparison import write_comparison

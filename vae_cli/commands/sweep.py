@@ -29,7 +29,7 @@ def run_job(config: TrainConfig, hydra: Any) -> float:
         hydra: Hydra's own config, for the sweep's folder and the job's number.
 
     Returns:
-        the best validation -ELBO, nats per image.
+        the best validation bound, nats per image.
 
     Raises:
         RunError: the job failed; its folder says why.
@@ -49,7 +49,7 @@ def run_job(config: TrainConfig, hydra: Any) -> float:
     if status:
         raise RunError(f"job {hydra.job.num} ({words}) failed; see {folder}")
     rows = folder.read_json(folder.metrics_json)
-    return float(rows["best_neg_elbo"])
+    return float(rows[f"best_{config.objective.bound}"])
 
 
 def _call(command: list[str], text: str) -> int:

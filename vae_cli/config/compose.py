@@ -10,6 +10,17 @@ from vae_cli.errors import ConfigError, UsageError
 from vae_cli.paths import configs_dir
 
 
+def quoted(arguments: list[str]) -> list[str]:
+    """Quote folders that Hydra would read as sweeps (`,`) or keys (`=`)."""
+    return [_quoted(word) for word in arguments]
+
+
+def _quoted(word: str) -> str:
+    key, _, value = word.partition("=")
+    plain = {",", "="} & set(value) and not value.startswith(("'", '"', "[", "$"))
+    return f"{key}='{value}'" if plain and key in ("run", "resume") else word
+
+
 def composed(command: str, arguments: list[str]) -> Any:
     """Compose and check a command's config without running it.
 
@@ -61,5 +72,5 @@ def _config_dir(arguments: list[str]) -> tuple[list[str], list[str]]:
         elif word.startswith("-"):
             raise UsageError(f"{word} is not an option here; give key=value overrides.")
         else:
-            overrides.append(word)
+            overrides.append(_quoted(word))
     return overrides, extra

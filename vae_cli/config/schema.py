@@ -1,5 +1,7 @@
 """Every option of training, its type, range and meaning; imports no TensorFlow.
 
+The groups that make a model are in `parts.py`.
+
 Defaults live in `configs/`, once. A field gets a default here only when it is added
 after a release, so that older run folders still load.
 """
@@ -7,14 +9,18 @@ after a release, so that older run folders still load.
 from dataclasses import dataclass
 
 from vae_cli.config.field import option
+from vae_cli.config.parts import (
+    ArchitectureConfig,
+    HierarchyConfig,
+    IwaeConfig,
+    LikelihoodConfig,
+    ObjectiveConfig,
+    PriorConfig,
+    TwoLevelConfig,
+)
 
-ACTIVATIONS = (
-    "linear", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus",
-    "tanh", "sigmoid",
-)  # fmt: skip
 MAX_SEED = 2**32 - 1
 BINARIZE = ("none", "threshold", "static", "dynamic")
-NORMALIZATIONS = ("none", "batch", "layer")
 
 
 @dataclass
@@ -54,161 +60,6 @@ class SyntheticConfig(DatasetConfig):
     num_images: int = option("training images; a fifth as many for testing", at_least=2)
     image_size: int = option("height and width in pixels", at_least=8)
     channels: int = option("1: grey, 3: colour", at_least=1, at_most=4)
-
-
-@dataclass
-class ArchitectureConfig:
-    """Encoder and decoder networks."""
-
-    name: str = option("which architecture")
-    activation: str = option("after every hidden layer", choices=ACTIVATIONS)
-    normalization: str = option("in every hidden layer", choices=NORMALIZATIONS)
-    dropout: float = option(
-        "rate after every hidden layer of the encoder and decoder", at_least=0, below=1
-    )
-    l2: float = option(
-        "weight of the squared hidden kernels in what is minimised, not in the logged "
-        "loss",
-        at_least=0,
-    )
-
-
-@dataclass
-class ConvConfig(ArchitectureConfig):
-    """Strided convolutions, mirrored by transposed ones; any image size."""
-
-    filters: list[int] = option("filters of each encoder layer", at_least=1)
-    kernel_sizes: list[int] = option("one for all layers, or one a layer", at_least=1)
-    strides: list[int] = option("one for all layers, or one a layer", at_least=1)
-    dense_units: list[int] = option(
-        "hidden dense layers between convolutions and latent space", at_least=1
-    )
-
-    def problems(self) -> list[str]:
-        """Return what is wrong between fields."""
-        found = [] if self.filters else ["architecture.filters needs a layer, got []"]
-        for key in ("kernel_sizes", "strides"):
-            count = len(getattr(self, key))
-            if count not in (1, len(self.filters)):
-                found.append(
-                    f"architecture.{key} has {count} values for {len(self.filters)} "
-                    f"layers; give one, or one a layer"
-                )
-        return found
-
-
-@dataclass
-class DenseConfig(ArchitectureConfig):
-    """Fully connected layers, mirrored in the decoder."""
-
-    hidden_units: list[int] = option("units of each encoder layer", at_least=1)
-    gated: bool = option(
-        "multiply each hidden unit by a sigmoid gate of its own (Dauphin et al. 2017)",
-        default=False,
-    )
-
-    def problems(self) -> list[str]:
-        """Return what is wrong between fields."""
-        if self.hidden_units:
-            return []
-        return ["architecture.hidden_units needs a layer, got []"]
-
-
-@dataclass
-class ResidualConvConfig(ArchitectureConfig):
-    """Gated residual convolutions at sizes that halve; any image size."""
-
-    filters: list[int] = option(
-        "filters at each size, largest first; the first is half the image's",
-        at_least=1,
-    )
-    blocks: int = option("residual blocks at each size", at_least=0)
-    kernel_size: int = option("of every convolution", at_least=1)
-    dense_units: int = option(
-        "units of the layer between convolutions and latent space", at_least=1
-    )
-
-    def problems(self) -> list[str]:
-        """Return what is wrong between fields."""
-        return [] if self.filters else ["architecture.filters needs a layer, got []"]
-
-
-@dataclass
-class LikelihoodConfig:
-    """How decoder outputs score an image, in nats."""
-
-    name: str = option("which likelihood")
-
-
-@dataclass
-class GaussianConfig(LikelihoodConfig):
-    """Normal pixels with one scale for the whole data set."""
-
-    scale: float = option(
-        "standard deviation of a pixel, in units of [0, 1]; the initial one if learned",
-        at_least=0.001,
-    )
-    learn_scale: bool = option("learn the scale with the weights")
-
-
-@dataclass
-class PriorConfig:
-    """p(z): where codes come from when there is no image."""
-
-    name: str = option("which prior")
-
-
-@dataclass
-class MixtureConfig(PriorConfig):
-    """A mixture of diagonal Gaussians."""
-
-    components: int = option("Gaussians in the mixture", at_least=1)
-
-
-@dataclass
-class VampConfig(MixtureConfig):
-    """The posteriors of learned pseudo-inputs, mixed (Tomczak & Welling 2018)."""
-
-    start: str = option(
-        "where pseudo-inputs start: noise: near black; data: random training images",
-        choices=("noise", "data"),
-    )
-
-
-@dataclass
-class HierarchyConfig:
-    """Stochastic layers between image and prior."""
-
-    name: str = option("how many levels")
-
-
-@dataclass
-class TwoLevelConfig(HierarchyConfig):
-    """A top level that the prior draws, and a bottom level drawn given the top."""
-
-    top_dim: int | None = option(
-        "how many of latent_dim are the top level's; half if null", at_least=1
-    )
-    hidden_units: list[int] = option(
-        "hidden layers of p(bottom|top) and of q(bottom|image, top)", at_least=1
-    )
-
-
-@dataclass
-class ObjectiveConfig:
-    """The bound that training maximises."""
-
-    name: str = option("which bound")
-
-
-@dataclass
-class IwaeConfig(ObjectiveConfig):
-    """The importance-weighted bound (Burda et al. 2016)."""
-
-    samples: int = option("posterior samples an image, k", at_least=1)
-    doubly_reparameterized: bool = option(
-        "encoder gradient of lower variance (Tucker et al. 2019)"
-    )
 
 
 @dataclass
@@ -314,7 +165,7 @@ class TrainConfig:
         "initial weights, data order and noise", at_least=0, at_most=MAX_SEED
     )
     early_stopping: int | None = option(
-        "stop after this many epochs without a better val_neg_elbo", at_least=1
+        "stop after this many epochs without a better validation bound", at_least=1
     )
     deterministic: bool = option(
         "bitwise repeatable on CPU: one thread, deterministic kernels; slower"
@@ -369,11 +220,15 @@ class TrainConfig:
                 "other has a KL for each dimension to put a floor under"
             )
         if isinstance(self.hierarchy, TwoLevelConfig):
-            if (self.hierarchy.top_dim or 1) >= self.latent_dim:
+            if self.latent_dim < 2:
                 found.append(
                     f"latent_dim={self.latent_dim} counts both levels of "
-                    "hierarchy=two_level; it must be above hierarchy.top_dim="
-                    f"{self.hierarchy.top_dim or 1}"
+                    "hierarchy=two_level; it must be at least 2"
+                )
+            elif (self.hierarchy.top_dim or 1) >= self.latent_dim:
+                found.append(
+                    f"hierarchy.top_dim={self.hierarchy.top_dim} must be below "
+                    f"latent_dim={self.latent_dim}, which counts both levels"
                 )
             if (
                 isinstance(self.objective, IwaeConfig)

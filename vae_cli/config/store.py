@@ -5,7 +5,7 @@ the dataclass that checks it. Several YAML files may share a name: a preset of o
 own for the conv architecture is a file with `name: conv`.
 """
 
-from vae_cli.config import commands, schema
+from vae_cli.config import commands, parts, schema
 
 GROUPS: dict[str, dict[str, type]] = {
     "dataset": {
@@ -16,27 +16,27 @@ GROUPS: dict[str, dict[str, type]] = {
         "synthetic": schema.SyntheticConfig,
     },
     "architecture": {
-        "conv": schema.ConvConfig,
-        "dense": schema.DenseConfig,
-        "residual_conv": schema.ResidualConvConfig,
+        "conv": parts.ConvConfig,
+        "dense": parts.DenseConfig,
+        "residual_conv": parts.ResidualConvConfig,
     },
     "likelihood": {
-        "bernoulli": schema.LikelihoodConfig,
-        "gaussian": schema.GaussianConfig,
-        "continuous_bernoulli": schema.LikelihoodConfig,
+        "bernoulli": parts.LikelihoodConfig,
+        "gaussian": parts.GaussianConfig,
+        "continuous_bernoulli": parts.LikelihoodConfig,
     },
     "prior": {
-        "standard": schema.PriorConfig,
-        "mog": schema.MixtureConfig,
-        "vamp": schema.VampConfig,
+        "standard": parts.PriorConfig,
+        "mog": parts.MixtureConfig,
+        "vamp": parts.VampConfig,
     },
     "hierarchy": {
-        "none": schema.HierarchyConfig,
-        "two_level": schema.TwoLevelConfig,
+        "none": parts.HierarchyConfig,
+        "two_level": parts.TwoLevelConfig,
     },
     "objective": {
-        "elbo": schema.ObjectiveConfig,
-        "iwae": schema.IwaeConfig,
+        "elbo": parts.ObjectiveConfig,
+        "iwae": parts.IwaeConfig,
     },
     "kl_annealing": {
         "none": schema.KlAnnealingConfig,

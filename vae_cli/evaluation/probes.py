@@ -41,7 +41,9 @@ def probe(
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    train_codes, train_labels = train_codes[:MOST_CODES], train_labels[:MOST_CODES]
+    # at random: a set may be sorted by label
+    fitted = np.random.default_rng(0).permutation(len(train_codes))[:MOST_CODES]
+    train_codes, train_labels = train_codes[fitted], train_labels[fitted]
     knn = KNeighborsClassifier(min(NEIGHBOURS, len(train_codes)), algorithm="brute")
     linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     if len(np.unique(train_labels)) < 2:  # one class: nothing to regress on

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from vae_cli.config.schema import ConvConfig, DenseConfig, ResidualConvConfig
+from vae_cli.config.parts import ConvConfig, DenseConfig, ResidualConvConfig
 from vae_cli.models.encoders import conv_layers
 from vae_cli.models.layers import (
     activated,
@@ -98,6 +98,7 @@ def residual_conv_decoder(
             4 * upward[level],
             config.kernel_size,
             padding="same",
+            kernel_regularizer=regularizer(config) if level else None,
             name="outputs" if level == 0 else f"up_{level}",
         )(x)
         x = _crop(_depth_to_space(x, level), sizes[level], f"crop_{level}")
@@ -143,7 +144,8 @@ def start_at_mean(decoder: keras.Model, pixel_mean: np.ndarray) -> None:
         decoder: as built above.
         pixel_mean: float32 [H, W, C] in [0, 1].
     """
-    bias = decoder.get_layer("outputs").bias
-    mean = pixel_mean if bias.shape[0] == pixel_mean.size else pixel_mean.mean((0, 1))
+    outputs = decoder.get_layer("outputs")
+    bias, dense = outputs.bias, isinstance(outputs, keras.layers.Dense)
+    mean = pixel_mean if dense else pixel_mean.mean((0, 1))
     mean = np.clip(mean.reshape(-1), 0.001, 0.999)
     bias.assign(np.resize(np.log(mean / (1 - mean)), bias.shape))

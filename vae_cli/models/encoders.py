@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from vae_cli.config.schema import ConvConfig, DenseConfig, ResidualConvConfig
+from vae_cli.config.parts import ConvConfig, DenseConfig, ResidualConvConfig
 from vae_cli.models.layers import (
     activated,
     dense_stack,

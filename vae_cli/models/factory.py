@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import keras
 
-from vae_cli.config.schema import TrainConfig, TwoLevelConfig
+from vae_cli.config.parts import TwoLevelConfig
+from vae_cli.config.schema import TrainConfig
 from vae_cli.data_spec import DataSpec
 from vae_cli.models.decoders import (
     conv_decoder,

@@ -21,7 +21,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from vae_cli.config.schema import ArchitectureConfig, TwoLevelConfig
+from vae_cli.config.parts import ArchitectureConfig, TwoLevelConfig
 from vae_cli.models.layers import dense_stack
 from vae_cli.models.vae import VAE, Draw
 

@@ -8,11 +8,7 @@ from typing import Any
 
 import keras
 
-from vae_cli.config.schema import (
-    ArchitectureConfig,
-    DenseConfig,
-    ResidualConvConfig,
-)
+from vae_cli.config.parts import ArchitectureConfig, DenseConfig, ResidualConvConfig
 
 
 class Sampling(keras.layers.Layer):

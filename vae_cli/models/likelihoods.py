@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from vae_cli.config.schema import GaussianConfig, LikelihoodConfig
+from vae_cli.config.parts import GaussianConfig, LikelihoodConfig
 from vae_cli.data_spec import DataSpec
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 from keras import ops
 
-from vae_cli.config.schema import IwaeConfig, ObjectiveConfig
+from vae_cli.config.parts import IwaeConfig, ObjectiveConfig
 from vae_cli.models.priors import gaussian_log_prob
 from vae_cli.models.vae import VAE, Draw
 
@@ -37,11 +37,9 @@ class Elbo:
         config: its options.
     """
 
-    samples = 1
-    bound = "neg_elbo"
-
     def __init__(self, config: ObjectiveConfig) -> None:
-        pass
+        self.samples = 1
+        self.bound = config.bound
 
     def __call__(
         self, vae: VAE, images: Any, noise: Any, beta: Any, training: bool
@@ -68,9 +66,12 @@ class Iwae(Elbo):
     bound is the ELBO, and is computed as such, closed-form KL included.
 
     With `doubly_reparameterized`, the encoder's gradient is
-    sum_i wn_i^2 d log w_i / d z_i * d z_i, wn the normalised weights (Tucker et al.,
-    "Doubly reparameterized gradient estimators", 2019, eq. 8): unbiased as the plain
-    one, and its signal doesn't fade as k grows.
+
+        sum_i wn_i (1 - beta + beta wn_i) d log w_i / d z_i * d z_i
+
+    wn the normalised weights; at beta 1 that is eq. 8 of Tucker et al., "Doubly
+    reparameterized gradient estimators", 2019. It is unbiased as the plain one, and
+    its signal doesn't fade as k grows.
 
     Source: Burda et al., "Importance weighted autoencoders", 2016, eq. 8.
     """
@@ -78,7 +79,6 @@ class Iwae(Elbo):
     def __init__(self, config: IwaeConfig) -> None:
         super().__init__(config)
         self.samples = config.samples
-        self.bound = "neg_iwae" if config.samples > 1 else "neg_elbo"
         self._doubly = config.doubly_reparameterized
 
     def __call__(
@@ -98,7 +98,8 @@ class Iwae(Elbo):
         scores = log_likelihood(vae, images, draw.z, training)
         log_ratio = vae.prior.log_prob(draw.z) - gaussian_log_prob(*draw)
         log_weights = scores + beta * log_ratio
-        reweigh["by"] = tf.stop_gradient(tf.nn.softmax(log_weights, axis=0))[..., None]
+        share = tf.stop_gradient(tf.nn.softmax(log_weights, axis=0))
+        reweigh["by"] = (1 - beta + beta * share)[..., None]
         elbo = elbo_terms(vae, draw, -ops.mean(scores, axis=0))
         kl = tf.stop_gradient(elbo.kl)
         return elbo._replace(

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from vae_cli.config.schema import MixtureConfig, PriorConfig, VampConfig
+from vae_cli.config.parts import MixtureConfig, PriorConfig, VampConfig
 
 LOG_2PI = math.log(2 * math.pi)
 

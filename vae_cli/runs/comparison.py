@@ -16,7 +16,8 @@ from vae_cli.runs.files import write_text
 
 MEASURES = (
     "neg_elbo", "reconstruction_loss", "kl_loss", "nll", "cross_entropy_bound",
-    "active_units", "mse", "ssim", "knn_accuracy", "linear_accuracy",
+    "bits_per_dim", "effective_sample_size", "active_units", "mse", "psnr", "ssim",
+    "knn_accuracy", "linear_accuracy",
 )  # fmt: skip
 NOT_SETTINGS = ("seed", "name", "run_dir", "output_root", "resume", "deterministic")
 """Keys of a config in which runs of one group may differ."""

@@ -26,5 +26,6 @@ def write_json(path: Path, values: Any) -> None:
 def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Write arrays to a compressed .npz, whose name may end in anything."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    content: dict[str, Any] = dict(arrays)
     with path.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
+        np.savez_compressed(file, **content)

@@ -57,10 +57,10 @@ def resumed_config(
             f"{folder} is finished.",
             f"to train on: vae-train resume={folder} epochs={saved.epochs * 2}",
         )
-    if _stopped_early(folder, saved.early_stopping):
+    if _stopped_early(folder, saved):
         raise UsageError(
             f"{folder} has stopped early: {saved.early_stopping} epochs without a "
-            "better val_neg_elbo.",
+            f"better val_{saved.objective.bound}.",
             "to train longer, start a new run with a larger early_stopping=",
         )
     return folder, saved
@@ -82,8 +82,9 @@ def _resumable(resume: str, output_root: str, longer: bool) -> RunFolder:
     return open_run(resume, output_root)
 
 
-def _stopped_early(folder: RunFolder, patience: int | None) -> bool:
-    scores = [row.get("val_neg_elbo", 0.0) for row in read_rows(folder.metrics_csv)]
+def _stopped_early(folder: RunFolder, config: TrainConfig) -> bool:
+    bound, patience = f"val_{config.objective.bound}", config.early_stopping
+    scores = [row.get(bound, 0.0) for row in read_rows(folder.metrics_csv)]
     waited = len(scores) - 1 - scores.index(min(scores)) if scores else 0
     return patience is not None and waited >= patience and _finished(folder)
 

@@ -1,7 +1,12 @@
 """Which runs a command means that takes several."""
 
+import logging
+from pathlib import Path
+
 from vae_cli.errors import RunError, UsageError
 from vae_cli.runs.folder import RunFolder, find_runs, open_run
+
+log = logging.getLogger(__name__)
 
 
 def open_runs(names: str, output_root: str) -> list[RunFolder]:
@@ -15,19 +20,26 @@ def open_runs(names: str, output_root: str) -> list[RunFolder]:
         RunError: a folder is neither a run nor holds finished ones.
         UsageError: nothing is named.
     """
+    # a sweep's job may have commas in its name
+    parts = [names] if Path(names).is_dir() else names.split(",")
     found: list[RunFolder] = []
-    for name in filter(None, (part.strip() for part in names.split(","))):
+    for name in filter(None, map(str.strip, parts)):
         folder = open_run(name, output_root)
         if folder.config_file.exists():
             found.append(folder)
             continue
-        inside = [run for run in find_runs(folder.path) if run.metrics_json.exists()]
+        runs = find_runs(folder.path)
+        inside = [run for run in runs if run.metrics_json.exists()]
         if not inside:
             raise RunError(
                 f"run={name} is not a run folder, and holds no finished runs.",
                 "vae runs lists the runs below outputs/",
             )
+        if len(inside) < len(runs):
+            left = len(runs) - len(inside)
+            log.warning("%s: %d unfinished runs are left out", name, left)
         found += sorted(inside, key=lambda run: run.path)
     if not found:
         raise UsageError("run= names no folder.", "vae-evaluate run=latest")
-    return found
+    # one named twice, or beside its sweep, would count twice in a mean
+    return list({run.path.resolve(): run for run in found}.values())

@@ -29,8 +29,9 @@ def _line(run: RunFolder) -> tuple[str, ...]:
     except VaeCliError:
         return ("unreadable", *[""] * (len(HEADER) - 2), str(run))
     rows = read_rows(run.metrics_csv)
-    scored = [row for row in rows if "val_neg_elbo" in row]
-    best = min(scored, key=lambda row: row["val_neg_elbo"], default={})
+    bound = f"val_{config.objective.bound}"
+    scored = [row for row in rows if bound in row]
+    best = min(scored, key=lambda row: row[bound], default={})
     test: dict[str, Any] = {}
     # not finished, or damaged: no figure
     with contextlib.suppress(VaeCliError, TypeError, ValueError):

@@ -165,8 +165,8 @@ class Saving(keras.callbacks.Callback):
         progress = self._progress
         bound = self.model.objective.bound
         value = logs.get(f"val_{bound}", logs[bound])
-        if progress.best_neg_elbo is None or value < progress.best_neg_elbo:
-            progress.best_epoch, progress.best_neg_elbo = progress.epoch, value
+        if progress.best_bound is None or value < progress.best_bound:
+            progress.best_epoch, progress.best_bound = progress.epoch, value
         append_row(self._folder.metrics_csv, {"epoch": progress.epoch, **logs})
         self._checkpoints.save_epoch(progress)
         self._folder.write_status("running", progress.epoch)
@@ -263,8 +263,8 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Start from where the run stands instead of from nothing."""
         super().on_train_begin(logs)
-        if self._progress.best_neg_elbo is not None:
-            self.best = self._progress.best_neg_elbo
+        if self._progress.best_bound is not None:
+            self.best = self._progress.best_bound
             self.wait = self._progress.epoch - self._progress.best_epoch
 
 
@@ -272,11 +272,16 @@ def epoch_line(progress: Progress, logs: dict[str, Any], epochs: int) -> str:
     """Return one line that sums an epoch up."""
     prefix = "val_" if "val_neg_elbo" in logs else ""
     best = "  best" if progress.best_epoch == progress.epoch else ""
+    elbo, bound = logs[prefix + "neg_elbo"], logs.get(prefix + "neg_iwae")
+    if bound is None:
+        reconstruction = logs[prefix + "reconstruction_loss"]
+        score = f"-ELBO {elbo:.2f} = {reconstruction:.2f} + {elbo - reconstruction:.2f}"
+        score += " KL"
+    else:
+        score = f"-IWAE {bound:.2f}  -ELBO {elbo:.2f}"
     return (
         f"epoch {progress.epoch}/{epochs}  loss {logs['loss']:.2f}  "
-        f"{'validation ' if prefix else ''}-ELBO {logs[prefix + 'neg_elbo']:.2f} = "
-        f"{logs[prefix + 'reconstruction_loss']:.2f} + "
-        f"{logs[prefix + 'neg_elbo'] - logs[prefix + 'reconstruction_loss']:.2f} KL  "
+        f"{'validation ' if prefix else ''}{score}  "
         f"active {logs[prefix + 'active_units']:.0f}  beta {logs['beta']:.3g}  "
         f"{logs['images_per_second']:,.0f} images/s{best}"
     )

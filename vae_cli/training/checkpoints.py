@@ -32,7 +32,7 @@ class Progress:
         step: optimizer steps taken; past `epoch` epochs when stopped within one.
         seconds: time spent training and validating.
         best_epoch: epoch of the best weights; 0 before there are any.
-        best_neg_elbo: its bound on the validation images (beta 1), nats per image:
+        best_bound: its bound on the validation images (beta 1), nats per image:
             -ELBO, or what the objective has instead.
         collapse_warned: whether the user has been told of a collapse.
     """
@@ -41,7 +41,7 @@ class Progress:
     step: int = 0
     seconds: float = 0.0
     best_epoch: int = 0
-    best_neg_elbo: float | None = None
+    best_bound: float | None = None
     collapse_warned: bool = False
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import keras
 
-from vae_cli.config.schema import TrainConfig, VampConfig
+from vae_cli.config.parts import VampConfig
+from vae_cli.config.schema import TrainConfig
 from vae_cli.data.batches import ImageStore, evaluation_order, training_order
 from vae_cli.data.splits import ImageData
 from vae_cli.errors import RunError
@@ -86,7 +87,7 @@ def train(
     load_weights(learner.vae, folder, "best")
     complete_folder(config, data, folder, learner.vae, progress)
     folder.write_status("finished", progress.epoch)
-    return float(progress.best_neg_elbo or 0.0)
+    return float(progress.best_bound or 0.0)
 
 
 def build_learner(config: TrainConfig, data: ImageData) -> Learner:
@@ -229,7 +230,10 @@ def complete_folder(
         raise RunError(
             f"{folder.metrics_csv} has lost rows; the run can't be summed up."
         )
-    write_json(folder.metrics_json, _summary(progress, rows, measure, result))
+    write_json(
+        folder.metrics_json,
+        _summary(progress, config.objective.bound, rows, measure, result),
+    )
     encoder, decoder = vae.export_networks()
     encoder.save(folder.model / "encoder.keras")
     decoder.save(folder.model / "decoder.keras")
@@ -237,8 +241,8 @@ def complete_folder(
     best, last = rows[progress.best_epoch - 1]["beta"], rows[-1]["beta"]
     if best < 0.99 * last:
         log.warning(
-            "the best weights (smallest -ELBO at beta 1) are of epoch %d, when beta "
-            "was still %.3g; for those of full beta use checkpoint=last",
+            "the best weights (smallest validation bound at beta 1) are of epoch %d, "
+            "when beta was still %.3g; for those of full beta use checkpoint=last",
             progress.best_epoch,
             best,
         )
@@ -258,6 +262,7 @@ def complete_folder(
 
 def _summary(
     progress: Progress,
+    bound: str,
     rows: list[dict[str, float]],
     measure: str,
     result: ElboResult | None,
@@ -265,7 +270,7 @@ def _summary(
     """Return the contents of `metrics.json`."""
     return {
         "best_epoch": progress.best_epoch,
-        "best_neg_elbo": progress.best_neg_elbo,
+        f"best_{bound}": progress.best_bound,
         "train_seconds": round(progress.seconds, 2),
         "images_per_second": round(median(row["images_per_second"] for row in rows), 1),
         "reconstruction_measure": measure,

@@ -38,7 +38,8 @@ def plot_evaluation(
     figure = Figure(figsize=(12, 7), layout="constrained")
     figure.suptitle(title, fontsize=11)
     (spread, bars), (easy, hard) = figure.subplots(2, 2, height_ratios=(3, 1.6))
-    edges = np.histogram_bin_edges(neg_elbo, 60)
+    scores = neg_elbo if nll is None else np.concatenate([neg_elbo, nll])
+    edges = np.histogram_bin_edges(scores, 60)
     spread.hist(neg_elbo, edges, alpha=0.6, label=f"-ELBO, mean {neg_elbo.mean():.2f}")
     if nll is not None:
         spread.hist(nll, edges, alpha=0.6, label=f"{nll_name}, mean {nll.mean():.2f}")

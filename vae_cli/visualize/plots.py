@@ -17,9 +17,13 @@ def plot_curves(rows: list[dict[str, float]], path: Path, measure: str) -> None:
         path: PNG to write.
         measure: what the reconstruction loss is.
     """
+    first, second = ("neg_elbo", "-ELBO (beta 1)"), f"reconstruction: {measure}"
+    if "neg_iwae" in rows[0]:
+        first = ("neg_iwae", "-IWAE bound (beta 1)")
+        second = "what the bound leaves beside the KL"
     panels = (
-        ("neg_elbo", "-ELBO (beta 1)"),
-        ("reconstruction_loss", f"reconstruction: {measure}"),
+        first,
+        ("reconstruction_loss", second),
         ("kl_loss", "KL term"),
         ("active_units", "active units"),
     )

@@ -1,0 +1,98 @@
+"""Every architecture, prior, hierarchy and objective: trained, scored, drawn from."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import TINY, Finished, evaluate_here, train_here
+
+CONV = ("architecture.filters=[4]",)
+PARTS = {
+    "gated_dense": ("architecture=gated_dense", "architecture.hidden_units=[8]"),
+    "residual_conv": (
+        "architecture=residual_conv",
+        "architecture.filters=[4]",
+        "architecture.dense_units=8",
+    ),
+    "mog": (*CONV, "prior=mog", "prior.components=5"),
+    "vamp": (*CONV, "prior=vamp", "prior.components=5"),
+    "vamp of images": (
+        *(*CONV, "prior=vamp", "prior.components=5", "prior.start=data"),
+    ),
+    "iwae": (*CONV, "objective=iwae"),
+    "doubly_reparameterized": (
+        *CONV,
+        "objective=iwae",
+        "objective.doubly_reparameterized=true",
+    ),
+    "two_level": (*CONV, "hierarchy=two_level", "hierarchy.hidden_units=[8]"),
+    "two_level vamp iwae": (
+        *CONV,
+        *("hierarchy=two_level", "hierarchy.hidden_units=[8]", "hierarchy.top_dim=1"),
+        *("prior=vamp", "prior.components=5", "objective=iwae"),
+        *("kl_annealing=linear", "dataset.binarize=dynamic"),
+    ),
+}
+"""Name -> overrides."""
+
+
+@pytest.fixture(scope="module", params=PARTS)
+def run(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A run of one epoch, z = 3."""
+    folder = tmp_path_factory.mktemp("parts") / "run"
+    return train_here(folder, *TINY, "latent_dim=3", *PARTS[request.param])
+
+
+def test_run_is_evaluated_as_training_scored_it(run: Path) -> None:
+    report = evaluate_here(run, "importance_samples=3")
+    trained = json.loads((run / "metrics.json").read_text())["test"]
+    for key, value in trained.items():
+        assert report[key] == pytest.approx(value, abs=1e-4), key
+    bound = report["cross_entropy_bound"] or report["nll"]
+    assert np.isfinite(bound)
+    assert 1 <= report["effective_sample_size"] <= 3
+
+
+def test_loss_is_reconstruction_plus_beta_times_kl(run: Path) -> None:
+    with (run / "metrics.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    for prefix in ("", "val_"):
+        parts = float(row[f"{prefix}reconstruction_loss"])
+        parts += float(row["beta"]) * float(row[f"{prefix}kl_loss"])
+        assert float(row[f"{prefix}loss"]) == pytest.approx(parts, rel=1e-6)
+
+
+def test_run_is_generated_from(
+    run: Path, command: Callable[..., Finished], tmp_path: Path
+) -> None:
+    file, grid = tmp_path / "images.npz", tmp_path / "grid.png"
+    done = command(
+        "generate", f"run={run}", "num_images=7", f"npz={file}", f"output={grid}"
+    )
+    assert done.status == 0, done.stderr
+    with np.load(file, allow_pickle=False) as arrays:
+        assert arrays["images"].shape == (7, 12, 12, 1)
+        assert 0 <= arrays["images"].min() <= arrays["images"].max() <= 1
+        assert arrays["z"].shape == (7, 3)
+        assert np.isfinite(arrays["z"]).all()
+
+
+def test_exported_networks_have_the_promised_shapes(run: Path) -> None:
+    import keras
+
+    encoder = keras.saving.load_model(run / "model" / "encoder.keras")
+    decoder = keras.saving.load_model(run / "model" / "decoder.keras")
+    code = encoder.predict(np.zeros((2, 12, 12, 1), np.float32), verbose=0)
+    assert {name: part.shape for name, part in code.items()} == {
+        "mean": (2, 3),
+        "log_var": (2, 3),
+    }
+    pixels = decoder.predict(code["mean"], verbose=0)
+    assert pixels.shape == (2, 12, 12, 1)
+    assert 0 <= pixels.min() <= pixels.max() <= 1

@@ -1,0 +1,174 @@
+import json
+import math
+
+import numpy as np
+import pytest
+
+from tests.helpers import grey_images, small_vae
+from tests.models.toys import redraw
+from vae_cli.data.splits import Split
+from vae_cli.data_spec import DataSpec
+from vae_cli.evaluation.bounds import score_images
+from vae_cli.evaluation.importance import importance_sampling
+from vae_cli.evaluation.latent import active_units, encode
+from vae_cli.evaluation.probes import probe
+from vae_cli.evaluation.reconstruction import score_reconstruction
+from vae_cli.evaluation.summary import Evaluation, evaluate_split, standard_error
+
+SHAPE = (11, 12, 1)
+BINARY = np.where(grey_images(30, *SHAPE) > 127, 255, 0).astype(np.uint8)
+LABELS = np.arange(30) % 3
+TRAIN = Split(BINARY[:18], LABELS[:18])
+TEST = Split(BINARY[18:], LABELS[18:])
+
+
+def evaluate(
+    *overrides: str,
+    train: Split | None = TRAIN,
+    split: Split = TEST,
+    samples: int | None = 8,
+    binary: bool = True,
+    **sizes: int,
+) -> Evaluation:
+    spec = DataSpec(SHAPE, binary=binary)
+    return evaluate_split(
+        tiny_vae(*overrides), spec, split, train, 3, samples, lambda share: None,
+        **sizes,
+    )  # fmt: skip
+
+
+def tiny_vae(*overrides: str):
+    return redraw(small_vae(*overrides, "latent_dim=3", shape=SHAPE), 0.3)
+
+
+@pytest.fixture(scope="module")
+def usual() -> Evaluation:
+    """The evaluation that most tests look at."""
+    return evaluate()
+
+
+def test_report_holds_what_each_measure_says(usual):
+    report = usual.report
+    vae = tiny_vae()
+    scores = score_images(vae, TEST.images, seed=3)
+    weights = importance_sampling(vae, TEST.images, 8, seed=3)
+    found = score_reconstruction(vae, TEST.images)
+    codes, _ = encode(vae, TRAIN.images)
+    probes = probe(codes, TRAIN.labels, scores.mean, TEST.labels)
+    neg_elbo = scores.reconstruction.astype(np.float64) + scores.kl
+    expected = {
+        "num_images": 12,
+        "neg_elbo": neg_elbo.mean(),
+        "neg_elbo_se": neg_elbo.std(ddof=1) / math.sqrt(12),
+        "reconstruction_loss": scores.reconstruction.mean(),
+        "kl_loss": scores.kl.mean(),
+        "nll": -weights.log_prob.mean(),
+        "nll_se": weights.log_prob.std(ddof=1) / math.sqrt(12),
+        "bits_per_dim": -weights.log_prob.mean() / (11 * 12) / math.log(2),
+        "importance_samples": 8,
+        "active_units": active_units(scores.mean),
+        "mse": found.mse,
+        "psnr": found.psnr,
+        "ssim": found.ssim,
+        "knn_accuracy": probes.knn_accuracy,
+        "linear_accuracy": probes.linear_accuracy,
+        "effective_sample_size": weights.effective_samples.mean(),
+    }
+    assert {key: report[key] for key in expected} == pytest.approx(expected, rel=1e-6)
+    assert report["kl_per_dim"] == pytest.approx(scores.kl_per_dim.mean(0), rel=1e-5)
+    assert report["cross_entropy_bound"] is report["cross_entropy_bound_se"] is None
+
+
+def test_parts_of_the_bound_add_up_to_it(usual):
+    report = usual.report
+    parts = report["reconstruction_loss"] + report["kl_loss"]
+    assert report["neg_elbo"] == pytest.approx(parts, rel=1e-9)
+    assert sum(report["kl_per_dim"]) == pytest.approx(report["kl_loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize("overrides", [(), ("prior=mog", "prior.components=2")])
+def test_report_is_strict_json(overrides):
+    report = evaluate(*overrides).report
+    assert json.loads(json.dumps(report, allow_nan=False)) == report
+
+
+def test_report_has_the_same_keys_whatever_was_measured(usual):
+    unlabelled = Split(TEST.images)
+    reports = [
+        usual.report,
+        evaluate(train=None, samples=None).report,
+        evaluate(split=unlabelled, samples=None, binary=False).report,
+    ]
+    assert len({tuple(report) for report in reports}) == 1
+
+
+@pytest.mark.parametrize(
+    "likelihood, binary, name, discrete",
+    [
+        ("bernoulli", True, "nll", True),
+        ("bernoulli", False, "cross_entropy_bound", False),
+        ("continuous_bernoulli", False, "nll", False),
+        ("gaussian", False, "nll", False),
+    ],
+)
+def test_estimate_is_called_a_likelihood_where_it_is_one(
+    likelihood, binary, name, discrete
+):
+    found = evaluate(f"likelihood={likelihood}", binary=binary)
+    other = {"nll": "cross_entropy_bound", "cross_entropy_bound": "nll"}[name]
+    estimate = -found.importance.log_prob.mean()
+    assert found.report[name] == pytest.approx(estimate)
+    assert found.report[f"{name}_se"] > 0
+    assert found.report[other] is found.report[f"{other}_se"] is None
+    assert (found.report["bits_per_dim"] is not None) == discrete
+    assert found.name == ("NLL" if name == "nll" else "cross-entropy bound")
+
+
+def test_without_importance_sampling_there_is_no_estimate():
+    found = evaluate(samples=None)
+    absent = (
+        "nll", "nll_se", "cross_entropy_bound", "cross_entropy_bound_se",
+        "bits_per_dim", "importance_samples", "effective_sample_size",
+    )  # fmt: skip
+    assert found.importance is None
+    assert {found.report[key] for key in absent} == {None}
+
+
+@pytest.mark.parametrize(
+    "train, split",
+    [
+        (None, TEST),
+        (Split(TRAIN.images), TEST),
+        (TRAIN, Split(TEST.images)),
+    ],
+    ids=["not asked for", "training has none", "split has none"],
+)
+def test_without_labels_there_are_no_probes(train, split):
+    report = evaluate(train=train, split=split, samples=None).report
+    assert report["knn_accuracy"] is report["linear_accuracy"] is None
+
+
+def test_mixture_prior_has_no_kl_per_dimension_but_one_to_the_normal():
+    found = evaluate("prior=mog", "prior.components=2", samples=None)
+    assert found.report["kl_per_dim"] is None
+    assert found.kl_to_normal.shape == (3,)
+
+
+def test_single_image_has_no_standard_error():
+    report = evaluate(split=Split(TEST.images[:1], TEST.labels[:1])).report
+    assert report["num_images"] == 1
+    assert report["neg_elbo_se"] is report["nll_se"] is None
+
+
+def test_sizes_change_no_result(usual):
+    parts = evaluate(batch_size=5, chunk_size=3)
+    np.testing.assert_allclose(parts.neg_elbo, usual.neg_elbo, atol=1e-4)
+    np.testing.assert_allclose(
+        parts.importance.log_prob, usual.importance.log_prob, atol=1e-4
+    )
+
+
+def test_standard_error_is_that_of_a_mean():
+    # deviation sqrt(5 / 3) over sqrt(4)
+    assert standard_error(np.array([1.0, 2, 3, 4])) == pytest.approx((5 / 12) ** 0.5)
+    assert standard_error(np.array([1.0])) is None

@@ -1,0 +1,162 @@
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vae_cli.config.compose import composed
+from vae_cli.errors import RunError
+from vae_cli.runs.evaluations import markdown, protocol, saved_report, write_report
+from vae_cli.runs.folder import RunFolder
+
+WEIGHTS = b"weights of an epoch"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    """A run folder with something in place of weights."""
+    folder = RunFolder(tmp_path / "run")
+    folder.create()
+    for name in ("best", "last"):
+        (folder.checkpoints / f"{name}.weights.h5").write_bytes(WEIGHTS)
+    return folder
+
+
+def how(run: RunFolder, *overrides: str, train_size: int = 50000) -> dict[str, Any]:
+    """The protocol of an evaluation with 5 samples and these overrides."""
+    config = composed("train", ["dataset.binarize=static", "dataset.seed=7"])
+    evaluation = composed("evaluate", ["importance_samples=5", *overrides])
+    return protocol(run, config, evaluation, evaluation.seed or 0, train_size)
+
+
+def report(run: RunFolder, **changes: Any) -> dict[str, Any]:
+    """A report of ten images."""
+    values = {
+        "split": "test",
+        "num_images": 10000,
+        "neg_elbo": 101.237,
+        "neg_elbo_se": 0.4567,
+        "nll": 98.7654,
+        "nll_se": 0.321,
+        "cross_entropy_bound": None,
+        "importance_samples": 5000,
+        "active_units": 7,
+        "mse": 0.0123456,
+        "knn_accuracy": None,
+        "protocol": how(run),
+    }
+    return {**values, **changes}
+
+
+def test_protocol_says_how_a_figure_came_about(run: RunFolder) -> None:
+    assert how(run) == {
+        "dataset": "mnist",
+        "binarization": "static",
+        "train_size": 50000,
+        "draw_seed": 7,
+        "estimator": "importance sampling",
+        "importance_samples": 5,
+        "noise_seed": 0,
+        "num_images": None,
+        "likelihood": "bernoulli",
+        "checkpoint": "best",
+        "weights_sha256": hashlib.sha256(WEIGHTS).hexdigest(),
+    }
+    assert how(run, "importance_samples=null")["estimator"] == "elbo"
+
+
+def test_protocol_of_missing_weights_says_how_to_get_them(run: RunFolder) -> None:
+    (run.checkpoints / "best.weights.h5").unlink()
+    with pytest.raises(RunError) as refused:
+        how(run)
+    assert "best.weights.h5 is missing" in refused.value.args[0]
+    assert f"vae-train resume={run}" in str(refused.value)
+
+
+def test_report_of_the_same_protocol_is_taken_again(run: RunFolder) -> None:
+    write_report(run, report(run))
+    assert saved_report(run, "test", how(run)) == report(run)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        *("checkpoint=last", "seed=1", "num_images=100"),
+        *("importance_samples=6", "importance_samples=null"),
+    ],
+)
+def test_report_of_another_protocol_is_not_taken(override: str, run: RunFolder) -> None:
+    write_report(run, report(run))
+    assert saved_report(run, "test", how(run, override)) is None
+
+
+@pytest.mark.parametrize("override", ["batch_size=7", "chunk_size=3", "memory_mb=1"])
+def test_report_made_in_parts_of_another_size_is_taken_again(
+    override: str, run: RunFolder
+) -> None:
+    write_report(run, report(run))
+    assert saved_report(run, "test", how(run, override)) == report(run)
+
+
+def test_report_of_a_model_of_fewer_images_is_not_taken(run: RunFolder) -> None:
+    write_report(run, report(run))
+    assert saved_report(run, "test", how(run, train_size=49999)) is None
+
+
+def test_report_of_other_weights_is_not_taken(run: RunFolder) -> None:
+    write_report(run, report(run))
+    (run.checkpoints / "best.weights.h5").write_bytes(b"trained on")
+    assert saved_report(run, "test", how(run)) is None
+
+
+def test_report_of_another_split_is_not_taken(run: RunFolder) -> None:
+    write_report(run, report(run))
+    assert saved_report(run, "validation", how(run)) is None
+
+
+@pytest.mark.parametrize("text", ["", "{", "null", "[]", "3", "{}", '["ab"]'])
+def test_report_that_can_not_be_read_is_not_taken(text: str, run: RunFolder) -> None:
+    run.evaluation.mkdir()
+    (run.evaluation / "test.json").write_text(text)
+    assert saved_report(run, "test", how(run)) is None
+
+
+def test_report_is_written_for_programs_and_for_people(run: RunFolder) -> None:
+    write_report(run, report(run))
+    assert json.loads((run.evaluation / "test.json").read_text()) == report(run)
+    assert (run.evaluation / "test.md").read_text() == markdown(run, report(run))
+
+
+def test_markdown_shows_figures_with_their_errors_and_units(run: RunFolder) -> None:
+    lines = markdown(run, report(run)).splitlines()
+    assert lines[0] == "# run: test"
+    assert lines[2] == (
+        "10,000 images of mnist, binarization static (draw seed 7), model trained on "
+        "50,000 images, best checkpoint."
+    )
+    assert (
+        "| -ELBO | 101.24 (s.e. 0.46) | nats per image, one posterior sample |" in lines
+    )
+    assert (
+        "| NLL | 98.77 (s.e. 0.32) | nats per image, by importance sampling, 5,000 "
+        "samples |" in lines
+    )
+    assert "| active units | 7 | variance of posterior means above 0.01 |" in lines
+    assert any(line.startswith("| MSE | 0.0123 |") for line in lines)
+
+
+def test_markdown_leaves_out_what_was_not_measured(run: RunFolder) -> None:
+    text = markdown(run, report(run, nll=None, nll_se=None))
+    assert "NLL" not in text
+    assert "cross-entropy" not in text
+    assert "kNN" not in text
+
+
+def test_markdown_says_that_a_cross_entropy_is_no_likelihood(run: RunFolder) -> None:
+    grey = {"nll": None, "cross_entropy_bound": 25.5, "cross_entropy_bound_se": 0.25}
+    lines = markdown(run, report(run, **grey)).splitlines()
+    (line,) = [line for line in lines if line.startswith("| cross-entropy bound |")]
+    assert line.startswith("| cross-entropy bound | 25.50 (s.e. 0.25) |")
+    assert "not a likelihood" in line
+    assert "NLL" not in "\n".join(lines)

@@ -1,0 +1,86 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from vae_cli.config.compose import composed
+from vae_cli.errors import RunError, UsageError
+from vae_cli.runs.files import write_json
+from vae_cli.runs.folder import RunFolder
+from vae_cli.runs.selection import open_runs
+
+
+def run_at(path: Path, finished: bool = True, moved: int = 100) -> Path:
+    """A run folder without weights."""
+    folder = RunFolder(path)
+    folder.create()
+    folder.save_config(composed("train", ["epochs=2"]))
+    folder.write_status("finished" if finished else "interrupted", 2)
+    if finished:
+        write_json(folder.metrics_json, {"test": None})
+    os.utime(folder.status_file, (moved, moved))
+    return path
+
+
+def opened(names: str, root: Path) -> list[Path]:
+    return [folder.path for folder in open_runs(names, str(root))]
+
+
+def test_one_name_is_one_run(tmp_path: Path) -> None:
+    run = run_at(tmp_path / "run")
+    assert opened(str(run), tmp_path) == [run]
+
+
+def test_several_names_come_in_their_order(tmp_path: Path) -> None:
+    a, b, c = (run_at(tmp_path / name) for name in "abc")
+    assert opened(f"{c},{a}, {b},", tmp_path) == [c, a, b]
+
+
+def test_latest_may_stand_among_several(tmp_path: Path) -> None:
+    new, old = run_at(tmp_path / "new", moved=200), run_at(tmp_path / "old")
+    assert opened(f"{old},latest", tmp_path) == [old, new]
+
+
+def test_folder_of_runs_is_its_finished_runs_by_name(tmp_path: Path) -> None:
+    runs = [run_at(tmp_path / "sweep" / n, moved=m) for n, m in (("b", 1), ("a", 2))]
+    run_at(tmp_path / "sweep" / "c", finished=False)
+    assert opened(str(tmp_path / "sweep"), tmp_path) == sorted(runs)
+
+
+def test_unfinished_run_is_opened_by_its_name(tmp_path: Path) -> None:
+    run = run_at(tmp_path / "run", finished=False)
+    assert opened(str(run), tmp_path) == [run]
+
+
+def test_run_named_twice_is_opened_once(tmp_path: Path) -> None:
+    # counted twice it would shrink the deviation over seeds
+    a, b = (run_at(tmp_path / "sweep" / name) for name in "ab")
+    assert opened(f"{a},{tmp_path / 'sweep'},{b}", tmp_path) == [a, b]
+
+
+def test_folder_with_a_comma_in_its_name_is_one_run(tmp_path: Path) -> None:
+    # what a sweep over two keys calls its jobs
+    run = run_at(tmp_path / "0-latent_dim=2,beta=4")
+    assert opened(str(run), tmp_path) == [run]
+
+
+@pytest.mark.parametrize("names", ["", ",", " , "])
+def test_no_name_is_wrong_usage(names: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="run= names no folder"):
+        opened(names, tmp_path)
+
+
+def test_missing_run_among_several_is_named(tmp_path: Path) -> None:
+    run = run_at(tmp_path / "run")
+    with pytest.raises(RunError) as refused:
+        opened(f"{run},{tmp_path / 'nowhere'}", tmp_path)
+    assert refused.value.args[0] == f"run={tmp_path / 'nowhere'} does not exist."
+
+
+def test_folder_without_finished_runs_is_refused(tmp_path: Path) -> None:
+    run_at(tmp_path / "sweep" / "a", finished=False)
+    with pytest.raises(RunError) as refused:
+        opened(str(tmp_path / "sweep"), tmp_path)
+    assert refused.value.args[0] == (
+        f"run={tmp_path / 'sweep'} is not a run folder, and holds no finished runs."
+    )

@@ -1,0 +1,179 @@
+"""Options of a model's parts: architecture, likelihood, prior, hierarchy, objective.
+
+As in `schema.py`, defaults live in `configs/`; no TensorFlow is imported.
+"""
+
+from dataclasses import dataclass
+
+from vae_cli.config.field import option
+
+ACTIVATIONS = (
+    "linear", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus",
+    "tanh", "sigmoid",
+)  # fmt: skip
+NORMALIZATIONS = ("none", "batch", "layer")
+
+
+@dataclass
+class ArchitectureConfig:
+    """Encoder and decoder networks."""
+
+    name: str = option("which architecture")
+    activation: str = option("after every hidden layer", choices=ACTIVATIONS)
+    normalization: str = option("in every hidden layer", choices=NORMALIZATIONS)
+    dropout: float = option(
+        "rate after every hidden layer of the encoder and decoder", at_least=0, below=1
+    )
+    l2: float = option(
+        "weight of the squared hidden kernels in what is minimised, not in the logged "
+        "loss",
+        at_least=0,
+    )
+
+
+@dataclass
+class ConvConfig(ArchitectureConfig):
+    """Strided convolutions, mirrored by transposed ones; any image size."""
+
+    filters: list[int] = option("filters of each encoder layer", at_least=1)
+    kernel_sizes: list[int] = option("one for all layers, or one a layer", at_least=1)
+    strides: list[int] = option("one for all layers, or one a layer", at_least=1)
+    dense_units: list[int] = option(
+        "hidden dense layers between convolutions and latent space", at_least=1
+    )
+
+    def problems(self) -> list[str]:
+        """Return what is wrong between fields."""
+        found = [] if self.filters else ["architecture.filters needs a layer, got []"]
+        for key in ("kernel_sizes", "strides"):
+            count = len(getattr(self, key))
+            if count not in (1, len(self.filters)):
+                found.append(
+                    f"architecture.{key} has {count} values for {len(self.filters)} "
+                    f"layers; give one, or one a layer"
+                )
+        return found
+
+
+@dataclass
+class DenseConfig(ArchitectureConfig):
+    """Fully connected layers, mirrored in the decoder."""
+
+    hidden_units: list[int] = option("units of each encoder layer", at_least=1)
+    gated: bool = option(
+        "multiply each hidden unit by a sigmoid gate of its own (Dauphin et al. 2017)",
+        default=False,
+    )
+
+    def problems(self) -> list[str]:
+        """Return what is wrong between fields."""
+        if self.hidden_units:
+            return []
+        return ["architecture.hidden_units needs a layer, got []"]
+
+
+@dataclass
+class ResidualConvConfig(ArchitectureConfig):
+    """Gated residual convolutions at sizes that halve; any image size."""
+
+    filters: list[int] = option(
+        "filters at each size, largest first; the first is half the image's",
+        at_least=1,
+    )
+    blocks: int = option("residual blocks at each size", at_least=0)
+    kernel_size: int = option("of every convolution", at_least=1)
+    dense_units: int = option(
+        "units of the layer between convolutions and latent space", at_least=1
+    )
+
+    def problems(self) -> list[str]:
+        """Return what is wrong between fields."""
+        return [] if self.filters else ["architecture.filters needs a layer, got []"]
+
+
+@dataclass
+class LikelihoodConfig:
+    """How decoder outputs score an image, in nats."""
+
+    name: str = option("which likelihood")
+
+
+@dataclass
+class GaussianConfig(LikelihoodConfig):
+    """Normal pixels with one scale for the whole data set."""
+
+    scale: float = option(
+        "standard deviation of a pixel, in units of [0, 1]; the initial one if learned",
+        at_least=0.001,
+    )
+    learn_scale: bool = option("learn the scale with the weights")
+
+
+@dataclass
+class PriorConfig:
+    """p(z): where codes come from when there is no image."""
+
+    name: str = option("which prior")
+
+
+@dataclass
+class MixtureConfig(PriorConfig):
+    """A mixture of diagonal Gaussians."""
+
+    components: int = option("Gaussians in the mixture", at_least=1)
+
+
+@dataclass
+class VampConfig(MixtureConfig):
+    """The posteriors of learned pseudo-inputs, mixed (Tomczak & Welling 2018)."""
+
+    start: str = option(
+        "where pseudo-inputs start: noise: near black; data: random training images",
+        choices=("noise", "data"),
+    )
+
+
+@dataclass
+class HierarchyConfig:
+    """Stochastic layers between image and prior."""
+
+    name: str = option("how many levels")
+
+
+@dataclass
+class TwoLevelConfig(HierarchyConfig):
+    """A top level that the prior draws, and a bottom level drawn given the top."""
+
+    top_dim: int | None = option(
+        "how many of latent_dim are the top level's; half if null", at_least=1
+    )
+    hidden_units: list[int] = option(
+        "hidden layers of p(bottom|top) and of q(bottom|image, top)", at_least=1
+    )
+
+
+@dataclass
+class ObjectiveConfig:
+    """The bound that training maximises."""
+
+    name: str = option("which bound")
+
+    @property
+    def bound(self) -> str:
+        """Name in the logs of what selects the best epoch: the bound at beta 1."""
+        return "neg_elbo"
+
+
+@dataclass
+class IwaeConfig(ObjectiveConfig):
+    """The importance-weighted bound (Burda et al. 2016)."""
+
+    samples: int = option("posterior samples an image, k", at_least=1)
+    doubly_reparameterized: bool = option(
+        "encoder gradient of lower variance (Tucker et al. 2019)"
+    )
+
+    @property
+    def bound(self) -> str:
+        """Name in the logs of what selects the best epoch: the bound at beta 1."""
+        return "neg_iwae" if self.samples > 1 else "neg_elbo"
