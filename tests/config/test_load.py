@@ -318,10 +318,28 @@ def test_free_bits_without_a_kl_for_each_dimension_are_refused(part: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("latent_dim", "top_dim", "shown"), [(4, 4, 4), (4, 7, 7), (1, None, 1)]
+    ("latent_dim", "top_dim", "problem"),
+    [
+        (
+            4,
+            4,
+            "hierarchy.top_dim=4 must be below latent_dim=4, which counts both levels",
+        ),
+        (
+            4,
+            7,
+            "hierarchy.top_dim=7 must be below latent_dim=4, which counts both levels",
+        ),
+        (
+            1,
+            None,
+            "latent_dim=1 counts both levels of hierarchy=two_level; it must be at "
+            "least 2",
+        ),
+    ],
 )
 def test_levels_that_do_not_fit_the_latent_dimensions_are_refused(
-    latent_dim: int, top_dim: int | None, shown: int
+    latent_dim: int, top_dim: int | None, problem: str
 ) -> None:
     plain = values(
         "train",
@@ -330,10 +348,7 @@ def test_levels_that_do_not_fit_the_latent_dimensions_are_refused(
         latent_dim=latent_dim,
         hierarchy__top_dim=top_dim,
     )
-    assert problems(plain) == [
-        f"latent_dim={latent_dim} counts both levels of hierarchy=two_level; it must "
-        f"be above hierarchy.top_dim={shown}"
-    ]
+    assert problems(plain) == [problem]
 
 
 @pytest.mark.parametrize(("latent_dim", "top_dim"), [(4, 3), (2, 1), (2, "null")])
@@ -364,7 +379,7 @@ def test_problems_about_z_are_told_together() -> None:
         objective__doubly_reparameterized=True,
     )
     assert [problem.split("=")[0] for problem in problems(plain)] == [
-        *("free_bits", "latent_dim", "objective.doubly_reparameterized")
+        *("free_bits", "hierarchy.top_dim", "objective.doubly_reparameterized")
     ]
 
 
