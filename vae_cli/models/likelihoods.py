@@ -31,10 +31,12 @@ class Likelihood(keras.layers.Layer):
         Returns:
             float32 [..., B], nats per image.
         """
-        return ops.sum(self.log_prob_per_pixel(x, logits), axis=(-3, -2, -1))
+        # flat pixels make longer loops
+        x, logits = (ops.reshape(a, (*ops.shape(a)[:-3], -1)) for a in (x, logits))
+        return ops.sum(self.log_prob_per_pixel(x, logits), axis=-1)
 
     def log_prob_per_pixel(self, x: Any, logits: Any) -> Any:
-        """Score each pixel: float32 [B, H, W, C], nats."""
+        """Score each pixel: float32 [...], any shape, nats."""
         raise TypeError(f"{type(self).__name__} defines no density")
 
     def mean(self, logits: Any) -> Any:
@@ -65,7 +67,7 @@ class Bernoulli(Likelihood):
     """
 
     def log_prob_per_pixel(self, x: Any, logits: Any) -> Any:
-        """Score each pixel: float32 [B, H, W, C], nats."""
+        """Score each pixel: float32 [...], any shape, nats."""
         return x * logits - ops.softplus(logits)
 
     def measure(self, spec: DataSpec) -> str:
@@ -91,7 +93,7 @@ class ContinuousBernoulli(Likelihood):
     """
 
     def log_prob_per_pixel(self, x: Any, logits: Any) -> Any:
-        """Score each pixel: float32 [B, H, W, C], nats."""
+        """Score each pixel: float32 [...], any shape, nats."""
         return x * logits - ops.softplus(logits) + self.log_constant(logits)
 
     @staticmethod
@@ -135,7 +137,7 @@ class Gaussian(Likelihood):
         )
 
     def log_prob_per_pixel(self, x: Any, logits: Any) -> Any:
-        """Score each pixel: float32 [B, H, W, C], nats."""
+        """Score each pixel: float32 [...], any shape, nats."""
         standard = (x - self.mean(logits)) * ops.exp(-self.log_scale)
         return -0.5 * standard**2 - self.log_scale - 0.5 * math.log(2 * math.pi)
 
