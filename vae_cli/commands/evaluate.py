@@ -100,8 +100,10 @@ def evaluate_run(
         title = f"{folder.path.resolve().name}: {len(split):,} {config.split} images"
         evaluation_figure(run.vae, split, evaluation, title, figure)
     except OSError as error:
+        file = error.filename or folder.evaluation
         raise RunError(
-            f"{error.filename or folder.evaluation} can't be written: {error.strerror}."
+            f"{file} can't be written: {error.strerror}.",
+            "make the run's folder writable, or copy it to a place that is",
         ) from error
     log.info("%s", one_line(report))
     for suffix in ("json", "md", "png"):

@@ -103,19 +103,16 @@ def importance_sampling(
     chunk = min(chunk_size or max(1, most // batch), samples)
     names, posterior = _posterior(vae, images, min(batch, 500))
 
-    def score(x: Any, noise: Any, *parts: Any) -> Any:
+    def score(pixels: Any, noise: Any, *parts: Any) -> Any:
+        x = tf.cast(pixels, tf.float32) / 255.0
         draw = vae.draw(dict(zip(names, parts, strict=True)), noise)
         log_ratio = vae.prior.log_prob(draw.z) - gaussian_log_prob(*draw)
         return log_likelihood(vae, x, draw.z) + log_ratio
 
-    compiled = tf.function(score, jit_compile=vae.is_dense, reduce_retracing=False)
+    compiled = tf.function(score, jit_compile=vae.is_dense)
     # whole batches alone, so that one shape is compiled: the last one wraps around
     starts = range(0, count, batch)
     chosen = [np.arange(start, start + batch) % count for start in starts]
-    batches = [
-        (_scaled(images[rows]), *(tf.constant(part[rows]) for part in posterior))
-        for rows in chosen
-    ]
     weights = RunningWeights(count)
     while weights.samples < samples:
         size = min(chunk, samples - weights.samples)
@@ -126,8 +123,9 @@ def importance_sampling(
             ]
         )
         log_weights = np.empty((size, count), np.float32)
-        for rows, (x, *parts) in zip(chosen, batches, strict=True):
-            log_weights[:, rows] = compiled(x, tf.constant(noise[:, rows]), *parts)
+        for rows in chosen:
+            arrays = (images[rows], noise[:, rows], *(part[rows] for part in posterior))
+            log_weights[:, rows] = compiled(*map(tf.constant, arrays))
         weights.add(log_weights)
         progress(weights.samples / samples)
     return weights.result()
@@ -157,7 +155,3 @@ def _bytes_per_code(vae: VAE) -> int:
         if hasattr(layer, "output")
     ]
     return 4 * (sum(sizes) + 4 * math.prod(vae.decoder.output_shape[1:]))
-
-
-def _scaled(images: np.ndarray) -> tf.Tensor:
-    return tf.cast(images, tf.float32) / 255.0
