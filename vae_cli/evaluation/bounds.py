@@ -89,12 +89,12 @@ def score_images(
     noise = sample_noise(len(images), vae.latent_dim, seed, 0)
 
     def score(x: Any, epsilon: Any) -> tuple[Any, ...]:
-        draw = vae.draw(vae.posterior(x), epsilon[None])
-        terms = elbo_terms(vae, draw, -log_likelihood(vae, x, draw.z)[0])
+        posterior = vae.posterior(x)
+        draw = vae.draw(posterior, epsilon[None])
+        reconstruction = -log_likelihood(vae, x, draw.z)[0]
+        terms = elbo_terms(vae, posterior, draw, reconstruction)
         to_normal = standard_kl_per_dim(draw.mean[0], draw.log_var[0])
-        # not the draw's: with two levels its bottom means move with the top's noise
-        mean, _ = vae.encode(x)
-        return terms.reconstruction, terms.kl, to_normal, mean
+        return terms.reconstruction, terms.kl, to_normal, terms.mean
 
     reconstruction, kl, per_dim, mean = over_batches(score, (images, noise), batch_size)
     exact = vae.prior.kl_per_dim(mean[:1], mean[:1]) is not None

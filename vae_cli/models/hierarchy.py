@@ -64,27 +64,27 @@ class TwoLevelVAE(VAE):
             ops.concatenate([log_var + same, bottom_log_var], axis=-1),
         )
 
-    def encode(self, images: Any, training: bool = False) -> tuple[Any, Any]:
+    def code(
+        self, posterior: dict[str, Any], training: bool = False
+    ) -> tuple[Any, Any]:
         """Return mean and log-variance [B, latent_dim], the bottom's at the top's mean.
 
         As for one level, decoding the mean reconstructs the image.
         """
-        whole = self._whole_encoder()(images, training=training)
-        return whole["mean"], whole["log_var"]
+        bottom = self.bottom_encoder(
+            [posterior["features"], posterior["mean"]], training=training
+        )
+        return (
+            ops.concatenate([posterior["mean"], bottom["mean"]], axis=-1),
+            ops.concatenate([posterior["log_var"], bottom["log_var"]], axis=-1),
+        )
 
     def export_networks(self) -> tuple[keras.Model, keras.Model]:
         """Return encoder and decoder as plain Keras models that need no package."""
-        return self._whole_encoder(), super().export_networks()[1]
-
-    def _whole_encoder(self) -> keras.Model:
-        top = self.encoder(self.encoder.input)
-        bottom = self.bottom_encoder([top["features"], top["mean"]])
-        join = keras.layers.Concatenate
-        outputs = {
-            "mean": join(name="mean")([top["mean"], bottom["mean"]]),
-            "log_var": join(name="log_var")([top["log_var"], bottom["log_var"]]),
-        }
-        return keras.Model(self.encoder.input, outputs, name="encoder")
+        mean, log_var = self.encode(self.encoder.input)
+        outputs = {"mean": mean, "log_var": log_var}
+        encoder = keras.Model(self.encoder.input, outputs, name="encoder")
+        return encoder, super().export_networks()[1]
 
 
 def top_encoder(encoder: keras.Model) -> keras.Model:

@@ -53,9 +53,10 @@ class Elbo:
             beta: weight of the KL term.
             training: whether dropout and batch statistics are on.
         """
-        draw = vae.draw(vae.posterior(images, training), noise, training)
+        posterior = vae.posterior(images, training)
+        draw = vae.draw(posterior, noise, training)
         reconstruction = -ops.mean(log_likelihood(vae, images, draw.z, training), 0)
-        return elbo_terms(vae, draw, reconstruction)
+        return elbo_terms(vae, posterior, draw, reconstruction)
 
 
 class Iwae(Elbo):
@@ -87,7 +88,8 @@ class Iwae(Elbo):
         """Encode once, draw k codes an image, decode and score; as `Elbo`'s."""
         if self.samples == 1:
             return super().__call__(vae, images, noise, beta, training)
-        draw = vae.draw(vae.posterior(images, training), noise, training)
+        posterior = vae.posterior(images, training)
+        draw = vae.draw(posterior, noise, training)
         reweigh: dict[str, Any] = {}
         if self._doubly:
             draw = Draw(
@@ -100,7 +102,7 @@ class Iwae(Elbo):
         log_weights = scores + beta * log_ratio
         share = tf.stop_gradient(tf.nn.softmax(log_weights, axis=0))
         reweigh["by"] = (1 - beta + beta * share)[..., None]
-        elbo = elbo_terms(vae, draw, -ops.mean(scores, axis=0))
+        elbo = elbo_terms(vae, posterior, draw, -ops.mean(scores, axis=0))
         kl = tf.stop_gradient(elbo.kl)
         return elbo._replace(
             reconstruction=-log_mean_exp(log_weights) - beta * kl,
@@ -109,12 +111,15 @@ class Iwae(Elbo):
         )
 
 
-def elbo_terms(vae: VAE, draw: Draw, reconstruction: Any) -> Terms:
+def elbo_terms(
+    vae: VAE, posterior: dict[str, Any], draw: Draw, reconstruction: Any
+) -> Terms:
     """Return the terms of -ELBO(x) = E_q[-log p(x|z)] + KL(q(z|x) || p(z)).
 
     Args:
         vae: the model.
-        draw: codes, [S, B, latent_dim].
+        posterior: of B images.
+        draw: codes from it, [S, B, latent_dim].
         reconstruction: -log p(x|z) averaged over the codes, [B].
     """
     per_dim = vae.prior.kl_per_dim(draw.mean, draw.log_var)
@@ -124,7 +129,9 @@ def elbo_terms(vae: VAE, draw: Draw, reconstruction: Any) -> Terms:
         per_dim = ops.mean(per_dim, axis=0)
         kl = ops.sum(per_dim, axis=-1)
     neg_elbo = reconstruction + kl
-    return Terms(reconstruction, kl, per_dim, neg_elbo, neg_elbo, draw.mean[0])
+    # not the draw's: with two levels its bottom means move with the top's noise
+    mean, _ = vae.code(posterior)
+    return Terms(reconstruction, kl, per_dim, neg_elbo, neg_elbo, mean)
 
 
 def log_likelihood(vae: VAE, images: Any, z: Any, training: bool = False) -> Any:

@@ -62,7 +62,12 @@ class VAE(keras.Model):
 
     def encode(self, images: Any, training: bool = False) -> tuple[Any, Any]:
         """Return mean and log-variance of q(z|x), float32 [B, latent_dim] each."""
-        posterior = self.posterior(images, training=training)
+        return self.code(self.posterior(images, training=training), training=training)
+
+    def code(
+        self, posterior: dict[str, Any], training: bool = False
+    ) -> tuple[Any, Any]:
+        """Return mean and log-variance [B, latent_dim] that no noise has moved."""
         return posterior["mean"], posterior["log_var"]
 
     def decode(self, z: Any, training: bool = False) -> Any:
