@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -150,8 +151,9 @@ def _bytes_per_code(vae: VAE) -> int:
     """Return an upper bound on the memory that decoding one code takes."""
     layers = vae.decoder._flatten_layers(include_self=False)
     sizes = [
-        math.prod(layer.output.shape[1:])
+        math.prod(output.shape[1:])
         for layer in layers
         if hasattr(layer, "output")
+        for output in keras.tree.flatten(layer.output)
     ]
     return 4 * (sum(sizes) + 4 * math.prod(vae.decoder.output_shape[1:]))

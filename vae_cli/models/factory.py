@@ -17,6 +17,7 @@ from vae_cli.models.encoders import conv_encoder, dense_encoder, residual_conv_e
 from vae_cli.models.hierarchy import (
     TwoLevelVAE,
     bottom_encoder,
+    bottom_prior,
     top_encoder,
     two_level_decoder,
 )
@@ -59,17 +60,14 @@ def build_model(config: TrainConfig, spec: DataSpec) -> VAE:
     prior = build_prior(config.prior, latent_dim, top_dim, shape, top_posterior)
     if not isinstance(levels, TwoLevelConfig):
         return VAE(encoder, decoder, likelihood, prior)
-    whole = top_encoder(encoder)
+    whole, dims = top_encoder(encoder), (top_dim, latent_dim - top_dim)
+    num_features = whole.output["features"].shape[-1]
+    below = bottom_prior(levels, config.architecture, *dims)
     return TwoLevelVAE(
-        bottom_encoder(
-            levels,
-            config.architecture,
-            num_features=whole.output["features"].shape[-1],
-            top_dim=top_dim,
-            bottom_dim=latent_dim - top_dim,
-        ),
+        bottom_encoder(levels, config.architecture, num_features, *dims),
+        bottom_prior=below,
         encoder=whole,
-        decoder=two_level_decoder(levels, config.architecture, decoder, top_dim),
+        decoder=two_level_decoder(decoder, below),
         likelihood=likelihood,
         prior=prior,
     )

@@ -8,14 +8,16 @@ literature calls z1 ~ p(z1|z2) is
     z1 = mean(top) + scale(top) * bottom,   bottom ~ N(0, I)
 
 inside the decoder, which is the same model with the same bound (a Gaussian's location
-and scale cancel in every ratio q/p), and `bottom` is drawn relative to p(z1|z2) as in
-Vahdat & Kautz, "NVAE", 2020, section 3.2. To everything outside, z is thus one code
+and scale cancel in every ratio q/p). To everything outside, z is thus one code
 [top, bottom] under a prior that can be sampled, traversed and interpolated as any.
+Networks still speak of z1 itself: a posterior that had to follow each move of its prior
+would rather collapse onto it.
 
 Source of the two-level model: Sonderby et al., "Ladder variational autoencoders", 2016;
 Tomczak & Welling, "VAE with a VampPrior", 2018, section 4.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -31,16 +33,21 @@ class TwoLevelVAE(VAE):
 
     Args:
         encoder: image -> `mean`, `log_var` of the top [B, top_dim], `features` [B, F].
-        bottom_encoder: features and top -> `mean`, `log_var` of the bottom,
+        bottom_encoder: features and top -> `mean`, `log_var` of q(z1|x, top),
             [B, bottom_dim].
+        bottom_prior: top -> `mean`, `log_var` of p(z1|top), [B, bottom_dim]; the
+            decoder's own.
         decoder: z [B, top_dim + bottom_dim] -> logits [B, H, W, C].
         likelihood: scores images, given logits.
         prior: p(z).
     """
 
-    def __init__(self, bottom_encoder: keras.Model, **parts: Any) -> None:
+    def __init__(
+        self, bottom_encoder: keras.Model, bottom_prior: keras.Model, **parts: Any
+    ) -> None:
         super().__init__(**parts)
         self.bottom_encoder = bottom_encoder
+        self.bottom_prior = bottom_prior
 
     def draw(
         self, posterior: dict[str, Any], noise: Any, training: bool = False
@@ -50,12 +57,9 @@ class TwoLevelVAE(VAE):
         mean, log_var = posterior["mean"][None], posterior["log_var"][None]
         top = self.sampling(mean, log_var, noise[..., :top_dim])
         features = posterior["features"][None] + ops.zeros_like(top[..., :1])
-        below = self.bottom_encoder(
-            [_as_batch(features), _as_batch(top)], training=training
-        )
+        below = self._bottom(_as_batch(features), _as_batch(top), training)
         shape = (*ops.shape(top)[:2], self.latent_dim - top_dim)
-        bottom_mean = ops.reshape(below["mean"], shape)
-        bottom_log_var = ops.reshape(below["log_var"], shape)
+        bottom_mean, bottom_log_var = (ops.reshape(part, shape) for part in below)
         bottom = self.sampling(bottom_mean, bottom_log_var, noise[..., top_dim:])
         same = ops.zeros_like(top)  # one Gaussian of the top for all samples
         return Draw(
@@ -71,13 +75,19 @@ class TwoLevelVAE(VAE):
 
         As for one level, decoding the mean reconstructs the image.
         """
-        bottom = self.bottom_encoder(
-            [posterior["features"], posterior["mean"]], training=training
+        top = posterior["mean"], posterior["log_var"]
+        bottom = self._bottom(posterior["features"], posterior["mean"], training)
+        mean, log_var = (
+            ops.concatenate(parts, axis=-1) for parts in zip(top, bottom, strict=True)
         )
-        return (
-            ops.concatenate([posterior["mean"], bottom["mean"]], axis=-1),
-            ops.concatenate([posterior["log_var"], bottom["log_var"]], axis=-1),
-        )
+        return mean, log_var
+
+    def _bottom(self, features: Any, top: Any, training: bool) -> tuple[Any, Any]:
+        """Return mean and log-variance of q(bottom|x, top): q(z1|x, top), relative."""
+        posterior = self.bottom_encoder([features, top], training=training)
+        prior = self.bottom_prior(top, training=training)
+        mean = (posterior["mean"] - prior["mean"]) * ops.exp(-0.5 * prior["log_var"])
+        return mean, posterior["log_var"] - prior["log_var"]
 
     def export_networks(self) -> tuple[keras.Model, keras.Model]:
         """Return encoder and decoder as plain Keras models that need no package."""
@@ -101,42 +111,50 @@ def bottom_encoder(
     top_dim: int,
     bottom_dim: int,
 ) -> keras.Model:
-    """Return q(bottom|x, top): features and top -> `mean`, `log_var`."""
+    """Return q(z1|x, top): features and top -> `mean`, `log_var`."""
     features = keras.Input((num_features,), name="features")
     top = keras.Input((top_dim,), name="top")
     x = dense_stack(top, config.hidden_units[:1], architecture, "top")
     x = keras.layers.Concatenate(name="join")([features, x])
     x = dense_stack(x, config.hidden_units[1:], architecture, "joint")
-    outputs = {
-        "mean": keras.layers.Dense(bottom_dim, name="mean")(x),
-        "log_var": keras.layers.Dense(bottom_dim, name="log_var")(x),
-    }
-    return keras.Model([features, top], outputs, name="bottom_encoder")
+    return keras.Model([features, top], _gaussian(x, bottom_dim), name="bottom_encoder")
 
 
-def two_level_decoder(
+def bottom_prior(
     config: TwoLevelConfig,
     architecture: ArchitectureConfig,
-    decoder: keras.Model,
     top_dim: int,
+    bottom_dim: int,
 ) -> keras.Model:
-    """Return z = [top, bottom] -> logits, p(z1|top) before an architecture's decoder.
+    """Return p(z1|top): top -> `mean`, `log_var`."""
+    # the posterior and the decoder each ask for it, and must be told the same
+    architecture = replace(architecture, dropout=0.0)
+    top = keras.Input((top_dim,), name="top")
+    x = dense_stack(top, config.hidden_units, architecture)
+    return keras.Model(top, _gaussian(x, bottom_dim), name="bottom_prior")
+
+
+def two_level_decoder(decoder: keras.Model, bottom_prior: keras.Model) -> keras.Model:
+    """Return z = [top, bottom] -> logits.
 
     Args:
-        config: hidden layers of p(z1|top).
-        architecture: their activation, normalization and so on.
-        decoder: from top and z1 together to logits.
-        top_dim: dimensions of the top level.
+        decoder: an architecture's, from top and z1 together to logits.
+        bottom_prior: p(z1|top).
     """
-    latent_dim = decoder.input_shape[-1]
-    z = keras.Input((latent_dim,), name="z")
+    top_dim = bottom_prior.input_shape[-1]
+    z = keras.Input(decoder.input_shape[1:], name="z")
     top, bottom = z[:, :top_dim], z[:, top_dim:]
-    x = dense_stack(top, config.hidden_units, architecture, "bottom_prior")
-    mean = keras.layers.Dense(latent_dim - top_dim, name="bottom_prior_mean")(x)
-    log_var = keras.layers.Dense(latent_dim - top_dim, name="bottom_prior_log_var")(x)
-    z1 = mean + ops.exp(0.5 * log_var) * bottom
+    prior = bottom_prior(top)
+    z1 = prior["mean"] + ops.exp(0.5 * prior["log_var"]) * bottom
     joined = keras.layers.Concatenate(name="levels")([top, z1])
     return keras.Model(z, decoder(joined), name="decoder")
+
+
+def _gaussian(x: Any, dim: int) -> dict[str, Any]:
+    return {
+        "mean": keras.layers.Dense(dim, name="mean")(x),
+        "log_var": keras.layers.Dense(dim, name="log_var")(x),
+    }
 
 
 def _as_batch(x: Any) -> Any:
