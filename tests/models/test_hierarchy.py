@@ -312,6 +312,14 @@ def test_gradients_reach_every_weight_of_both_levels(architecture, prior):
         assert np.any(np.asarray(gradient) != 0), variable.path
 
 
+def test_prior_of_the_bottom_level_says_the_same_to_posterior_and_decoder():
+    vae = two_level_vae("architecture.dropout=0.5", latent_dim=5, top_dim=2)
+    top = normal(9, 2)
+    once, again = (vae.bottom_prior(top, training=True) for _ in range(2))
+    for name in ("mean", "log_var"):
+        np.testing.assert_array_equal(once[name], again[name])
+
+
 def test_weights_of_both_levels_are_the_models_own():
     vae = two_level_vae(*PRIORS["vamp"])
     parts = [vae.encoder, vae.bottom_encoder, vae.decoder, vae.prior]
