@@ -261,6 +261,14 @@ def test_pixel_mean_is_that_of_the_training_split(tmp_path):
     assert data.spec.pixel_mean.dtype == np.float32
 
 
+def test_grey_test_images_make_the_set_grey(tmp_path):
+    black_or_white = 255 * (grey_images(20, 4, 4) > 127).astype(np.uint8)
+    arrays = {"x_train": black_or_white, "x_test": grey_images(5, 4, 4)}
+    assert not load_arrays(tmp_path, arrays).spec.binary
+    arrays["x_test"] = black_or_white[:5]
+    assert load_arrays(tmp_path, arrays).spec.binary
+
+
 def test_black_and_white_images_are_found_to_be_binary(tmp_path):
     images = np.where(grey_images(300, 3, 3) > 127, 255, 0).astype(np.uint8)
     assert load_arrays(tmp_path, {"x_train": images}).spec.binary

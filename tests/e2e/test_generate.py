@@ -79,14 +79,14 @@ def test_traversal_has_a_row_a_dimension_in_order_of_kl(
     command: Command, trained: Path, tmp_path: Path
 ) -> None:
     from vae_cli.data.prepare import load_data
-    from vae_cli.evaluation.latent import encode, kl_per_dim
+    from vae_cli.evaluation.latent import encode, kl_to_normal
     from vae_cli.runs.folder import RunFolder
     from vae_cli.runs.trained import load_trained
 
     run = load_trained(RunFolder(trained), "best")
     test = load_data(run.config.dataset).test
     assert test is not None
-    kl = kl_per_dim(*encode(run.vae, test.images))
+    kl = kl_to_normal(*encode(run.vae, test.images))
     z = drawn(command, trained, tmp_path, "mode=traversal", "columns=4")["z"]
     moving = [int(row.std(axis=0).argmax()) for row in z.reshape(3, 4, 3)]
     assert moving == list(np.argsort(-kl))

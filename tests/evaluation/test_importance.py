@@ -106,11 +106,20 @@ def test_batch_and_chunk_sizes_change_no_estimate(variant):
         )
 
 
-@pytest.mark.parametrize("memory_mb", [1, 512])
-def test_memory_changes_no_estimate(memory_mb):
-    vae = tiny_vae("conv")
-    whole = importance_sampling(vae, IMAGES, 9, seed=0)
-    parts = importance_sampling(vae, IMAGES, 9, seed=0, memory_mb=memory_mb)
+@pytest.mark.parametrize(
+    "sizes, chunks",
+    [({}, 1), ({"memory_mb": 1}, 14), ({"memory_mb": 1, "chunk_size": 9000}, 2)],
+)
+def test_memory_bounds_the_noise_and_changes_no_estimate(sizes, chunks, monkeypatch):
+    monkeypatch.setattr("vae_cli.evaluation.importance.CODES_AT_A_TIME", 10**6)
+    vae, shares = tiny_vae(), []
+    # one more than a MiB holds: noise [23, 3] and a weight for each of the images
+    samples = 2**20 // (4 * 23 * (3 + 1)) + 1
+    whole = importance_sampling(vae, IMAGES, samples, seed=0, chunk_size=100)
+    parts = importance_sampling(
+        vae, IMAGES, samples, seed=0, progress=shares.append, **sizes
+    )
+    assert len(shares) == chunks
     np.testing.assert_allclose(parts.log_prob, whole.log_prob, atol=1e-4)
 
 

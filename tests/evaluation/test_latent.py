@@ -8,7 +8,7 @@ from vae_cli.evaluation.latent import (
     active_units,
     decode,
     encode,
-    kl_per_dim,
+    kl_to_normal,
     project,
     sample_prior,
 )
@@ -69,7 +69,7 @@ def test_decode_takes_codes_in_double_precision():
 
 def test_kl_per_dim_is_averaged_over_images():
     mean, log_var = codes(50, 4)
-    found = kl_per_dim(mean, log_var)
+    found = kl_to_normal(mean, log_var)
     expected = (0.5 * (mean**2 + np.exp(log_var) - 1 - log_var)).mean(axis=0)
     assert found.shape == (4,)
     np.testing.assert_allclose(found, expected, rtol=1e-5)

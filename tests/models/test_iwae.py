@@ -8,6 +8,7 @@ from tests.models.toys import SHAPE as LINEAR_SHAPE
 from tests.models.toys import linear_gaussian, redraw
 from vae_cli.config.parts import IwaeConfig, ObjectiveConfig
 from vae_cli.models.objectives import Elbo, Iwae
+from vae_cli.models.priors import gaussian_log_prob
 
 SHAPE = (2, 3, 1)
 IMAGES = (grey_images(4, *SHAPE) > 127).astype(np.float32)
@@ -86,6 +87,20 @@ def test_one_sample_is_the_elbo_in_loss_and_gradient(variant, doubly, beta):
     assert found_loss == loss
     for gradient, expected in zip(found, gradients, strict=True):
         np.testing.assert_array_equal(gradient, expected)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_equal_samples_give_the_elbo_of_one(variant):
+    vae, noise = tiny_vae(variant), normal(1, 4, 2)
+    one = Elbo(ObjectiveConfig("elbo"))(vae, IMAGES, noise, 1.0, False)
+    several = iwae(5)(vae, IMAGES, np.repeat(noise, 5, axis=0), 1.0, False)
+    log_p, log_q = vae.prior.log_prob, gaussian_log_prob
+    draw = vae.draw(vae.posterior(IMAGES), noise)
+    # the weights have a one-sample estimate of the KL where the ELBO has a closed form
+    estimate = one.reconstruction + (log_q(*draw) - log_p(draw.z))[0]
+    np.testing.assert_allclose(several.neg_bound, estimate, rtol=1e-5)
+    if variant in ("mog", "vamp"):
+        np.testing.assert_allclose(several.neg_bound, one.neg_elbo, rtol=1e-5)
 
 
 def test_bound_has_a_name_of_its_own_from_two_samples_on():

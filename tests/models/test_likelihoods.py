@@ -8,7 +8,7 @@ import tensorflow as tf
 from scipy import stats
 from scipy.integrate import quad
 
-from tests.helpers import small_config
+from tests.helpers import small_config, small_vae
 from vae_cli.data_spec import DataSpec
 from vae_cli.models.likelihoods import LIKELIHOODS, ContinuousBernoulli, Likelihood
 
@@ -256,3 +256,19 @@ def test_only_a_learned_scale_adds_weights():
     counts = {name: len(likelihood(name).trainable_weights) for name in LIKELIHOODS}
     assert counts == {"bernoulli": 0, "gaussian": 1, "continuous_bernoulli": 0}
     assert all(issubclass(kind, keras.layers.Layer) for kind in LIKELIHOODS.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "binary", "grey"),
+    [
+        ("bernoulli", True, False),
+        ("gaussian", False, True),
+        ("continuous_bernoulli", False, True),
+    ],
+)
+def test_score_is_a_likelihood_of_the_pixels_it_is_made_for(name, binary, grey):
+    likelihood = small_vae(f"likelihood={name}").likelihood
+    found = [
+        likelihood.is_likelihood(DataSpec((4, 5, 1), binary=b)) for b in (True, False)
+    ]
+    assert found == [binary, grey]

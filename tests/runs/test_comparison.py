@@ -9,7 +9,7 @@ from vae_cli.config.compose import composed
 from vae_cli.errors import RunError
 from vae_cli.runs.comparison import group_runs, markdown_table, write_comparison
 
-Report = dict[str, float | None]
+Report = dict[str, Any]
 
 SCORES = [
     {"neg_elbo": 101.5, "kl_loss": 20.25, "knn_accuracy": 0.5, "nll": None},
@@ -124,12 +124,18 @@ def test_figure_that_one_run_lacks_is_no_mean() -> None:
 
 
 def test_markdown_has_a_row_a_group_and_no_empty_column() -> None:
-    text = markdown_table(groups("seed=1", "seed=2", "beta=4", reports=SCORES))
+    how = {"split": "test", "protocol": {"dataset": "mnist", "checkpoint": "best"}}
+    alone = {**SCORES[2], "neg_elbo_se": 0.512}
+    reports = [{**score, **how} for score in (*SCORES[:2], alone)]
+    text = markdown_table(groups("seed=1", "seed=2", "beta=4", reports=reports))
     assert text.splitlines() == [
+        "split test; dataset mnist; checkpoint best",
+        "+- is the standard deviation over runs, (s.e.) the standard error over images",
+        "",
         "| run | beta | neg_elbo | kl_loss | knn_accuracy |",
         "| --- | --- | --- | --- | --- |",
         "| 2 runs | 1 | 100.25 +- 1.8 | 20.62 +- 0.53 | 0.625 +- 0.18 |",
-        "| 2 | 4 | 120.00 | 3.5 | 0.25 |",
+        "| 2 | 4 | 120.00 (0.51) | 3.5 | 0.25 |",
     ]
 
 

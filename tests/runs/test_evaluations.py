@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from vae_cli import __version__
 from vae_cli.config.compose import composed
 from vae_cli.errors import RunError
 from vae_cli.runs.evaluations import markdown, protocol, saved_report, write_report
@@ -61,6 +62,8 @@ def test_protocol_says_how_a_figure_came_about(run: RunFolder) -> None:
         "num_images": None,
         "likelihood": "bernoulli",
         "checkpoint": "best",
+        "probe_codes": 20_000,
+        "vae_cli": __version__,
         "weights_sha256": hashlib.sha256(WEIGHTS).hexdigest(),
     }
     assert how(run, "importance_samples=null")["estimator"] == "elbo"
@@ -142,7 +145,7 @@ def test_markdown_shows_figures_with_their_errors_and_units(run: RunFolder) -> N
         "| NLL | 98.77 (s.e. 0.32) | nats per image, by importance sampling, 5,000 "
         "samples |" in lines
     )
-    assert "| active units | 7 | variance of posterior means above 0.01 |" in lines
+    assert any(line.startswith("| active units | 7 | variance of") for line in lines)
     assert any(line.startswith("| MSE | 0.0123 |") for line in lines)
 
 

@@ -124,6 +124,16 @@ def test_points_are_joined_in_the_order_of_their_rate(tmp_path, figures):
     assert list(line.get_ydata()) == [120, 95, 80]
 
 
+def test_points_of_other_settings_lie_on_curves_of_their_own(tmp_path, figures):
+    path, names = tmp_path / "rate.png", ["z 2", "z 8", "z 2", "z 8"]
+    plot_rate_distortion([6, 20, 3, 9], [150, 90, 170, 130], [1, 1, 4, 4], path, names)
+    first, second = figures[0].axes[0].get_lines()
+    assert (list(first.get_xdata()), list(first.get_ydata())) == ([3, 6], [170, 150])
+    assert (list(second.get_xdata()), list(second.get_ydata())) == ([9, 20], [130, 90])
+    legend = figures[0].axes[0].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["z 2", "z 8"]
+
+
 def test_points_carry_their_beta(tmp_path, figures):
     path = tmp_path / "rate.png"
     plot_rate_distortion([20.0, 5.0], [80.0, 120.0], [0.5, 4.0], path)

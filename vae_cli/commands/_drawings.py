@@ -6,7 +6,7 @@ import numpy as np
 
 from vae_cli.config.commands import GenerateConfig
 from vae_cli.errors import ConfigError, RunError
-from vae_cli.evaluation.latent import encode, kl_per_dim, sample_prior
+from vae_cli.evaluation.latent import encode, kl_to_normal, sample_prior
 from vae_cli.evaluation.paths import interpolate, plane, traversals
 from vae_cli.randomness import Stream, generator
 from vae_cli.runs.data import load_run_data
@@ -59,7 +59,7 @@ def manifold(config: GenerateConfig, run: TrainedRun) -> Drawing:
 def traversal(config: GenerateConfig, run: TrainedRun) -> Drawing:
     """One row a latent dimension, the one of largest KL on top."""
     _, split = load_run_data(run.folder, run.config).held_out()
-    kl = kl_per_dim(*encode(run.vae, split.images[:2000]))
+    kl = kl_to_normal(*encode(run.vae, split.images[:2000]))
     order = np.argsort(-kl)[: config.rows]
     columns = config.columns or STEPS
     z = traversals(order, run.vae.latent_dim, columns, config.span)

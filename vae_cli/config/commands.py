@@ -39,11 +39,11 @@ class GenerateConfig:
     images_dir: str | None = option("also write every image as a PNG to this folder")
     gif: str | None = option("interpolation: also write an animated GIF")
     spacing: str = option(
-        "manifold: quantiles of the prior, or linspace over [-span, span]",
+        "manifold: quantiles of N(0, 1), or linspace over [-span, span]",
         choices=("quantiles", "linspace"),
     )
     span: float = option(
-        "manifold with linspace, traversal: how far from 0, in prior deviations",
+        "manifold with linspace, traversal: how far from 0",
         above=0,
     )
     dims: list[int] = option("manifold: the two latent dimensions", at_least=0)

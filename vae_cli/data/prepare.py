@@ -62,7 +62,7 @@ def load_data(config: DatasetConfig) -> ImageData:
             splits[name] = _binarized(splits[name], config, index)
     train = splits["train"]
     return ImageData(
-        spec=_spec(train, config.binarize, _classes(whole, test)),
+        spec=_spec(list(splits.values()), config.binarize, _classes(whole, test)),
         train=train,
         validation=splits["validation"],
         test=splits.get("test"),
@@ -93,13 +93,16 @@ def _classes(*splits: Split | None) -> int | None:
     return int(max(labels)) + 1 if labels else None
 
 
-def _spec(train: Split, binarize: str, num_classes: int | None) -> DataSpec:
+def _spec(splits: list[Split], binarize: str, num_classes: int | None) -> DataSpec:
+    train = splits[0]
     mean = train.images.mean(axis=0, dtype=np.float64) / 255
     if binarize != "none":
         binary = True
     else:
         # grey sets are recognised by their first images, in no time
-        binary = _two_levels(train.images[:100]) and _two_levels(train.images)
+        binary = all(
+            _two_levels(part) for s in splits for part in (s.images[:100], s.images)
+        )
     height, width, channels = train.images.shape[1:]
     return DataSpec(
         image_shape=(height, width, channels),

@@ -95,19 +95,24 @@ def importance_sampling(
         batch_size: images at a time; chosen if None.
         chunk_size: samples at a time; chosen if None. Neither changes an estimate
             beyond rounding.
-        memory_mb: what the chosen sizes may take, in MiB.
+        memory_mb: what the chosen sizes may take, in MiB, for codes and for noise
+            each; the noise of a chosen chunk may not take more either.
         progress: told the share that is done, now and then.
     """
     count = len(images)
     most = max(1, min(CODES_AT_A_TIME, memory_mb * 2**20 // _bytes_per_code(vae)))
     batch = min(batch_size or -(-count // -(-count // most)), count)
     chunk = min(chunk_size or max(1, most // batch), samples)
+    # noise and weights of a chunk, all images
+    chunk = min(chunk, max(1, memory_mb * 2**20 // (4 * count * (vae.latent_dim + 1))))
     names, posterior = _posterior(vae, images, min(batch, 500))
+
+    log_prior = vae.prior.density()
 
     def score(pixels: Any, noise: Any, *parts: Any) -> Any:
         x = tf.cast(pixels, tf.float32) / 255.0
         draw = vae.draw(dict(zip(names, parts, strict=True)), noise)
-        log_ratio = vae.prior.log_prob(draw.z) - gaussian_log_prob(*draw)
+        log_ratio = log_prior(draw.z) - gaussian_log_prob(*draw)
         return log_likelihood(vae, x, draw.z) + log_ratio
 
     compiled = tf.function(score, jit_compile=vae.is_dense)
@@ -115,18 +120,16 @@ def importance_sampling(
     starts = range(0, count, batch)
     chosen = [np.arange(start, start + batch) % count for start in starts]
     weights = RunningWeights(count)
+    noise = np.empty((chunk, count, vae.latent_dim), np.float32)
     while weights.samples < samples:
         size = min(chunk, samples - weights.samples)
-        noise = np.stack(
-            [
-                sample_noise(count, vae.latent_dim, seed, weights.samples + s)
-                for s in range(size)
-            ]
-        )
+        for s in range(size):
+            noise[s] = sample_noise(count, vae.latent_dim, seed, weights.samples + s)
         log_weights = np.empty((size, count), np.float32)
         for rows in chosen:
-            arrays = (images[rows], noise[:, rows], *(part[rows] for part in posterior))
-            log_weights[:, rows] = compiled(*map(tf.constant, arrays))
+            parts = (part[rows] for part in posterior)
+            arrays = map(tf.constant, (images[rows], noise[:size, rows], *parts))
+            log_weights[:, rows] = compiled(*arrays)
         weights.add(log_weights)
         progress(weights.samples / samples)
     return weights.result()

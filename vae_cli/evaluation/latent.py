@@ -63,7 +63,7 @@ def sample_prior(
     )
 
 
-def kl_per_dim(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
+def kl_to_normal(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
     """Return KL(q(z_j|x) || N(0, 1)) averaged over images: [latent_dim], nats.
 
     With another prior than N(0, I) these are not parts of its KL, but still tell the

@@ -52,7 +52,7 @@ def traversals(
         order: the dimensions, one a row.
         latent_dim: dimensions of z.
         count: codes a row, over [-span, span].
-        span: in prior deviations.
+        span: how far from 0.
 
     Returns:
         float32 [len(order) * count, latent_dim].

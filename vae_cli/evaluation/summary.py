@@ -23,7 +23,7 @@ class Evaluation:
     """A split's report and what its figures need.
 
     Attributes:
-        report: what `<split>.json` holds, `protocol` excepted.
+        report: what `<split>.json` holds, `split` and `protocol` excepted.
         neg_elbo: float [N], nats.
         importance: log p(x) of each image, or None where it wasn't asked for.
         name: what its mean may be called.

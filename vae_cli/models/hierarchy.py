@@ -90,7 +90,10 @@ class TwoLevelVAE(VAE):
         return mean, posterior["log_var"] - prior["log_var"]
 
     def export_networks(self) -> tuple[keras.Model, keras.Model]:
-        """Return encoder and decoder as plain Keras models that need no package."""
+        """Return encoder and decoder as plain Keras models that need no package.
+
+        The encoder's bottom Gaussian is the one at the top's mean, as `code` has it.
+        """
         mean, log_var = self.encode(self.encoder.input)
         outputs = {"mean": mean, "log_var": log_var}
         encoder = keras.Model(self.encoder.input, outputs, name="encoder")

@@ -1,7 +1,7 @@
-"""Layers and blocks that encoders and decoders share; built-in Keras layers only.
+"""Layers and blocks that encoders and decoders share; Keras's own layers only.
 
 Exported networks must open in plain Keras, so nothing here may end up in a saved
-graph except `keras.layers` classes. `Sampling` never does: it lies between the two.
+graph except layers and operations of Keras. `Sampling` never does: it lies between.
 """
 
 from typing import Any

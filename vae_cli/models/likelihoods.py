@@ -48,8 +48,11 @@ class Likelihood(keras.layers.Layer):
         return "negative log-density"
 
     def is_likelihood(self, spec: DataSpec) -> bool:
-        """Return whether the scores are log-probabilities or log-densities of data."""
-        return True
+        """Return whether log p(x|z) is one of such pixels.
+
+        A density of pixels that are 0 or 1 has no bound, and says nothing.
+        """
+        return not spec.binary
 
     def is_discrete(self, spec: DataSpec) -> bool:
         """Return whether they are log-probabilities, which bits per dimension need."""

@@ -50,6 +50,10 @@ class Prior(keras.layers.Layer):
         """Return log p(z) in nats: float32 [..., latent_dim] -> [...]."""
         raise TypeError(f"{type(self).__name__} defines no density")
 
+    def density(self) -> Callable[[Any], Any]:
+        """Return `log_prob` for weights that stay as they are now."""
+        return self.log_prob
+
     def sample(self, noise: Any, choice: Any) -> Any:
         """Turn noise into codes, float32 [N, latent_dim].
 
@@ -61,7 +65,7 @@ class Prior(keras.layers.Layer):
         raise TypeError(f"{type(self).__name__} can't be sampled")
 
     def kl(self, z: Any, mean: Any, log_var: Any) -> Any:
-        """Return KL(q || p) in nats, in closed form or as a one-sample estimate.
+        """Estimate KL(q || p) in nats by one sample.
 
         Args:
             z: float32 [S, B, latent_dim], drawn from q.
@@ -94,10 +98,6 @@ class StandardNormal(Prior):
         """Return the noise: it is distributed as the prior already."""
         return noise
 
-    def kl(self, z: Any, mean: Any, log_var: Any) -> Any:
-        """Return KL(q || p) in closed form; shape of `mean` without its last axis."""
-        return ops.sum(standard_kl_per_dim(mean, log_var), axis=-1)
-
     def kl_per_dim(self, mean: Any, log_var: Any) -> Any:
         """Return the KL of each dimension in nats, shape of `mean`."""
         return standard_kl_per_dim(mean, log_var)
@@ -121,13 +121,21 @@ class Mixture(Prior):
 
     def log_prob(self, z: Any) -> Any:
         """Return log p(z) in nats: float32 [..., latent_dim] -> [...]."""
+        return self._log_prob(z, self.components())
+
+    def density(self) -> Callable[[Any], Any]:
+        """Return `log_prob` with its components computed once."""
+        components = self.components()
+        return lambda z: self._log_prob(z, components)
+
+    def _log_prob(self, z: Any, components: tuple[Any, Any, Any]) -> Any:
         rest = z[..., self.top_dim :]
         rest_log_prob = -0.5 * ops.sum(rest**2 + LOG_2PI, axis=-1)
-        return self.top_log_prob(z[..., : self.top_dim]) + rest_log_prob
+        return self.top_log_prob(z[..., : self.top_dim], components) + rest_log_prob
 
-    def top_log_prob(self, top: Any) -> Any:
+    def top_log_prob(self, top: Any, components: tuple[Any, Any, Any]) -> Any:
         """Return the mixture's log-density: float32 [..., top_dim] -> [...]."""
-        log_weights, mean, log_var = self.components()
+        log_weights, mean, log_var = components
         precision = ops.exp(-log_var)
         # the squared distances to all components as two matrix products
         distance = (
@@ -152,7 +160,8 @@ class Mixture(Prior):
         top, rest = slice(self.top_dim), slice(self.top_dim, None)
         log_q = gaussian_log_prob(z[..., top], mean[..., top], log_var[..., top])
         rest_kl = standard_kl_per_dim(mean[..., rest], log_var[..., rest])
-        return log_q - self.top_log_prob(z[..., top]) + ops.sum(rest_kl, axis=-1)
+        log_p = self.top_log_prob(z[..., top], self.components())
+        return log_q - log_p + ops.sum(rest_kl, axis=-1)
 
 
 class MixtureOfGaussians(Mixture):

@@ -12,13 +12,14 @@ from typing import Any
 
 from vae_cli.config.schema import TrainConfig
 from vae_cli.errors import RunError
+from vae_cli.runs.evaluations import ROWS
 from vae_cli.runs.files import write_text
 
-MEASURES = (
-    "neg_elbo", "reconstruction_loss", "kl_loss", "nll", "cross_entropy_bound",
-    "bits_per_dim", "effective_sample_size", "active_units", "mse", "psnr", "ssim",
-    "knn_accuracy", "linear_accuracy",
+PROTOCOL = (
+    "split", "num_images", "dataset", "binarization", "estimator",
+    "importance_samples", "checkpoint",
 )  # fmt: skip
+"""What a row must be quoted with."""
 NOT_SETTINGS = ("seed", "name", "run_dir", "output_root", "resume", "deterministic")
 """Keys of a config in which runs of one group may differ."""
 
@@ -45,6 +46,17 @@ class Group:
         if any(value is None for value in values):
             return None
         return statistics.fmean(values)  # type: ignore[arg-type]
+
+    def error(self, measure: str) -> float | None:
+        """Return the standard error over images, where there is a single run."""
+        if len(self.reports) > 1:
+            return None
+        return self.reports[0].get(f"{measure}_se")
+
+    def protocol(self, key: str) -> Any:
+        """Return how the runs were evaluated, in one respect."""
+        report = self.reports[0]
+        return report.get(key, report.get("protocol", {}).get(key))
 
     def deviation(self, measure: str) -> float | None:
         """Return the standard deviation over runs, None for a single one."""
@@ -111,6 +123,7 @@ def write_comparison(
                 [group.mean("reconstruction_loss") or 0.0 for group in groups],
                 [group.config.beta for group in groups],
                 figure,
+                [_curve(group) for group in groups],
             )
             written.append(figure)
     except OSError as error:
@@ -122,10 +135,18 @@ def write_comparison(
 
 
 def markdown_table(groups: list[Group]) -> str:
-    """Return the groups as a Markdown table; +- is the deviation over runs."""
+    """Return the groups as a Markdown table, under a line that says how they came."""
     measures, settings = _measured(groups), _settings(groups)
     header = ["run", *settings, *measures]
-    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    how = {key: [_text(group.protocol(key)) for group in groups] for key in PROTOCOL}
+    shown = [f"{k} {', '.join(dict.fromkeys(v))}" for k, v in how.items() if any(v)]
+    lines = [
+        "; ".join(shown),
+        "+- is the standard deviation over runs, (s.e.) the standard error over images",
+        "",
+        "| " + " | ".join(header) + " |",
+        "|" + " --- |" * len(header),
+    ]
     for group in groups:
         several = len(group.runs) > 1
         cells = [f"{len(group.runs)} runs" if several else Path(group.runs[0]).name]
@@ -133,7 +154,9 @@ def markdown_table(groups: list[Group]) -> str:
         for measure in measures:
             mean, deviation = group.mean(measure), group.deviation(measure)
             cell = "-" if mean is None else _number(mean)
-            cells.append(cell + ("" if deviation is None else f" +- {deviation:.2g}"))
+            error = group.error(measure)
+            cell += "" if deviation is None else f" +- {deviation:.2g}"
+            cells.append(cell + ("" if error is None else f" ({error:.2g})"))
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
@@ -142,14 +165,22 @@ def csv_table(groups: list[Group]) -> str:
     """Return the groups as CSV, with `<measure>_sd` beside each mean."""
     measures, settings = _measured(groups), _settings(groups)
     columns = [name for m in measures for name in (m, f"{m}_sd")]
+    columns += PROTOCOL
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*settings, "runs", *columns, "folders"])
     for group in groups:
         values = [v for m in measures for v in (group.mean(m), group.deviation(m))]
+        values += [group.protocol(key) for key in PROTOCOL]
         own = [_text(group.settings.get(key)) for key in settings]
         writer.writerow([*own, len(group.runs), *values, " ".join(group.runs)])
     return text.getvalue()
+
+
+def _curve(group: Group) -> str:
+    """Name the rate-distortion curve that a group lies on: its settings but beta."""
+    own = {key: value for key, value in group.settings.items() if key != "beta"}
+    return " ".join(f"{key}={_text(value)}" for key, value in own.items())
 
 
 def _settings(groups: list[Group]) -> list[str]:
@@ -168,7 +199,7 @@ def _tells(key: str, runs: list[dict[str, Any]]) -> bool:
 
 
 def _measured(groups: list[Group]) -> list[str]:
-    return [m for m in MEASURES if any(g.mean(m) is not None for g in groups)]
+    return [m for m, *_ in ROWS if any(g.mean(m) is not None for g in groups)]
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

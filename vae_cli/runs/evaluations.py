@@ -3,9 +3,11 @@
 import hashlib
 from typing import Any
 
+from vae_cli import __version__
 from vae_cli.config.commands import EvaluateConfig
 from vae_cli.config.schema import TrainConfig
 from vae_cli.errors import VaeCliError
+from vae_cli.evaluation.probes import MOST_CODES
 from vae_cli.runs.files import write_json, write_text
 from vae_cli.runs.folder import RunFolder
 
@@ -17,11 +19,15 @@ ROWS = (
     (
         "cross_entropy_bound",
         "cross-entropy bound",
-        "nats per image; not a likelihood, since pixels are grey",
+        "nats per image; not a likelihood of such pixels",
     ),
     ("bits_per_dim", "bits per dimension", ""),
     ("effective_sample_size", "effective sample size", "mean over images"),
-    ("active_units", "active units", "variance of posterior means above 0.01"),
+    (
+        "active_units",
+        "active units",
+        "variance of posterior means above 0.01; a lower level's, at the top's mean",
+    ),
     ("mse", "MSE", "mean over pixels, reconstruction from posterior means"),
     ("psnr", "PSNR", "dB"),
     ("ssim", "SSIM", "window 11, sigma 1.5"),
@@ -63,7 +69,9 @@ def protocol(
         "num_images": evaluation.num_images,
         "likelihood": run.likelihood.name,
         "checkpoint": evaluation.checkpoint,
+        "probe_codes": MOST_CODES,
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
+        "vae_cli": __version__,
     }
 
 

@@ -9,7 +9,7 @@ from vae_cli.evaluation.latent import (
     active_units,
     decode,
     encode,
-    kl_per_dim,
+    kl_to_normal,
     project,
     sample_prior,
 )
@@ -101,7 +101,7 @@ def latent_figure(
         posterior means and log-variances, float32 [N, latent_dim] each.
     """
     mean, log_var = encode(vae, split.images)
-    kl = kl_per_dim(mean, log_var)
+    kl = kl_to_normal(mean, log_var)
     points, axis_names = project(mean, log_var, kl, method, dims, seed)
     title = f"posterior means of {len(split):,} {name} images"
     plot_latent(points, axis_names, split.labels, kl, active_units(mean), title, path)

@@ -58,8 +58,8 @@ def train(
         stop: set by Ctrl-C and SIGTERM.
 
     Returns:
-        the best -ELBO on validation images (training images without any), nats per
-        image: what a sweep minimises.
+        the best bound on validation images (training images without any), -ELBO or
+        the objective's own, nats per image: what a sweep minimises.
 
     Raises:
         TrainingError: a loss is not finite.
@@ -99,7 +99,9 @@ def build_learner(config: TrainConfig, data: ImageData) -> Learner:
     objective = OBJECTIVES[config.objective.name](config.objective)
     if isinstance(config.prior, VampConfig) and config.prior.start == "data":
         rng = generator(config.seed, Stream.PSEUDO_INPUTS)
-        chosen = rng.integers(0, len(data.train), config.prior.components)
+        # equal ones would move together for ever
+        count = config.prior.components
+        chosen = rng.choice(len(data.train), count, replace=count > len(data.train))
         vae.prior.start_at(to_float(data.train.images[chosen]))
     learner = Learner(
         vae,
@@ -125,9 +127,10 @@ def build_learner(config: TrainConfig, data: ImageData) -> Learner:
         jit_compile=False,  # the learner compiles what pays
     )
     if hasattr(learner.optimizer, "exclude_from_weight_decay"):
-        # biases, norms and a learned scale are no weights to be shrunk
-        vectors = [v for v in vae.trainable_variables if v.ndim < 2]
-        learner.optimizer.exclude_from_weight_decay(var_list=vectors)
+        # biases, norms, a learned scale and a prior are no weights to be shrunk
+        kept = [v for v in vae.trainable_variables if v.ndim < 2]
+        kept += vae.prior.trainable_variables
+        learner.optimizer.exclude_from_weight_decay(var_list=kept)
     learner.optimizer.build(vae.trainable_variables)
     return learner
 

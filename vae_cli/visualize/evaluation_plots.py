@@ -59,6 +59,7 @@ def plot_rate_distortion(
     distortion: Sequence[float],
     beta: Sequence[float],
     path: Path,
+    curves: Sequence[str] | None = None,
 ) -> None:
     """Draw reconstruction against KL, a point a group of runs, labelled by beta.
 
@@ -67,12 +68,19 @@ def plot_rate_distortion(
         distortion: reconstruction loss in nats.
         beta: of each point.
         path: PNG to write.
+        curves: name of the curve that each point lies on; one curve if None.
 
     Source: Alemi et al., "Fixing a broken ELBO", 2018, section 3.
     """
     figure = Figure(figsize=(7, 5.5), layout="constrained")
     axis = figure.subplots()
-    axis.plot(*zip(*sorted(zip(rate, distortion, strict=True)), strict=True), "o-")
+    curves = curves or [""] * len(rate)
+    for name in dict.fromkeys(curves):
+        points = zip(rate, distortion, curves, strict=True)
+        own = sorted((x, y) for x, y, curve in points if curve == name)
+        axis.plot(*zip(*own, strict=True), "o-", label=name)
+    if len(set(curves)) > 1:
+        axis.legend()
     for x, y, label in zip(rate, distortion, beta, strict=True):
         axis.annotate(
             f"beta {label:g}", (x, y), xytext=(6, 5), textcoords="offset points"

@@ -83,7 +83,8 @@ def plot_latent(
     bars.set_xlabel("latent dimension, by KL")
     bars.set_ylabel("KL to N(0, 1), nats per image")
     bars.set_title(
-        f"KL {kl.sum():.2f} nats; {active} of {len(kl)} units active", fontsize=10
+        f"KL to N(0, 1) {kl.sum():.2f} nats; {active} of {len(kl)} units active",
+        fontsize=10,
     )
     figure.savefig(path, dpi=110)
 
