@@ -71,7 +71,7 @@ def evaluate_run(
     from vae_cli.evaluation.summary import evaluate_split
     from vae_cli.runs.trained import load_trained
     from vae_cli.training.progress_bar import share_bar
-    from vae_cli.training.report import evaluation_figure
+    from vae_cli.visualize.model_figures import evaluation_figure
 
     run = load_trained(folder, config.checkpoint)
     train = None

@@ -33,7 +33,7 @@ def plot(config: PlotLatentConfig, overrides: list[str]) -> None:
 
     start_tensorflow()
     from vae_cli.runs.trained import load_trained
-    from vae_cli.training.report import latent_figure
+    from vae_cli.visualize.model_figures import latent_figure
 
     run = load_trained(folder, config.checkpoint)
     output = Path(config.output or folder.figures / f"latent-{config.split}.png")

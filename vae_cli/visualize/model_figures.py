@@ -1,0 +1,73 @@
+"""Figures of a model on a split: what it is asked, and how it is drawn."""
+
+from pathlib import Path
+
+import numpy as np
+
+from vae_cli.data.splits import Split
+from vae_cli.evaluation.latent import (
+    active_units,
+    decode,
+    encode,
+    kl_to_normal,
+    project,
+)
+from vae_cli.evaluation.summary import Evaluation
+from vae_cli.models.vae import VAE
+from vae_cli.visualize.evaluation_plots import OUTLIERS, plot_evaluation
+from vae_cli.visualize.images import to_float
+from vae_cli.visualize.plots import plot_latent
+
+
+def evaluation_figure(
+    vae: VAE, split: Split, evaluation: Evaluation, title: str, path: Path
+) -> None:
+    """Draw what `vae-evaluate` found; arguments as `plot_evaluation` takes them."""
+    order = np.argsort(evaluation.neg_elbo)
+
+    def shown(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        images = split.images[rows]
+        return to_float(images), decode(vae, encode(vae, images)[0])
+
+    importance = evaluation.importance
+    plot_evaluation(
+        evaluation.neg_elbo,
+        None if importance is None else -importance.log_prob,
+        evaluation.name,
+        evaluation.kl_to_normal,
+        shown(order[:OUTLIERS]),
+        shown(order[-OUTLIERS:]),
+        title,
+        path,
+    )
+
+
+def latent_figure(
+    vae: VAE,
+    split: Split,
+    name: str,
+    path: Path,
+    method: str = "auto",
+    dims: list[int] | None = None,
+    seed: int = 0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Encode images and draw where they lie, with the KL of each dimension.
+
+    Args:
+        vae: the model.
+        split: images, and labels to colour them by.
+        name: what to call the split.
+        path: PNG to write.
+        method: as `project` takes it; `dims` and `seed` too.
+        dims: two latent dimensions.
+        seed: t-SNE's.
+
+    Returns:
+        posterior means and log-variances, float32 [N, latent_dim] each.
+    """
+    mean, log_var = encode(vae, split.images)
+    kl = kl_to_normal(mean, log_var)
+    points, axis_names = project(mean, log_var, kl, method, dims, seed)
+    title = f"posterior means of {len(split):,} {name} images"
+    plot_latent(points, axis_names, split.labels, kl, active_units(mean), title, path)
+    return mean, log_var
