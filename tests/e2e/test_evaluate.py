@@ -342,3 +342,10 @@ def test_last_weights_are_scored_when_asked_for(binary: Path, tmp_path: Path) ->
     assert other["protocol"]["weights_sha256"] != best["protocol"]["weights_sha256"]
     assert other["kl_loss"] == best["kl_loss"]
     assert abs(other["neg_elbo"] - best["neg_elbo"]) > 1
+
+
+def test_split_that_a_set_has_not_is_refused(
+    command: Command, unlabelled: Path
+) -> None:
+    done = command("evaluate", f"run={unlabelled}", "split=validation")
+    refused(done, "split=validation has no images", "choose one of: train, test")

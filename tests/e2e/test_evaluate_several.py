@@ -225,13 +225,6 @@ def test_other_images_than_the_runs_own_are_refused(
     refused(done, "its data, which have changed")
 
 
-def test_split_that_a_set_has_not_is_refused(
-    command: Command, unlabelled: Path
-) -> None:
-    done = command("evaluate", f"run={unlabelled}", "split=validation")
-    refused(done, "split=validation has no images", "choose one of: train, test")
-
-
 def test_run_that_can_not_be_written_is_named(
     command: Command, unevaluated: Path
 ) -> None:
