@@ -280,12 +280,16 @@ def test_no_importance_samples_leave_the_likelihood_out(binary: Path) -> None:
     assert report["mse"] > 0
 
 
-def test_num_images_takes_the_first_ones(binary: Path) -> None:
+def test_num_images_takes_some_at_random_the_same_each_time(binary: Path) -> None:
+    from vae_cli.data.prepare import some
     from vae_cli.evaluation.bounds import evaluate_elbo
 
     report = evaluate_here(binary, "num_images=7", SAMPLES)
     vae, data = loaded(binary)
-    own = evaluate_elbo(vae, data.test.images[:7], seed=5)
+    chosen = some(data.test, 7, seed=3)
+    first = [image.tobytes() for image in data.test.images[:7]]
+    assert [image.tobytes() for image in chosen.images] != first
+    own = evaluate_elbo(vae, chosen.images, seed=5)
     assert report["num_images"] == 7
     assert report["neg_elbo"] == pytest.approx(own.neg_elbo, abs=1e-4)
 

@@ -3,12 +3,21 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from vae_cli import __version__
 from vae_cli.config.compose import composed
+from vae_cli.data.splits import ImageData, Split
+from vae_cli.data_spec import DataSpec
 from vae_cli.errors import RunError
-from vae_cli.runs.evaluations import markdown, protocol, saved_report, write_report
+from vae_cli.runs.evaluations import (
+    check_ready,
+    markdown,
+    protocol,
+    saved_report,
+    write_report,
+)
 from vae_cli.runs.folder import RunFolder
 
 WEIGHTS = b"weights of an epoch"
@@ -21,6 +30,7 @@ def run(tmp_path: Path) -> RunFolder:
     folder.create()
     for name in ("best", "last"):
         (folder.checkpoints / f"{name}.weights.h5").write_bytes(WEIGHTS)
+    folder.write_status("finished", 30)
     return folder
 
 
@@ -28,7 +38,15 @@ def how(run: RunFolder, *overrides: str, train_size: int = 50000) -> dict[str, A
     """The protocol of an evaluation with 5 samples and these overrides."""
     config = composed("train", ["dataset.binarize=static", "dataset.seed=7"])
     evaluation = composed("evaluate", ["importance_samples=5", *overrides])
-    return protocol(run, config, evaluation, evaluation.seed or 0, train_size)
+    data = blank_data(train_size)
+    return protocol(run, config, evaluation, evaluation.seed or 0, data)
+
+
+def blank_data(count: int, label: int | None = None) -> ImageData:
+    """Training images of one pixel."""
+    labels = None if label is None else np.full(count, label)
+    train = Split(np.zeros((count, 1, 1, 1), np.uint8), labels)
+    return ImageData(DataSpec((1, 1, 1), True), train, train.take(slice(0)), None, {})
 
 
 def report(run: RunFolder, **changes: Any) -> dict[str, Any]:
@@ -63,6 +81,8 @@ def test_protocol_says_how_a_figure_came_about(run: RunFolder) -> None:
         "likelihood": "bernoulli",
         "checkpoint": "best",
         "probe_codes": 20_000,
+        "run_state": "finished, 30 of 30 epochs",
+        "labels_sha256": None,
         "vae_cli": __version__,
         "weights_sha256": hashlib.sha256(WEIGHTS).hexdigest(),
     }
@@ -136,7 +156,7 @@ def test_markdown_shows_figures_with_their_errors_and_units(run: RunFolder) -> N
     assert lines[0] == "# run: test"
     assert lines[2] == (
         "10,000 images of mnist, binarization static (draw seed 7), model trained on "
-        "50,000 images, best checkpoint."
+        "50,000 images, best checkpoint, run finished, 30 of 30 epochs."
     )
     assert (
         "| -ELBO | 101.24 (s.e. 0.46) | nats per image, one posterior sample |" in lines
@@ -163,3 +183,44 @@ def test_markdown_says_that_a_cross_entropy_is_no_likelihood(run: RunFolder) -> 
     assert line.startswith("| cross-entropy bound | 25.50 (s.e. 0.25) |")
     assert "not a likelihood" in line
     assert "NLL" not in "\n".join(lines)
+
+
+def test_report_by_another_protocol_is_kept_beside_the_new_one(run: RunFolder) -> None:
+    few, many = (
+        report(run, protocol=how(run, f"importance_samples={n}")) for n in (5, 9)
+    )
+    for written in (many, few, many):
+        write_report(run, written)
+    assert run.read_json(run.evaluation / "test.json") == many
+    assert saved_report(run, "test", few["protocol"]) == few
+    assert (run.evaluation / "earlier" / "1" / "test.md").is_file()
+
+
+def test_other_labels_are_another_protocol(run: RunFolder) -> None:
+    config = composed("train", [])
+    evaluation = composed("evaluate", [])
+    found = [
+        protocol(run, config, evaluation, 0, blank_data(4, label))["labels_sha256"]
+        for label in (0, 0, 1)
+    ]
+    assert found[0] == found[1] != found[2]
+
+
+def test_unfinished_run_is_named_before_it_is_scored(
+    run: RunFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = composed("train", ["epochs=40"])
+    with caplog.at_level("WARNING", "vae_cli"):
+        check_ready(run, config, "best")
+        assert not caplog.messages
+        run.write_status("interrupted", 2)
+        check_ready(run, config, "best")
+    assert caplog.messages == [f"{run} is interrupted after 2 of 40 epochs"]
+
+
+def test_folder_that_takes_no_report_is_refused_before_it_is_scored(
+    run: RunFolder,
+) -> None:
+    run.evaluation.touch()
+    with pytest.raises(RunError, match="can't be written"):
+        check_ready(run, composed("train", []), "best")

@@ -208,7 +208,16 @@ def test_folder_without_config_is_no_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [b"a: [", b"", b"- 1\n", b"latent_dim: 0\n", b"\xff\xfe\x00", b"a: b: c\n"]
+    "text",
+    [
+        b"a: &x [1]\nb: [*x, *x]\n",
+        b"a: [",
+        b"",
+        b"- 1\n",
+        b"latent_dim: 0\n",
+        b"\xff\xfe\x00",
+        b"a: b: c\n",
+    ],
 )
 def test_config_that_can_not_be_read_is_named(text: bytes, run: RunFolder) -> None:
     run.config_file.write_bytes(text)

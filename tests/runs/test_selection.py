@@ -84,3 +84,15 @@ def test_folder_without_finished_runs_is_refused(tmp_path: Path) -> None:
     assert refused.value.args[0] == (
         f"run={tmp_path / 'sweep'} is not a run folder, and holds no finished runs."
     )
+
+
+def test_jobs_of_a_sweep_may_have_commas_in_their_names(tmp_path: Path) -> None:
+    jobs = [run_at(tmp_path / f"{i}-beta=1,latent_dim={i}") for i in range(2)]
+    other = run_at(tmp_path / "other")
+    names = f"{jobs[0]},{other},{jobs[1]}"
+    assert opened(names, tmp_path) == [jobs[0], other, jobs[1]]
+
+
+def test_many_runs_may_be_named(tmp_path: Path) -> None:
+    runs = [run_at(tmp_path / f"run-with-a-long-name-{i:03}") for i in range(300)]
+    assert opened(",".join(map(str, runs)), tmp_path) == runs

@@ -7,6 +7,14 @@ from typing import Any, NoReturn
 from vae_cli.commands._main import run_command
 from vae_cli.config.commands import EvaluateConfig
 from vae_cli.errors import ConfigError, RunError
+from vae_cli.runs.evaluations import (
+    check_ready,
+    one_line,
+    protocol,
+    saved_report,
+    weights_digest,
+    write_report,
+)
 from vae_cli.runs.files import write_npz
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.selection import open_runs
@@ -23,9 +31,9 @@ def evaluate(config: EvaluateConfig, overrides: list[str]) -> None:
     """Score one run, or all runs and compare them; prints the files written."""
     folders = open_runs(config.run, config.output_root)
     configs = [folder.load_config() for folder in folders]  # told before all work
-    for folder in folders:
-        folder.weights(config.checkpoint)
     several = len(folders) > 1
+    for folder, run_config in zip(folders, configs, strict=True):
+        check_ready(folder, run_config, config.checkpoint)
     if several and config.npz:
         raise ConfigError(f"npz={config.npz} takes a single run, got {len(folders)}.")
     if config.output and not several:
@@ -51,16 +59,14 @@ def evaluate_run(
         reuse: take an earlier evaluation by the same protocol instead.
     """
     run_config = folder.load_config()
-    from vae_cli.data.prepare import fixed_split
+    from vae_cli.data.prepare import fixed_split, some
     from vae_cli.runs.data import load_run_data
-    from vae_cli.runs.evaluations import one_line, protocol, saved_report, write_report
 
     data = load_run_data(folder, run_config)
-    split = fixed_split(data, run_config.dataset, config.split).take(
-        slice(config.num_images)
-    )
+    split = fixed_split(data, run_config.dataset, config.split)
+    split = some(split, config.num_images, run_config.dataset.seed)
     seed = run_config.seed if config.seed is None else config.seed
-    how = protocol(folder, run_config, config, seed, len(data.train))
+    how = protocol(folder, run_config, config, seed, data)
     report = saved_report(folder, config.split, how) if reuse else None
     if report is not None:
         log.info("%s: evaluated already, with the same protocol", folder)
@@ -74,6 +80,11 @@ def evaluate_run(
     from vae_cli.visualize.model_figures import evaluation_figure
 
     run = load_trained(folder, config.checkpoint)
+    if weights_digest(folder, config.checkpoint) != how["weights_sha256"]:
+        raise RunError(
+            f"{folder} has new {config.checkpoint} weights since a moment ago.",
+            "it is being trained: evaluate it when it has finished",
+        )
     train = None
     if config.split != "train":
         train = fixed_split(data, run_config.dataset, "train")
@@ -91,21 +102,19 @@ def evaluate_run(
             memory_mb=config.memory_mb,
         )
     report = {"split": config.split, **evaluation.report, "protocol": how}
+    log.info("%s", one_line(report))
     try:
         write_report(folder, report)
-        if config.npz:
-            write_npz(Path(config.npz), evaluation.arrays(split))
-            print(config.npz)
         figure = folder.evaluation / f"{config.split}.png"
         title = f"{folder.path.resolve().name}: {len(split):,} {config.split} images"
         evaluation_figure(run.vae, split, evaluation, title, figure)
+        if config.npz:
+            write_npz(Path(config.npz), evaluation.arrays(split))
+            print(config.npz)
     except OSError as error:
-        file = error.filename or folder.evaluation
         raise RunError(
-            f"{file} can't be written: {error.strerror}.",
-            "make the run's folder writable, or copy it to a place that is",
+            f"{error.filename or folder.evaluation} can't be written: {error.strerror}."
         ) from error
-    log.info("%s", one_line(report))
     for suffix in ("json", "md", "png"):
         print(folder.evaluation / f"{config.split}.{suffix}")
     return report

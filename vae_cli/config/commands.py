@@ -110,7 +110,10 @@ class EvaluateConfig:
     output_root: str = option("where `latest` looks")
     checkpoint: str = option("which weights", choices=("best", "last"))
     split: str = option("which images", choices=SPLITS)
-    num_images: int | None = option("at most this many images; all if null", at_least=1)
+    num_images: int | None = option(
+        "at most this many images, drawn by the data set's seed; all if null",
+        at_least=1,
+    )
     importance_samples: int | None = option(
         "posterior samples an image for log p(x); the literature takes 5000; null "
         "leaves it out",

@@ -88,6 +88,14 @@ def fixed_split(data: ImageData, config: DatasetConfig, name: str) -> Split:
     return split
 
 
+def some(split: Split, count: int | None, seed: int) -> Split:
+    """Return at most `count` of the images, drawn by a seed: sets may be sorted."""
+    if count is None or count >= len(split):
+        return split
+    chosen = generator(seed, Stream.CHOICE).permutation(len(split))[:count]
+    return split.take(np.sort(chosen))
+
+
 def _classes(*splits: Split | None) -> int | None:
     labels = [s.labels.max() for s in splits if s is not None and s.labels is not None]
     return int(max(labels)) + 1 if labels else None

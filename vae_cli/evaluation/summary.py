@@ -70,7 +70,8 @@ def evaluate_split(
         sizes: batch_size, chunk_size and memory_mb of `importance_sampling`.
     """
     began = time.perf_counter()
-    scores = score_images(vae, split.images, seed, sizes.get("batch_size") or 500)
+    at_a_time = sizes.get("batch_size") or 250
+    scores = score_images(vae, split.images, seed, at_a_time)
     neg_elbo = scores.reconstruction.astype(np.float64) + scores.kl
     importance = None
     if importance_samples:
@@ -79,7 +80,7 @@ def evaluate_split(
         )
     probes = None
     if train is not None and train.labels is not None and split.labels is not None:
-        codes, _ = encode(vae, train.images)
+        codes, _ = encode(vae, train.images, at_a_time)
         probes = probe(codes, train.labels, scores.mean, split.labels)
     report = {
         "num_images": len(split),
@@ -93,7 +94,7 @@ def evaluate_split(
         "kl_per_dim": None
         if scores.kl_per_dim is None
         else scores.kl_per_dim.mean(axis=0, dtype=np.float64).tolist(),
-        **asdict(score_reconstruction(vae, split.images)),
+        **asdict(score_reconstruction(vae, split.images, at_a_time)),
         **(
             asdict(probes)
             if probes

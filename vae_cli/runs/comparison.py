@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import json
+import logging
 import os
 import statistics
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from vae_cli.config.schema import TrainConfig
 from vae_cli.errors import RunError
 from vae_cli.runs.evaluations import ROWS
 from vae_cli.runs.files import write_text
+
+log = logging.getLogger(__name__)
 
 PROTOCOL = (
     "split", "num_images", "dataset", "binarization", "estimator",
@@ -105,6 +108,11 @@ def write_comparison(
     Returns:
         the files.
     """
+    digests = [report.get("protocol", {}).get("weights_sha256") for report in reports]
+    twice = {d for d in digests if d is not None and digests.count(d) > 1}
+    for run, digest in zip(runs, digests, strict=True):
+        if digest in twice:
+            log.warning("%s has the same weights as another run: no new evidence", run)
     common = os.path.commonpath([Path(run).absolute().parent for run in runs])
     folder = Path(output) if output else Path(common) / "evaluation"
     groups = group_runs(runs, configs, reports)

@@ -5,7 +5,7 @@ from typing import Any
 from vae_cli.config.schema import TrainConfig
 from vae_cli.data.prepare import load_data
 from vae_cli.data.splits import ImageData
-from vae_cli.errors import RunError
+from vae_cli.errors import DataError, RunError
 from vae_cli.runs.folder import RunFolder
 
 
@@ -20,7 +20,14 @@ def load_run_data(folder: RunFolder, config: TrainConfig) -> ImageData:
         DataError: the data can't be loaded.
         RunError: sizes or digests differ from those the run began with.
     """
-    data = load_data(config.dataset)
+    try:
+        data = load_data(config.dataset)
+    except DataError as error:
+        raise RunError(
+            f"{folder}: the images it was trained on can't be loaded.",
+            *error.args[:1],
+            "put them back where the run's config.yaml says they are",
+        ) from error
     if folder.data_file.exists():
         check_same_data(folder, data.fingerprint)
     return data
@@ -41,4 +48,5 @@ def check_same_data(folder: RunFolder, fingerprint: dict[str, Any]) -> None:
             f"{folder} doesn't fit its data, which have changed since it started.",
             f"then: {changed}",
             f"now:  { {k: fingerprint.get(k) for k in changed} }",
+            "put the first ones back, or train a new run on these",
         )

@@ -1,15 +1,22 @@
 """`evaluation/` of a run folder: what was measured, how, and in words."""
 
 import hashlib
+import itertools
+import logging
+import os
+from pathlib import Path
 from typing import Any
 
 from vae_cli import __version__
 from vae_cli.config.commands import EvaluateConfig
 from vae_cli.config.schema import TrainConfig
-from vae_cli.errors import VaeCliError
+from vae_cli.data.splits import ImageData
+from vae_cli.errors import RunError, VaeCliError
 from vae_cli.evaluation.probes import MOST_CODES
 from vae_cli.runs.files import write_json, write_text
 from vae_cli.runs.folder import RunFolder
+
+log = logging.getLogger(__name__)
 
 ROWS = (
     ("neg_elbo", "-ELBO", "nats per image, one posterior sample"),
@@ -42,7 +49,7 @@ def protocol(
     run: TrainConfig,
     evaluation: EvaluateConfig,
     seed: int,
-    train_size: int,
+    data: ImageData,
 ) -> dict[str, Any]:
     """Return what a figure must be quoted with, and what it was computed from.
 
@@ -51,17 +58,17 @@ def protocol(
         run: its config.
         evaluation: what is measured.
         seed: of the posterior noise.
-        train_size: images that the model was trained on.
+        data: the run's images.
 
     Raises:
         RunError: the weights are missing.
     """
     samples = evaluation.importance_samples
-    weights = folder.weights(evaluation.checkpoint).read_bytes()
+    status = folder.status()
     return {
         "dataset": run.dataset.name,
         "binarization": run.dataset.binarize,
-        "train_size": train_size,
+        "train_size": len(data.train),
         "draw_seed": run.dataset.seed,
         "estimator": "elbo" if samples is None else "importance sampling",
         "importance_samples": samples,
@@ -70,26 +77,95 @@ def protocol(
         "likelihood": run.likelihood.name,
         "checkpoint": evaluation.checkpoint,
         "probe_codes": MOST_CODES,
-        "weights_sha256": hashlib.sha256(weights).hexdigest(),
+        "run_state": f"{status['state']}, {status['epoch']} of {run.epochs} epochs",
+        "labels_sha256": _labels_digest(data),
+        "weights_sha256": weights_digest(folder, evaluation.checkpoint),
         "vae_cli": __version__,
     }
+
+
+def weights_digest(folder: RunFolder, checkpoint: str) -> str:
+    """Return the SHA-256 of a checkpoint's weights.
+
+    Raises:
+        RunError: they are missing.
+    """
+    return hashlib.sha256(folder.weights(checkpoint).read_bytes()).hexdigest()
+
+
+def _labels_digest(data: ImageData) -> str | None:
+    digest = hashlib.sha256()
+    for split in (data.train, data.validation, data.test):
+        if split:
+            if split.labels is None:
+                return None
+            digest.update(split.labels.tobytes())
+    return digest.hexdigest()
 
 
 def saved_report(
     folder: RunFolder, split: str, protocol: dict[str, Any]
 ) -> dict[str, Any] | None:
     """Return a report that was made by the same protocol from the same weights."""
+    files = [folder.evaluation / f"{split}.json"]
+    for file in files + sorted(folder.evaluation.glob(f"earlier/*/{split}.json")):
+        if _is_of(folder, file, protocol):
+            return folder.read_json(file)
+    return None
+
+
+def _is_of(folder: RunFolder, file: Path, protocol: dict[str, Any]) -> bool:
+    """Return whether a file is a report by this protocol."""
     try:
-        report = folder.read_json(folder.evaluation / f"{split}.json")
+        return folder.read_json(file).get("protocol") == protocol
     except VaeCliError:
-        return None
-    return report if report.get("protocol") == protocol else None
+        return False
+
+
+def _put_aside(folder: RunFolder, split: str) -> None:
+    """Move a split's report to the first free `evaluation/earlier/<number>/`."""
+    for number in itertools.count(1):
+        earlier = folder.evaluation / "earlier" / str(number)
+        if not earlier.exists():
+            break
+    earlier.mkdir(parents=True)
+    for old in folder.evaluation.glob(f"{split}.*"):
+        old.replace(earlier / old.name)
+
+
+def check_ready(folder: RunFolder, config: TrainConfig, checkpoint: str) -> None:
+    """Make `evaluation/`, before there are figures that could be lost.
+
+    Raises:
+        RunError: nothing can be written there, or there are no weights.
+    """
+    folder.weights(checkpoint)
+    status = folder.status()
+    if status["state"] != "finished":
+        epochs = f"{status['epoch']} of {config.epochs} epochs"
+        log.warning("%s is %s after %s", folder, status["state"], epochs)
+    probe = folder.evaluation / f".probe.{os.getpid()}"
+    try:
+        folder.evaluation.mkdir(exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise RunError(
+            f"{folder.evaluation} can't be written: {error.strerror}.",
+            "make the run's folder writable, or copy it to a place that is",
+        ) from error
 
 
 def write_report(folder: RunFolder, report: dict[str, Any]) -> None:
-    """Write `evaluation/<split>.json` and `.md`."""
+    """Write `evaluation/<split>.json` and `.md`.
+
+    An earlier report by another protocol moves to `evaluation/earlier/<number>/`.
+    """
     folder.evaluation.mkdir(exist_ok=True)
     split = report["split"]
+    file = folder.evaluation / f"{split}.json"
+    if file.exists() and not _is_of(folder, file, report["protocol"]):
+        _put_aside(folder, split)
     write_json(folder.evaluation / f"{split}.json", report)
     write_text(folder.evaluation / f"{split}.md", markdown(folder, report))
 
@@ -102,7 +178,8 @@ def markdown(folder: RunFolder, report: dict[str, Any]) -> str:
         "",
         f"{report['num_images']:,} images of {how['dataset']}, binarization "
         f"{how['binarization']} (draw seed {how['draw_seed']}), model trained on "
-        f"{how['train_size']:,} images, {how['checkpoint']} checkpoint.",
+        f"{how['train_size']:,} images, {how['checkpoint']} checkpoint, run "
+        f"{how['run_state']}.",
         "",
         "| measure | value | |",
         "| --- | --- | --- |",

@@ -10,7 +10,8 @@ import numpy as np
 
 def write_text(path: Path, text: str) -> None:
     """Write a whole file or nothing."""
-    temporary = path.with_name(f".{path.name}.partial")
+    # a name of its own, should two processes write
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     with temporary.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()

@@ -79,7 +79,11 @@ class RunFolder:
             RunError: not a run folder, or not a config of ours.
         """
         try:
-            values = yaml.safe_load(self.config_file.read_text(encoding="utf-8"))
+            text = self.config_file.read_text(encoding="utf-8")
+            # a few nested aliases could stand for more than fits in memory
+            if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
+                raise ValueError("it has YAML aliases, which no config of ours has")
+            values = yaml.safe_load(text)
         except FileNotFoundError:
             raise RunError(
                 f"run={self.path} is not a run folder: it has no config.yaml.",

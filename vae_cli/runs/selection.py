@@ -8,6 +8,9 @@ from vae_cli.runs.folder import RunFolder, find_runs, open_run
 
 log = logging.getLogger(__name__)
 
+MOST_COMMAS = 20
+"""In a folder's name."""
+
 
 def open_runs(names: str, output_root: str) -> list[RunFolder]:
     """Find runs by name.
@@ -20,10 +23,8 @@ def open_runs(names: str, output_root: str) -> list[RunFolder]:
         RunError: a folder is neither a run nor holds finished ones.
         UsageError: nothing is named.
     """
-    # a sweep's job may have commas in its name
-    parts = [names] if Path(names).is_dir() else names.split(",")
     found: list[RunFolder] = []
-    for name in filter(None, map(str.strip, parts)):
+    for name in _parts(names):
         folder = open_run(name, output_root)
         if folder.config_file.exists():
             found.append(folder)
@@ -43,3 +44,23 @@ def open_runs(names: str, output_root: str) -> list[RunFolder]:
         raise UsageError("run= names no folder.", "vae-evaluate run=latest")
     # one named twice, or beside its sweep, would count twice in a mean
     return list({run.path.resolve(): run for run in found}.values())
+
+
+def _parts(names: str) -> list[str]:
+    """Part names at commas, but those of a folder: a sweep's jobs have some."""
+    words = [word.strip() for word in names.split(",")]
+    parts: list[str] = []
+    while words:
+        lengths = range(min(len(words), MOST_COMMAS + 1), 0, -1)
+        joined = (",".join(words[:length]) for length in lengths)
+        part = next(filter(_is_folder, joined), words[0])
+        words = words[part.count(",") + 1 :]
+        parts += [part] if part else []
+    return parts
+
+
+def _is_folder(name: str) -> bool:
+    try:
+        return Path(name).is_dir() and bool(name)
+    except OSError:  # too long for one
+        return False

@@ -2,6 +2,10 @@
 
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
 
 from vae_cli.config.schema import TrainConfig
 from vae_cli.errors import RunError
@@ -53,14 +57,37 @@ def load_weights(vae: VAE, folder: RunFolder, checkpoint: str) -> None:
             # Keras warns of each missing layer before it raises
             warnings.simplefilter("ignore")
             vae.load_weights(file)
+            arrays = _count_arrays(file)
     except (OSError, RuntimeError) as error:
         raise RunError(
             f"{file} can't be read: it is truncated or not an HDF5 file.",
             "try the other checkpoint: checkpoint=best or checkpoint=last",
         ) from error
     except (ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0]
+        raise _misfit(file, folder, str(error).strip().splitlines()[0]) from error
+    if arrays > len(vae.variables):  # Keras leaves out what it has no place for
+        reason = f"it holds {arrays} arrays, the model {len(vae.variables)}"
+        raise _misfit(file, folder, reason)
+    if not all(np.isfinite(variable).all() for variable in vae.variables):
         raise RunError(
-            f"{file} doesn't fit {folder.config_file}: {reason}",
-            "the weights come from another model, or the config was edited",
-        ) from error
+            f"{file} holds weights that are NaN or infinite.",
+            "try the other checkpoint: checkpoint=best or checkpoint=last",
+        )
+
+
+def _count_arrays(file: Path) -> int:
+    names: list[str] = []
+    with h5py.File(file) as content:
+        content.visititems(
+            lambda name, item: (
+                names.append(name) if isinstance(item, h5py.Dataset) else None
+            )
+        )
+    return len(names)
+
+
+def _misfit(file: Path, folder: RunFolder, reason: str) -> RunError:
+    return RunError(
+        f"{file} doesn't fit {folder.config_file}: {reason}",
+        "the weights come from another model, or the config was edited",
+    )
