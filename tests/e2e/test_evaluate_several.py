@@ -94,7 +94,7 @@ def test_table_comes_on_stdout_before_its_files(command: Command, sweep: Path) -
     folder = sweep / "evaluation"
     table = (folder / "test.md").read_text()
     assert table in done.stdout
-    how, _, _, header, _, *rows = table.splitlines()
+    how, _, _, _, header, _, *rows = table.splitlines()
     assert how.startswith("split test; num_images 16; dataset synthetic; ")
     assert header.startswith("| run | beta | neg_elbo | ")
     assert [row.split("|")[1].strip() for row in rows] == ["2 runs", "2"]

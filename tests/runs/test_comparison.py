@@ -130,7 +130,8 @@ def test_markdown_has_a_row_a_group_and_no_empty_column() -> None:
     text = markdown_table(groups("seed=1", "seed=2", "beta=4", reports=reports))
     assert text.splitlines() == [
         "split test; dataset mnist; checkpoint best",
-        "+- is the standard deviation over runs, (s.e.) the standard error over images",
+        "",
+        "+- is the standard deviation over runs, (...) the standard error over images",
         "",
         "| run | beta | neg_elbo | kl_loss | knn_accuracy |",
         "| --- | --- | --- | --- | --- |",

@@ -19,7 +19,7 @@ from vae_cli.runs.files import write_text
 log = logging.getLogger(__name__)
 
 PROTOCOL = (
-    "split", "num_images", "dataset", "binarization", "estimator",
+    "split", "num_images", "dataset", "binarization", "likelihood", "estimator",
     "importance_samples", "checkpoint",
 )  # fmt: skip
 """What a row must be quoted with."""
@@ -150,7 +150,8 @@ def markdown_table(groups: list[Group]) -> str:
     shown = [f"{k} {', '.join(dict.fromkeys(v))}" for k, v in how.items() if any(v)]
     lines = [
         "; ".join(shown),
-        "+- is the standard deviation over runs, (s.e.) the standard error over images",
+        "",
+        "+- is the standard deviation over runs, (...) the standard error over images",
         "",
         "| " + " | ".join(header) + " |",
         "|" + " --- |" * len(header),

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import itertools
 import json
+import logging
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -17,6 +18,8 @@ from vae_cli.config.schema import TrainConfig
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import ConfigError, RunError
 from vae_cli.runs.files import write_json, write_text
+
+log = logging.getLogger(__name__)
 
 STATES = ("running", "finished", "interrupted", "failed")
 
@@ -256,6 +259,7 @@ def open_run(run: str, output_root: str) -> RunFolder:
             "train one: vae-train experiment=quickstart",
             "or name a folder: run=<folder>, or output_root=<folder of runs>",
         )
+    log.info("run=latest is %s", runs[-1])
     return runs[-1]
 
 

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vae_cli.visualize.images import pairs
+from vae_cli.visualize.plots import draw_kl_bars
 
 OUTLIERS = 10
 """Images shown at either end."""
@@ -46,9 +47,7 @@ def plot_evaluation(
     spread.set_xlabel("nats per image")
     spread.set_ylabel("images")
     spread.legend()
-    bars.bar(np.arange(len(kl)), np.sort(kl)[::-1], color="tab:grey")
-    bars.set_xlabel("latent dimension, by KL")
-    bars.set_ylabel("KL to N(0, 1), nats")
+    draw_kl_bars(bars, kl)
     _pictures(easy, easiest, "smallest -ELBO; below: reconstructions")
     _pictures(hard, hardest, "largest -ELBO; below: reconstructions")
     figure.savefig(path, dpi=110)

@@ -76,17 +76,23 @@ def plot_latent(
     scatter.set_xlabel(axis_names[0])
     scatter.set_ylabel(axis_names[1])
     scatter.set_title(title, fontsize=10)
-    order = np.argsort(-kl)
-    bars.bar(np.arange(len(kl)), kl[order], color="tab:grey")
-    if len(kl) <= 32:
-        bars.set_xticks(np.arange(len(kl)), [str(j) for j in order], fontsize=8)
-    bars.set_xlabel("latent dimension, by KL")
-    bars.set_ylabel("KL to N(0, 1), nats per image")
+    draw_kl_bars(bars, kl)
     bars.set_title(
         f"KL to N(0, 1) {kl.sum():.2f} nats; {active} of {len(kl)} units active",
         fontsize=10,
     )
     figure.savefig(path, dpi=110)
+
+
+def draw_kl_bars(axis: Axes, kl: np.ndarray) -> None:
+    """Draw the KL of each latent dimension, the largest first; float [latent_dim]."""
+    order = np.argsort(-kl)
+    axis.bar(np.arange(len(kl)), kl[order], color="tab:grey")
+    # the names of many would hide each other
+    names = [str(j) for j in order] if len(kl) <= 32 else []
+    axis.set_xticks(np.arange(len(names)), names, fontsize=8)
+    axis.set_xlabel("latent dimension, by KL")
+    axis.set_ylabel("KL to N(0, 1), nats per image")
 
 
 def _scatter(axis: Axes, points: np.ndarray, labels: np.ndarray | None) -> None:
