@@ -107,7 +107,7 @@ def test_units_stand_on_the_axes(tmp_path, figures):
     draw(tmp_path / "test.png")
     spread, bars = figures[0].axes[:2]
     assert spread.get_xlabel() == "nats per image"
-    assert bars.get_ylabel() == "KL to N(0, 1), nats"
+    assert bars.get_ylabel() == "KL to N(0, 1), nats per image"
 
 
 def test_rate_and_distortion_are_written(tmp_path):
