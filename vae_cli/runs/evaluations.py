@@ -134,7 +134,7 @@ def _put_aside(folder: RunFolder, split: str) -> None:
 
 
 def check_ready(folder: RunFolder, config: TrainConfig, checkpoint: str) -> None:
-    """Make `evaluation/`, before there are figures that could be lost.
+    """Make sure of a place for figures, before there are any that could be lost.
 
     Raises:
         RunError: nothing can be written there, or there are no weights.
@@ -149,6 +149,8 @@ def check_ready(folder: RunFolder, config: TrainConfig, checkpoint: str) -> None
         folder.evaluation.mkdir(exist_ok=True)
         probe.touch()
         probe.unlink()
+        if not any(folder.evaluation.iterdir()):
+            folder.evaluation.rmdir()
     except OSError as error:
         raise RunError(
             f"{folder.evaluation} can't be written: {error.strerror}.",
