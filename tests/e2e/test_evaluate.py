@@ -162,6 +162,42 @@ def test_binary_pixels_have_a_likelihood_in_bits_too(binary_report: Report) -> N
     assert binary_report["bits_per_dim"] == pytest.approx(bits, rel=1e-12)
 
 
+def test_likelihood_is_what_the_exported_networks_give_in_plain_numpy(
+    binary: Path,
+) -> None:
+    """p(x) as anyone would compute it from `model/`, with noise of its own."""
+    import keras
+
+    samples, rng = 2000, np.random.default_rng(0)
+    encoder, decoder = (
+        keras.saving.load_model(binary / "model" / f"{name}.keras")
+        for name in ("encoder", "decoder")
+    )
+    x = loaded(binary)[1].test.images / 255
+    posterior = encoder(x.astype(np.float32))
+    mean, deviation = (
+        np.asarray(posterior["mean"], float),
+        np.exp(np.asarray(posterior["log_var"], float) / 2),
+    )
+    noise = rng.standard_normal((samples, *mean.shape))
+    z = mean + deviation * noise
+    pixels = np.stack([decoder(codes.astype(np.float32)) for codes in z]).astype(float)
+    log_weights = (
+        (x * np.log(pixels) + (1 - x) * np.log1p(-pixels)).sum((2, 3, 4))
+        - (z**2).sum(-1) / 2
+        + (noise**2).sum(-1) / 2
+        + np.log(deviation).sum(-1)
+    )
+    nll = np.log(samples) - np.logaddexp.reduce(log_weights, axis=0)
+    report = evaluate_here(binary, f"importance_samples={samples}")
+    weights = np.exp(log_weights - log_weights.max(axis=0))
+    effective = weights.sum(axis=0) ** 2 / (weights**2).sum(axis=0)
+    # the deviation of a difference of two such means of logarithms
+    error = np.sqrt(2 * (1 / effective - 1 / samples).mean() / len(x))
+    assert error < 0.1
+    assert nll.mean() == pytest.approx(report["nll"], abs=4 * error)
+
+
 def test_density_has_no_bits(gaussian_report: Report) -> None:
     assert math.isfinite(gaussian_report["nll"])
     assert gaussian_report["cross_entropy_bound"] is None
