@@ -55,6 +55,14 @@ def vae(*arguments: str, cwd: Path, timeout: float = 240) -> Finished:
     return Finished(done.returncode, done.stdout, done.stderr)
 
 
+def refused(done: Finished, *parts: str, status: int = 1) -> None:
+    """Check that a command ended with one message that has these parts."""
+    assert done.status == status, done.stderr
+    assert "Traceback" not in done.stderr
+    for part in parts:
+        assert part in done.stderr
+
+
 def train_here(run: Path, *overrides: str) -> Path:
     """Train in this process, where TensorFlow has started already."""
     from vae_cli.commands.train import start

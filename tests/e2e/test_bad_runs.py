@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.conftest import SMALL, Finished
+from tests.conftest import SMALL, Finished, refused
 
 Command = Callable[..., Finished]
 
@@ -16,13 +16,6 @@ Command = Callable[..., Finished]
 def damaged(trained: Path, tmp_path: Path) -> Path:
     """A copy to break."""
     return Path(shutil.copytree(trained, tmp_path / "run"))
-
-
-def refused(done: Finished, *parts: str, status: int = 1) -> None:
-    assert done.status == status, done.stderr
-    assert "Traceback" not in done.stderr
-    for part in parts:
-        assert part in done.stderr
 
 
 def test_truncated_weights_are_named(command: Command, damaged: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import TINY, Finished, evaluate_here, train_here
+from tests.conftest import TINY, Finished, evaluate_here, refused, train_here
 from vae_cli.data.prepare import some
 from vae_cli.runs.folder import RunFolder
 
@@ -79,13 +79,6 @@ def loaded(run: Path) -> tuple[Any, Any]:
 
     folder = RunFolder(run)
     return load_trained(folder, "best").vae, load_run_data(folder, folder.load_config())
-
-
-def refused(done: Finished, *parts: str) -> None:
-    assert done.status == 1, done.stderr
-    assert "Traceback" not in done.stderr
-    for part in parts:
-        assert part in done.stderr
 
 
 def test_report_lands_in_the_run_and_its_files_on_stdout(

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
+import numpy as np
 import pytest
 
-from tests.conftest import TINY, Finished, evaluate_here, train_here
+from tests.conftest import TINY, Finished, evaluate_here, refused, train_here
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.trained import load_trained
 
@@ -60,13 +62,6 @@ def reports(sweep: Path) -> dict[str, Path]:
 def written(sweep: Path) -> dict[str, int]:
     """When each run's report was written."""
     return {name: file.stat().st_mtime_ns for name, file in reports(sweep).items()}
-
-
-def refused(done: Finished, *parts: str) -> None:
-    assert done.status == 1, done.stderr
-    assert "Traceback" not in done.stderr
-    for part in parts:
-        assert part in done.stderr
 
 
 def test_runs_are_compared_with_mean_and_deviation_over_seeds(
@@ -205,6 +200,27 @@ def test_weights_of_another_model_are_named(
     config = unevaluated / "0" / "config.yaml"
     config.write_text(config.read_text().replace("latent_dim: 2", "latent_dim: 5"))
     refused(command("evaluate", f"run={unevaluated / '0'}"), "doesn't fit", str(config))
+
+
+def test_weights_that_hold_more_than_the_model_are_named(
+    command: Command, unevaluated: Path
+) -> None:
+    file = unevaluated / "0" / "checkpoints" / "best.weights.h5"
+    with h5py.File(file, "a") as content:
+        content["prior/vars/0"] = [1.0]
+    refused(command("evaluate", f"run={unevaluated / '0'}"), "doesn't fit", str(file))
+
+
+def test_weights_that_are_not_finite_are_named(
+    command: Command, unevaluated: Path
+) -> None:
+    run = RunFolder(unevaluated / "0")
+    vae = load_trained(run, "best").vae
+    vae.encoder.trainable_variables[0].assign_add(
+        np.full(vae.encoder.trainable_variables[0].shape, np.nan)
+    )
+    vae.save_weights(run.weights("best"))
+    refused(command("evaluate", f"run={run}"), "NaN", "checkpoint=last")
 
 
 def test_broken_config_of_one_run_is_told_before_any_is_evaluated(

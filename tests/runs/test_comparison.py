@@ -186,3 +186,14 @@ def test_folder_that_can_not_be_written_is_named(tmp_path: Path) -> None:
         f"{tmp_path / 'out'} can't be written: File exists.",
         "choose another folder: output=<folder>",
     )
+
+
+def test_runs_of_equal_weights_are_named_since_they_are_no_new_evidence(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    runs = [str(tmp_path / name) for name in "abc"]
+    configs = [composed("train", [f"seed={seed}"]) for seed in range(3)]
+    reports = [{"protocol": {"weights_sha256": digest}} for digest in ("x", "y", "x")]
+    with caplog.at_level("WARNING", "vae_cli"):
+        write_comparison(runs, configs, reports, "test", str(tmp_path / "out"))
+    assert [message.split()[0] for message in caplog.messages] == [runs[0], runs[2]]

@@ -76,14 +76,10 @@ def load_weights(vae: VAE, folder: RunFolder, checkpoint: str) -> None:
 
 
 def _count_arrays(file: Path) -> int:
-    names: list[str] = []
+    found: list[str] = []
     with h5py.File(file) as content:
-        content.visititems(
-            lambda name, item: (
-                names.append(name) if isinstance(item, h5py.Dataset) else None
-            )
-        )
-    return len(names)
+        content.visit(found.append)
+        return sum(isinstance(content[name], h5py.Dataset) for name in found)
 
 
 def _misfit(file: Path, folder: RunFolder, reason: str) -> RunError:
