@@ -24,6 +24,7 @@ class Stream(IntEnum):
     CHOICE = 8
     SHAPES = 9
     PSEUDO_INPUTS = 10
+    WINDOW = 11
 
 
 def generator(seed: int, stream: Stream, index: int = 0) -> np.random.Generator:

@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
+from vae_cli.config.schema import TrainConfig
+
 
 def import_keras() -> Any:
     """Import Keras on TensorFlow, whatever backend the user's other work has set."""
@@ -17,25 +19,44 @@ def import_keras() -> Any:
     return keras
 
 
-def start_tensorflow(deterministic: bool = False) -> None:
+def start_tensorflow(config: TrainConfig | None = None) -> None:
     """Import TensorFlow and settle what can't change afterwards.
 
     Args:
-        deterministic: one thread and deterministic kernels. On a CPU, the contraction
-            of a long dimension into a tiny output depends on thread timing even with
-            deterministic kernels, so only a single thread is bitwise repeatable.
+        config: threads, determinism, devices and GPU settings are read. On a CPU, the
+            contraction of a long dimension into a tiny output depends on thread timing
+            even with deterministic kernels, so only a single thread is bitwise
+            repeatable.
     """
     import_keras()
     with _stderr_kept_back():
         import tensorflow as tf
 
-        if deterministic:
-            tf.config.threading.set_intra_op_parallelism_threads(1)
-            tf.config.threading.set_inter_op_parallelism_threads(1)
-            tf.config.experimental.enable_op_determinism()
+        if config is not None:
+            _settle(tf, config)
         tf.config.list_logical_devices()
         # its advice on retracing is for loops of one's own, and meets every evaluation
         tf.get_logger().setLevel("ERROR")
+
+
+def _settle(tf: Any, config: TrainConfig) -> None:
+    threads = 1 if config.deterministic else config.threads
+    if threads is not None:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, config.memory_growth)
+    tf.config.experimental.enable_tensor_float_32_execution(config.tf32)
+    devices = getattr(config.distribution, "devices", None) or []
+    parts = max([int(name[4:]) + 1 for name in devices if name.startswith("CPU:")] or [1])
+    if parts > 1:
+        # a strategy can be tried on one CPU, in parts
+        tf.config.set_logical_device_configuration(
+            tf.config.list_physical_devices("CPU")[0],
+            [tf.config.LogicalDeviceConfiguration()] * parts,
+        )
 
 
 @contextlib.contextmanager

@@ -66,10 +66,12 @@ def _train(
     set_up_logging()
     with recorded(folder), StopSignal() as stop:
         folder.save_config(config)
-        start_tensorflow(config.deterministic)
+        start_tensorflow(config)
+        from vae_cli.training.distribution import build_distribution
         from vae_cli.training.trainer import train
 
+        distribution = build_distribution(config.distribution)
         record_start(folder, data.spec, data.fingerprint, resumed)
-        best = train(config, data, folder, stop)
+        best = train(config, data, folder, stop, distribution)
     print(folder)
     return best

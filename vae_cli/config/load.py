@@ -63,6 +63,8 @@ def _value(hint: Any, spec: Field, value: Any, key: str, out: list[str]) -> Any:
         hint = next(t for t in typing.get_args(hint) if t is not type(None))
     if is_dataclass(hint):
         return _group(key, value, out)
+    if isinstance(value, bool) and "true" in (spec.metadata["choices"] or ()):
+        value = str(value).lower()  # YAML's own word for it
     expected = _expected(hint) + (" or null" if optional else "")
     if value == "???":
         out.append(f"{key} is missing: {spec.metadata['doc']}; add {key}=...")

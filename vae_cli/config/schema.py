@@ -9,6 +9,7 @@ after a release, so that older run folders still load.
 from dataclasses import dataclass
 
 from vae_cli.config.field import option
+from vae_cli.config.hardware import PRECISIONS, DistributionConfig
 from vae_cli.config.parts import (
     ArchitectureConfig,
     HierarchyConfig,
@@ -185,6 +186,31 @@ class TrainConfig:
     )
     objective: ObjectiveConfig = option(
         "bound to maximise", default_factory=lambda: ObjectiveConfig(name="elbo")
+    )
+
+    distribution: DistributionConfig = option(
+        "replicas", default_factory=lambda: DistributionConfig(name="single")
+    )
+    precision: str = option(
+        "of the networks in training; the likelihood, the KL, the weights and every "
+        "evaluation are float32",
+        choices=PRECISIONS,
+        default="float32",
+    )
+    jit: str = option(
+        "compile the training step by XLA; auto: where it pays, in long runs without "
+        "convolutions on a CPU",
+        choices=("auto", "true", "false"),
+        default="auto",
+    )
+    threads: int | None = option(
+        "CPU threads; all cores if null", at_least=1, default=None
+    )
+    memory_growth: bool = option(
+        "take GPU memory as needed instead of all of it", default=True
+    )
+    tf32: bool = option(
+        "let GPUs multiply float32 with 10 bits of mantissa, faster", default=True
     )
 
     def problems(self) -> list[str]:

@@ -5,7 +5,7 @@ the dataclass that checks it. Several YAML files may share a name: a preset of o
 own for the conv architecture is a file with `name: conv`.
 """
 
-from vae_cli.config import commands, parts, schema
+from vae_cli.config import commands, hardware, parts, schema
 
 GROUPS: dict[str, dict[str, type]] = {
     "dataset": {
@@ -53,6 +53,12 @@ GROUPS: dict[str, dict[str, type]] = {
         "constant": schema.LearningRateScheduleConfig,
         "cosine": schema.CosineConfig,
         "step": schema.StepConfig,
+    },
+    "distribution": {
+        "single": hardware.DistributionConfig,
+        "mirrored": hardware.MirroredConfig,
+        "multi_worker": hardware.MultiWorkerConfig,
+        "tpu": hardware.TpuConfig,
     },
 }
 """Group -> name -> dataclass."""

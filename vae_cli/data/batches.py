@@ -1,4 +1,13 @@
-"""Batches inside the compiled step: gather, scale and binarize from uint8 in memory."""
+"""Batches: which images a step takes, and how their pixels come to it.
+
+A batch travels as a share: the part of it that one replica works on, a dict of
+
+- `index`: int64 [b], which images;
+- `start`, `total`: where the share begins in the batch, and how many images the whole
+  batch has; with one replica, 0 and b;
+- `pixels`: uint8 [b, H, W, C], where they are read on the way (`with_pixels`) rather
+  than gathered in the compiled step.
+"""
 
 from typing import Any
 
@@ -8,49 +17,73 @@ import tensorflow as tf
 from vae_cli.data.splits import aligned
 from vae_cli.randomness import Stream, key
 
+Share = dict[str, tf.Tensor]
+
+BLOCK = 256
+"""Images that stay neighbours when blocks are shuffled."""
+
 
 class ImageStore:
-    """A split's pixels, held once as uint8, read by index.
+    """A split's pixels, as the compiled step reads them.
 
     Args:
-        images: uint8 [N, H, W, C].
+        images: uint8 [N, H, W, C], to hold once and gather from; None where pixels
+            come with the share.
         dynamic_seed: binarize anew at every read with this seed; None leaves pixels
             as they are.
     """
 
-    def __init__(self, images: np.ndarray, dynamic_seed: int | None = None) -> None:
-        self._pixels = _tensor(images)
+    def __init__(
+        self, images: np.ndarray | None, dynamic_seed: int | None = None
+    ) -> None:
+        self._pixels = None if images is None else _tensor(images)
         self._dynamic_seed = dynamic_seed
 
-    def read(self, index: tf.Tensor, step: Any) -> tf.Tensor:
+    def read(self, share: Share, step: Any) -> tf.Tensor:
         """Return images as the model sees them.
 
         Args:
-            index: integer [B].
+            share: part of a batch.
             step: scalar integer; keys the dynamic binarization.
 
         Returns:
-            float32 [B, H, W, C] in [0, 1].
+            float32 [b, H, W, C] in [0, 1].
         """
-        images = tf.cast(tf.gather(self._pixels, index), tf.float32) / 255.0
+        pixels = share.get("pixels")
+        if pixels is None:
+            pixels = tf.gather(self._pixels, share["index"])
+        images = tf.cast(pixels, tf.float32) / 255.0
         if self._dynamic_seed is None:
             return images
-        draw = tf.random.stateless_uniform(
-            tf.shape(images),
-            key(self._dynamic_seed, Stream.TRAINING_BINARIZATION, step),
+        draw = of_share(
+            tf.random.stateless_uniform(
+                (share["total"], *images.shape[1:]),
+                key(self._dynamic_seed, Stream.TRAINING_BINARIZATION, step),
+            ),
+            share,
         )
         return tf.cast(draw < images, tf.float32)
 
 
-def _tensor(images: np.ndarray) -> tf.Tensor:
-    """Return pixels as a tensor: shared with NumPy on a CPU, copied to a GPU."""
-    if tf.config.list_logical_devices("GPU"):
-        return tf.constant(images)
-    return tf.experimental.dlpack.from_dlpack(aligned(images).__dlpack__())
+def of_share(values: tf.Tensor, share: Share, axis: int = 0) -> tf.Tensor:
+    """Return a share's part of values that were made for the whole batch.
+
+    Every replica draws the noise of the whole batch and keeps its own part, so that
+    the number of replicas changes no image's noise.
+    """
+    begin, length = [0] * values.shape.rank, [-1] * values.shape.rank
+    begin[axis] = tf.cast(share["start"], tf.int32)
+    length[axis] = tf.shape(share["index"])[0]
+    return tf.slice(values, begin, length)
 
 
 def training_order(
-    count: int, batch_size: int, seed: int, step: tf.Variable, batches: int
+    count: int,
+    batch_size: int,
+    seed: int,
+    step: tf.Variable,
+    batches: int,
+    window: int | None = None,
 ) -> tf.data.Dataset:
     """Index batches of what remains of the epoch that `step` lies in.
 
@@ -63,6 +96,8 @@ def training_order(
         seed: the run's seed.
         step: the optimizer's step counter.
         batches: how many batches the epoch still has.
+        window: shuffle within so many images at a time, themselves drawn block by
+            block, so that what is read soon lies together; None shuffles freely.
 
     Returns:
         dataset of int64 [B].
@@ -72,9 +107,10 @@ def training_order(
     def epoch_from(_: tf.Tensor) -> tf.data.Dataset:
         now = tf.cast(step.read_value(), tf.int64)
         epoch, done = now // steps_per_epoch, now % steps_per_epoch
-        order = tf.random.experimental.stateless_shuffle(
-            tf.range(count, dtype=tf.int64), key(seed, Stream.ORDER, epoch)
-        )
+        if window is None:
+            order = _shuffled(tf.range(count, dtype=tf.int64), seed, epoch)
+        else:
+            order = _shuffled_nearby(count, window, seed, epoch)
         return tf.data.Dataset.from_tensor_slices(order).batch(batch_size).skip(done)
 
     dataset = tf.data.Dataset.range(1).flat_map(epoch_from)
@@ -84,3 +120,23 @@ def training_order(
 def evaluation_order(count: int, batch_size: int) -> tf.data.Dataset:
     """Index batches over a whole split, in order; int64 [B]."""
     return tf.data.Dataset.range(count).batch(batch_size)
+
+
+def _shuffled(values: tf.Tensor, seed: int, epoch: tf.Tensor) -> tf.Tensor:
+    return tf.random.experimental.stateless_shuffle(
+        values, key(seed, Stream.ORDER, epoch)
+    )
+
+
+def _shuffled_nearby(
+    count: int, window: int, seed: int, epoch: tf.Tensor
+) -> tf.Tensor:
+    """Return 0 .. count - 1, shuffled in blocks and then within windows of blocks."""
+    blocks = _shuffled(tf.range(-(-count // BLOCK), dtype=tf.int64), seed, epoch)
+    order = tf.reshape(blocks[:, None] * BLOCK + tf.range(BLOCK, dtype=tf.int64), [-1])
+    order = tf.boolean_mask(order, order < count)
+    place = tf.random.stateless_uniform(
+        (count,), key(seed, Stream.WINDOW, epoch), dtype=tf.float64
+    )
+    windows = tf.range(count, dtype=tf.int64) // window
+    return tf.gather(order, tf.argsort(tf.cast(windows, tf.float64) + place))

@@ -61,6 +61,7 @@ class ImageData:
         validation: images that select the checkpoint; may be empty.
         test: images scored once at the end, or None.
         fingerprint: what `data.json` records: sizes and digests.
+        streamed: the pixels are too many to be held at once.
     """
 
     spec: DataSpec
@@ -68,6 +69,7 @@ class ImageData:
     validation: Split
     test: Split | None
     fingerprint: dict[str, Any]
+    streamed: bool = False
 
     def split(self, name: str) -> Split:
         """Return a split by name.

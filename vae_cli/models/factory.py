@@ -33,15 +33,27 @@ ARCHITECTURES: dict[str, tuple[Callable, Callable]] = {
 """Name -> (encoder builder, decoder builder)."""
 
 
-def build_model(config: TrainConfig, spec: DataSpec) -> VAE:
+def build_model(
+    config: TrainConfig, spec: DataSpec, precision: str = "float32"
+) -> VAE:
     """Build the model that a config describes, its weights drawn by `config.seed`.
 
     Args:
         config: architecture, likelihood, prior, hierarchy, latent_dim and seed are
             read.
         spec: image shape, and the training mean where output biases start.
+        precision: of the networks' arithmetic; weights, codes and logits are float32.
     """
     keras.utils.set_random_seed(config.seed)
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        return _composed(config, spec)
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _composed(config: TrainConfig, spec: DataSpec) -> VAE:
     make_encoder, make_decoder = ARCHITECTURES[config.architecture.name]
     shape, latent_dim = spec.image_shape, config.latent_dim
     decoder = make_decoder(config.architecture, shape, latent_dim)

@@ -25,7 +25,7 @@ from keras import ops
 
 from vae_cli.config.parts import ArchitectureConfig, TwoLevelConfig
 from vae_cli.models.layers import dense_stack
-from vae_cli.models.vae import VAE, Draw
+from vae_cli.models.vae import VAE, Draw, as_float32
 
 
 class TwoLevelVAE(VAE):
@@ -84,8 +84,8 @@ class TwoLevelVAE(VAE):
 
     def _bottom(self, features: Any, top: Any, training: bool) -> tuple[Any, Any]:
         """Return mean and log-variance of q(bottom|x, top): q(z1|x, top), relative."""
-        posterior = self.bottom_encoder([features, top], training=training)
-        prior = self.bottom_prior(top, training=training)
+        posterior = as_float32(self.bottom_encoder([features, top], training=training))
+        prior = as_float32(self.bottom_prior(top, training=training))
         mean = (posterior["mean"] - prior["mean"]) * ops.exp(-0.5 * prior["log_var"])
         return mean, posterior["log_var"] - prior["log_var"]
 

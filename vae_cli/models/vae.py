@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import keras
+from keras import ops
 
 from vae_cli.models.layers import Sampling
 from vae_cli.models.likelihoods import Likelihood
@@ -39,13 +40,13 @@ class VAE(keras.Model):
         self.decoder = decoder
         self.likelihood = likelihood
         self.prior = prior
-        self.sampling = Sampling(name="sampling")
+        self.sampling = Sampling(name="sampling", dtype="float32")
         self.latent_dim: int = decoder.input_shape[-1]
         self.built = True
 
     def posterior(self, images: Any, training: bool = False) -> dict[str, Any]:
         """Return what q(z|x) needs to know of each image: arrays of [B, ...]."""
-        return self.encoder(images, training=training)
+        return as_float32(self.encoder(images, training=training))
 
     def draw(
         self, posterior: dict[str, Any], noise: Any, training: bool = False
@@ -72,7 +73,7 @@ class VAE(keras.Model):
 
     def decode(self, z: Any, training: bool = False) -> Any:
         """Return logits [B, H, W, C] for codes [B, latent_dim]."""
-        return self.decoder(z, training=training)
+        return as_float32(self.decoder(z, training=training))
 
     def pixel_means(self, z: Any) -> Any:
         """Return E[x|z], float32 [B, H, W, C] in [0, 1]."""
@@ -97,3 +98,8 @@ class VAE(keras.Model):
         z = keras.Input((self.latent_dim,), name="z")
         pixels = self.likelihood.mean(self.decoder(z))
         return self.encoder, keras.Model(z, pixels, name="decoder")
+
+
+def as_float32(outputs: Any) -> Any:
+    """Return what networks of lower precision give as float32."""
+    return keras.tree.map_structure(lambda x: ops.cast(x, "float32"), outputs)

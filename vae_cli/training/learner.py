@@ -8,16 +8,20 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from vae_cli.data.batches import ImageStore
-from vae_cli.models.objectives import Elbo, Terms, free_bits_kl
+from vae_cli.data.batches import ImageStore, Share, of_share
+from vae_cli.models.objectives import Elbo, Terms
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, key
 from vae_cli.training.annealing import Schedule
-from vae_cli.training.metrics import ActiveUnits, PerDimMean
+from vae_cli.training.distribution import Distribution
+from vae_cli.training.metrics import ActiveUnits, ImageMean
+
+MEANS = ("reconstruction_loss", "kl_loss", "weighted_kl", "neg_elbo", "neg_bound")
+"""What is averaged over an epoch's images."""
 
 
 class Learner(keras.Model):
-    """What Keras `fit` trains: batches of indices in, a VAE's weights changed.
+    """What Keras `fit` trains: shares of batches in, a VAE's weights changed.
 
     Everything it logs is in nats per image, averaged over images (not over batches),
     and obeys `loss = reconstruction_loss + beta * kl_loss`:
@@ -42,6 +46,7 @@ class Learner(keras.Model):
         validation_noise: float32 [samples, N, latent_dim]; fixed, so that epochs
             compare.
         jit: compile the step by XLA.
+        distribution: the replicas that share each batch; one if None.
     """
 
     def __init__(
@@ -56,6 +61,7 @@ class Learner(keras.Model):
         validation: ImageStore | None = None,
         validation_noise: Any = None,
         jit: bool = False,
+        distribution: Distribution | None = None,
     ) -> None:
         super().__init__(name="learner")
         self.vae = vae
@@ -67,18 +73,16 @@ class Learner(keras.Model):
         self._train = train
         self._validation = validation
         self._validation_noise = validation_noise
+        self._distribution = distribution or Distribution()
         # pixels and noise are drawn outside: XLA would draw them anew for each of
         # the operations that use them
         self._update = (
             tf.function(self._take_step, jit_compile=True) if jit else self._take_step
         )
-        self._reconstruction = keras.metrics.Mean(name="reconstruction_loss")
-        self._kl = keras.metrics.Mean(name="kl_loss")
-        self._weighted_kl = keras.metrics.Mean(name="weighted_kl")
-        self._kl_per_dim = PerDimMean(vae.latent_dim)
-        self._neg_elbo = keras.metrics.Mean(name="neg_elbo")
-        self._neg_bound = keras.metrics.Mean(name="neg_bound")
-        self._active_units = ActiveUnits(vae.latent_dim)
+        with self._distribution.scope():
+            self._means = ImageMean((len(MEANS),), name="means")
+            self._kl_per_dim = ImageMean((vae.latent_dim,), name="kl_per_dim")
+            self._active_units = ActiveUnits(vae.latent_dim)
         self.built = True
 
     @contextlib.contextmanager
@@ -106,74 +110,105 @@ class Learner(keras.Model):
         """Return the weight of the KL term at a step, scalar float32."""
         return self._beta * self._annealing(step)
 
-    def train_step(self, index: tf.Tensor) -> dict[str, Any]:
-        """Take one gradient step on the images at `index`, integer [B]."""
+    def train_step(self, share: Share) -> dict[str, Any]:
+        """Take one gradient step on a batch, of which this replica has a share."""
         step = self.optimizer.iterations.value
-        images = self._train.read(index, step)
-        count = tf.shape(index)[0]
+        images = self._train.read(share, step)
         noise = tf.random.stateless_normal(
-            (self.objective.samples, count, self.vae.latent_dim),
+            (self.objective.samples, share["total"], self.vae.latent_dim),
             key(self._seed, Stream.TRAINING_NOISE, step),
         )
+        total = tf.cast(share["total"], tf.float32)
         beta = self.beta_at(step)
-        terms, kl = self._update(images, noise, beta)
-        self._record(terms)
-        self._kl.update_state(kl, sample_weight=count)
-        self._weighted_kl.update_state(beta * kl, sample_weight=count)
-        return self._training_logs()
+        terms, kl = self._update(images, of_share(noise, share, axis=1), total, beta)
+        self._record(terms, kl * total, beta)
+        return self._distribution.as_logs(self._training_logs())
 
-    def _take_step(self, images: Any, noise: Any, beta: Any) -> tuple[Terms, Any]:
-        """Change the weights; return the terms and the KL term of the loss."""
+    def _take_step(
+        self, images: Any, noise: Any, total: Any, beta: Any
+    ) -> tuple[Terms, Any]:
+        """Change the weights; return the terms, and this share of the KL term."""
         with tf.GradientTape() as tape:
             terms = self.objective(self.vae, images, noise, beta, training=True)
-            kl = self._kl_term(terms)
-            loss = ops.mean(terms.reconstruction) + beta * kl
-            minimised = loss + sum(self.vae.losses)
+            kl = self._kl_term(terms, total)
+            loss = ops.sum(terms.reconstruction) / total + beta * kl
+            minimised = loss + sum(self.vae.losses) / self._distribution.replicas
+            minimised = self.optimizer.scale_loss(minimised)
         gradients = tape.gradient(minimised, self.vae.trainable_variables)
+        if self.optimizer.global_clipnorm:
+            # Keras clips before it sums over replicas
+            gradients = self._distribution.mean(gradients)
         self.optimizer.apply_gradients(
             zip(gradients, self.vae.trainable_variables, strict=True)
         )
         return terms, kl
 
-    def test_step(self, index: tf.Tensor) -> dict[str, Any]:
-        """Score the validation images at `index` with their fixed noise."""
-        images = self._validation.read(index, 0)  # type: ignore[union-attr]
-        noise = tf.gather(self._validation_noise, index, axis=1)
+    def test_step(self, share: Share) -> dict[str, Any]:
+        """Score a batch of validation images with their fixed noise."""
+        images = self._validation.read(share, 0)  # type: ignore[union-attr]
+        noise = tf.gather(self._validation_noise, share["index"], axis=1)
         beta = self.beta_at(self.optimizer.iterations.value)
         terms = self.objective(self.vae, images, noise, beta, training=False)
-        self._record(terms)
+        self._record(terms, ops.sum(terms.kl), beta)
         logs = self._logs()
         if self._free_bits:
             # the floor of the whole split, so that batches don't matter
-            self._kl_per_dim.update_state(terms.kl_per_dim)
-            per_dim = self._kl_per_dim.result()[None]
-            return {**logs, "kl_loss": free_bits_kl(per_dim, self._free_bits)}
-        self._kl.update_state(terms.kl)
-        return {**logs, "kl_loss": self._kl.result()}
+            per_dim = self._kl_per_dim.result()
+            logs["kl_loss"] = ops.sum(ops.maximum(per_dim, self._free_bits))
+        return self._distribution.as_logs(logs)
 
-    def _kl_term(self, terms: Terms) -> Any:
+    def _kl_term(self, terms: Terms, total: Any) -> Any:
+        """Return this share of the KL term; over replicas, the shares add up to it."""
+        if not self._free_bits:
+            return ops.sum(terms.kl) / total
+        per_dim = ops.sum(terms.kl_per_dim, axis=0) / total
+        batch = self._distribution.sum(tf.stop_gradient(per_dim))
+        floor = self._free_bits / self._distribution.replicas
+        return ops.sum(ops.where(batch > self._free_bits, per_dim, floor))
+
+    def _record(self, terms: Terms, kl: Any, beta: Any) -> None:
+        """Add a batch to the epoch's statistics.
+
+        Args:
+            terms: of this replica's images.
+            kl: sum over them of the KL term in the loss.
+            beta: its weight.
+        """
+        count = ops.cast(ops.shape(terms.mean)[0], "float32")
+        sums = ops.stack(
+            [
+                ops.sum(terms.reconstruction),
+                kl,
+                beta * kl,
+                ops.sum(terms.neg_elbo),
+                ops.sum(terms.neg_bound),
+            ]
+        )
+        sums, mean_sum, count = self._distribution.sum(
+            [sums, ops.sum(terms.mean, axis=0), count]
+        )
         if self._free_bits:
-            return free_bits_kl(terms.kl_per_dim, self._free_bits)
-        return ops.mean(terms.kl)
-
-    def _record(self, terms: Terms) -> None:
-        self._reconstruction.update_state(terms.reconstruction)
-        self._neg_elbo.update_state(terms.neg_elbo)
-        self._neg_bound.update_state(terms.neg_bound)
-        self._active_units.update_state(terms.mean)
+            per_dim = ops.sum(terms.kl_per_dim, axis=0)
+            self._kl_per_dim.update_state(self._distribution.sum(per_dim), count)
+        mean = mean_sum / count
+        squares = self._distribution.sum(ops.sum((terms.mean - mean) ** 2, axis=0))
+        self._means.update_state(sums, count)
+        self._active_units.update_state(mean, squares, count)
 
     def _logs(self) -> dict[str, Any]:
+        means = dict(zip(MEANS, tf.unstack(self._means.result()), strict=True))
         return {
-            "reconstruction_loss": self._reconstruction.result(),
-            "neg_elbo": self._neg_elbo.result(),
+            "reconstruction_loss": means["reconstruction_loss"],
+            "kl_loss": means["kl_loss"],
+            "neg_elbo": means["neg_elbo"],
             # the ELBO's own bound is the line above
-            self.objective.bound: self._neg_bound.result(),
+            self.objective.bound: means["neg_bound"],
             "active_units": self._active_units.result(),
         }
 
     def _training_logs(self) -> dict[str, Any]:
-        logs = {**self._logs(), "kl_loss": self._kl.result()}
-        kl, weighted = logs["kl_loss"], self._weighted_kl.result()
+        logs = self._logs()
+        kl, weighted = logs["kl_loss"], self._means.result()[MEANS.index("weighted_kl")]
         now = self.beta_at(self.optimizer.iterations.value)
         beta = ops.where(kl > 0, weighted / ops.maximum(kl, 1e-30), now)
         # a constant beta comes back as itself, without the rounding of two means

@@ -1,4 +1,8 @@
-"""Running statistics of an epoch that Keras has no metric for."""
+"""Running statistics of an epoch that Keras has no metric for.
+
+Where several replicas train, each gets the whole batch's statistics, so that all hold
+the same values; the first one's are read.
+"""
 
 from typing import Any
 
@@ -8,7 +12,34 @@ from keras import ops
 from vae_cli.evaluation.latent import ACTIVE_VARIANCE
 
 
-class ActiveUnits(keras.metrics.Metric):
+class _Statistic(keras.metrics.Metric):
+    """Base: variables that are the same on every replica."""
+
+    def _variable(self, name: str, shape: tuple[int, ...] = ()) -> keras.Variable:
+        return self.add_variable(
+            shape, "zeros", aggregation="only_first_replica", name=name
+        )
+
+
+class ImageMean(_Statistic):
+    """Mean over images of an array."""
+
+    def __init__(self, shape: tuple[int, ...], name: str) -> None:
+        super().__init__(name=name)
+        self.count = self._variable("count")
+        self.total = self._variable("total", shape)
+
+    def update_state(self, total: Any, count: Any) -> None:
+        """Add a batch: the sum of its values, and how many images it has."""
+        self.total.assign_add(total)
+        self.count.assign_add(count)
+
+    def result(self) -> Any:
+        """Return the mean, float32 of the array's shape."""
+        return self.total / ops.maximum(self.count, 1.0)
+
+
+class ActiveUnits(_Statistic):
     """Number of latent dimensions whose posterior mean varies over images.
 
     Variances are merged batch by batch (Chan et al. 1983), which stays exact where
@@ -17,18 +48,20 @@ class ActiveUnits(keras.metrics.Metric):
 
     def __init__(self, latent_dim: int, name: str = "active_units") -> None:
         super().__init__(name=name)
-        shape = (latent_dim,)
-        self.count = self.add_weight(name="count", initializer="zeros")
-        self.mean = self.add_weight(name="mean", shape=shape, initializer="zeros")
-        self.squares = self.add_weight(name="squares", shape=shape, initializer="zeros")
+        self.count = self._variable("count")
+        self.mean = self._variable("mean", (latent_dim,))
+        self.squares = self._variable("squares", (latent_dim,))
 
-    def update_state(self, posterior_mean: Any, sample_weight: Any = None) -> None:
-        """Add a batch of posterior means, float32 [B, latent_dim]."""
-        count = ops.cast(ops.shape(posterior_mean)[0], "float32")
-        mean = ops.mean(posterior_mean, axis=0)
+    def update_state(self, mean: Any, squares: Any, count: Any) -> None:
+        """Add a batch of posterior means.
+
+        Args:
+            mean: their mean, float32 [latent_dim].
+            squares: sum of squared distances to it, float32 [latent_dim].
+            count: how many images.
+        """
         total = self.count + count
         apart = mean - self.mean
-        squares = ops.sum((posterior_mean - mean) ** 2, axis=0)
         self.squares.assign_add(squares + apart**2 * self.count * count / total)
         self.mean.assign_add(apart * count / total)
         self.count.assign(total)
@@ -37,23 +70,3 @@ class ActiveUnits(keras.metrics.Metric):
         """Return the number of active units, scalar float32."""
         variance = self.squares / ops.maximum(self.count, 1.0)
         return ops.sum(ops.cast(variance > ACTIVE_VARIANCE, "float32"))
-
-
-class PerDimMean(keras.metrics.Metric):
-    """Mean over images of each latent dimension's value."""
-
-    def __init__(self, latent_dim: int, name: str = "per_dim_mean") -> None:
-        super().__init__(name=name)
-        self.count = self.add_weight(name="count", initializer="zeros")
-        self.total = self.add_weight(
-            name="total", shape=(latent_dim,), initializer="zeros"
-        )
-
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:
-        """Add a batch, float32 [B, latent_dim]."""
-        self.count.assign_add(ops.cast(ops.shape(values)[0], "float32"))
-        self.total.assign_add(ops.sum(values, axis=0))
-
-    def result(self) -> Any:
-        """Return the means, float32 [latent_dim]."""
-        return self.total / ops.maximum(self.count, 1.0)

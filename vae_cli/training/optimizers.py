@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from vae_cli.config.hardware import DistributionConfig
 from vae_cli.config.schema import (
     CosineConfig,
     LearningRateScheduleConfig,
@@ -71,9 +72,15 @@ def learning_rate(
 
 
 def build_optimizer(
-    config: TrainConfig, steps_per_epoch: int
+    config: TrainConfig, steps_per_epoch: int, replicas: int = 1
 ) -> keras.optimizers.Optimizer:
-    """Return the configured optimizer with its learning-rate schedule."""
+    """Return the configured optimizer with its learning-rate schedule.
+
+    Args:
+        config: optimizer, schedule and the distribution's scaling are read.
+        steps_per_epoch: training steps an epoch.
+        replicas: how many share a batch.
+    """
     options: OptimizerConfig = config.optimizer
     own = {
         key: value
@@ -85,10 +92,17 @@ def build_optimizer(
     return OPTIMIZERS[options.name](
         learning_rate=learning_rate(
             config.learning_rate_schedule,
-            options.learning_rate,
+            options.learning_rate * _scale(config.distribution, replicas),
             steps_per_epoch,
             config.epochs,
         ),
-        global_clipnorm=options.clip_norm,
+        # what is clipped is one replica's part of the mean gradient
+        global_clipnorm=options.clip_norm and options.clip_norm / replicas,
         **own,
     )
+
+
+def _scale(config: DistributionConfig, replicas: int) -> float:
+    """Return what the learning rate is multiplied by."""
+    how = getattr(config, "learning_rate_scaling", "none")
+    return {"none": 1.0, "linear": replicas, "sqrt": replicas**0.5}[how]

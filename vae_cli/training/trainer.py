@@ -7,10 +7,12 @@ from statistics import median
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from vae_cli.config.parts import VampConfig
 from vae_cli.config.schema import TrainConfig
 from vae_cli.data.batches import ImageStore, evaluation_order, training_order
+from vae_cli.data.pipeline import Replicas, shares
 from vae_cli.data.splits import ImageData
 from vae_cli.errors import RunError
 from vae_cli.evaluation.bounds import ElboResult, evaluate_elbo, evaluation_noise
@@ -32,6 +34,7 @@ from vae_cli.training.callbacks import (
     Saving,
 )
 from vae_cli.training.checkpoints import Checkpoints, Progress
+from vae_cli.training.distribution import Distribution
 from vae_cli.training.learner import Learner
 from vae_cli.training.optimizers import build_optimizer
 from vae_cli.training.progress_bar import ProgressBar
@@ -45,9 +48,16 @@ log = logging.getLogger(__name__)
 WORTH_COMPILING = 5000
 """Steps of a run from which on XLA's speed outweighs the time it compiles."""
 
+SHUFFLED_TOGETHER = 16_384
+"""Images of a streamed set that are shuffled together."""
+
 
 def train(
-    config: TrainConfig, data: ImageData, folder: RunFolder, stop: StopSignal
+    config: TrainConfig,
+    data: ImageData,
+    folder: RunFolder,
+    stop: StopSignal,
+    distribution: Distribution,
 ) -> float:
     """Train, or go on training, and complete the run folder.
 
@@ -56,6 +66,7 @@ def train(
         data: images, split and ready.
         folder: created, config saved; what it holds already decides where to start.
         stop: set by Ctrl-C and SIGTERM.
+        distribution: the replicas that share each batch.
 
     Returns:
         the best bound on validation images (training images without any), -ELBO or
@@ -66,14 +77,18 @@ def train(
         Interrupted: stopped; everything is saved.
         RunError: the folder's checkpoint is damaged.
     """
-    learner = build_learner(config, data)
+    with distribution.scope():
+        learner = build_learner(config, data, distribution)
     checkpoints = Checkpoints(folder.checkpoints, learner)
     progress = checkpoints.restore()
     keep_epochs(folder.metrics_csv, progress.epoch)
     while not _complete(config, progress):
         folder.write_status("running", progress.epoch)
         stop.deferred = True
-        _fit(config, data, folder, stop, learner, checkpoints, progress)
+        with distribution.scope():
+            _fit(
+                config, data, folder, stop, learner, checkpoints, progress, distribution
+            )
         stop.look()
         # fit leaves averaged weights behind; the state file has the raw ones
         progress = checkpoints.restore()
@@ -84,18 +99,24 @@ def train(
             learner.objective.bound,
             progress.best_epoch,
         )
-    load_weights(learner.vae, folder, "best")
-    complete_folder(config, data, folder, learner.vae, progress)
+    if distribution.is_chief:
+        # one device, and float32 throughout
+        vae = build_model(config, data.spec)
+        load_weights(vae, folder, "best")
+        complete_folder(config, data, folder, vae, progress)
     folder.write_status("finished", progress.epoch)
     return float(progress.best_bound or 0.0)
 
 
-def build_learner(config: TrainConfig, data: ImageData) -> Learner:
+def build_learner(
+    config: TrainConfig, data: ImageData, distribution: Distribution
+) -> Learner:
     """Return a compiled learner, optimizer built, ready to fit or to restore."""
-    vae = build_model(config, data.spec)
+    vae = build_model(config, data.spec, config.precision)
     steps = steps_per_epoch(config, data)
     dynamic = config.dataset.binarize == "dynamic"
     validation = len(data.validation) or None
+    gathered = distribution.gathers and not data.streamed
     objective = OBJECTIVES[config.objective.name](config.objective)
     if isinstance(config.prior, VampConfig) and config.prior.start == "data":
         rng = generator(config.seed, Stream.PSEUDO_INPUTS)
@@ -110,19 +131,20 @@ def build_learner(config: TrainConfig, data: ImageData) -> Learner:
         annealing=build_annealing(config.kl_annealing, steps),
         free_bits=config.free_bits,
         seed=config.seed,
-        train=ImageStore(data.train.images, config.seed if dynamic else None),
-        validation=ImageStore(data.validation.images) if validation else None,
+        train=ImageStore(
+            data.train.images if gathered else None, config.seed if dynamic else None
+        ),
+        validation=ImageStore(data.validation.images if gathered else None),
         validation_noise=evaluation_noise(
             validation, vae.latent_dim, config.seed, objective.samples
         )
         if validation
         else None,
-        # XLA's convolutions are slower than oneDNN's on a CPU, and it compiles for
-        # seconds, which a short run doesn't win back
-        jit=vae.is_dense and config.epochs * steps >= WORTH_COMPILING,
+        jit=_compiles(config, vae, steps, distribution),
+        distribution=distribution,
     )
     learner.compile(
-        optimizer=build_optimizer(config, steps),
+        optimizer=build_optimizer(config, steps, distribution.replicas),
         steps_per_execution=min(config.steps_per_execution, steps),
         jit_compile=False,  # the learner compiles what pays
     )
@@ -133,6 +155,18 @@ def build_learner(config: TrainConfig, data: ImageData) -> Learner:
         learner.optimizer.exclude_from_weight_decay(var_list=kept)
     learner.optimizer.build(vae.trainable_variables)
     return learner
+
+
+def _compiles(
+    config: TrainConfig, vae: VAE, steps: int, distribution: Distribution
+) -> bool:
+    """Return whether XLA compiles the step."""
+    if config.jit != "auto":
+        return config.jit == "true"
+    # XLA's convolutions are slower than oneDNN's on a CPU, and it compiles for
+    # seconds, which a short run doesn't win back
+    pays = vae.is_dense and config.epochs * steps >= WORTH_COMPILING
+    return pays and distribution.replicas == 1 and config.precision == "float32"
 
 
 def steps_per_epoch(config: TrainConfig, data: ImageData) -> int:
@@ -156,6 +190,7 @@ def _fit(
     learner: Learner,
     checkpoints: Checkpoints,
     progress: Progress,
+    distribution: Distribution,
 ) -> None:
     """Run Keras `fit` from where the run stands.
 
@@ -180,25 +215,34 @@ def _fit(
         ImageGrids(folder.tensorboard, data, config.seed),
         Saving(folder, progress, checkpoints, stop, config.epochs),
     ]
-    order = training_order(
-        len(data.train),
-        config.batch_size,
-        config.seed,
-        learner.optimizer.iterations.value,
-        batches=steps - done,
-    )
-    validation = None
-    if len(data.validation):
-        validation = evaluation_order(len(data.validation), config.batch_size)
+    gathered = distribution.gathers and not data.streamed
+
+    def training(replicas: Replicas) -> tf.data.Dataset:
+        order = training_order(
+            len(data.train),
+            config.batch_size,
+            config.seed,
+            learner.optimizer.iterations.value,
+            batches=steps - done,
+            window=SHUFFLED_TOGETHER if data.streamed else None,
+        )
+        return shares(order, replicas, None if gathered else data.train.images)
+
+    def validation(replicas: Replicas) -> tf.data.Dataset:
+        order = evaluation_order(len(data.validation), config.batch_size)
+        return shares(order, replicas, None if gathered else data.validation.images)
+
     try:
         with warnings.catch_warnings():
             # Keras can't know that the order is drawn anew inside the dataset
             warnings.filterwarnings("ignore", message="`shuffle=True` was passed")
             learner.fit(
-                order,
+                distribution.dataset(training),
                 initial_epoch=progress.epoch,
                 epochs=progress.epoch + 1 if done else config.epochs,
-                validation_data=validation,
+                validation_data=distribution.dataset(validation)
+                if len(data.validation)
+                else None,
                 callbacks=callbacks,
                 verbose=0,
             )

@@ -1,0 +1,77 @@
+"""Pipelines: index batches, cut into shares and, where asked, filled with pixels."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from vae_cli.data.batches import Share
+
+AHEAD = 8
+"""Shares read before they are needed."""
+
+
+@dataclass(frozen=True)
+class Replicas:
+    """The replicas that one pipeline feeds.
+
+    Attributes:
+        first: number of the first of them.
+        count: how many they are.
+        total: replicas of the whole run.
+    """
+
+    first: int = 0
+    count: int = 1
+    total: int = 1
+
+
+def shares(
+    order: tf.data.Dataset,
+    replicas: Replicas = Replicas(),
+    images: Any = None,
+    room: int | None = None,
+) -> tf.data.Dataset:
+    """Cut index batches into shares.
+
+    Args:
+        order: dataset of int64 [B].
+        replicas: whose shares, one after the other.
+        images: uint8 [N, H, W, C] to read pixels from (memory or a memory map); None
+            leaves that to the compiled step.
+        room: give each batch this static size, image 0 filling what is missing; those
+            have positions beyond `total`.
+
+    Returns:
+        dataset of `Share`.
+    """
+
+    def of(index: tf.Tensor, replica: tf.Tensor) -> Share:
+        total = tf.shape(index, tf.int64)[0]
+        if room is not None:
+            index = tf.pad(index, [[0, room - total]])
+        size = tf.shape(index, tf.int64)[0]
+        start = size * replica // replicas.total
+        end = size * (replica + 1) // replicas.total
+        part = index[start:end]
+        if room is not None:
+            part.set_shape((room // replicas.total,))
+        return {"index": part, "start": start, "total": total}
+
+    def every(index: tf.Tensor) -> tf.data.Dataset:
+        own = tf.data.Dataset.range(replicas.first, replicas.first + replicas.count)
+        return own.map(lambda replica: of(index, replica))
+
+    if replicas.count == 1:
+        dataset = order.map(lambda index: of(index, tf.constant(replicas.first, tf.int64)))
+    else:
+        dataset = order.flat_map(every)
+    if images is None:
+        return dataset
+
+    def with_pixels(share: Share) -> Share:
+        pixels = tf.numpy_function(lambda i: images[i], [share["index"]], tf.uint8)
+        pixels.set_shape((*share["index"].shape, *images.shape[1:]))
+        return {**share, "pixels": pixels}
+
+    return dataset.map(with_pixels, num_parallel_calls=2).prefetch(AHEAD)
