@@ -50,7 +50,8 @@ def _settle(tf: Any, config: TrainConfig) -> None:
         tf.config.experimental.set_memory_growth(gpu, config.memory_growth)
     tf.config.experimental.enable_tensor_float_32_execution(config.tf32)
     devices = getattr(config.distribution, "devices", None) or []
-    parts = max([int(name[4:]) + 1 for name in devices if name.startswith("CPU:")] or [1])
+    numbers = [int(name[4:]) for name in devices if name.startswith("CPU:")]
+    parts = max(numbers, default=0) + 1
     if parts > 1:
         # a strategy can be tried on one CPU, in parts
         tf.config.set_logical_device_configuration(

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.helpers import grey_images
+from tests.helpers import grey_images, whole
 from vae_cli.data.batches import ImageStore, evaluation_order, training_order
 
 IMAGES = grey_images(20, 3, 4, 2)
-ALL = tf.range(20)
+ALL = whole(range(20))
 
 
 def order(count: int, batch_size: int, seed: int, start: int) -> list[np.ndarray]:
@@ -24,7 +24,7 @@ def test_store_scales_to_the_unit_interval():
 
 
 def test_store_reads_the_images_at_the_indices_in_their_order():
-    read = ImageStore(IMAGES).read(tf.constant([7, 2, 7]), 0).numpy()
+    read = ImageStore(IMAGES).read(whole([7, 2, 7]), 0).numpy()
     np.testing.assert_allclose(read, IMAGES[[7, 2, 7]] / 255, rtol=1e-6)
 
 
@@ -61,7 +61,7 @@ def test_dynamic_draw_is_the_same_in_a_compiled_step():
 def test_dynamic_pixels_are_white_as_often_as_they_are_grey():
     levels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
     store = ImageStore(levels, 0)
-    reads = [store.read(tf.zeros(100, tf.int32), step).numpy() for step in range(10)]
+    reads = [store.read(whole([0] * 100), step).numpy() for step in range(10)]
     often = np.concatenate(reads).mean(axis=0)
     grey = levels[0] / 255
     deviation = np.sqrt(grey * (1 - grey) / 1000)

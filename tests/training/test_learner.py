@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.helpers import grey_images, small_config, small_vae
+from tests.helpers import grey_images, small_config, small_vae, whole
 from vae_cli.data.batches import ImageStore, evaluation_order
+from vae_cli.data.pipeline import shares
 from vae_cli.evaluation.bounds import evaluate_elbo, evaluation_noise
 from vae_cli.evaluation.importance import importance_sampling
 from vae_cli.models.objectives import OBJECTIVES, Terms
@@ -77,12 +78,12 @@ def train(learner: Learner, batches: list[list[int]]) -> dict[str, float]:
     """Take steps; return the last logs."""
     logs: dict[str, Any] = {}
     for batch in batches:
-        logs = learner.train_step(tf.constant(batch, tf.int64))
+        logs = learner.train_step(whole(batch))
     return {name: float(value) for name, value in logs.items()}
 
 
 def validate(learner: Learner, batch_size: int = 4) -> dict[str, float]:
-    order = evaluation_order(len(VALIDATION), batch_size)
+    order = shares(evaluation_order(len(VALIDATION), batch_size))
     return learner.evaluate(order, return_dict=True, verbose=0)
 
 
@@ -360,7 +361,7 @@ def test_compiled_steps_of_fit_are_the_eager_steps():
     ragged = tf.data.Dataset.from_generator(
         lambda: EPOCH, output_signature=tf.TensorSpec((None,), tf.int64)
     ).apply(tf.data.experimental.assert_cardinality(len(EPOCH)))
-    history = compiled.fit(ragged, shuffle=False, verbose=0).history
+    history = compiled.fit(shares(ragged), shuffle=False, verbose=0).history
     found = {name: values[0] for name, values in history.items()}
     assert found == pytest.approx(expected, rel=1e-4)
     for a, b in zip(weights(eager), weights(compiled), strict=True):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vae_cli.evaluation.latent import active_units
-from vae_cli.training.metrics import ActiveUnits, PerDimMean
+from vae_cli.training.metrics import ActiveUnits, ImageMean
 
 RNG = np.random.default_rng(0)
 
@@ -11,8 +11,14 @@ def in_batches(codes: np.ndarray, sizes: list[int]) -> ActiveUnits:
     """Feed codes to a metric in batches of these sizes."""
     metric = ActiveUnits(codes.shape[1])
     for batch in np.split(codes, np.cumsum(sizes)[:-1]):
-        metric.update_state(batch)
+        add(metric, batch)
     return metric
+
+
+def add(metric: ActiveUnits, batch: np.ndarray) -> None:
+    mean = batch.mean(axis=0)
+    squares = ((batch - mean) ** 2).sum(axis=0)
+    metric.update_state(mean, squares, float(len(batch)))
 
 
 def planted(count: int, deviations: list[float], means: float = 0.0) -> np.ndarray:
@@ -56,16 +62,16 @@ def test_metric_agrees_with_the_evaluation_of_all_codes():
 def test_reset_forgets_earlier_images():
     metric = in_batches(planted(50, [1.0, 1.0]), [50])
     metric.reset_state()
-    metric.update_state(planted(50, [1.0, 0.01]))
+    add(metric, planted(50, [1.0, 0.01]))
     assert float(metric.result()) == 1
 
 
 @pytest.mark.parametrize("sizes", [[100], [64, 32, 4], [1] * 100])
 def test_mean_of_each_dimension_is_numpys_whatever_the_batches(sizes):
     values = RNG.exponential(2, (100, 3)).astype(np.float32)
-    metric = PerDimMean(3)
+    metric = ImageMean((3,), "values")
     for batch in np.split(values, np.cumsum(sizes)[:-1]):
-        metric.update_state(batch)
+        metric.update_state(batch.sum(axis=0), float(len(batch)))
     np.testing.assert_allclose(metric.result(), values.mean(0), rtol=1e-5)
 
 

@@ -3,6 +3,7 @@ import pytest
 
 from tests.helpers import small_config
 from vae_cli.data.prepare import load_data
+from vae_cli.training.distribution import Distribution
 from vae_cli.training.trainer import build_learner
 
 DATA = ("dataset.num_images=60", "dataset.validation_size=10")
@@ -10,7 +11,7 @@ DATA = ("dataset.num_images=60", "dataset.validation_size=10")
 
 def learner(*overrides: str):
     config = small_config(*DATA, *overrides)
-    return build_learner(config, load_data(config.dataset))
+    return build_learner(config, load_data(config.dataset), Distribution())
 
 
 @pytest.mark.parametrize("components", [20, 50])

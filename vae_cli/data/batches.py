@@ -65,6 +65,13 @@ class ImageStore:
         return tf.cast(draw < images, tf.float32)
 
 
+def _tensor(images: np.ndarray) -> tf.Tensor:
+    """Return pixels as a tensor: shared with NumPy on a CPU, copied to a GPU."""
+    if tf.config.list_logical_devices("GPU"):
+        return tf.constant(images)
+    return tf.experimental.dlpack.from_dlpack(aligned(images).__dlpack__())
+
+
 def of_share(values: tf.Tensor, share: Share, axis: int = 0) -> tf.Tensor:
     """Return a share's part of values that were made for the whole batch.
 
@@ -128,9 +135,7 @@ def _shuffled(values: tf.Tensor, seed: int, epoch: tf.Tensor) -> tf.Tensor:
     )
 
 
-def _shuffled_nearby(
-    count: int, window: int, seed: int, epoch: tf.Tensor
-) -> tf.Tensor:
+def _shuffled_nearby(count: int, window: int, seed: int, epoch: tf.Tensor) -> tf.Tensor:
     """Return 0 .. count - 1, shuffled in blocks and then within windows of blocks."""
     blocks = _shuffled(tf.range(-(-count // BLOCK), dtype=tf.int64), seed, epoch)
     order = tf.reshape(blocks[:, None] * BLOCK + tf.range(BLOCK, dtype=tf.int64), [-1])

@@ -63,7 +63,8 @@ def shares(
         return own.map(lambda replica: of(index, replica))
 
     if replicas.count == 1:
-        dataset = order.map(lambda index: of(index, tf.constant(replicas.first, tf.int64)))
+        replica = tf.constant(replicas.first, tf.int64)
+        dataset = order.map(lambda index: of(index, replica))
     else:
         dataset = order.flat_map(every)
     if images is None:

@@ -33,9 +33,7 @@ ARCHITECTURES: dict[str, tuple[Callable, Callable]] = {
 """Name -> (encoder builder, decoder builder)."""
 
 
-def build_model(
-    config: TrainConfig, spec: DataSpec, precision: str = "float32"
-) -> VAE:
+def build_model(config: TrainConfig, spec: DataSpec, precision: str = "float32") -> VAE:
     """Build the model that a config describes, its weights drawn by `config.seed`.
 
     Args:

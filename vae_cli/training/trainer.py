@@ -77,8 +77,7 @@ def train(
         Interrupted: stopped; everything is saved.
         RunError: the folder's checkpoint is damaged.
     """
-    with distribution.scope():
-        learner = build_learner(config, data, distribution)
+    learner = build_learner(config, data, distribution)
     checkpoints = Checkpoints(folder.checkpoints, learner)
     progress = checkpoints.restore()
     keep_epochs(folder.metrics_csv, progress.epoch)
@@ -112,8 +111,12 @@ def build_learner(
     config: TrainConfig, data: ImageData, distribution: Distribution
 ) -> Learner:
     """Return a compiled learner, optimizer built, ready to fit or to restore."""
-    vae = build_model(config, data.spec, config.precision)
     steps = steps_per_epoch(config, data)
+    # not the learner itself: Keras would then call it to find its variables
+    with distribution.scope():
+        vae = build_model(config, data.spec, config.precision)
+        optimizer = build_optimizer(config, steps, distribution.replicas)
+        optimizer.build(vae.trainable_variables)
     dynamic = config.dataset.binarize == "dynamic"
     validation = len(data.validation) or None
     gathered = distribution.gathers and not data.streamed
@@ -144,7 +147,7 @@ def build_learner(
         distribution=distribution,
     )
     learner.compile(
-        optimizer=build_optimizer(config, steps, distribution.replicas),
+        optimizer=optimizer,
         steps_per_execution=min(config.steps_per_execution, steps),
         jit_compile=False,  # the learner compiles what pays
     )
@@ -153,7 +156,6 @@ def build_learner(
         kept = [v for v in vae.trainable_variables if v.ndim < 2]
         kept += vae.prior.trainable_variables
         learner.optimizer.exclude_from_weight_decay(var_list=kept)
-    learner.optimizer.build(vae.trainable_variables)
     return learner
 
 
