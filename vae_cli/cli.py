@@ -31,8 +31,9 @@ TOOLS = {
     "validate": "check a command's overrides, run nothing: vae validate train beta=4",
     "copy": "copy an option to make your own: vae copy likelihood/gaussian DIR",
     "runs": "a table of run folders: vae runs [folder]",
+    "launch": "several workers on this machine: vae launch --workers 2 train ...",
 }
-"""Name -> what it does; functions of `vae_cli.commands.inspect`."""
+"""Name -> what it does; `launch` has a module, the others are in `inspect`."""
 
 
 def main() -> NoReturn:
@@ -63,7 +64,8 @@ def _run(name: str, rest: list[str]) -> int:
     if {"-h", "--help"} & set(rest):
         print(f"vae {name}: {TOOLS[name]}")
         return 0
-    module = import_module("vae_cli.commands.inspect")
+    place = "launch" if name == "launch" else "inspect"
+    module = import_module(f"vae_cli.commands.{place}")
     tool: Callable[[list[str]], int] = getattr(module, f"{name}_command")
     return tool(rest)
 

@@ -120,12 +120,12 @@ def compose_and_call(command: str, job: Callable[[Any], Any]) -> None:
         application()
 
 
-def set_up_logging() -> None:
+def set_up_logging(level: int = logging.INFO) -> None:
     """Send our log to stderr; results alone go to stdout."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
     log.handlers[:] = [handler]
-    log.setLevel(logging.INFO)
+    log.setLevel(level)
     log.propagate = False
 
 

@@ -1,11 +1,15 @@
 """`vae-train`: train a variational autoencoder, or go on training one."""
 
+import logging
+import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from vae_cli.commands._main import run_command, set_up_logging
 from vae_cli.config.schema import NpzConfig, TrainConfig
 from vae_cli.runs.folder import RunFolder, new_run
+from vae_cli.workers import worker_index
 
 if TYPE_CHECKING:
     from vae_cli.data.splits import ImageData
@@ -40,6 +44,8 @@ def start(config: TrainConfig) -> float:
     if isinstance(config.dataset, NpzConfig):
         config.dataset.path = str(Path(config.dataset.path).absolute())
     data = load_data(config.dataset)
+    if worker_index(config.distribution):
+        return _assist(config, data, None)
     folder = new_run(config)
     with folder.locked():
         return _train(config, data, folder, resumed=False)
@@ -50,9 +56,22 @@ def _resume(config: TrainConfig, overrides: list[str]) -> float:
     from vae_cli.runs.resume import resumed_config
 
     folder, saved = resumed_config(config, overrides)
+    if worker_index(saved.distribution):
+        return _assist(saved, load_run_data(folder, saved), folder)
     with folder.locked():
         data = load_run_data(folder, saved)
         return _train(saved, data, folder, resumed=True)
+
+
+def _assist(config: TrainConfig, data: "ImageData", resumed: RunFolder | None) -> float:
+    """Train as one of several workers that isn't the chief, in a folder of no use."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = RunFolder(Path(scratch) / "run")
+        folder.create()
+        if resumed is not None:
+            shutil.copytree(resumed.checkpoints, folder.checkpoints, dirs_exist_ok=True)
+            shutil.copy(resumed.metrics_csv, folder.metrics_csv)
+        return _train(config, data, folder, resumed=False)
 
 
 def _train(
@@ -63,7 +82,8 @@ def _train(
     from vae_cli.runtime import start_tensorflow
     from vae_cli.training.stop import StopSignal
 
-    set_up_logging()
+    is_chief = worker_index(config.distribution) == 0
+    set_up_logging(logging.INFO if is_chief else logging.WARNING)
     with recorded(folder), StopSignal() as stop:
         folder.save_config(config)
         start_tensorflow(config)
@@ -73,5 +93,6 @@ def _train(
         distribution = build_distribution(config.distribution)
         record_start(folder, data.spec, data.fingerprint, resumed)
         best = train(config, data, folder, stop, distribution)
-    print(folder)
+    if is_chief:
+        print(folder)
     return best

@@ -36,7 +36,7 @@ def resumed_config(
             "new run",
         )
     longer = any(text.startswith("epochs=") for text in overrides)
-    folder = _resumable(str(config.resume), config.output_root, longer)
+    folder = resumable(str(config.resume), config.output_root, longer)
     saved = folder.load_config()
     if longer:
         if config.epochs < saved.epochs:
@@ -66,7 +66,7 @@ def resumed_config(
     return folder, saved
 
 
-def _resumable(resume: str, output_root: str, longer: bool) -> RunFolder:
+def resumable(resume: str, output_root: str, longer: bool) -> RunFolder:
     """Find the run to continue; `latest` passes over finished ones."""
     if resume != "latest" or longer:
         return open_run(resume, output_root)

@@ -85,7 +85,9 @@ class EpochLogs(keras.callbacks.Callback):
         training_seconds = max(before - self._seconds_before, 1e-9)
         images = self._num_images - self._images_before
         logs["images_per_second"] = images / training_seconds
-        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+        logs["learning_rate"] = float(
+            keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
+        )
         bad = [name for name, value in logs.items() if not math.isfinite(value)]
         if bad:
             raise non_finite(bad[0], logs[bad[0]], epoch + 1)
@@ -126,7 +128,7 @@ class Guard(keras.callbacks.Callback):
             raise non_finite("loss", logs["loss"], self._progress.epoch + 1)
         # the last step of an epoch is left to the end of the epoch
         within = self._progress.step % self._steps_per_epoch
-        if self._stop.received and within:
+        if self._stop.asked() and within:
             self._checkpoints.save_state(self._progress)
             raise Interrupted(
                 f"saved after step {within} of {self._steps_per_epoch} in epoch "
@@ -171,7 +173,7 @@ class Saving(keras.callbacks.Callback):
         self._checkpoints.save_epoch(progress)
         self._folder.write_status("running", progress.epoch)
         log.info("%s", epoch_line(progress, logs, self._epochs))
-        if self._stop.received:
+        if self._stop.asked():
             raise Interrupted(f"saved after epoch {progress.epoch}")
 
 

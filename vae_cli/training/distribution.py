@@ -5,6 +5,7 @@ are the batch's own, so that one replica and many take the same steps.
 """
 
 import contextlib
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -30,21 +31,36 @@ class Distribution:
     def __init__(self, strategy: tf.distribute.Strategy | None = None) -> None:
         self._strategy = strategy
         self.replicas: int = strategy.num_replicas_in_sync if strategy else 1
+        self._summed = tf.function(self.sum)
 
     @property
     def gathers(self) -> bool:
         """Whether the compiled step takes its pixels from where all of them lie."""
         return self._strategy is None
 
-    @property
-    def is_chief(self) -> bool:
-        """Whether this process writes the run folder."""
-        resolver = self._strategy and self._strategy.cluster_resolver
-        return not resolver or not resolver.task_id
-
     def scope(self) -> contextlib.AbstractContextManager[Any]:
         """Return the context in which variables are made and `fit` is called."""
         return self._strategy.scope() if self._strategy else contextlib.nullcontext()
+
+    def run(self, step: Callable[[Any], None], share: Any) -> None:
+        """Take a step on every replica, each with its share."""
+        if self._strategy:
+            self._strategy.run(step, args=(share,))
+        else:
+            step(share)
+
+    def any(self, flag: bool) -> bool:
+        """Return whether a flag is set on any worker; all must ask at once."""
+        if not isinstance(self._strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            return flag
+        flags = self._strategy.run(self._summed, args=(tf.constant(float(flag)),))
+        return bool(self._strategy.experimental_local_results(flags)[0] > 0)
+
+    def lost(self, error: Exception) -> bool:
+        """Return whether an error means that another worker is gone."""
+        return isinstance(
+            self._strategy, tf.distribute.MultiWorkerMirroredStrategy
+        ) and isinstance(error, tf.errors.OpError)
 
     def sum(self, values: Any) -> Any:
         """Add up over replicas; called within a step, on one tensor or a list."""
@@ -59,12 +75,6 @@ class Distribution:
             return values
         context = tf.distribute.get_replica_context()
         return context.all_reduce(tf.distribute.ReduceOp.MEAN, values)
-
-    def as_logs(self, logs: dict[str, Any]) -> dict[str, Any]:
-        """Return logs as Keras `fit` can reduce them: it averages over an axis."""
-        if isinstance(self._strategy, tf.distribute.MultiWorkerMirroredStrategy):
-            return {name: tf.reshape(value, (1,)) for name, value in logs.items()}
-        return logs
 
     def dataset(self, pipeline: Callable[[Replicas], tf.data.Dataset]) -> Any:
         """Return what `fit` iterates over.
@@ -124,11 +134,15 @@ def _mirrored(config: MirroredConfig) -> tf.distribute.Strategy:
 
 
 def _multi_worker(config: MultiWorkerConfig) -> tf.distribute.Strategy:
+    resolver = None
+    if "TF_CONFIG" not in os.environ:
+        resolver = tf.distribute.cluster_resolver.SlurmClusterResolver()
     implementation = tf.distribute.experimental.CommunicationImplementation
     return tf.distribute.MultiWorkerMirroredStrategy(
+        resolver,
         communication_options=tf.distribute.experimental.CommunicationOptions(
             implementation=implementation[config.reduction.upper()]
-        )
+        ),
     )
 
 
@@ -139,6 +153,11 @@ def _tpu(config: TpuConfig) -> tf.distribute.Strategy:
         )
         tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
-    except Exception as error:
-        raise ConfigError("x") from error
+    except (ValueError, tf.errors.OpError, OSError) as error:
+        raise ConfigError(
+            f"distribution=tpu found no TPU at {config.address or 'this machine'}: "
+            + str(error).splitlines()[0],
+            "give its name or address: distribution=tpu distribution.address=<name>",
+            "without one: distribution=single, or distribution=mirrored for GPUs",
+        ) from error
     return tf.distribute.TPUStrategy(resolver)

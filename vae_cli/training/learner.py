@@ -1,7 +1,7 @@
 """The learner: one training step and one validation step around a VAE."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -83,6 +83,8 @@ class Learner(keras.Model):
             self._means = ImageMean((len(MEANS),), name="means")
             self._kl_per_dim = ImageMean((vae.latent_dim,), name="kl_per_dim")
             self._active_units = ActiveUnits(vae.latent_dim)
+        self._batches = {"training": 0, "validation": 0}
+        self._taken = 0
         self.built = True
 
     @contextlib.contextmanager
@@ -110,7 +112,62 @@ class Learner(keras.Model):
         """Return the weight of the KL term at a step, scalar float32."""
         return self._beta * self._annealing(step)
 
-    def train_step(self, share: Share) -> dict[str, Any]:
+    def expect(self, training: int, validation: int) -> None:
+        """Say how many batches an epoch of `fit` and its validation will bring."""
+        self._batches = {"training": training, "validation": validation}
+
+    def reset_metrics(self) -> None:
+        """Begin an epoch, or a validation."""
+        super().reset_metrics()
+        self._taken = 0
+
+    def make_train_function(self, force: bool = False) -> None:
+        """Compile what `fit` calls: `steps_per_execution` training steps."""
+        if self.train_function is None or force:
+            self.train_function = self._repeated(
+                self.train_step, self._training_logs, "training"
+            )
+
+    def make_test_function(self, force: bool = False) -> None:
+        """Compile what `fit` calls for validation, likewise."""
+        if self.test_function is None or force:
+            self.test_function = self._repeated(
+                self.test_step, self._validation_logs, "validation"
+            )
+
+    def _repeated(
+        self,
+        step: Callable[[Share], None],
+        logs: Callable[[], dict[str, Any]],
+        name: str,
+    ) -> Callable[[Any], dict[str, Any]]:
+        """Return a function that takes several steps, then reads the logs once.
+
+        Keras's own asks at every step whether there is another batch and reads the
+        logs, and fails where one process feeds several replicas (keras#19246).
+        """
+
+        def several(iterator: Any, count: Any) -> dict[str, Any]:
+            for _ in tf.range(count):
+                share = next(iterator)
+                # the epoch's order is read off the step counter when its first batch
+                # is asked for: no step may be counted before it is there
+                with tf.control_dependencies(tf.nest.flatten(share, True)):
+                    self._distribution.run(step, share)
+            return logs()
+
+        compiled = several if self.run_eagerly else tf.function(several)
+
+        def function(iterator: Any) -> dict[str, Any]:
+            count = min(self.steps_per_execution, self._batches[name] - self._taken)
+            if count <= 0:
+                raise StopIteration
+            self._taken += count
+            return compiled(iterator, tf.constant(count))
+
+        return function
+
+    def train_step(self, share: Share) -> None:
         """Take one gradient step on a batch, of which this replica has a share."""
         step = self.optimizer.iterations.value
         images = self._train.read(share, step)
@@ -122,7 +179,6 @@ class Learner(keras.Model):
         beta = self.beta_at(step)
         terms, kl = self._update(images, of_share(noise, share, axis=1), total, beta)
         self._record(terms, kl * total, beta)
-        return self._distribution.as_logs(self._training_logs())
 
     def _take_step(
         self, images: Any, noise: Any, total: Any, beta: Any
@@ -143,19 +199,13 @@ class Learner(keras.Model):
         )
         return terms, kl
 
-    def test_step(self, share: Share) -> dict[str, Any]:
+    def test_step(self, share: Share) -> None:
         """Score a batch of validation images with their fixed noise."""
         images = self._validation.read(share, 0)  # type: ignore[union-attr]
         noise = tf.gather(self._validation_noise, share["index"], axis=1)
         beta = self.beta_at(self.optimizer.iterations.value)
         terms = self.objective(self.vae, images, noise, beta, training=False)
         self._record(terms, ops.sum(terms.kl), beta)
-        logs = self._logs()
-        if self._free_bits:
-            # the floor of the whole split, so that batches don't matter
-            per_dim = self._kl_per_dim.result()
-            logs["kl_loss"] = ops.sum(ops.maximum(per_dim, self._free_bits))
-        return self._distribution.as_logs(logs)
 
     def _kl_term(self, terms: Terms, total: Any) -> Any:
         """Return this share of the KL term; over replicas, the shares add up to it."""
@@ -205,6 +255,14 @@ class Learner(keras.Model):
             self.objective.bound: means["neg_bound"],
             "active_units": self._active_units.result(),
         }
+
+    def _validation_logs(self) -> dict[str, Any]:
+        logs = self._logs()
+        if self._free_bits:
+            # the floor of the whole split, so that batches don't matter
+            per_dim = self._kl_per_dim.result()
+            logs["kl_loss"] = ops.sum(ops.maximum(per_dim, self._free_bits))
+        return logs
 
     def _training_logs(self) -> dict[str, Any]:
         logs = self._logs()

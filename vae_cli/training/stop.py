@@ -1,6 +1,7 @@
 """Ctrl-C and SIGTERM: stop at a moment when everything can be saved."""
 
 import signal
+from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -12,6 +13,11 @@ class StopSignal:
 
     Use as a context manager around training. While `deferred`, a signal only sets
     `received`, and whoever set `deferred` looks; otherwise it raises `Interrupted`.
+
+    Attributes:
+        deferred: whether a signal waits to be looked for.
+        received: whether one has come.
+        agree: given whether one has come here, says whether one has come anywhere.
     """
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -19,6 +25,7 @@ class StopSignal:
     def __init__(self) -> None:
         self.deferred = False
         self.received = False
+        self.agree: Callable[[bool], bool] = bool
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> "StopSignal":
@@ -35,10 +42,15 @@ class StopSignal:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    def asked(self) -> bool:
+        """Return whether to stop now; all workers get the same answer."""
+        self.received = self.agree(self.received)
+        return self.received
+
     def look(self) -> None:
         """End the deferral; stop now if a signal has come in the meantime."""
         self.deferred = False
-        if self.received:
+        if self.asked():
             raise Interrupted("stopped after the last save")
 
     def _handle(self, number: int, frame: FrameType | None) -> None:

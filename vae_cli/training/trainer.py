@@ -14,7 +14,7 @@ from vae_cli.config.schema import TrainConfig
 from vae_cli.data.batches import ImageStore, evaluation_order, training_order
 from vae_cli.data.pipeline import Replicas, shares
 from vae_cli.data.splits import ImageData
-from vae_cli.errors import RunError
+from vae_cli.errors import RunError, TrainingError
 from vae_cli.evaluation.bounds import ElboResult, evaluate_elbo, evaluation_noise
 from vae_cli.models.factory import build_model
 from vae_cli.models.objectives import OBJECTIVES
@@ -42,6 +42,7 @@ from vae_cli.training.report import draw_figures
 from vae_cli.training.stop import StopSignal
 from vae_cli.training.tensorboard import ImageGrids
 from vae_cli.visualize.images import to_float
+from vae_cli.workers import worker_index
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +78,7 @@ def train(
         Interrupted: stopped; everything is saved.
         RunError: the folder's checkpoint is damaged.
     """
+    stop.agree = distribution.any
     learner = build_learner(config, data, distribution)
     checkpoints = Checkpoints(folder.checkpoints, learner)
     progress = checkpoints.restore()
@@ -98,7 +100,7 @@ def train(
             learner.objective.bound,
             progress.best_epoch,
         )
-    if distribution.is_chief:
+    if worker_index(config.distribution) == 0:
         # one device, and float32 throughout
         vae = build_model(config, data.spec)
         load_weights(vae, folder, "best")
@@ -201,7 +203,8 @@ def _fit(
     """
     steps = steps_per_epoch(config, data)
     done = progress.step % steps
-    bar = ProgressBar(done, steps, config.epochs) if ProgressBar.wanted() else None
+    shown = ProgressBar.wanted() and worker_index(config.distribution) == 0
+    bar = ProgressBar(done, steps, config.epochs) if shown else None
     callbacks = [
         EpochLogs(progress, len(data.train), config.batch_size),
         *([bar] if bar else []),
@@ -234,6 +237,8 @@ def _fit(
         order = evaluation_order(len(data.validation), config.batch_size)
         return shares(order, replicas, None if gathered else data.validation.images)
 
+    validating = distribution.dataset(validation) if len(data.validation) else None
+    learner.expect(steps - done, -(-len(data.validation) // config.batch_size))
     try:
         with warnings.catch_warnings():
             # Keras can't know that the order is drawn anew inside the dataset
@@ -242,12 +247,18 @@ def _fit(
                 distribution.dataset(training),
                 initial_epoch=progress.epoch,
                 epochs=progress.epoch + 1 if done else config.epochs,
-                validation_data=distribution.dataset(validation)
-                if len(data.validation)
-                else None,
+                validation_data=validating,
                 callbacks=callbacks,
                 verbose=0,
             )
+    except tf.errors.OpError as error:
+        if not distribution.lost(error):
+            raise
+        raise TrainingError(
+            f"A worker is gone, so no step can be completed: {error.message[:200]}",
+            f"go on from epoch {progress.epoch}: vae launch --workers "
+            f"{distribution.replicas} train resume={folder}",
+        ) from error
     finally:
         if bar:
             bar.close()
