@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
+from vae_cli.config.hardware import MultiWorkerConfig
 from vae_cli.config.schema import TrainConfig
 
 
@@ -34,7 +35,9 @@ def start_tensorflow(config: TrainConfig | None = None) -> None:
 
         if config is not None:
             _settle(tf, config)
-        tf.config.list_logical_devices()
+        # devices start here, noise and all; several workers must meet before that
+        if config is None or not isinstance(config.distribution, MultiWorkerConfig):
+            tf.config.list_logical_devices()
         # its advice on retracing is for loops of one's own, and meets every evaluation
         tf.get_logger().setLevel("ERROR")
 

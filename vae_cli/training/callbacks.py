@@ -94,7 +94,8 @@ class EpochLogs(keras.callbacks.Callback):
         self._progress.epoch = epoch + 1
 
     def _update(self) -> None:
-        self._progress.step = int(self.model.optimizer.iterations)
+        step = keras.ops.convert_to_numpy(self.model.optimizer.iterations)
+        self._progress.step = int(step)
         elapsed = time.perf_counter() - self._began
         self._progress.seconds = self._seconds_before + elapsed
 

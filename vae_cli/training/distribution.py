@@ -31,7 +31,7 @@ class Distribution:
     def __init__(self, strategy: tf.distribute.Strategy | None = None) -> None:
         self._strategy = strategy
         self.replicas: int = strategy.num_replicas_in_sync if strategy else 1
-        self._summed = tf.function(self.sum)
+        self._count = tf.function(self._counted)
 
     @property
     def gathers(self) -> bool:
@@ -53,8 +53,13 @@ class Distribution:
         """Return whether a flag is set on any worker; all must ask at once."""
         if not isinstance(self._strategy, tf.distribute.MultiWorkerMirroredStrategy):
             return flag
-        flags = self._strategy.run(self._summed, args=(tf.constant(float(flag)),))
-        return bool(self._strategy.experimental_local_results(flags)[0] > 0)
+        return bool(self._count(tf.constant(float(flag))) > 0)
+
+    def _counted(self, flag: tf.Tensor) -> tf.Tensor:
+        assert self._strategy is not None
+        # a copy, so that the value lies on a device
+        of_all = self._strategy.run(lambda: self.sum(tf.identity(flag)))
+        return self._strategy.experimental_local_results(of_all)[0]
 
     def lost(self, error: Exception) -> bool:
         """Return whether an error means that another worker is gone."""
