@@ -23,7 +23,7 @@ def worker_index(config: DistributionConfig) -> int:
         if "SLURM_PROCID" in os.environ:
             return int(os.environ["SLURM_PROCID"])
         raise ConfigError(
-            "distribution=multi_worker needs the other workers' addresses in TF_CONFIG.",
+            "distribution=multi_worker needs the workers' addresses in TF_CONFIG.",
             "on one machine: vae launch --workers 2 train ...",
             'on several: start the command on each, with TF_CONFIG=\'{"cluster": '
             '{"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", '

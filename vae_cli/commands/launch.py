@@ -67,7 +67,7 @@ def launch_command(arguments: list[str]) -> int:
 def _parsed(arguments: list[str]) -> tuple[int, list[str]]:
     if len(arguments) < 3 or arguments[0] != "--workers" or arguments[2] != "train":
         raise UsageError(
-            f"vae launch {' '.join(arguments)}: needs the number of workers, and train.",
+            f"vae launch {' '.join(arguments)} doesn't say how many train.",
             f"such as: {USAGE}",
         )
     if not arguments[1].isdigit() or int(arguments[1]) < 1:

@@ -13,6 +13,7 @@ from vae_cli.workers import worker_index
 
 if TYPE_CHECKING:
     from vae_cli.data.splits import ImageData
+    from vae_cli.training.distribution import Distribution
 
 
 def main() -> NoReturn:
@@ -44,11 +45,12 @@ def start(config: TrainConfig) -> float:
     if isinstance(config.dataset, NpzConfig):
         config.dataset.path = str(Path(config.dataset.path).absolute())
     data = load_data(config.dataset)
+    distribution = _started(config)
     if worker_index(config.distribution):
-        return _assist(config, data, None)
+        return _assist(config, data, distribution, None)
     folder = new_run(config)
     with folder.locked():
-        return _train(config, data, folder, resumed=False)
+        return _train(config, data, distribution, folder, resumed=False)
 
 
 def _resume(config: TrainConfig, overrides: list[str]) -> float:
@@ -57,13 +59,29 @@ def _resume(config: TrainConfig, overrides: list[str]) -> float:
 
     folder, saved = resumed_config(config, overrides)
     if worker_index(saved.distribution):
-        return _assist(saved, load_run_data(folder, saved), folder)
+        data = load_run_data(folder, saved)
+        return _assist(saved, data, _started(saved), folder)
     with folder.locked():
         data = load_run_data(folder, saved)
-        return _train(saved, data, folder, resumed=True)
+        return _train(saved, data, _started(saved), folder, resumed=True)
 
 
-def _assist(config: TrainConfig, data: "ImageData", resumed: RunFolder | None) -> float:
+def _started(config: TrainConfig) -> "Distribution":
+    """Start TensorFlow, and the replicas that share each batch."""
+    from vae_cli.runtime import start_tensorflow
+
+    start_tensorflow(config)
+    from vae_cli.training.distribution import build_distribution
+
+    return build_distribution(config.distribution, config.batch_size)
+
+
+def _assist(
+    config: TrainConfig,
+    data: "ImageData",
+    distribution: "Distribution",
+    resumed: RunFolder | None,
+) -> float:
     """Train as one of several workers that isn't the chief, in a folder of no use."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = RunFolder(Path(scratch) / "run")
@@ -71,26 +89,25 @@ def _assist(config: TrainConfig, data: "ImageData", resumed: RunFolder | None) -
         if resumed is not None:
             shutil.copytree(resumed.checkpoints, folder.checkpoints, dirs_exist_ok=True)
             shutil.copy(resumed.metrics_csv, folder.metrics_csv)
-        return _train(config, data, folder, resumed=False)
+        return _train(config, data, distribution, folder, resumed=False)
 
 
 def _train(
-    config: TrainConfig, data: "ImageData", folder: RunFolder, resumed: bool
+    config: TrainConfig,
+    data: "ImageData",
+    distribution: "Distribution",
+    folder: RunFolder,
+    resumed: bool,
 ) -> float:
     """Train with the run's log, signals and status in place."""
     from vae_cli.runs.record import record_start, recorded
-    from vae_cli.runtime import start_tensorflow
     from vae_cli.training.stop import StopSignal
+    from vae_cli.training.trainer import train
 
     is_chief = worker_index(config.distribution) == 0
     set_up_logging(logging.INFO if is_chief else logging.WARNING)
     with recorded(folder), StopSignal() as stop:
         folder.save_config(config)
-        start_tensorflow(config)
-        from vae_cli.training.distribution import build_distribution
-        from vae_cli.training.trainer import train
-
-        distribution = build_distribution(config.distribution)
         record_start(folder, data.spec, data.fingerprint, resumed)
         best = train(config, data, folder, stop, distribution)
     if is_chief:

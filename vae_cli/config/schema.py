@@ -228,6 +228,14 @@ class TrainConfig:
                 f"epochs={self.epochs}"
             )
         found += self._latent_problems()
+        if self.jit == "true" and self.distribution.name in (
+            "mirrored",
+            "multi_worker",
+        ):
+            found.append(
+                f"jit=true needs distribution=single, not {self.distribution.name}: "
+                "XLA doesn't compile a step that replicas share"
+            )
         if self.name is not None and "/" in self.name:
             found.append(f"name={self.name} is a path; use run_dir=<folder> for one")
         return found

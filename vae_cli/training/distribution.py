@@ -7,6 +7,7 @@ are the batch's own, so that one replica and many take the same steps.
 import contextlib
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import tensorflow as tf
@@ -31,7 +32,7 @@ class Distribution:
     def __init__(self, strategy: tf.distribute.Strategy | None = None) -> None:
         self._strategy = strategy
         self.replicas: int = strategy.num_replicas_in_sync if strategy else 1
-        self._count = tf.function(self._counted)
+        self._count: Callable[[tf.Tensor], tf.Tensor] | None = None
 
     @property
     def gathers(self) -> bool:
@@ -53,13 +54,9 @@ class Distribution:
         """Return whether a flag is set on any worker; all must ask at once."""
         if not isinstance(self._strategy, tf.distribute.MultiWorkerMirroredStrategy):
             return flag
+        if self._count is None:
+            self._count = tf.function(partial(_count, self._strategy))
         return bool(self._count(tf.constant(float(flag))) > 0)
-
-    def _counted(self, flag: tf.Tensor) -> tf.Tensor:
-        assert self._strategy is not None
-        # a copy, so that the value lies on a device
-        of_all = self._strategy.run(lambda: self.sum(tf.identity(flag)))
-        return self._strategy.experimental_local_results(of_all)[0]
 
     def lost(self, error: Exception) -> bool:
         """Return whether an error means that another worker is gone."""
@@ -98,19 +95,43 @@ class Distribution:
         return self._strategy.distribute_datasets_from_function(of_worker)
 
 
-def build_distribution(config: DistributionConfig) -> Distribution:
+def build_distribution(config: DistributionConfig, batch_size: int) -> Distribution:
     """Start the configured strategy.
 
+    Args:
+        config: which one.
+        batch_size: what its replicas are to share.
+
     Raises:
-        ConfigError: its devices are not there.
+        ConfigError: its devices are not there, or can't share the batch equally.
     """
+    strategy = None
     if isinstance(config, MirroredConfig):
-        return Distribution(_mirrored(config))
-    if isinstance(config, MultiWorkerConfig):
-        return Distribution(_multi_worker(config))
-    if isinstance(config, TpuConfig):
-        return Distribution(_tpu(config))
-    return Distribution()
+        strategy = _mirrored(config)
+    elif isinstance(config, MultiWorkerConfig):
+        strategy = _multi_worker(config)
+    elif isinstance(config, TpuConfig):
+        strategy = _tpu(config)
+    distribution = Distribution(strategy)
+    left = batch_size % distribution.replicas
+    if left:
+        near = {batch_size - left, batch_size - left + distribution.replicas} - {0}
+        raise ConfigError(
+            f"batch_size={batch_size} can't be shared equally by "
+            f"{distribution.replicas} replicas.",
+            "the nearest that can: "
+            + ", ".join(f"batch_size={n}" for n in sorted(near)),
+        )
+    return distribution
+
+
+def _count(strategy: tf.distribute.Strategy, flag: tf.Tensor) -> tf.Tensor:
+    def everywhere() -> tf.Tensor:
+        context = tf.distribute.get_replica_context()
+        # a copy, so that the value lies on a device
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(flag))
+
+    return strategy.experimental_local_results(strategy.run(everywhere))[0]
 
 
 def _mirrored(config: MirroredConfig) -> tf.distribute.Strategy:

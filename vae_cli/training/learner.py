@@ -123,14 +123,14 @@ class Learner(keras.Model):
 
     def make_train_function(self, force: bool = False) -> None:
         """Compile what `fit` calls: `steps_per_execution` training steps."""
-        if self.train_function is None or force:
+        if force or getattr(self, "train_function", None) is None:
             self.train_function = self._repeated(
                 self.train_step, self._training_logs, "training"
             )
 
     def make_test_function(self, force: bool = False) -> None:
         """Compile what `fit` calls for validation, likewise."""
-        if self.test_function is None or force:
+        if force or getattr(self, "test_function", None) is None:
             self.test_function = self._repeated(
                 self.test_step, self._validation_logs, "validation"
             )

@@ -106,6 +106,7 @@ def train(
         load_weights(vae, folder, "best")
         complete_folder(config, data, folder, vae, progress)
     folder.write_status("finished", progress.epoch)
+    distribution.any(False)  # a worker that left early would be taken for dead
     return float(progress.best_bound or 0.0)
 
 
