@@ -52,6 +52,11 @@ class NpzConfig(DatasetConfig):
     """Arrays in a file: `x_train`, optionally `x_test`, `y_train`, `y_test`."""
 
     path: str = option("the .npz file")
+    memory_mb: int = option(
+        "larger arrays are streamed from the file instead of held in memory",
+        at_least=1,
+        default=4096,
+    )
 
 
 @dataclass

@@ -2,12 +2,16 @@
 
 import hashlib
 import logging
+import math
+import tempfile
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from vae_cli.config.schema import DatasetConfig
+from vae_cli.config.schema import DatasetConfig, NpzConfig
+from vae_cli.data.checks import checked
+from vae_cli.data.rows import Rows, in_parts
 from vae_cli.data.sources import SOURCES
 from vae_cli.data.splits import ImageData, Split, aligned
 from vae_cli.data_spec import DataSpec
@@ -27,10 +31,10 @@ def load_data(config: DatasetConfig) -> ImageData:
         DataError: the set is missing, malformed, out of range or too small.
     """
     source_train, source_test = SOURCES[config.name](config)
-    whole = _checked(source_train, "x_train", "y_train")
+    whole = checked(source_train, "x_train", "y_train")
     test = None
     if source_test is not None:
-        test = _checked(source_test, "x_test", "y_test")
+        test = checked(source_test, "x_test", "y_test")
         if test.images.shape[1:] != whole.images.shape[1:]:
             raise DataError(
                 f"x_test has images of shape {test.images.shape[1:]}, x_train of "
@@ -45,6 +49,11 @@ def load_data(config: DatasetConfig) -> ImageData:
             f"choose at most {max(0, len(whole) - 2)}, such as "
             f"dataset.validation_size={len(whole) // 5}; at least 2 images are needed",
         )
+    fingerprint = {
+        "x_train_sha256": _digest(whole.images),
+        "x_test_sha256": None if test is None else _digest(test.images),
+    }
+    whole, test = _from_disk(whole), _from_disk(test)
     order = generator(config.seed, Stream.SPLIT).permutation(len(whole))
     held_out, kept = np.split(order, [config.validation_size])
     held_out = np.sort(held_out[: config.limit])
@@ -55,12 +64,20 @@ def load_data(config: DatasetConfig) -> ImageData:
     if test is not None:
         order = generator(config.seed, Stream.SPLIT, 1).permutation(len(test))
         splits["test"] = test.take(np.sort(order[: config.limit]))
+    splits = {name: _held_if_small(split, config) for name, split in splits.items()}
     for index, name in enumerate(splits):
         if config.binarize in ("threshold", "static") or (
             config.binarize == "dynamic" and name != "train"
         ):
             splits[name] = _binarized(splits[name], config, index)
     train = splits["train"]
+    if isinstance(train.images, Rows):
+        log.info(
+            "%s training images are streamed from the file: they take %s MB, more than "
+            "dataset.memory_mb",
+            f"{len(train):,}",
+            f"{_megabytes(train):,.0f}",
+        )
     return ImageData(
         spec=_spec(list(splits.values()), config.binarize, _classes(whole, test)),
         train=train,
@@ -69,8 +86,7 @@ def load_data(config: DatasetConfig) -> ImageData:
         fingerprint={
             "dataset": config.name,
             "sizes": {name: len(split) for name, split in splits.items()},
-            "x_train_sha256": _digest(whole.images),
-            "x_test_sha256": None if test is None else _digest(test.images),
+            **fingerprint,
             "validation_indices_sha256": _digest(held_out),
         },
     )
@@ -103,14 +119,13 @@ def _classes(*splits: Split | None) -> int | None:
 
 def _spec(splits: list[Split], binarize: str, num_classes: int | None) -> DataSpec:
     train = splits[0]
-    mean = train.images.mean(axis=0, dtype=np.float64) / 255
+    total = sum(part.sum(axis=0, dtype=np.float64) for part in in_parts(train.images))
+    mean = total / len(train) / 255
     if binarize != "none":
         binary = True
     else:
         # grey sets are recognised by their first images, in no time
-        binary = all(
-            _two_levels(part) for s in splits for part in (s.images[:100], s.images)
-        )
+        binary = all(_two_levels(part) for s in splits for part in in_parts(s.images))
     height, width, channels = train.images.shape[1:]
     return DataSpec(
         image_shape=(height, width, channels),
@@ -120,91 +135,49 @@ def _spec(splits: list[Split], binarize: str, num_classes: int | None) -> DataSp
     )
 
 
-def _checked(split: Split, x_name: str, y_name: str) -> Split:
-    """Return images as uint8 [N, H, W, C] and labels as int64 [N].
-
-    Raises:
-        DataError: wrong rank, type, range, not finite, empty, labels that don't match.
-    """
-    images = _pixels(np.asarray(split.images), x_name)
-    labels = split.labels
-    if labels is not None:
-        labels = np.asarray(labels).reshape(-1)
-        if len(labels) != len(images):
-            raise DataError(
-                f"{y_name} has {len(labels)} labels for {len(images)} images in "
-                f"{x_name}."
-            )
-        if not np.issubdtype(labels.dtype, np.integer):
-            raise DataError(
-                f"{y_name} must hold class numbers 0, 1, ..., got {labels.dtype}."
-            )
-        if labels.min() < 0 or labels.max() >= 2**31:
-            raise DataError(
-                f"{y_name} must hold class numbers 0, 1, ..., got {labels.min()} to "
-                f"{labels.max()}."
-            )
-        labels = labels.astype(np.int64)
-    return replace(split, images=images, labels=labels)
+def _from_disk(split: Split | None) -> Any:
+    """Leave images on disk that were not read."""
+    if split is None or not isinstance(_base(split.images), np.memmap):
+        return split
+    return replace(split, images=Rows(split.images))
 
 
-def _pixels(images: np.ndarray, name: str) -> np.ndarray:
-    if images.ndim not in (3, 4):
-        raise DataError(
-            f"{name} has shape {images.shape}.",
-            "needed: [N, H, W] or [N, H, W, C]",
-        )
-    if images.ndim == 3:
-        images = images[..., None]
-    if not images.size:
-        raise DataError(f"{name} is empty: shape {images.shape}.")
-    if images.dtype == np.uint8 and images.max() > 1:
-        return images
-    if images.dtype == bool:
-        return images.astype(np.uint8) * np.uint8(255)
-    if images.dtype.kind not in "fiu":
-        raise DataError(
-            f"{name} has type {images.dtype}.",
-            "needed: uint8 in 0..255, or floats in [0, 1]",
-        )
-    if images.dtype.kind == "f" and not np.isfinite(images).all():
-        bad = int((~np.isfinite(images)).reshape(len(images), -1).any(axis=1).sum())
-        raise DataError(
-            f"{name} has NaN or infinite pixels in {bad} of {len(images)} images.",
-            "drop those images, or replace the pixels",
-        )
-    low, high = images.min(), images.max()
-    if images.dtype.kind in "iu":
-        if low < 0 or high > 255:
-            raise DataError(
-                f"{name} has pixels from {low} to {high}.",
-                "integers must lie in 0..255",
-            )
-        if high == 1:
-            log.info("%s: pixels 0 and 1 are taken as black and white", name)
-            return images.astype(np.uint8) * np.uint8(255)
-        return images.astype(np.uint8)
-    # a hair above 1 is the rounding of whoever scaled them
-    if low < 0 or high > 1 + 1e-5:
-        hint = "divide by 255" if low >= 0 and high <= 255 else "rescale them"
-        raise DataError(
-            f"{name} has pixels from {low:g} to {high:g}; every likelihood here takes "
-            "[0, 1].",
-            f"{hint}, or store them as uint8 in 0..255",
-        )
-    log.info("%s: floats in [0, 1] are kept at 8 bits a pixel", name)
-    return np.round(np.minimum(images, 1) * 255).astype(np.uint8)
+def _base(images: np.ndarray) -> Any:
+    return images if isinstance(images, np.memmap) else images.base
+
+
+def _held_if_small(split: Split, config: DatasetConfig) -> Split:
+    if isinstance(config, NpzConfig) and isinstance(split.images, Rows):
+        if _megabytes(split) <= config.memory_mb:
+            return replace(split, images=aligned(split.images[:]))
+    return split
+
+
+def _megabytes(split: Split) -> float:
+    return math.prod(split.images.shape) / 2**20
 
 
 def _binarized(split: Split, config: DatasetConfig, index: int) -> Split:
     """Return a split of pixels 0 and 255, drawn once where drawing is asked for."""
-    if config.binarize == "threshold":
-        ones = split.images > 127
-    else:
-        rng = generator(config.seed, Stream.BINARIZATION, index)
-        # 256 levels have probability x / 255 of being at least a uniform 1..255
-        ones = split.images >= rng.integers(1, 256, split.images.shape, dtype=np.uint8)
-    return replace(split, images=aligned(ones.astype(np.uint8) * np.uint8(255)))
+    rng = generator(config.seed, Stream.BINARIZATION, index)
+
+    def binary(images: np.ndarray) -> np.ndarray:
+        if config.binarize == "threshold":
+            ones = images > 127
+        else:
+            # 256 levels have probability x / 255 of being at least a uniform 1..255
+            ones = images >= rng.integers(1, 256, images.shape, dtype=np.uint8)
+        return ones.astype(np.uint8) * np.uint8(255)
+
+    if not isinstance(split.images, Rows):
+        return replace(split, images=aligned(binary(split.images)))
+    with tempfile.TemporaryFile() as file:  # gone with the last use of the map
+        kept = np.memmap(file, np.uint8, "w+", shape=split.images.shape)
+    end = 0
+    for part in in_parts(split.images):
+        begin, end = end, end + len(part)
+        kept[begin:end] = binary(part)
+    return replace(split, images=Rows(kept))
 
 
 def _two_levels(images: np.ndarray) -> bool:

@@ -5,6 +5,7 @@ register it in `SOURCES`, name its dataclass in `config/store.py`, add a YAML fi
 """
 
 import hashlib
+import math
 import os
 import tokenize
 import zipfile
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from vae_cli.config.schema import DatasetConfig, NpzConfig, SyntheticConfig
+from vae_cli.data.rows import mapped_member
 from vae_cli.data.splits import Split
 from vae_cli.data.synthetic import shapes
 from vae_cli.errors import DataError
@@ -50,7 +52,7 @@ def npz(config: NpzConfig) -> Pair:
     Raises:
         DataError: the file is missing, not an .npz, or lacks `x_train`.
     """
-    return _from_npz(Path(config.path))
+    return _from_npz(Path(config.path), config.memory_mb * 2**20)
 
 
 def fashion_mnist(config: DatasetConfig) -> Pair:
@@ -105,17 +107,18 @@ SOURCES: dict[str, Callable[[Any], Pair]] = {
 }
 
 
-def _from_npz(path: Path) -> Pair:
+def _from_npz(path: Path, most: float = math.inf) -> Pair:
+    """Read arrays; those of more than `most` bytes stay in the file."""
     try:
         archive = np.load(path, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise ValueError("it holds a single array")
         with archive as file:
-            arrays = {
-                name: file[name]
-                for name in ("x_train", "y_train", "x_test", "y_test")
-                if name in file.files
-            }
+            arrays = {}
+            for name in ("x_train", "y_train", "x_test", "y_test"):
+                if name in file.files:
+                    large = mapped_member(path, f"{name}.npy", most)
+                    arrays[name] = file[name] if large is None else large
             found = ", ".join(file.files)
     except FileNotFoundError:
         raise DataError(

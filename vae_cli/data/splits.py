@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from vae_cli.data.rows import Rows
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import DataError
 
@@ -28,12 +29,12 @@ class Split:
     """Images of one split.
 
     Attributes:
-        images: uint8 [N, H, W, C].
+        images: uint8 [N, H, W, C]; an array, or `Rows` where they are too many.
         labels: int64 [N], or None.
         factors: name -> float32 [N]; what made the images, where that is known.
     """
 
-    images: np.ndarray
+    images: Any
     labels: np.ndarray | None = None
     factors: dict[str, np.ndarray] | None = None
 
@@ -43,7 +44,9 @@ class Split:
     def take(self, index: Any) -> "Split":
         """Return the images at `index` (a slice or integer array)."""
         return Split(
-            images=aligned(self.images[index]),
+            images=self.images.take(index)
+            if isinstance(self.images, Rows)
+            else aligned(self.images[index]),
             labels=None if self.labels is None else self.labels[index],
             factors=None
             if self.factors is None
@@ -61,7 +64,6 @@ class ImageData:
         validation: images that select the checkpoint; may be empty.
         test: images scored once at the end, or None.
         fingerprint: what `data.json` records: sizes and digests.
-        streamed: the pixels are too many to be held at once.
     """
 
     spec: DataSpec
@@ -69,7 +71,11 @@ class ImageData:
     validation: Split
     test: Split | None
     fingerprint: dict[str, Any]
-    streamed: bool = False
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the training images are too many to be held at once."""
+        return isinstance(self.train.images, Rows)
 
     def split(self, name: str) -> Split:
         """Return a split by name.

@@ -7,13 +7,14 @@ from statistics import median
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from vae_cli.config.parts import VampConfig
 from vae_cli.config.schema import TrainConfig
 from vae_cli.data.batches import ImageStore, evaluation_order, training_order
 from vae_cli.data.pipeline import Replicas, shares
-from vae_cli.data.splits import ImageData
+from vae_cli.data.splits import ImageData, Split
 from vae_cli.errors import RunError, TrainingError
 from vae_cli.evaluation.bounds import ElboResult, evaluate_elbo, evaluation_noise
 from vae_cli.models.factory import build_model
@@ -122,7 +123,6 @@ def build_learner(
         optimizer.build(vae.trainable_variables)
     dynamic = config.dataset.binarize == "dynamic"
     validation = len(data.validation) or None
-    gathered = distribution.gathers and not data.streamed
     objective = OBJECTIVES[config.objective.name](config.objective)
     if isinstance(config.prior, VampConfig) and config.prior.start == "data":
         rng = generator(config.seed, Stream.PSEUDO_INPUTS)
@@ -138,9 +138,9 @@ def build_learner(
         free_bits=config.free_bits,
         seed=config.seed,
         train=ImageStore(
-            data.train.images if gathered else None, config.seed if dynamic else None
+            _gathered(data.train, distribution), config.seed if dynamic else None
         ),
-        validation=ImageStore(data.validation.images if gathered else None),
+        validation=ImageStore(_gathered(data.validation, distribution)),
         validation_noise=evaluation_noise(
             validation, vae.latent_dim, config.seed, objective.samples
         )
@@ -160,6 +160,17 @@ def build_learner(
         kept += vae.prior.trainable_variables
         learner.optimizer.exclude_from_weight_decay(var_list=kept)
     return learner
+
+
+def _gathered(split: Split, distribution: Distribution) -> Any:
+    """Return the images that the compiled step takes its pixels from, or None."""
+    held = isinstance(split.images, np.ndarray)
+    return split.images if distribution.gathers and held else None
+
+
+def _read_on_the_way(split: Split, distribution: Distribution) -> Any:
+    """Return the images that come with each batch instead, or None."""
+    return split.images if _gathered(split, distribution) is None else None
 
 
 def _compiles(
@@ -221,7 +232,6 @@ def _fit(
         ImageGrids(folder.tensorboard, data, config.seed),
         Saving(folder, progress, checkpoints, stop, config.epochs),
     ]
-    gathered = distribution.gathers and not data.streamed
 
     def training(replicas: Replicas) -> tf.data.Dataset:
         order = training_order(
@@ -232,11 +242,12 @@ def _fit(
             batches=steps - done,
             window=SHUFFLED_TOGETHER if data.streamed else None,
         )
-        return shares(order, replicas, None if gathered else data.train.images)
+        return shares(order, replicas, _read_on_the_way(data.train, distribution))
 
     def validation(replicas: Replicas) -> tf.data.Dataset:
         order = evaluation_order(len(data.validation), config.batch_size)
-        return shares(order, replicas, None if gathered else data.validation.images)
+        images = _read_on_the_way(data.validation, distribution)
+        return shares(order, replicas, images)
 
     validating = distribution.dataset(validation) if len(data.validation) else None
     learner.expect(steps - done, -(-len(data.validation) // config.batch_size))
