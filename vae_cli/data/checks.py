@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from vae_cli.data.rows import is_mapped
 from vae_cli.data.splits import Split
 from vae_cli.errors import DataError
 
@@ -51,10 +52,10 @@ def _pixels(images: np.ndarray, name: str) -> np.ndarray:
         raise DataError(f"{name} is empty: shape {images.shape}.")
     if images.dtype == np.uint8 and images.max() > 1:
         return images
-    if isinstance(images, np.memmap):
+    if is_mapped(images):
         raise DataError(
-            f"{name} is streamed, which takes uint8 in 0..255, got {images.dtype} up to "
-            f"{images.max()}.",
+            f"{name} is streamed, which takes uint8 in 0..255, got {images.dtype} up "
+            f"to {images.max()}.",
             "store it as uint8, or raise dataset.memory_mb",
         )
     if images.dtype == bool:

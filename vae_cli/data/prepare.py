@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from vae_cli.config.schema import DatasetConfig, NpzConfig
+from vae_cli.config.schema import DatasetConfig
 from vae_cli.data.checks import checked
-from vae_cli.data.rows import Rows, in_parts
+from vae_cli.data.rows import Rows, in_parts, is_mapped
 from vae_cli.data.sources import SOURCES
 from vae_cli.data.splits import ImageData, Split, aligned
 from vae_cli.data_spec import DataSpec
@@ -137,20 +137,16 @@ def _spec(splits: list[Split], binarize: str, num_classes: int | None) -> DataSp
 
 def _from_disk(split: Split | None) -> Any:
     """Leave images on disk that were not read."""
-    if split is None or not isinstance(_base(split.images), np.memmap):
+    if split is None or not is_mapped(split.images):
         return split
     return replace(split, images=Rows(split.images))
 
 
-def _base(images: np.ndarray) -> Any:
-    return images if isinstance(images, np.memmap) else images.base
-
-
 def _held_if_small(split: Split, config: DatasetConfig) -> Split:
-    if isinstance(config, NpzConfig) and isinstance(split.images, Rows):
-        if _megabytes(split) <= config.memory_mb:
-            return replace(split, images=aligned(split.images[:]))
-    return split
+    most = getattr(config, "memory_mb", math.inf)
+    if not isinstance(split.images, Rows) or _megabytes(split) > most:
+        return split
+    return replace(split, images=aligned(split.images[:]))
 
 
 def _megabytes(split: Split) -> float:

@@ -43,6 +43,13 @@ class Rows:
         return Rows(self._source, self._index[at])
 
 
+def is_mapped(array: Any) -> bool:
+    """Return whether an array, or what it is a view of, is a memory map."""
+    while array is not None and not isinstance(array, np.memmap):
+        array = getattr(array, "base", None)
+    return array is not None
+
+
 def in_parts(images: Any) -> Iterator[np.ndarray]:
     """Go through images, in memory or not, some thousands at a time."""
     for start in range(0, len(images), AT_A_TIME):
@@ -85,5 +92,6 @@ def mapped_member(path: Path, member: str, most: float) -> np.ndarray | None:
         file.seek(info.header_offset + 26)
         lengths = np.frombuffer(file.read(4), "<u2").astype(int)
     begin = info.header_offset + 30 + int(lengths.sum()) + header
-    order = "F" if fortran else "C"
-    return np.memmap(path, dtype, "r", begin, shape, order)
+    if fortran:
+        raise DataError(f"{member} of dataset.path={path} is in Fortran order.")
+    return np.memmap(path, dtype, "r", begin, shape)
