@@ -32,7 +32,10 @@ class Distribution:
     def __init__(self, strategy: tf.distribute.Strategy | None = None) -> None:
         self._strategy = strategy
         self.replicas: int = strategy.num_replicas_in_sync if strategy else 1
-        self._count: Callable[[tf.Tensor], tf.Tensor] | None = None
+        self._workers = 1
+        if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            self._workers = strategy.cluster_resolver.cluster_spec().num_tasks("worker")
+        self._add: Callable[[tf.Tensor], tf.Tensor] | None = None
 
     @property
     def gathers(self) -> bool:
@@ -52,17 +55,23 @@ class Distribution:
 
     def any(self, flag: bool) -> bool:
         """Return whether a flag is set on any worker; all must ask at once."""
-        if not isinstance(self._strategy, tf.distribute.MultiWorkerMirroredStrategy):
-            return flag
-        if self._count is None:
-            self._count = tf.function(partial(_count, self._strategy))
-        return bool(self._count(tf.constant(float(flag))) > 0)
+        return self._total(float(flag)) > 0
+
+    def same(self, value: int) -> bool:
+        """Return whether a 32-bit number is the same on all workers; likewise."""
+        return self._total(float(value)) == self._workers * float(value)
+
+    def _total(self, value: float) -> float:
+        """Add a number up over workers."""
+        if self._workers == 1:
+            return value
+        if self._add is None:
+            self._add = tf.function(partial(_added, self._strategy))
+        return float(self._add(tf.constant(value, tf.float64)))
 
     def lost(self, error: Exception) -> bool:
         """Return whether an error means that another worker is gone."""
-        return isinstance(
-            self._strategy, tf.distribute.MultiWorkerMirroredStrategy
-        ) and isinstance(error, tf.errors.OpError)
+        return self._workers > 1 and isinstance(error, tf.errors.OpError)
 
     def sum(self, values: Any) -> Any:
         """Add up over replicas; called within a step, on one tensor or a list."""
@@ -125,13 +134,14 @@ def build_distribution(config: DistributionConfig, batch_size: int) -> Distribut
     return distribution
 
 
-def _count(strategy: tf.distribute.Strategy, flag: tf.Tensor) -> tf.Tensor:
+def _added(strategy: tf.distribute.Strategy, value: tf.Tensor) -> tf.Tensor:
     def everywhere() -> tf.Tensor:
         context = tf.distribute.get_replica_context()
         # a copy, so that the value lies on a device
-        return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(flag))
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(value))
 
-    return strategy.experimental_local_results(strategy.run(everywhere))[0]
+    replicas = strategy.experimental_local_results(strategy.run(everywhere))
+    return replicas[0] / len(replicas)  # each has added its worker's value
 
 
 def _mirrored(config: MirroredConfig) -> tf.distribute.Strategy:

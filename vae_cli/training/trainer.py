@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+import zlib
 from dataclasses import asdict
 from statistics import median
 from typing import Any
@@ -94,6 +95,7 @@ def train(
         stop.look()
         # fit leaves averaged weights behind; the state file has the raw ones
         progress = checkpoints.restore()
+    _check_agreement(learner, distribution)
     if progress.epoch < config.epochs:
         log.info(
             "stopped early: %d epochs without a better val_%s than epoch %d's",
@@ -109,6 +111,18 @@ def train(
     folder.write_status("finished", progress.epoch)
     distribution.any(False)  # a worker that left early would be taken for dead
     return float(progress.best_bound or 0.0)
+
+
+def _check_agreement(learner: Learner, distribution: Distribution) -> None:
+    """Make sure that all workers have ended with the same weights, to the bit."""
+    digest = 0
+    for variable in learner.vae.variables:
+        digest = zlib.crc32(keras.ops.convert_to_numpy(variable).tobytes(), digest)
+    if not distribution.same(digest):
+        raise TrainingError(
+            "The workers have ended with different weights: the figures mean nothing.",
+            "please report this with the run folder's environment.json and train.log",
+        )
 
 
 def build_learner(
