@@ -70,6 +70,7 @@ def _started(config: TrainConfig) -> "Distribution":
     """Start TensorFlow, and the replicas that share each batch."""
     from vae_cli.runtime import start_tensorflow
 
+    worker_index(config.distribution)  # a wrong cluster is told before all work
     start_tensorflow(config)
     from vae_cli.training.distribution import build_distribution
 

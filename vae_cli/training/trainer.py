@@ -281,7 +281,7 @@ def _fit(
         if not distribution.lost(error):
             raise
         raise TrainingError(
-            f"A worker is gone, so no step can be completed: {error.message[:200]}",
+            "Another worker has stopped answering, so no step can be completed.",
             f"go on from epoch {progress.epoch}: vae launch --workers "
             f"{distribution.replicas} train resume={folder}",
         ) from error

@@ -1,0 +1,126 @@
+"""Several replicas take the steps of one; real processes, since devices are settled
+once a process."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import train_here, vae
+from vae_cli.runs.folder import RunFolder
+
+OPTIONS = (
+    "dataset=synthetic", "dataset.num_images=200", "dataset.image_size=12",
+    "dataset.validation_size=41", "dataset.binarize=dynamic", "architecture=dense",
+    "architecture.hidden_units=[30]", "latent_dim=5", "batch_size=32", "seed=3",
+    "optimizer.clip_norm=5", "free_bits=0.05", "steps_per_execution=3",
+)  # fmt: skip
+"""5 steps an epoch, the last of 31 images: an odd number, for replicas to share."""
+TWO = ("distribution=mirrored", "distribution.devices=[CPU:0,CPU:1]")
+LAUNCH = ("launch", "--workers", "2", "train")
+
+
+@pytest.fixture(scope="module")
+def single(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train_here(tmp_path_factory.mktemp("single") / "run", *OPTIONS, "epochs=2")
+
+
+def trajectory(run: Path) -> np.ndarray:
+    """Every figure of every epoch but the clock's."""
+    with (run / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    clock = ("seconds", "images_per_second")
+    return np.array([[float(v) for k, v in r.items() if k not in clock] for r in rows])
+
+
+def weights(run: Path) -> list[np.ndarray]:
+    from vae_cli.runs.trained import load_trained
+
+    return [np.asarray(v) for v in load_trained(RunFolder(run), "last").vae.variables]
+
+
+def assert_same(run: Path, single: Path) -> None:
+    np.testing.assert_allclose(trajectory(run), trajectory(single), rtol=1e-4)
+    for a, b in zip(weights(run), weights(single), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+def files(run: Path) -> set[str]:
+    found = {str(file.relative_to(run)) for file in run.rglob("*") if file.is_file()}
+    return {name for name in found if "tfevents" not in name}
+
+
+def test_devices_of_one_process_train_as_one_does(single: Path, tmp_path: Path) -> None:
+    done = vae("train", *OPTIONS, *TWO, "epochs=2", "run_dir=run", cwd=tmp_path)
+    assert done.status == 0, done.stderr
+    assert_same(tmp_path / "run", single)
+
+
+def test_workers_train_as_one_does_and_go_on_as_it_would(
+    single: Path, tmp_path: Path
+) -> None:
+    done = vae(*LAUNCH, *OPTIONS, "epochs=1", "run_dir=run", cwd=tmp_path)
+    assert done.status == 0, done.stderr
+    assert done.stdout.splitlines() == ["run"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["run"]
+    done = vae(*LAUNCH, "resume=run", "epochs=2", cwd=tmp_path)
+    assert done.status == 0, done.stderr
+    assert files(tmp_path / "run") == files(single)
+    assert_same(tmp_path / "run", single)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="POSIX signals")
+def test_killed_worker_ends_the_others_and_leaves_a_run_to_go_on_with(
+    tmp_path: Path,
+) -> None:
+    launched = subprocess.Popen(
+        [sys.executable, "-m", "vae_cli", *LAUNCH, *OPTIONS, "epochs=9999",
+         "run_dir=run"],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    metrics = tmp_path / "run" / "metrics.csv"
+    deadline = time.monotonic() + 120
+    while not metrics.exists() or len(metrics.read_text().splitlines()) < 3:
+        assert time.monotonic() < deadline and launched.poll() is None
+        time.sleep(0.1)
+    children = Path(f"/proc/{launched.pid}/task/{launched.pid}/children")
+    os.kill(int(children.read_text().split()[1]), signal.SIGKILL)
+    _, stderr = launched.communicate(timeout=60)
+    assert launched.returncode == 1
+    assert "worker 1 of 2 was killed by SIGKILL" in stderr
+    assert "vae launch --workers 2 train resume=" in stderr
+    assert "Traceback" not in stderr
+    status = RunFolder(tmp_path / "run").status()
+    assert status["state"] in ("failed", "interrupted")
+    assert len(trajectory(tmp_path / "run")) == status["epoch"] >= 2
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (("train", *OPTIONS, *TWO, "batch_size=33"), "batch_size=32, batch_size=34"),
+        (
+            ("train", *OPTIONS, TWO[0], "distribution.devices=[GPU:7]"),
+            "distribution.devices=[CPU:0,CPU:1]",
+        ),
+        (("train", *OPTIONS, "distribution=multi_worker"), "vae launch --workers 2"),
+        (("train", *OPTIONS, "distribution=tpu"), "without one: distribution=single"),
+        (("launch", "--workers", "two", "train"), "must be a number"),
+        (("launch", "train"), "vae launch --workers 2 train"),
+    ],
+    ids=["batch", "device", "no cluster", "no tpu", "number", "usage"],
+)  # fmt: skip
+def test_what_can_not_be_shared_is_refused_before_a_folder_is_made(
+    arguments: tuple[str, ...], message: str, tmp_path: Path
+) -> None:
+    done = vae(*arguments, cwd=tmp_path)
+    assert done.status in (1, 2), done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
