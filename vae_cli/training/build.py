@@ -1,0 +1,102 @@
+"""From config, data and replicas to a learner, ready to fit or to restore."""
+
+from typing import Any
+
+import numpy as np
+
+from vae_cli.config.parts import VampConfig
+from vae_cli.config.schema import TrainConfig
+from vae_cli.data.batches import ImageStore
+from vae_cli.data.splits import ImageData, Split
+from vae_cli.evaluation.bounds import evaluation_noise
+from vae_cli.models.factory import build_model
+from vae_cli.models.objectives import OBJECTIVES
+from vae_cli.models.vae import VAE
+from vae_cli.randomness import Stream, generator
+from vae_cli.training.annealing import build_annealing
+from vae_cli.training.distribution import Distribution
+from vae_cli.training.learner import Learner
+from vae_cli.training.optimizers import build_optimizer
+from vae_cli.visualize.images import to_float
+
+WORTH_COMPILING = 5000
+"""Steps of a run from which on XLA's speed outweighs the time it compiles."""
+
+
+def build_learner(
+    config: TrainConfig, data: ImageData, distribution: Distribution
+) -> Learner:
+    """Return a compiled learner, optimizer built, ready to fit or to restore."""
+    steps = steps_per_epoch(config, data)
+    # not the learner itself: Keras would then call it to find its variables
+    with distribution.scope():
+        vae = build_model(config, data.spec, config.precision)
+        optimizer = build_optimizer(config, steps, distribution.replicas)
+        optimizer.build(vae.trainable_variables)
+    dynamic = config.dataset.binarize == "dynamic"
+    validation = len(data.validation) or None
+    objective = OBJECTIVES[config.objective.name](config.objective)
+    if isinstance(config.prior, VampConfig) and config.prior.start == "data":
+        rng = generator(config.seed, Stream.PSEUDO_INPUTS)
+        # equal ones would move together for ever
+        count = config.prior.components
+        chosen = rng.choice(len(data.train), count, replace=count > len(data.train))
+        vae.prior.start_at(to_float(data.train.images[chosen]))
+    learner = Learner(
+        vae,
+        objective=objective,
+        beta=config.beta,
+        annealing=build_annealing(config.kl_annealing, steps),
+        free_bits=config.free_bits,
+        seed=config.seed,
+        train=ImageStore(
+            _gathered(data.train, distribution), config.seed if dynamic else None
+        ),
+        validation=ImageStore(_gathered(data.validation, distribution)),
+        validation_noise=evaluation_noise(
+            validation, vae.latent_dim, config.seed, objective.samples
+        )
+        if validation
+        else None,
+        jit=_compiles(config, vae, steps, distribution),
+        distribution=distribution,
+    )
+    learner.compile(
+        optimizer=optimizer,
+        steps_per_execution=min(config.steps_per_execution, steps),
+        jit_compile=False,  # the learner compiles what pays
+    )
+    if hasattr(learner.optimizer, "exclude_from_weight_decay"):
+        # biases, norms, a learned scale and a prior are no weights to be shrunk
+        kept = [v for v in vae.trainable_variables if v.ndim < 2]
+        kept += vae.prior.trainable_variables
+        learner.optimizer.exclude_from_weight_decay(var_list=kept)
+    return learner
+
+
+def _gathered(split: Split, distribution: Distribution) -> Any:
+    """Return the images that the compiled step takes its pixels from, or None."""
+    held = isinstance(split.images, np.ndarray)
+    return split.images if distribution.gathers and held else None
+
+
+def read_on_the_way(split: Split, distribution: Distribution) -> Any:
+    """Return the images that come with each batch instead, or None."""
+    return split.images if _gathered(split, distribution) is None else None
+
+
+def _compiles(
+    config: TrainConfig, vae: VAE, steps: int, distribution: Distribution
+) -> bool:
+    """Return whether XLA compiles the step."""
+    if config.jit != "auto":
+        return config.jit == "true"
+    # XLA's convolutions are slower than oneDNN's on a CPU, and it compiles for
+    # seconds, which a short run doesn't win back
+    pays = vae.is_dense and config.epochs * steps >= WORTH_COMPILING
+    return pays and distribution.replicas == 1 and config.precision == "float32"
+
+
+def steps_per_epoch(config: TrainConfig, data: ImageData) -> int:
+    """Return training steps an epoch; the last one may hold fewer images."""
+    return -(-len(data.train) // config.batch_size)

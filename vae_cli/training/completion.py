@@ -1,0 +1,93 @@
+"""The end of a run: scored, exported, drawn and summed up."""
+
+import logging
+from dataclasses import asdict
+from statistics import median
+from typing import Any
+
+from vae_cli.config.schema import TrainConfig
+from vae_cli.data.splits import ImageData
+from vae_cli.errors import RunError
+from vae_cli.evaluation.bounds import ElboResult, evaluate_elbo
+from vae_cli.models.vae import VAE
+from vae_cli.runs.files import write_json
+from vae_cli.runs.folder import RunFolder
+from vae_cli.runs.metrics_file import read_rows
+from vae_cli.training.checkpoints import Progress
+from vae_cli.training.report import draw_figures
+
+log = logging.getLogger(__name__)
+
+
+def complete_folder(
+    config: TrainConfig,
+    data: ImageData,
+    folder: RunFolder,
+    vae: VAE,
+    progress: Progress,
+) -> None:
+    """Score the test images and write metrics, exported networks and figures.
+
+    Args:
+        config: the run's config.
+        data: images.
+        folder: the run.
+        vae: the model with its best weights.
+        progress: where training ended.
+    """
+    result = None
+    if data.test is not None:
+        log.info("scoring %s test images", f"{len(data.test):,}")
+        result = evaluate_elbo(vae, data.test.images, config.seed)
+    measure = vae.likelihood.measure(data.spec)
+    rows = read_rows(folder.metrics_csv)
+    if len(rows) < progress.best_epoch:
+        raise RunError(
+            f"{folder.metrics_csv} has lost rows; the run can't be summed up."
+        )
+    write_json(
+        folder.metrics_json,
+        _summary(progress, config.objective.bound, rows, measure, result),
+    )
+    encoder, decoder = vae.export_networks()
+    encoder.save(folder.model / "encoder.keras")
+    decoder.save(folder.model / "decoder.keras")
+    draw_figures(folder, vae, data, rows, measure, config.seed)
+    best, last = rows[progress.best_epoch - 1]["beta"], rows[-1]["beta"]
+    if best < 0.99 * last:
+        log.warning(
+            "the best weights (smallest validation bound at beta 1) are of epoch %d, "
+            "when beta was still %.3g; for those of full beta use checkpoint=last",
+            progress.best_epoch,
+            best,
+        )
+    if result is not None:
+        log.info(
+            "test -ELBO %.2f nats per image = %.2f %s + %.2f KL; %d of %d units "
+            "active; weights of epoch %d",
+            result.neg_elbo,
+            result.reconstruction_loss,
+            measure,
+            result.kl_loss,
+            result.active_units,
+            vae.latent_dim,
+            progress.best_epoch,
+        )
+
+
+def _summary(
+    progress: Progress,
+    bound: str,
+    rows: list[dict[str, float]],
+    measure: str,
+    result: ElboResult | None,
+) -> dict[str, Any]:
+    """Return the contents of `metrics.json`."""
+    return {
+        "best_epoch": progress.best_epoch,
+        f"best_{bound}": progress.best_bound,
+        "train_seconds": round(progress.seconds, 2),
+        "images_per_second": round(median(row["images_per_second"] for row in rows), 1),
+        "reconstruction_measure": measure,
+        "test": None if result is None else asdict(result),
+    }
