@@ -5,9 +5,16 @@ They are told of each other by TF_CONFIG (`vae launch` sets it), or by Slurm.
 
 import json
 import os
+import socket
+import subprocess
+import sys
+import time
 
 from vae_cli.config.hardware import DistributionConfig, MultiWorkerConfig
 from vae_cli.errors import ConfigError
+
+GRACE = 15
+"""Seconds that workers have to end by themselves once one of them is gone."""
 
 
 def worker_index(config: DistributionConfig) -> int:
@@ -42,3 +49,74 @@ def worker_index(config: DistributionConfig) -> int:
             '"index": number}}',
         ) from error
     return index
+
+
+class Workers:
+    """Processes of one training on this machine.
+
+    Args:
+        command: arguments of `vae`, the same for all.
+        count: how many.
+    """
+
+    def __init__(self, command: list[str], count: int) -> None:
+        addresses = _free_addresses(count)
+        self._processes = [
+            subprocess.Popen(
+                [sys.executable, "-P", "-m", "vae_cli", *command],
+                # a terminal's Ctrl-C comes through us, once
+                start_new_session=True,
+                env=os.environ | {"TF_CONFIG": _cluster(addresses, index)},
+            )
+            for index in range(count)
+        ]
+
+    def send_signal(self, number: int) -> None:
+        """Hand a signal on to those that still run."""
+        for process in self._processes:
+            if process.poll() is None:
+                process.send_signal(number)
+
+    def wait(self) -> int | None:
+        """Wait for all to end; where one fails, end the others and return its number.
+
+        The others first have time to say what they saw.
+        """
+        while None in (states := [process.poll() for process in self._processes]):
+            if any(states):
+                break
+            time.sleep(0.1)
+        failed = [index for index, status in enumerate(states) if status]
+        deadline = time.monotonic() + GRACE
+        while failed and time.monotonic() < deadline:
+            if all(process.poll() is not None for process in self._processes):
+                break
+            time.sleep(0.1)
+        self.kill()
+        return failed[0] if failed else None
+
+    def kill(self) -> None:
+        """Leave none behind."""
+        for process in self._processes:
+            process.kill()
+            process.wait()
+
+    def status(self, index: int) -> int:
+        """Return one's exit status, once it has ended."""
+        return self._processes[index].returncode
+
+
+def _cluster(addresses: list[str], index: int) -> str:
+    """Return what TF_CONFIG holds for one worker."""
+    task = {"type": "worker", "index": index}
+    return json.dumps({"cluster": {"worker": addresses}, "task": task})
+
+
+def _free_addresses(count: int) -> list[str]:
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("localhost", 0))
+    found = [f"localhost:{one.getsockname()[1]}" for one in sockets]
+    for one in sockets:
+        one.close()
+    return found

@@ -3,8 +3,8 @@ import pytest
 
 from tests.helpers import small_config
 from vae_cli.data.prepare import load_data
-from vae_cli.training.distribution import Distribution
 from vae_cli.training.build import build_learner
+from vae_cli.training.distribution import Distribution
 
 DATA = ("dataset.num_images=60", "dataset.validation_size=10")
 

@@ -81,7 +81,11 @@ def of_share(values: tf.Tensor, share: Share, axis: int = 0) -> tf.Tensor:
     begin, length = [0] * values.shape.rank, [-1] * values.shape.rank
     begin[axis] = tf.cast(share["start"], tf.int32)
     length[axis] = tf.shape(share["index"])[0]
-    return tf.slice(values, begin, length)
+    part = tf.slice(values, begin, length)
+    known = values.shape.as_list()
+    known[axis] = share["index"].shape[0]
+    part.set_shape(known)
+    return part
 
 
 def training_order(
