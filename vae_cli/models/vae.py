@@ -8,6 +8,7 @@ from keras import ops
 from vae_cli.models.layers import Sampling
 from vae_cli.models.likelihoods import Likelihood
 from vae_cli.models.priors import Prior
+from vae_cli.models.quick import quick_decoder
 
 
 class Draw(NamedTuple):
@@ -41,6 +42,7 @@ class VAE(keras.Model):
         self.likelihood = likelihood
         self.prior = prior
         self.sampling = Sampling(name="sampling", dtype="float32")
+        self._logits = quick_decoder(decoder)
         self.latent_dim: int = decoder.input_shape[-1]
         self.built = True
 
@@ -73,7 +75,7 @@ class VAE(keras.Model):
 
     def decode(self, z: Any, training: bool = False) -> Any:
         """Return logits [B, H, W, C] for codes [B, latent_dim]."""
-        return as_float32(self.decoder(z, training=training))
+        return as_float32(self._logits(z, training=training))
 
     def pixel_means(self, z: Any) -> Any:
         """Return E[x|z], float32 [B, H, W, C] in [0, 1]."""
