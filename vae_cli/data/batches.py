@@ -122,7 +122,8 @@ def training_order(
             order = _shuffled(tf.range(count, dtype=tf.int64), seed, epoch)
         else:
             order = _shuffled_nearby(count, window, seed, epoch)
-        return tf.data.Dataset.from_tensor_slices(order).batch(batch_size).skip(done)
+        steps = tf.data.Dataset.range(done, steps_per_epoch)
+        return steps.map(lambda i: order[i * batch_size : (i + 1) * batch_size])
 
     dataset = tf.data.Dataset.range(1).flat_map(epoch_from)
     return dataset.apply(tf.data.experimental.assert_cardinality(batches))

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -18,6 +18,16 @@ from vae_cli.training.metrics import ActiveUnits, ImageMean
 
 MEANS = ("reconstruction_loss", "kl_loss", "weighted_kl", "neg_elbo", "neg_bound")
 """What is averaged over an epoch's images."""
+
+
+class Sums(NamedTuple):
+    """What the logs need of a batch; over replicas, of the whole batch."""
+
+    count: Any  # images, scalar
+    values: Any  # of MEANS, summed over images, [len(MEANS)]
+    mean: Any  # of posterior means over images, [latent_dim]
+    squares: Any  # of their distances to it, summed over images, [latent_dim]
+    kl_per_dim: Any  # summed over images, where there are free bits, [latent_dim]
 
 
 class Learner(keras.Model):
@@ -177,13 +187,11 @@ class Learner(keras.Model):
         )
         total = tf.cast(share["total"], tf.float32)
         beta = self.beta_at(step)
-        terms, kl = self._update(images, of_share(noise, share, axis=1), total, beta)
-        self._record(terms, kl * total, beta)
+        sums = self._update(images, of_share(noise, share, axis=1), total, beta)
+        self._record(sums)
 
-    def _take_step(
-        self, images: Any, noise: Any, total: Any, beta: Any
-    ) -> tuple[Terms, Any]:
-        """Change the weights; return the terms, and this share of the KL term."""
+    def _take_step(self, images: Any, noise: Any, total: Any, beta: Any) -> Sums:
+        """Change the weights; return what the logs need of this share."""
         with tf.GradientTape() as tape:
             terms = self.objective(self.vae, images, noise, beta, training=True)
             kl = self._kl_term(terms, total)
@@ -197,7 +205,7 @@ class Learner(keras.Model):
         self.optimizer.apply_gradients(
             zip(gradients, self.vae.trainable_variables, strict=True)
         )
-        return terms, kl
+        return self._sums(terms, kl * total, beta)
 
     def test_step(self, share: Share) -> None:
         """Score a batch of validation images with their fixed noise."""
@@ -205,7 +213,7 @@ class Learner(keras.Model):
         noise = tf.gather(self._validation_noise, share["index"], axis=1)
         beta = self.beta_at(self.optimizer.iterations.value)
         terms = self.objective(self.vae, images, noise, beta, training=False)
-        self._record(terms, ops.sum(terms.kl), beta)
+        self._record(self._sums(terms, ops.sum(terms.kl), beta))
 
     def _kl_term(self, terms: Terms, total: Any) -> Any:
         """Return this share of the KL term; over replicas, the shares add up to it."""
@@ -216,34 +224,39 @@ class Learner(keras.Model):
         floor = self._free_bits / self._distribution.replicas
         return ops.sum(ops.where(batch > self._free_bits, per_dim, floor))
 
-    def _record(self, terms: Terms, kl: Any, beta: Any) -> None:
-        """Add a batch to the epoch's statistics.
+    def _sums(self, terms: Terms, kl: Any, beta: Any) -> Sums:
+        """Add up what the logs need.
 
         Args:
             terms: of this replica's images.
             kl: sum over them of the KL term in the loss.
             beta: its weight.
         """
+        values = [
+            ops.sum(terms.reconstruction),
+            kl,
+            beta * kl,
+            ops.sum(terms.neg_elbo),
+            ops.sum(terms.neg_bound),
+        ]
         count = ops.cast(ops.shape(terms.mean)[0], "float32")
-        sums = ops.stack(
-            [
-                ops.sum(terms.reconstruction),
-                kl,
-                beta * kl,
-                ops.sum(terms.neg_elbo),
-                ops.sum(terms.neg_bound),
-            ]
+        values, mean_sum, count = self._distribution.sum(
+            [ops.stack(values), ops.sum(terms.mean, axis=0), count]
         )
-        sums, mean_sum, count = self._distribution.sum(
-            [sums, ops.sum(terms.mean, axis=0), count]
-        )
-        if self._free_bits:
-            per_dim = ops.sum(terms.kl_per_dim, axis=0)
-            self._kl_per_dim.update_state(self._distribution.sum(per_dim), count)
         mean = mean_sum / count
-        squares = self._distribution.sum(ops.sum((terms.mean - mean) ** 2, axis=0))
-        self._means.update_state(sums, count)
-        self._active_units.update_state(mean, squares, count)
+        squares = ops.sum((terms.mean - mean) ** 2, axis=0)
+        if self._free_bits:
+            kl_per_dim = ops.sum(terms.kl_per_dim, axis=0)
+        else:
+            kl_per_dim = ops.zeros_like(mean)
+        squares, kl_per_dim = self._distribution.sum([squares, kl_per_dim])
+        return Sums(count, values, mean, squares, kl_per_dim)
+
+    def _record(self, sums: Sums) -> None:
+        """Add a batch to the epoch's statistics."""
+        self._means.update_state(sums.values, sums.count)
+        self._kl_per_dim.update_state(sums.kl_per_dim, sums.count)
+        self._active_units.update_state(sums.mean, sums.squares, sums.count)
 
     def _logs(self) -> dict[str, Any]:
         means = dict(zip(MEANS, tf.unstack(self._means.result()), strict=True))

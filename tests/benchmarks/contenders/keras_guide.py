@@ -67,7 +67,9 @@ class GuideVAE(keras.Model):
         self.optimizer.apply_gradients(
             zip(gradients, self.trainable_weights, strict=True)
         )
-        for tracker, value in zip(self.trackers, (loss, reconstruction, kl), strict=True):
+        for tracker, value in zip(
+            self.trackers, (loss, reconstruction, kl), strict=True
+        ):
             tracker.update_state(value)
         return {tracker.name: tracker.result() for tracker in self.trackers}
 
