@@ -13,13 +13,15 @@ import numpy as np
 import pytest
 
 from tests.conftest import train_here, vae
+from tests.helpers import grey_images
 from vae_cli.runs.folder import RunFolder
 
 OPTIONS = (
     "dataset=synthetic", "dataset.num_images=200", "dataset.image_size=12",
     "dataset.validation_size=41", "dataset.binarize=dynamic", "architecture=dense",
-    "architecture.hidden_units=[30]", "latent_dim=5", "batch_size=32", "seed=3",
-    "optimizer.clip_norm=5", "free_bits=0.05", "steps_per_execution=3",
+    "architecture.hidden_units=[30]", "architecture.normalization=batch",
+    "latent_dim=5", "batch_size=32", "seed=3", "optimizer.clip_norm=5",
+    "free_bits=0.05", "steps_per_execution=3",
 )  # fmt: skip
 """5 steps an epoch, the last of 31 images: an odd number, for replicas to share."""
 TWO = ("distribution=mirrored", "distribution.devices=[CPU:0,CPU:1]")
@@ -39,16 +41,20 @@ def trajectory(run: Path) -> np.ndarray:
     return np.array([[float(v) for k, v in r.items() if k not in clock] for r in rows])
 
 
-def weights(run: Path) -> list[np.ndarray]:
+def reconstructions(run: Path) -> np.ndarray:
+    """What the last weights make of some images.
+
+    Not the weights: a bias before a normalization has no gradient but rounding errors,
+    which Adam makes as large as any other.
+    """
     from vae_cli.runs.trained import load_trained
 
-    return [np.asarray(v) for v in load_trained(RunFolder(run), "last").vae.variables]
+    return np.asarray(load_trained(RunFolder(run), "last").vae(grey_images(9, 12, 12)))
 
 
 def assert_same(run: Path, single: Path) -> None:
     np.testing.assert_allclose(trajectory(run), trajectory(single), rtol=1e-4)
-    for a, b in zip(weights(run), weights(single), strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-4)
+    np.testing.assert_allclose(reconstructions(run), reconstructions(single), atol=1e-4)
 
 
 def files(run: Path) -> set[str]:

@@ -5,6 +5,8 @@ A batch travels as a share: the part of it that one replica works on, a dict of
 - `index`: int64 [b], which images;
 - `start`, `total`: where the share begins in the batch, and how many images the whole
   batch has; with one replica, 0 and b;
+- `weight`: float32 [b], where all shares have the same static size: 1 for images, 0
+  for what fills the epoch's last batch up;
 - `pixels`: uint8 [b, H, W, C], where they are read on the way (`with_pixels`) rather
   than gathered in the compiled step.
 """
@@ -31,11 +33,16 @@ class ImageStore:
             come with the share.
         dynamic_seed: binarize anew at every read with this seed; None leaves pixels
             as they are.
+        replicas: how many share a batch.
     """
 
     def __init__(
-        self, images: np.ndarray | None, dynamic_seed: int | None = None
+        self,
+        images: np.ndarray | None,
+        dynamic_seed: int | None = None,
+        replicas: int = 1,
     ) -> None:
+        self._replicas = replicas
         self._pixels = None if images is None else _tensor(images)
         self._dynamic_seed = dynamic_seed
 
@@ -57,7 +64,7 @@ class ImageStore:
             return images
         draw = of_share(
             tf.random.stateless_uniform(
-                (share["total"], *images.shape[1:]),
+                (whole_size(share, self._replicas), *images.shape[1:]),
                 key(self._dynamic_seed, Stream.TRAINING_BINARIZATION, step),
             ),
             share,
@@ -70,6 +77,12 @@ def _tensor(images: np.ndarray) -> tf.Tensor:
     if tf.config.list_logical_devices("GPU"):
         return tf.constant(images)
     return tf.experimental.dlpack.from_dlpack(aligned(images).__dlpack__())
+
+
+def whole_size(share: Share, replicas: int) -> Any:
+    """Return how many images the whole batch has, static where the share's size is."""
+    own = share["index"].shape[0]
+    return share["total"] if own is None else own * replicas
 
 
 def of_share(values: tf.Tensor, share: Share, axis: int = 0) -> tf.Tensor:

@@ -39,8 +39,8 @@ def shares(
         replicas: whose shares, one after the other.
         images: uint8 [N, H, W, C] to read pixels from (memory or a memory map); None
             leaves that to the compiled step.
-        room: give each batch this static size, image 0 filling what is missing; those
-            have positions beyond `total`.
+        room: give each batch this static size; image 0 fills what is missing, at no
+            weight.
 
     Returns:
         dataset of `Share`.
@@ -48,15 +48,19 @@ def shares(
 
     def of(index: tf.Tensor, replica: tf.Tensor) -> Share:
         total = tf.shape(index, tf.int64)[0]
+        weight = tf.ones_like(index, tf.float32)
         if room is not None:
             index = tf.pad(index, [[0, room - total]])
+            weight = tf.pad(weight, [[0, room - total]])
         size = tf.shape(index, tf.int64)[0]
         start = size * replica // replicas.total
         end = size * (replica + 1) // replicas.total
-        part = index[start:end]
+        share = {"index": index[start:end], "start": start, "total": total}
         if room is not None:
-            part.set_shape((room // replicas.total,))
-        return {"index": part, "start": start, "total": total}
+            share["weight"] = weight[start:end]
+            for name in ("index", "weight"):
+                share[name].set_shape((room // replicas.total,))
+        return share
 
     def every(index: tf.Tensor) -> tf.data.Dataset:
         own = tf.data.Dataset.range(replicas.first, replicas.first + replicas.count)

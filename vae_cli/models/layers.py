@@ -7,6 +7,7 @@ graph except layers and operations of Keras. `Sampling` never does: it lies betw
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from vae_cli.config.parts import ArchitectureConfig, DenseConfig, ResidualConvConfig
 
@@ -46,7 +47,9 @@ def hidden(x: Any, layer: keras.layers.Layer, config: ArchitectureConfig) -> Any
 def activated(x: Any, name: str, config: ArchitectureConfig) -> Any:
     """Apply normalization, activation and dropout as configured."""
     if config.normalization == "batch":
-        x = keras.layers.BatchNormalization(name=f"{name}_norm")(x)
+        # where replicas share a batch, its statistics are the whole batch's
+        shared = tf.distribute.get_strategy().num_replicas_in_sync > 1
+        x = keras.layers.BatchNormalization(synchronized=shared, name=f"{name}_norm")(x)
     elif config.normalization == "layer":
         x = keras.layers.LayerNormalization(name=f"{name}_norm")(x)
     x = keras.layers.Activation(config.activation, name=f"{name}_activation")(x)

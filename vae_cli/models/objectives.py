@@ -30,6 +30,21 @@ class Terms(NamedTuple):
     mean: Any  # [B, latent_dim], posterior means
 
 
+def weighted(terms: Terms, weight: Any) -> Terms:
+    """Multiply each image's terms by its weight, float32 [B]; None leaves them."""
+    if weight is None:
+        return terms
+    per_dim = terms.kl_per_dim
+    return Terms(
+        reconstruction=weight * terms.reconstruction,
+        kl=weight * terms.kl,
+        kl_per_dim=None if per_dim is None else weight[:, None] * per_dim,
+        neg_elbo=weight * terms.neg_elbo,
+        neg_bound=weight * terms.neg_bound,
+        mean=terms.mean,
+    )
+
+
 class Elbo:
     """ELBO(x) = E_q[log p(x|z)] - KL(q(z|x) || p(z)), one posterior sample.
 

@@ -28,7 +28,7 @@ def quick_decoder(decoder: keras.Model) -> Callable[..., Any]:
     last = decoder.layers[-1]
     if not _gains(last) or tf.config.list_logical_devices("GPU"):
         return decoder
-    before = keras.Model(decoder.inputs, last.input)
+    before = keras.Model(decoder.input, last.input)
 
     def decode(z: Any, training: bool = False) -> Any:
         x = before(z, training=training)

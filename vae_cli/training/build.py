@@ -16,7 +16,7 @@ from vae_cli.randomness import Stream, generator
 from vae_cli.training.annealing import build_annealing
 from vae_cli.training.distribution import Distribution
 from vae_cli.training.learner import Learner
-from vae_cli.training.optimizers import build_optimizer
+from vae_cli.training.optimizers import build_optimizer, unscaled
 from vae_cli.visualize.images import to_float
 
 WORTH_COMPILING = 5000
@@ -50,7 +50,9 @@ def build_learner(
         free_bits=config.free_bits,
         seed=config.seed,
         train=ImageStore(
-            _gathered(data.train, distribution), config.seed if dynamic else None
+            _gathered(data.train, distribution),
+            config.seed if dynamic else None,
+            distribution.replicas,
         ),
         validation=ImageStore(_gathered(data.validation, distribution)),
         validation_noise=evaluation_noise(
@@ -66,11 +68,10 @@ def build_learner(
         steps_per_execution=min(config.steps_per_execution, steps),
         jit_compile=False,  # the learner compiles what pays
     )
-    if hasattr(learner.optimizer, "exclude_from_weight_decay"):
-        # biases, norms, a learned scale and a prior are no weights to be shrunk
-        kept = [v for v in vae.trainable_variables if v.ndim < 2]
-        kept += vae.prior.trainable_variables
-        learner.optimizer.exclude_from_weight_decay(var_list=kept)
+    # biases, norms, a learned scale and a prior are no weights to be shrunk
+    kept = [v for v in vae.trainable_variables if v.ndim < 2]
+    kept += vae.prior.trainable_variables
+    unscaled(optimizer).exclude_from_weight_decay(var_list=kept)
     return learner
 
 

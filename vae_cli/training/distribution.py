@@ -27,10 +27,14 @@ class Distribution:
 
     Args:
         strategy: where there are several.
+        static: whether every share must have the same, static size, as on a TPU.
     """
 
-    def __init__(self, strategy: tf.distribute.Strategy | None = None) -> None:
+    def __init__(
+        self, strategy: tf.distribute.Strategy | None = None, static: bool = False
+    ) -> None:
         self._strategy = strategy
+        self.static = static
         self.replicas: int = strategy.num_replicas_in_sync if strategy else 1
         self._workers = 1
         if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
@@ -121,7 +125,7 @@ def build_distribution(config: DistributionConfig, batch_size: int) -> Distribut
         strategy = _multi_worker(config)
     elif isinstance(config, TpuConfig):
         strategy = _tpu(config)
-    distribution = Distribution(strategy)
+    distribution = Distribution(strategy, static=isinstance(config, TpuConfig))
     left = batch_size % distribution.replicas
     if left:
         near = {batch_size - left, batch_size - left + distribution.replicas} - {0}

@@ -8,13 +8,14 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from vae_cli.data.batches import ImageStore, Share, of_share
-from vae_cli.models.objectives import Elbo, Terms
+from vae_cli.data.batches import ImageStore, Share, of_share, whole_size
+from vae_cli.models.objectives import Elbo, Terms, weighted
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, key
 from vae_cli.training.annealing import Schedule
 from vae_cli.training.distribution import Distribution
 from vae_cli.training.metrics import ActiveUnits, ImageMean
+from vae_cli.training.optimizers import unscaled
 
 MEANS = ("reconstruction_loss", "kl_loss", "weighted_kl", "neg_elbo", "neg_bound")
 """What is averaged over an epoch's images."""
@@ -110,9 +111,10 @@ class Learner(keras.Model):
             self._swap_average()
 
     def _swap_average(self) -> None:
-        if not self.optimizer.use_ema:
+        optimizer = unscaled(self.optimizer)
+        if not optimizer.use_ema:
             return
-        averages = self.optimizer._model_variables_moving_average
+        averages = optimizer._model_variables_moving_average
         for weight, average in zip(self.vae.trainable_variables, averages, strict=True):
             raw = ops.copy(weight)
             weight.assign(average)
@@ -182,30 +184,36 @@ class Learner(keras.Model):
         step = self.optimizer.iterations.value
         images = self._train.read(share, step)
         noise = tf.random.stateless_normal(
-            (self.objective.samples, share["total"], self.vae.latent_dim),
+            (
+                self.objective.samples,
+                whole_size(share, self._distribution.replicas),
+                self.vae.latent_dim,
+            ),
             key(self._seed, Stream.TRAINING_NOISE, step),
         )
+        noise, weight = of_share(noise, share, axis=1), share.get("weight")
         total = tf.cast(share["total"], tf.float32)
-        beta = self.beta_at(step)
-        sums = self._update(images, of_share(noise, share, axis=1), total, beta)
-        self._record(sums)
+        self._record(self._update(images, noise, weight, total, self.beta_at(step)))
 
-    def _take_step(self, images: Any, noise: Any, total: Any, beta: Any) -> Sums:
+    def _take_step(
+        self, images: Any, noise: Any, weight: Any, total: Any, beta: Any
+    ) -> Sums:
         """Change the weights; return what the logs need of this share."""
         with tf.GradientTape() as tape:
             terms = self.objective(self.vae, images, noise, beta, training=True)
+            terms = weighted(terms, weight)
             kl = self._kl_term(terms, total)
             loss = ops.sum(terms.reconstruction) / total + beta * kl
             minimised = loss + sum(self.vae.losses) / self._distribution.replicas
             minimised = self.optimizer.scale_loss(minimised)
         gradients = tape.gradient(minimised, self.vae.trainable_variables)
-        if self.optimizer.global_clipnorm:
+        if unscaled(self.optimizer).global_clipnorm:
             # Keras clips before it sums over replicas
             gradients = self._distribution.mean(gradients)
         self.optimizer.apply_gradients(
             zip(gradients, self.vae.trainable_variables, strict=True)
         )
-        return self._sums(terms, kl * total, beta)
+        return self._sums(terms, kl * total, beta, weight)
 
     def test_step(self, share: Share) -> None:
         """Score a batch of validation images with their fixed noise."""
@@ -213,7 +221,9 @@ class Learner(keras.Model):
         noise = tf.gather(self._validation_noise, share["index"], axis=1)
         beta = self.beta_at(self.optimizer.iterations.value)
         terms = self.objective(self.vae, images, noise, beta, training=False)
-        self._record(self._sums(terms, ops.sum(terms.kl), beta))
+        weight = share.get("weight")
+        terms = weighted(terms, weight)
+        self._record(self._sums(terms, ops.sum(terms.kl), beta, weight))
 
     def _kl_term(self, terms: Terms, total: Any) -> Any:
         """Return this share of the KL term; over replicas, the shares add up to it."""
@@ -224,14 +234,17 @@ class Learner(keras.Model):
         floor = self._free_bits / self._distribution.replicas
         return ops.sum(ops.where(batch > self._free_bits, per_dim, floor))
 
-    def _sums(self, terms: Terms, kl: Any, beta: Any) -> Sums:
+    def _sums(self, terms: Terms, kl: Any, beta: Any, weight: Any) -> Sums:
         """Add up what the logs need.
 
         Args:
             terms: of this replica's images.
             kl: sum over them of the KL term in the loss.
             beta: its weight.
+            weight: of the images, float32 [b], or None.
         """
+        if weight is None:
+            weight = ops.ones_like(terms.neg_elbo)
         values = [
             ops.sum(terms.reconstruction),
             kl,
@@ -239,12 +252,12 @@ class Learner(keras.Model):
             ops.sum(terms.neg_elbo),
             ops.sum(terms.neg_bound),
         ]
-        count = ops.cast(ops.shape(terms.mean)[0], "float32")
+        mean_sum = ops.sum(weight[:, None] * terms.mean, axis=0)
         values, mean_sum, count = self._distribution.sum(
-            [ops.stack(values), ops.sum(terms.mean, axis=0), count]
+            [ops.stack(values), mean_sum, ops.sum(weight)]
         )
         mean = mean_sum / count
-        squares = ops.sum((terms.mean - mean) ** 2, axis=0)
+        squares = ops.sum(weight[:, None] * (terms.mean - mean) ** 2, axis=0)
         if self._free_bits:
             kl_per_dim = ops.sum(terms.kl_per_dim, axis=0)
         else:

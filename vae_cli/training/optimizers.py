@@ -89,7 +89,7 @@ def build_optimizer(
     }
     if options.ema_decay is not None:
         own |= {"use_ema": True, "ema_momentum": options.ema_decay}
-    return OPTIMIZERS[options.name](
+    optimizer = OPTIMIZERS[options.name](
         learning_rate=learning_rate(
             config.learning_rate_schedule,
             options.learning_rate * _scale(config.distribution, replicas),
@@ -100,6 +100,24 @@ def build_optimizer(
         global_clipnorm=options.clip_norm and options.clip_norm / replicas,
         **own,
     )
+    return LossScale(optimizer) if config.precision == "mixed_float16" else optimizer
+
+
+class LossScale(keras.optimizers.LossScaleOptimizer):
+    """Keras's loss scaling, but that a step whose gradients overflow counts as one.
+
+    Noise and order are keyed by the step: not counted, it would be taken again, and
+    the epoch would not end where its batches end.
+    """
+
+    def _stateful_handle_non_finite_grads(self) -> None:
+        super()._stateful_handle_non_finite_grads()
+        self.inner_optimizer.iterations.assign_add(1)
+
+
+def unscaled(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """Return the optimizer that a loss scale wraps, where there is one."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
 
 
 def _scale(config: DistributionConfig, replicas: int) -> float:

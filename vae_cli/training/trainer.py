@@ -153,6 +153,8 @@ def _fit(
         Saving(folder, progress, checkpoints, stop, config.epochs),
     ]
 
+    room = config.batch_size if distribution.static else None
+
     def training(replicas: Replicas) -> tf.data.Dataset:
         order = training_order(
             len(data.train),
@@ -162,12 +164,13 @@ def _fit(
             batches=steps - done,
             window=SHUFFLED_TOGETHER if data.streamed else None,
         )
-        return shares(order, replicas, read_on_the_way(data.train, distribution))
+        images = read_on_the_way(data.train, distribution)
+        return shares(order, replicas, images, room)
 
     def validation(replicas: Replicas) -> tf.data.Dataset:
         order = evaluation_order(len(data.validation), config.batch_size)
         images = read_on_the_way(data.validation, distribution)
-        return shares(order, replicas, images)
+        return shares(order, replicas, images, room)
 
     validating = distribution.dataset(validation) if len(data.validation) else None
     learner.expect(steps - done, -(-len(data.validation) // config.batch_size))
