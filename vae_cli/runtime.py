@@ -1,11 +1,12 @@
 """Start TensorFlow: once, late, quietly, and with the threads that were asked for."""
 
 import contextlib
+import logging
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TextIO
 
 from vae_cli.config.hardware import MultiWorkerConfig
 from vae_cli.config.schema import TrainConfig
@@ -64,6 +65,23 @@ def _settle(tf: Any, config: TrainConfig) -> None:
 
 
 @contextlib.contextmanager
+def _log_written_to(stream: TextIO) -> Iterator[None]:
+    """Move our log from stderr to another stream."""
+    moved = [
+        handler
+        for handler in logging.getLogger("vae_cli").handlers
+        if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stderr
+    ]
+    for handler in moved:
+        handler.setStream(stream)
+    try:
+        yield
+    finally:
+        for handler in moved:
+            handler.setStream(sys.stderr)
+
+
+@contextlib.contextmanager
 def _stderr_kept_back() -> Iterator[None]:
     """Hold back what C++ writes to stderr; show it if the block fails.
 
@@ -75,7 +93,12 @@ def _stderr_kept_back() -> Iterator[None]:
         saved = os.dup(2)
         os.dup2(held.fileno(), 2)
         try:
-            yield
+            # other threads may have something to say meanwhile
+            with (
+                open(saved, "w", buffering=1, closefd=False) as kept,
+                _log_written_to(kept),
+            ):
+                yield
         except BaseException:
             os.dup2(saved, 2)
             held.seek(0)

@@ -1,54 +1,42 @@
-"""Speed side by side: python -m tests.benchmarks speed"""
+"""Speed side by side, start, growth: python -m tests.benchmarks
 
-import sys
-from statistics import median
+Needs the extra `benchmark` and half an hour in which the machine does nothing else.
+Prints what it finds, keeps it in results.json beside this file and draws
+outputs/gallery/speed.png and growth.png. Parts can be named: `speed start`.
+"""
 
-from tests.benchmarks.contenders.task import Task
-from tests.benchmarks.rounds import Contender, alternate, ratio
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-CONV = Task(model="conv", latent_dim=2, count=6_400)
-DENSE = Task(model="dense", latent_dim=20, count=25_600)
+from tests.benchmarks import comparison, figures, growth
 
-
-def speed(which: str, rounds: int) -> None:
-    from dataclasses import replace
-
-    base = CONV if which == "conv" else DENSE
-    own = "vae-cli"
-    contenders = [
-        Contender("matrix product", "matrix_product"),
-        Contender(own, "product", base),
-        *(
-            [
-                Contender(
-                    own + " bf16", "product", replace(base, precision="mixed_bfloat16")
-                )
-            ]
-            if which == "conv"
-            else []
-        ),
-        Contender("Keras guide", "keras_guide", base),
-        Contender("PyTorch eager", "torch_eager", base),
-        *(
-            [
-                Contender("pythae", "pythae_trainer", base),
-                Contender("vae-cli 512", "product", replace(base, batch_size=512)),
-            ]
-            if which == "dense"
-            else []
-        ),
-    ]
-    lines = alternate(contenders, rounds)
-    gflops = median(line["float32"] for line in lines.pop("matrix product"))
-    print(f"matrix product {gflops:.0f} GFLOP/s")
-    speeds = {k: [l["images_per_second"] for l in v] for k, v in lines.items()}
-    for label, values in speeds.items():
-        print("   raw", [round(v) for v in values])
-        m = median(values)
-        own_speed = m * base.operations / 1e9
-        print(
-            f"{label:16} {m:8,.0f} img/s {own_speed:6.0f} GFLOP/s {own_speed / gflops:5.0%}  peak {max(l['peak_mb'] for l in lines[label]):,.0f} MB; vae-cli: {ratio(speeds[own], values)}  this/guide {ratio(values, speeds['Keras guide'])}"
-        )
+RESULTS = Path(__file__).with_name("results.json")
+GALLERY = Path("outputs") / "gallery"
+MODELS = ("conv", "dense")
 
 
-speed(sys.argv[1], int(sys.argv[2]))
+def main() -> None:
+    """Measure what was asked for, print, keep and draw it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    parts: dict[str, Callable[[int], Any]] = {
+        "speed": lambda n: {model: comparison.speed(model, n) for model in MODELS},
+        "start": lambda n: {model: comparison.start(model, n) for model in MODELS},
+        "growth": lambda n: growth.training(),
+        "commands": lambda n: growth.commands(),
+    }
+    parser.add_argument("parts", nargs="*", help=", ".join(parts), default=[])
+    chosen = parser.parse_args()
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for part in chosen.parts or parts:
+        results[part] = parts[part](chosen.rounds)
+        print(json.dumps({part: results[part]}, indent=2))
+        RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+    figures.draw(results, GALLERY)
+
+
+if __name__ == "__main__":
+    main()

@@ -21,6 +21,9 @@ from vae_cli.randomness import Stream, key
 
 Share = dict[str, tf.Tensor]
 
+plain = tf.autograph.experimental.do_not_convert
+"""For functions that AutoGraph needn't rewrite, which takes longer than tracing."""
+
 BLOCK = 256
 """Images that stay neighbours when blocks are shuffled."""
 
@@ -128,6 +131,7 @@ def training_order(
     """
     steps_per_epoch = -(-count // batch_size)
 
+    @plain
     def epoch_from(_: tf.Tensor) -> tf.data.Dataset:
         now = tf.cast(step.read_value(), tf.int64)
         epoch, done = now // steps_per_epoch, now % steps_per_epoch
@@ -136,7 +140,7 @@ def training_order(
         else:
             order = _shuffled_nearby(count, window, seed, epoch)
         steps = tf.data.Dataset.range(done, steps_per_epoch)
-        return steps.map(lambda i: order[i * batch_size : (i + 1) * batch_size])
+        return steps.map(plain(lambda i: order[i * batch_size : (i + 1) * batch_size]))
 
     dataset = tf.data.Dataset.range(1).flat_map(epoch_from)
     return dataset.apply(tf.data.experimental.assert_cardinality(batches))

@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from vae_cli.data.batches import Share
+from vae_cli.data.batches import Share, plain
 
 AHEAD = 8
 """Shares read before they are needed."""
@@ -64,13 +64,13 @@ def shares(
 
     def every(index: tf.Tensor) -> tf.data.Dataset:
         own = tf.data.Dataset.range(replicas.first, replicas.first + replicas.count)
-        return own.map(lambda replica: of(index, replica))
+        return own.map(plain(lambda replica: of(index, replica)))
 
     if replicas.count == 1:
         replica = tf.constant(replicas.first, tf.int64)
-        dataset = order.map(lambda index: of(index, replica))
+        dataset = order.map(plain(lambda index: of(index, replica)))
     else:
-        dataset = order.flat_map(every)
+        dataset = order.flat_map(plain(every))
     if images is None:
         return dataset
 
@@ -79,4 +79,4 @@ def shares(
         pixels.set_shape((*share["index"].shape, *images.shape[1:]))
         return {**share, "pixels": pixels}
 
-    return dataset.map(with_pixels, num_parallel_calls=2).prefetch(AHEAD)
+    return dataset.map(plain(with_pixels), num_parallel_calls=2).prefetch(AHEAD)

@@ -1,7 +1,6 @@
 """From a source's raw arrays to checked, split, binarized uint8 images."""
 
 import hashlib
-import logging
 import math
 import tempfile
 from dataclasses import replace
@@ -17,8 +16,6 @@ from vae_cli.data.splits import ImageData, Split, aligned
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import DataError
 from vae_cli.randomness import Stream, generator
-
-log = logging.getLogger(__name__)
 
 
 def load_data(config: DatasetConfig) -> ImageData:
@@ -70,17 +67,9 @@ def load_data(config: DatasetConfig) -> ImageData:
             config.binarize == "dynamic" and name != "train"
         ):
             splits[name] = _binarized(splits[name], config, index)
-    train = splits["train"]
-    if isinstance(train.images, Rows):
-        log.info(
-            "%s training images are streamed from the file: they take %s MB, more than "
-            "dataset.memory_mb",
-            f"{len(train):,}",
-            f"{_megabytes(train):,.0f}",
-        )
     return ImageData(
         spec=_spec(list(splits.values()), config.binarize, _classes(whole, test)),
-        train=train,
+        train=splits["train"],
         validation=splits["validation"],
         test=splits.get("test"),
         fingerprint={

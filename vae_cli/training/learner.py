@@ -2,13 +2,14 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 from keras import ops
 
-from vae_cli.data.batches import ImageStore, Share, of_share, whole_size
+from vae_cli.data.batches import ImageStore, Share, of_share, plain, whole_size
 from vae_cli.models.objectives import Elbo, Terms, weighted
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, key
@@ -88,7 +89,9 @@ class Learner(keras.Model):
         # pixels and noise are drawn outside: XLA would draw them anew for each of
         # the operations that use them
         self._update = (
-            tf.function(self._take_step, jit_compile=True) if jit else self._take_step
+            tf.function(self._take_step, autograph=False, jit_compile=True)
+            if jit
+            else self._take_step
         )
         with self._distribution.scope():
             self._means = ImageMean((len(MEANS),), name="means")
@@ -158,6 +161,8 @@ class Learner(keras.Model):
         Keras's own asks at every step whether there is another batch and reads the
         logs, and fails where one process feeds several replicas (keras#19246).
         """
+        # the loop alone needs AutoGraph
+        run, read = plain(partial(self._distribution.run, step)), plain(logs)
 
         def several(iterator: Any, count: Any) -> dict[str, Any]:
             for _ in tf.range(count):
@@ -165,8 +170,8 @@ class Learner(keras.Model):
                 # the epoch's order is read off the step counter when its first batch
                 # is asked for: no step may be counted before it is there
                 with tf.control_dependencies(tf.nest.flatten(share, True)):
-                    self._distribution.run(step, share)
-            return logs()
+                    run(share)
+            return read()
 
         compiled = several if self.run_eagerly else tf.function(several)
 

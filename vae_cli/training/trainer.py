@@ -66,6 +66,12 @@ def train(
         RunError: the folder's checkpoint is damaged.
     """
     stop.agree = distribution.any
+    if data.streamed:
+        log.info(
+            "%s training images are streamed from the file: they take more than "
+            "dataset.memory_mb",
+            f"{len(data.train):,}",
+        )
     learner = build_learner(config, data, distribution)
     checkpoints = Checkpoints(folder.checkpoints, learner)
     progress = checkpoints.restore()
