@@ -24,7 +24,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parts: dict[str, Callable[[int], Any]] = {
         "speed": lambda n: {model: comparison.speed(model, n) for model in MODELS},
-        "start": lambda n: {model: comparison.start(model, n) for model in MODELS},
+        "start": lambda n: {
+            model: comparison.start(model, max(3, n // 2)) for model in MODELS
+        },
         "growth": lambda n: growth.training(),
         "commands": lambda n: growth.commands(),
     }

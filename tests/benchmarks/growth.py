@@ -1,13 +1,12 @@
 """How cost grows: steps of ten in batch, code, image and set size."""
 
-import json
+import itertools
 import math
 import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import replace
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -99,7 +98,7 @@ def steepest(sizes: list[int], seconds: list[float]) -> float:
     points = list(zip(sizes, seconds, strict=True))
     return max(
         math.log(b[1] / a[1]) / math.log(b[0] / a[0])
-        for a, b in zip(points, points[1:], strict=False)
+        for a, b in itertools.pairwise(points)
     )
 
 

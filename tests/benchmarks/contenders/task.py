@@ -9,8 +9,6 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-import vae_cli.data.sources as sources
-
 
 @dataclass
 class Task:
@@ -52,6 +50,9 @@ class Task:
 
     def images(self) -> np.ndarray:
         """Return uint8 [count, size, size, 1]: MNIST, repeated and resized as asked."""
+        # not above: a bare script imports this module too
+        import vae_cli.data.sources as sources
+
         digits = sources.mnist(None)[0].images
         digits = np.resize(digits, (self.count, *digits.shape[1:3]))
         rows = np.arange(self.size) * digits.shape[1] // self.size
