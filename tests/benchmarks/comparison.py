@@ -13,8 +13,8 @@ from tests.benchmarks.contenders.task import Task
 from tests.benchmarks.rounds import Contender, alternate, ratio
 
 OWN = "vae-cli"
-CONV = Task(model="conv", latent_dim=2, count=6_400)
-DENSE = Task(model="dense", latent_dim=20, count=25_600)
+CONV = Task(model="conv", latent_dim=2, count=3_840)
+DENSE = Task(model="dense", latent_dim=20, count=12_800)
 MACHINE = Contender("matrix product", "matrix_product")
 CONTENDERS = {
     "conv": [
@@ -23,6 +23,7 @@ CONTENDERS = {
         Contender(
             f"{OWN}, bfloat16", "product", replace(CONV, precision="mixed_bfloat16")
         ),
+        Contender(f"{OWN}, streamed", "product", replace(CONV, memory_mb=1)),
         Contender("Keras guide", "keras_guide", CONV),
         Contender("PyTorch eager", "torch_eager", CONV),
     ],
@@ -30,6 +31,7 @@ CONTENDERS = {
         MACHINE,
         Contender(OWN, "product", DENSE),
         Contender(f"{OWN}, batch 512", "product", replace(DENSE, batch_size=512)),
+        Contender(f"{OWN}, streamed", "product", replace(DENSE, memory_mb=1)),
         Contender("Keras guide", "keras_guide", DENSE),
         Contender("PyTorch eager", "torch_eager", DENSE),
         Contender("pythae", "pythae_trainer", DENSE),
@@ -86,8 +88,12 @@ def start(model: str, rounds: int) -> dict[str, float]:
 
 def _seconds(module: str, task: Task) -> dict[str, float]:
     done = subprocess.run(
-        [sys.executable, "-m", f"tests.benchmarks.contenders.{module}"]
-        + task.arguments(),
+        [
+            sys.executable,
+            "-m",
+            f"tests.benchmarks.contenders.{module}",
+            *task.arguments(),
+        ],
         capture_output=True,
         text=True,
         env=os.environ | {"BEGAN": str(time.perf_counter())},

@@ -81,6 +81,26 @@ def test_workers_train_as_one_does_and_go_on_as_it_would(
     assert_same(tmp_path / "run", single)
 
 
+def test_slurm_says_who_the_workers_are(single: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "vae_cli", "train", *OPTIONS, "epochs=2",
+               "distribution=multi_worker", "threads=1", "run_dir=run"]  # fmt: skip
+    job = {
+        "SLURM_STEP_NUM_TASKS": "2", "SLURM_STEP_NODELIST": "localhost",
+        "SLURM_STEP_TASKS_PER_NODE": "2",
+    }  # fmt: skip
+    workers = [
+        subprocess.Popen(
+            command, cwd=tmp_path, env=os.environ | job | {"SLURM_PROCID": str(index)},
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for index in range(2)
+    ]  # fmt: skip
+    said = [worker.communicate(timeout=120) for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0], said
+    assert [stdout for stdout, _ in said] == ["run\n", ""]
+    assert_same(tmp_path / "run", single)
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="POSIX signals")
 def test_killed_worker_ends_the_others_and_leaves_a_run_to_go_on_with(
     tmp_path: Path,

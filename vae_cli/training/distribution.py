@@ -6,6 +6,7 @@ are the batch's own, so that one replica and many take the same steps.
 
 import contextlib
 import os
+import shutil
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -176,7 +177,11 @@ def _mirrored(config: MirroredConfig) -> tf.distribute.Strategy:
 def _multi_worker(config: MultiWorkerConfig) -> tf.distribute.Strategy:
     resolver = None
     if "TF_CONFIG" not in os.environ:
-        resolver = tf.distribute.cluster_resolver.SlurmClusterResolver()
+        # it counts GPUs by a command that nodes without any lack
+        gpus = None if shutil.which("nvidia-smi") else 0
+        resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
+            gpus_per_node=gpus, auto_set_gpu=gpus is None
+        )
     implementation = tf.distribute.experimental.CommunicationImplementation
     return tf.distribute.MultiWorkerMirroredStrategy(
         resolver,

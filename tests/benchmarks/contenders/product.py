@@ -35,6 +35,7 @@ def main() -> None:
             "train",
             "dataset=npz",
             f"dataset.path={folder / 'images.npz'}",
+            f"dataset.memory_mb={task.memory_mb}",
             "dataset.validation_size=0",
             f"architecture={task.model}",
             f"latent_dim={task.latent_dim}",

@@ -22,6 +22,7 @@ class Task:
         size: height and width of an image.
         count: images an epoch.
         precision: a Keras dtype policy.
+        memory_mb: the product's budget; larger sets are streamed.
     """
 
     model: str = "dense"
@@ -30,6 +31,7 @@ class Task:
     size: int = 28
     count: int = 20_000
     precision: str = "float32"
+    memory_mb: int = 4096
 
     @classmethod
     def from_command_line(cls) -> "Task":

@@ -1,0 +1,69 @@
+import logging
+import os
+import sys
+from unittest.mock import MagicMock
+
+import pytest
+
+from tests.helpers import small_config
+from vae_cli.runtime import _settle, _stderr_kept_back
+
+
+@pytest.fixture
+def tensorflow() -> MagicMock:
+    """A TensorFlow that has a CPU and two GPUs, and remembers what is set."""
+    fake = MagicMock()
+    devices = {"CPU": ["CPU:0"], "GPU": ["GPU:0", "GPU:1"]}
+    fake.config.list_physical_devices.side_effect = devices.__getitem__
+    return fake
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_gpus_are_set_up_as_asked(tensorflow, wanted):
+    _settle(tensorflow, small_config(f"memory_growth={wanted}", f"tf32={wanted}"))
+    settings = tensorflow.config.experimental
+    growth = settings.set_memory_growth.call_args_list
+    assert [call.args for call in growth] == [("GPU:0", wanted), ("GPU:1", wanted)]
+    settings.enable_tensor_float_32_execution.assert_called_once_with(wanted)
+
+
+@pytest.mark.parametrize(
+    "option, threads", [("threads=3", 3), ("deterministic=true", 1)]
+)
+def test_threads_are_set_as_asked(tensorflow, option, threads):
+    _settle(tensorflow, small_config(option))
+    settings = tensorflow.config.threading
+    settings.set_intra_op_parallelism_threads.assert_called_once_with(threads)
+    settings.set_inter_op_parallelism_threads.assert_called_once_with(threads)
+
+
+def test_cpu_is_parted_into_the_devices_that_are_named(tensorflow):
+    three = "distribution.devices=[CPU:0,CPU:1,CPU:2]"
+    _settle(tensorflow, small_config("distribution=mirrored", three))
+    (device, parts), _ = tensorflow.config.set_logical_device_configuration.call_args
+    assert device == "CPU:0"
+    assert len(parts) == 3
+
+
+def test_log_is_seen_while_what_is_written_to_stderr_is_kept_back(capfd):
+    handler = logging.StreamHandler(sys.stderr)
+    log = logging.getLogger("vae_cli")
+    log.addHandler(handler)
+    try:
+        with _stderr_kept_back():
+            os.write(2, b"build flags\n")
+            log.warning("streamed")
+        log.warning("afterwards")
+    finally:
+        log.removeHandler(handler)
+    seen = capfd.readouterr().err
+    assert "build flags" not in seen
+    assert "streamed" in seen
+    assert "afterwards" in seen
+
+
+def test_what_was_kept_back_is_shown_when_the_import_fails(capfd):
+    with pytest.raises(ImportError), _stderr_kept_back():
+        os.write(2, b"no such library\n")
+        raise ImportError
+    assert "no such library" in capfd.readouterr().err
