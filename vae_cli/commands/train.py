@@ -3,18 +3,14 @@
 import logging
 import shutil
 import tempfile
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from vae_cli.commands._main import run_command, set_up_logging
+from vae_cli.commands._ready import ready
 from vae_cli.config.schema import NpzConfig, TrainConfig
 from vae_cli.runs.folder import RunFolder, new_run
 from vae_cli.workers import worker_index
-
-AT_ONCE = 0.05
-"""Seconds in which a missing file is found to be missing."""
 
 if TYPE_CHECKING:
     from vae_cli.data.splits import ImageData
@@ -49,7 +45,7 @@ def start(config: TrainConfig) -> float:
 
     if isinstance(config.dataset, NpzConfig):
         config.dataset.path = str(Path(config.dataset.path).absolute())
-    data, distribution = _ready(config, lambda: load_data(config.dataset))
+    data, distribution = ready(config, lambda: load_data(config.dataset))
     if worker_index(config.distribution):
         return _assist(config, data, distribution, None)
     folder = new_run(config)
@@ -63,30 +59,11 @@ def _resume(config: TrainConfig, overrides: list[str]) -> float:
 
     folder, saved = resumed_config(config, overrides)
     if worker_index(saved.distribution):
-        data, distribution = _ready(saved, lambda: load_run_data(folder, saved))
+        data, distribution = ready(saved, lambda: load_run_data(folder, saved))
         return _assist(saved, data, distribution, folder)
     with folder.locked():
-        data, distribution = _ready(saved, lambda: load_run_data(folder, saved))
+        data, distribution = ready(saved, lambda: load_run_data(folder, saved))
         return _train(saved, data, distribution, folder, resumed=True)
-
-
-def _ready(
-    config: TrainConfig, load: Callable[[], "ImageData"]
-) -> tuple["ImageData", "Distribution"]:
-    """Load the images while TensorFlow starts, and the replicas that share a batch."""
-    from vae_cli.runtime import start_tensorflow
-
-    worker_index(config.distribution)  # a wrong cluster is told before all work
-    with ThreadPoolExecutor(1) as pool:
-        loading = pool.submit(load)
-        wait([loading], timeout=AT_ONCE)
-        if loading.done():
-            loading.result()  # what is wrong with a path is told without TensorFlow
-        start_tensorflow(config)
-        data = loading.result()
-    from vae_cli.training.distribution import build_distribution
-
-    return data, build_distribution(config.distribution, config.batch_size)
 
 
 def _assist(

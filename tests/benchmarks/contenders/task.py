@@ -58,7 +58,7 @@ class Task:
         digits = sources.mnist(None)[0].images
         digits = np.resize(digits, (self.count, *digits.shape[1:3]))
         rows = np.arange(self.size) * digits.shape[1] // self.size
-        return digits[:, rows][:, :, rows][..., None]
+        return np.ascontiguousarray(digits[:, rows][:, :, rows][..., None])
 
     @property
     def operations(self) -> float:
