@@ -21,7 +21,7 @@ MODELS = ("conv", "dense")
 def main() -> None:
     """Measure what was asked for, print, keep and draw it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--rounds", type=int, default=9)
     parts: dict[str, Callable[[int], Any]] = {
         "speed": lambda n: {model: comparison.speed(model, n) for model in MODELS},
         "start": lambda n: {

@@ -13,8 +13,8 @@ from tests.benchmarks.contenders.task import Task
 from tests.benchmarks.rounds import Contender, alternate, ratio
 
 OWN = "vae-cli"
-CONV = Task(model="conv", latent_dim=2, count=3_840)
-DENSE = Task(model="dense", latent_dim=20, count=12_800)
+CONV = Task(model="conv", latent_dim=2, count=10_240)
+DENSE = Task(model="dense", latent_dim=20, count=25_600)
 MACHINE = Contender("matrix product", "matrix_product")
 CONTENDERS = {
     "conv": [

@@ -29,10 +29,10 @@ AXES: dict[str, tuple[str, list[Task]]] = {
     ),
     "training images": (
         "seconds an epoch",
-        [replace(BASE, count=count) for count in (6_000, 60_000, 600_000)],
+        [replace(BASE, count=count) for count in (2_000, 20_000, 200_000)],
     ),
 }
-ROUNDS = 3
+ROUNDS = 2
 
 
 def training() -> dict[str, Any]:
