@@ -1,6 +1,8 @@
 import logging
 import os
 import sys
+import threading
+import time
 from unittest.mock import MagicMock
 
 import pytest
@@ -60,6 +62,24 @@ def test_log_is_seen_while_what_is_written_to_stderr_is_kept_back(capfd):
     assert "build flags" not in seen
     assert "streamed" in seen
     assert "afterwards" in seen
+
+
+def test_stderr_comes_back_where_two_threads_keep_it_back(capfd):
+    entered = threading.Event()
+
+    def keep_back():
+        with _stderr_kept_back():
+            entered.set()
+            time.sleep(0.1)
+
+    first = threading.Thread(target=keep_back)
+    first.start()
+    entered.wait()
+    with _stderr_kept_back():
+        pass
+    first.join()
+    os.write(2, b"seen")
+    assert "seen" in capfd.readouterr().err
 
 
 def test_what_was_kept_back_is_shown_when_the_import_fails(capfd):

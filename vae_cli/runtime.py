@@ -5,11 +5,14 @@ import logging
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from typing import Any, TextIO
 
 from vae_cli.config.hardware import MultiWorkerConfig
 from vae_cli.config.schema import TrainConfig
+
+_STDERR = threading.RLock()
 
 
 def import_keras() -> Any:
@@ -88,8 +91,9 @@ def _stderr_kept_back() -> Iterator[None]:
     TensorFlow prints its build flags and missing GPU drivers from C++ before any log
     level is read, so the file descriptor itself has to be held.
     """
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as held:
+    # of two threads at once, the last to leave would leave the other's file behind
+    with _STDERR, tempfile.TemporaryFile() as held:
+        sys.stderr.flush()
         saved = os.dup(2)
         os.dup2(held.fileno(), 2)
         try:

@@ -11,7 +11,7 @@ import sys
 import time
 
 from vae_cli.config.hardware import DistributionConfig, MultiWorkerConfig
-from vae_cli.errors import ConfigError
+from vae_cli.errors import ConfigError, Interrupted
 
 GRACE = 15
 """Seconds that workers have to end by themselves once one of them is gone."""
@@ -52,24 +52,28 @@ def worker_index(config: DistributionConfig) -> int:
 
 
 class Workers:
-    """Processes of one training on this machine.
+    """Processes of one training on this machine."""
 
-    Args:
-        command: arguments of `vae`, the same for all.
-        count: how many.
-    """
+    def __init__(self) -> None:
+        self._processes: list[subprocess.Popen[bytes]] = []
 
-    def __init__(self, command: list[str], count: int) -> None:
+    def start(self, command: list[str], count: int) -> None:
+        """Start them.
+
+        Args:
+            command: arguments of `vae`, the same for all.
+            count: how many.
+        """
         addresses = _free_addresses(count)
-        self._processes = [
-            subprocess.Popen(
-                [sys.executable, "-P", "-m", "vae_cli", *command],
-                # a terminal's Ctrl-C comes through us, once
-                start_new_session=True,
-                env=os.environ | {"TF_CONFIG": _cluster(addresses, index)},
+        for index in range(count):
+            self._processes.append(
+                subprocess.Popen(
+                    [sys.executable, "-P", "-m", "vae_cli", *command],
+                    # a terminal's Ctrl-C comes through us, once
+                    start_new_session=True,
+                    env=os.environ | {"TF_CONFIG": _cluster(addresses, index)},
+                )
             )
-            for index in range(count)
-        ]
 
     def send_signal(self, number: int) -> None:
         """Hand a signal on to those that still run."""
@@ -88,8 +92,10 @@ class Workers:
             time.sleep(0.1)
         failed = [index for index, status in enumerate(states) if status]
         deadline = time.monotonic() + GRACE
-        while failed and time.monotonic() < deadline:
-            if all(process.poll() is not None for process in self._processes):
+        while failed and None in (p.poll() for p in self._processes):
+            # those that were asked to stop take the time they need to save
+            stopped = {states[index] for index in failed} == {Interrupted.exit_status}
+            if time.monotonic() > deadline and not stopped:
                 break
             time.sleep(0.1)
         self.kill()

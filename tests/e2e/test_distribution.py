@@ -139,8 +139,21 @@ def test_killed_worker_ends_the_others_and_leaves_a_run_to_go_on_with(
         (("train", *OPTIONS, "distribution=tpu"), "without one: distribution=single"),
         (("launch", "--workers", "two", "train"), "must be a number"),
         (("launch", "train"), "vae launch --workers 2 train"),
+        ((*LAUNCH, "distribution=single"), "distribution=multi_worker, not single"),
+        ((*LAUNCH, "-m", "seed=1,2"), "sweeps are vae-train -m"),
+        (
+            ("train", TWO[0], "distribution.devices=[CPU:0,CPU:0]"),
+            "[GPU:0,GPU:1] or [CPU:0,CPU:1]",
+        ),
+        (
+            ("train", "distribution=tpu", "architecture.normalization=batch"),
+            "architecture.normalization=layer",
+        ),
     ],
-    ids=["batch", "device", "no cluster", "no tpu", "number", "usage"],
+    ids=[
+        "batch", "device", "no cluster", "no tpu", "number", "usage", "one", "sweep",
+        "twice", "filled up",
+    ],
 )  # fmt: skip
 def test_what_can_not_be_shared_is_refused_before_a_folder_is_made(
     arguments: tuple[str, ...], message: str, tmp_path: Path

@@ -20,13 +20,15 @@ def launch_command(arguments: list[str]) -> int:
         Interrupted: stopped by Ctrl-C or SIGTERM, after the workers have saved.
     """
     count, command = _parsed(arguments)
-    workers = Workers(_completed(command, count), count)
+    command = _completed(command, count)
+    workers = Workers()
 
     def hand_on(number: int, frame: FrameType | None) -> None:
         workers.send_signal(number)
 
     before = {n: signal.signal(n, hand_on) for n in (signal.SIGINT, signal.SIGTERM)}
     try:
+        workers.start(command, count)
         first = workers.wait()
     finally:
         workers.kill()
@@ -57,16 +59,30 @@ def _parsed(arguments: list[str]) -> tuple[int, list[str]]:
 
 
 def _completed(command: list[str], count: int) -> list[str]:
-    """Add what the user left open."""
-    if "resume=latest" in command:
+    """Add what the user left open.
+
+    Raises:
+        UsageError: this is no training by several workers.
+    """
+    given = dict(word.split("=", 1) for word in command if "=" in word)
+    if {"-m", "--multirun"} & set(command):
+        raise UsageError("vae launch is for one run; sweeps are vae-train -m.")
+    if "resume" in given:
         # a worker that came later would find the chief's run in use
-        folder = resumable("latest", "outputs", longer=False)
-        command[command.index("resume=latest")] = f"resume={folder}"
-    if any(argument.startswith("resume=") for argument in command):
-        return command
-    if not any(argument.startswith("distribution=") for argument in command):
-        command.append("distribution=multi_worker")
-    if not any(argument.startswith("threads=") for argument in command):
+        root = given.get("output_root", "outputs")
+        folder = resumable(given["resume"], root, longer="epochs" in given)
+        chosen = folder.load_config().distribution.name
+        others = [word for word in command if not word.startswith("resume=")]
+        command = [*others, f"resume={folder}"]
+    else:
+        chosen = given.setdefault("distribution", "multi_worker")
         # the machine's cores are shared out, or each worker would take them all
-        command.append(f"threads={max(1, (os.cpu_count() or 1) // count)}")
+        threads = given.get("threads", max(1, (os.cpu_count() or 1) // count))
+        own = (f"distribution={chosen}", f"threads={threads}")
+        command = list(dict.fromkeys([*command, *own]))
+    if chosen != "multi_worker":
+        raise UsageError(
+            f"vae launch needs distribution=multi_worker, not {chosen}.",
+            "with one process: vae-train and the same overrides",
+        )
     return command

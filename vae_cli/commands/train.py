@@ -47,7 +47,10 @@ def start(config: TrainConfig) -> float:
         config.dataset.path = str(Path(config.dataset.path).absolute())
     data, distribution = ready(config, lambda: load_data(config.dataset))
     if worker_index(config.distribution):
-        return _assist(config, data, distribution, None)
+        # not the chief: its folder is of no use
+        with tempfile.TemporaryDirectory() as scratch:
+            other = _empty(Path(scratch))
+            return _train(config, data, distribution, other, resumed=False)
     folder = new_run(config)
     with folder.locked():
         return _train(config, data, distribution, folder, resumed=False)
@@ -59,27 +62,29 @@ def _resume(config: TrainConfig, overrides: list[str]) -> float:
 
     folder, saved = resumed_config(config, overrides)
     if worker_index(saved.distribution):
-        data, distribution = ready(saved, lambda: load_run_data(folder, saved))
-        return _assist(saved, data, distribution, folder)
+        with tempfile.TemporaryDirectory() as scratch:
+            # before the workers meet: the chief then begins to write
+            copy = _copied(folder, Path(scratch))
+            data, distribution = ready(saved, lambda: load_run_data(folder, saved))
+            return _train(saved, data, distribution, copy, resumed=False)
     with folder.locked():
         data, distribution = ready(saved, lambda: load_run_data(folder, saved))
         return _train(saved, data, distribution, folder, resumed=True)
 
 
-def _assist(
-    config: TrainConfig,
-    data: "ImageData",
-    distribution: "Distribution",
-    resumed: RunFolder | None,
-) -> float:
-    """Train as one of several workers that isn't the chief, in a folder of no use."""
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = RunFolder(Path(scratch) / "run")
-        folder.create()
-        if resumed is not None:
-            shutil.copytree(resumed.checkpoints, folder.checkpoints, dirs_exist_ok=True)
-            shutil.copy(resumed.metrics_csv, folder.metrics_csv)
-        return _train(config, data, distribution, folder, resumed=False)
+def _empty(scratch: Path) -> RunFolder:
+    folder = RunFolder(scratch / "run")
+    folder.create()
+    return folder
+
+
+def _copied(run: RunFolder, scratch: Path) -> RunFolder:
+    """Return a folder from which training goes on as it would from the run's own."""
+    folder = _empty(scratch)
+    shutil.copytree(run.checkpoints, folder.checkpoints, dirs_exist_ok=True)
+    if run.metrics_csv.exists():
+        shutil.copy(run.metrics_csv, folder.metrics_csv)
+    return folder
 
 
 def _train(

@@ -1,5 +1,6 @@
 """Options of the devices that train; as in `schema.py`, no TensorFlow is imported."""
 
+import re
 from dataclasses import dataclass
 
 from vae_cli.config.field import option
@@ -12,6 +13,10 @@ class DistributionConfig:
     """The replicas that share each batch."""
 
     name: str = option("which strategy")
+
+    def problems(self) -> list[str]:
+        """Return what is wrong between fields."""
+        return []
 
 
 @dataclass
@@ -36,6 +41,17 @@ class MirroredConfig(ReplicatedConfig):
         "how gradients are summed over devices",
         choices=("auto", "nccl", "hierarchical_copy", "one_device"),
     )
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with the names of devices."""
+        names = self.devices or []
+        wrong = [n for n in names if not re.fullmatch(r"(CPU|GPU):\d+", n)]
+        if self.devices == [] or wrong or len(set(names)) < len(names):
+            return [
+                f"distribution.devices=[{','.join(names)}] must name devices, each "
+                "once, such as [GPU:0,GPU:1] or [CPU:0,CPU:1]; null takes all GPUs"
+            ]
+        return []
 
 
 @dataclass

@@ -233,6 +233,14 @@ class TrainConfig:
                 f"epochs={self.epochs}"
             )
         found += self._latent_problems()
+        normalization = getattr(self.architecture, "normalization", "none")
+        if self.distribution.name == "tpu" and normalization == "batch":
+            found.append(
+                "architecture.normalization=batch doesn't go with distribution=tpu, "
+                "whose last batch is filled up with images that would count; use "
+                "architecture.normalization=layer"
+            )
+        found += self.distribution.problems()
         if self.jit == "true" and self.distribution.name in (
             "mirrored",
             "multi_worker",

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import shutil
 import tempfile
 from dataclasses import replace
 from typing import Any
@@ -156,6 +157,7 @@ def _binarized(split: Split, config: DatasetConfig, index: int) -> Split:
 
     if not isinstance(split.images, Rows):
         return replace(split, images=aligned(binary(split.images)))
+    _check_room(split, config)
     with tempfile.TemporaryFile() as file:  # gone with the last use of the map
         kept = np.memmap(file, np.uint8, "w+", shape=split.images.shape)
     end = 0
@@ -163,6 +165,19 @@ def _binarized(split: Split, config: DatasetConfig, index: int) -> Split:
         begin, end = end, end + len(part)
         kept[begin:end] = binary(part)
     return replace(split, images=Rows(kept))
+
+
+def _check_room(split: Split, config: DatasetConfig) -> None:
+    """Refuse to write what doesn't fit: a memory map would kill the process."""
+    free = shutil.disk_usage(tempfile.gettempdir()).free / 2**20
+    if _megabytes(split) > free:
+        raise DataError(
+            f"dataset.binarize={config.binarize} of a streamed set is kept on disk: it "
+            f"takes {_megabytes(split):,.0f} MB, {tempfile.gettempdir()} has "
+            f"{free:,.0f}.",
+            "give it another place: TMPDIR=<folder> vae-train ...; or use "
+            "dataset.binarize=dynamic, which keeps nothing",
+        )
 
 
 def _two_levels(images: np.ndarray) -> bool:

@@ -23,7 +23,7 @@ from vae_cli.models.hierarchy import (
 )
 from vae_cli.models.likelihoods import LIKELIHOODS
 from vae_cli.models.priors import build_prior
-from vae_cli.models.vae import VAE
+from vae_cli.models.vae import VAE, as_float32
 
 ARCHITECTURES: dict[str, tuple[Callable, Callable]] = {
     "conv": (conv_encoder, conv_decoder),
@@ -63,7 +63,7 @@ def _composed(config: TrainConfig, spec: DataSpec) -> VAE:
     encoder = make_encoder(config.architecture, shape, top_dim)
 
     def top_posterior(images: object) -> tuple[object, object]:
-        top = encoder(images)
+        top = as_float32(encoder(images))
         return top["mean"], top["log_var"]
 
     likelihood = LIKELIHOODS[config.likelihood.name](config.likelihood)

@@ -26,7 +26,8 @@ def quick_decoder(decoder: keras.Model) -> Callable[..., Any]:
         decoder: z [B, latent_dim] -> logits [B, H, W, C].
     """
     last = decoder.layers[-1]
-    if not _gains(last) or tf.config.list_logical_devices("GPU"):
+    devices = {device.device_type for device in tf.config.list_logical_devices()}
+    if not _gains(last) or devices & {"GPU", "TPU"}:
         return decoder
     before = keras.Model(decoder.input, last.input)
 

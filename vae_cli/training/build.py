@@ -95,7 +95,7 @@ def _compiles(
     # XLA's convolutions are slower than oneDNN's on a CPU, and it compiles for
     # seconds, which a short run doesn't win back
     pays = vae.is_dense and config.epochs * steps >= WORTH_COMPILING
-    return pays and distribution.replicas == 1 and config.precision == "float32"
+    return pays and distribution.gathers and config.precision == "float32"
 
 
 def steps_per_epoch(config: TrainConfig, data: ImageData) -> int:

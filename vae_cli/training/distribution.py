@@ -22,6 +22,14 @@ from vae_cli.config.hardware import (
 from vae_cli.data.pipeline import Replicas
 from vae_cli.errors import ConfigError
 
+LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+)
+"""What TensorFlow raises when another worker doesn't answer."""
+
 
 class Distribution:
     """One replica, or those of a `tf.distribute` strategy.
@@ -37,9 +45,9 @@ class Distribution:
         self._strategy = strategy
         self.static = static
         self.replicas: int = strategy.num_replicas_in_sync if strategy else 1
-        self._workers = 1
+        self.workers = 1
         if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
-            self._workers = strategy.cluster_resolver.cluster_spec().num_tasks("worker")
+            self.workers = strategy.cluster_resolver.cluster_spec().num_tasks("worker")
         self._add: Callable[[tf.Tensor], tf.Tensor] | None = None
 
     @property
@@ -64,11 +72,11 @@ class Distribution:
 
     def same(self, value: int) -> bool:
         """Return whether a 32-bit number is the same on all workers; likewise."""
-        return self._total(float(value)) == self._workers * float(value)
+        return self._total(float(value)) == self.workers * float(value)
 
     def _total(self, value: float) -> float:
         """Add a number up over workers."""
-        if self._workers == 1:
+        if self.workers == 1:
             return value
         if self._add is None:
             self._add = tf.function(partial(_added, self._strategy))
@@ -76,7 +84,7 @@ class Distribution:
 
     def lost(self, error: Exception) -> bool:
         """Return whether an error means that another worker is gone."""
-        return self._workers > 1 and isinstance(error, tf.errors.OpError)
+        return self.workers > 1 and isinstance(error, LOST)
 
     def sum(self, values: Any) -> Any:
         """Add up over replicas; called within a step, on one tensor or a list."""
@@ -175,20 +183,28 @@ def _mirrored(config: MirroredConfig) -> tf.distribute.Strategy:
 
 
 def _multi_worker(config: MultiWorkerConfig) -> tf.distribute.Strategy:
-    resolver = None
-    if "TF_CONFIG" not in os.environ:
-        # it counts GPUs by a command that nodes without any lack
-        gpus = None if shutil.which("nvidia-smi") else 0
-        resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
-            gpus_per_node=gpus, auto_set_gpu=gpus is None
-        )
     implementation = tf.distribute.experimental.CommunicationImplementation
-    return tf.distribute.MultiWorkerMirroredStrategy(
-        resolver,
-        communication_options=tf.distribute.experimental.CommunicationOptions(
-            implementation=implementation[config.reduction.upper()]
-        ),
-    )
+    try:
+        resolver = None
+        if "TF_CONFIG" not in os.environ:
+            # it counts GPUs by a command that nodes without any lack
+            gpus = None if shutil.which("nvidia-smi") else 0
+            resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
+                gpus_per_node=gpus, auto_set_gpu=gpus is None
+            )
+        return tf.distribute.MultiWorkerMirroredStrategy(
+            resolver,
+            communication_options=tf.distribute.experimental.CommunicationOptions(
+                implementation=implementation[config.reduction.upper()]
+            ),
+        )
+    except (ValueError, RuntimeError, KeyError, OSError, tf.errors.OpError) as error:
+        raise ConfigError(
+            "distribution=multi_worker can't bring the workers together: "
+            + str(error).splitlines()[0],
+            "are the addresses in TF_CONFIG (or Slurm's) right, free and reachable? "
+            "did every worker start?",
+        ) from error
 
 
 def _tpu(config: TpuConfig) -> tf.distribute.Strategy:

@@ -16,7 +16,7 @@ from vae_cli.randomness import Stream, key
 from vae_cli.training.annealing import Schedule
 from vae_cli.training.distribution import Distribution
 from vae_cli.training.metrics import ActiveUnits, ImageMean
-from vae_cli.training.optimizers import unscaled
+from vae_cli.training.optimizers import LossScale, unscaled
 
 MEANS = ("reconstruction_loss", "kl_loss", "weighted_kl", "neg_elbo", "neg_bound")
 """What is averaged over an epoch's images."""
@@ -100,6 +100,15 @@ class Learner(keras.Model):
         self._batches = {"training": 0, "validation": 0}
         self._taken = 0
         self.built = True
+
+    @property
+    def _averages_first(self) -> bool:
+        """Whether replicas must agree on gradients before the optimizer sees them.
+
+        Keras clips, and looks for gradients that overflow, before it sums over them.
+        """
+        scaled = isinstance(self.optimizer, LossScale)
+        return scaled or bool(unscaled(self.optimizer).global_clipnorm)
 
     @contextlib.contextmanager
     def averaged_weights(self) -> Iterator[None]:
@@ -212,8 +221,7 @@ class Learner(keras.Model):
             minimised = loss + sum(self.vae.losses) / self._distribution.replicas
             minimised = self.optimizer.scale_loss(minimised)
         gradients = tape.gradient(minimised, self.vae.trainable_variables)
-        if unscaled(self.optimizer).global_clipnorm:
-            # Keras clips before it sums over replicas
+        if self._averages_first:
             gradients = self._distribution.mean(gradients)
         self.optimizer.apply_gradients(
             zip(gradients, self.vae.trainable_variables, strict=True)

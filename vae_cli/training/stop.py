@@ -44,8 +44,7 @@ class StopSignal:
 
     def asked(self) -> bool:
         """Return whether to stop now; all workers get the same answer."""
-        self.received = self.agree(self.received)
-        return self.received
+        return self.agree(self.received)
 
     def look(self) -> None:
         """End the deferral; stop now if a signal has come in the meantime."""

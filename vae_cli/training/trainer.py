@@ -61,10 +61,31 @@ def train(
         the objective's own, nats per image: what a sweep minimises.
 
     Raises:
-        TrainingError: a loss is not finite.
+        TrainingError: a loss is not finite, or another worker is gone.
         Interrupted: stopped; everything is saved.
         RunError: the folder's checkpoint is damaged.
     """
+    try:
+        return _train(config, data, folder, stop, distribution)
+    except tf.errors.OpError as error:
+        if not distribution.lost(error):
+            raise
+        chief = worker_index(config.distribution) == 0
+        raise TrainingError(
+            "Another worker has stopped answering, so no step can be completed.",
+            "what was trained is kept up to the last epoch; go on with: vae launch "
+            f"--workers {distribution.workers} train "
+            f"resume={folder if chief else '<run folder>'}",
+        ) from error
+
+
+def _train(
+    config: TrainConfig,
+    data: ImageData,
+    folder: RunFolder,
+    stop: StopSignal,
+    distribution: Distribution,
+) -> float:
     stop.agree = distribution.any
     if data.streamed:
         log.info(
@@ -192,14 +213,6 @@ def _fit(
                 callbacks=callbacks,
                 verbose=0,
             )
-    except tf.errors.OpError as error:
-        if not distribution.lost(error):
-            raise
-        raise TrainingError(
-            "Another worker has stopped answering, so no step can be completed.",
-            f"go on from epoch {progress.epoch}: vae launch --workers "
-            f"{distribution.replicas} train resume={folder}",
-        ) from error
     finally:
         if bar:
             bar.close()
