@@ -5,8 +5,8 @@ are the batch's own, so that one replica and many take the same steps.
 """
 
 import contextlib
+import json
 import os
-import shutil
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -21,6 +21,7 @@ from vae_cli.config.hardware import (
 )
 from vae_cli.data.pipeline import Replicas
 from vae_cli.errors import ConfigError
+from vae_cli.workers import worker_index
 
 LOST = (
     tf.errors.UnavailableError,
@@ -185,15 +186,9 @@ def _mirrored(config: MirroredConfig) -> tf.distribute.Strategy:
 def _multi_worker(config: MultiWorkerConfig) -> tf.distribute.Strategy:
     implementation = tf.distribute.experimental.CommunicationImplementation
     try:
-        resolver = None
         if "TF_CONFIG" not in os.environ:
-            # it counts GPUs by a command that nodes without any lack
-            gpus = None if shutil.which("nvidia-smi") else 0
-            resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
-                gpus_per_node=gpus, auto_set_gpu=gpus is None
-            )
+            os.environ["TF_CONFIG"] = _slurm_cluster(config)
         return tf.distribute.MultiWorkerMirroredStrategy(
-            resolver,
             communication_options=tf.distribute.experimental.CommunicationOptions(
                 implementation=implementation[config.reduction.upper()]
             ),
@@ -205,6 +200,18 @@ def _multi_worker(config: MultiWorkerConfig) -> tf.distribute.Strategy:
             "are the addresses in TF_CONFIG (or Slurm's) right, free and reachable? "
             "did every worker start?",
         ) from error
+
+
+def _slurm_cluster(config: MultiWorkerConfig) -> str:
+    """Return what TF_CONFIG would say of the Slurm job that this process is in."""
+    # each worker takes the GPUs that Slurm lets it see; the resolver would count those
+    # of the node, by a command that nodes without any lack
+    resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
+        gpus_per_node=10**6, gpus_per_task=1, auto_set_gpu=False
+    )
+    cluster = resolver.cluster_spec().as_dict()
+    task = {"type": "worker", "index": worker_index(config)}
+    return json.dumps({"cluster": cluster, "task": task})
 
 
 def _tpu(config: TpuConfig) -> tf.distribute.Strategy:
