@@ -136,7 +136,7 @@ def test_killed_worker_ends_the_others_and_leaves_a_run_to_go_on_with(
             "distribution.devices=[CPU:0,CPU:1]",
         ),
         (("train", *OPTIONS, "distribution=multi_worker"), "vae launch --workers 2"),
-        (("train", *OPTIONS, "distribution=tpu"), "without one: distribution=single"),
+        (("train", "distribution=tpu"), "without one: distribution=single"),
         (("launch", "--workers", "two", "train"), "must be a number"),
         (("launch", "train"), "vae launch --workers 2 train"),
         ((*LAUNCH, "distribution=single"), "distribution=multi_worker, not single"),

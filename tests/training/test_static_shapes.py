@@ -16,12 +16,12 @@ CASES = {
     "conv vamp": ("conv", "architecture.normalization=batch", *VAMP, *TWO_LEVELS),
     "residual_conv iwae mog": ("residual_conv", *IWAE, "prior=mog"),
     "dense": ("dense", "free_bits=0.1", "kl_annealing=cyclical"),
-    "dense mog": ("dense", "architecture.gated=true", "prior=mog"),
-    "dense vamp": ("dense", *VAMP),
-    "dense iwae": ("dense", *IWAE, "precision=mixed_bfloat16"),
-    "dense doubly": ("dense", *IWAE, "objective.doubly_reparameterized=true"),
-    "dense gaussian": (
+    "dense vamp": ("dense", *VAMP, "precision=mixed_bfloat16"),
+    "dense doubly": (
         "dense",
+        *IWAE,
+        "objective.doubly_reparameterized=true",
+        "architecture.gated=true",
         "likelihood=gaussian",
         "optimizer=adamw",
         "optimizer.clip_norm=1",
