@@ -10,6 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tensorflow as tf
+
+# as `vae train` sets them: in a process that tests share, none can change them later
+tf.config.threading.set_intra_op_parallelism_threads(1)
+tf.config.threading.set_inter_op_parallelism_threads(os.cpu_count() or 1)
 
 SMALL = (
     "dataset=synthetic",

@@ -8,7 +8,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from tests.helpers import small_config
-from vae_cli.runtime import _settle, _stderr_kept_back
+from vae_cli.runtime import _settle, _stderr_kept_back, batch_parts
 
 
 @pytest.fixture
@@ -32,11 +32,40 @@ def test_gpus_are_set_up_as_asked(tensorflow, wanted):
 @pytest.mark.parametrize(
     "option, threads", [("threads=3", 3), ("deterministic=true", 1)]
 )
-def test_threads_are_set_as_asked(tensorflow, option, threads):
+def test_threads_are_set_as_asked_where_there_are_gpus(tensorflow, option, threads):
     _settle(tensorflow, small_config(option))
     settings = tensorflow.config.threading
     settings.set_intra_op_parallelism_threads.assert_called_once_with(threads)
     settings.set_inter_op_parallelism_threads.assert_called_once_with(threads)
+
+
+def test_cores_take_a_part_of_the_batch_each_on_one_thread(tensorflow):
+    tensorflow.config.list_physical_devices.side_effect = lambda kind: []
+    _settle(tensorflow, small_config("threads=3", "batch_size=96"))
+    settings = tensorflow.config.threading
+    settings.set_intra_op_parallelism_threads.assert_called_once_with(1)
+    settings.set_inter_op_parallelism_threads.assert_called_once_with(3)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "batch_size=127",
+        "free_bits=0.1",
+        "deterministic=true",
+        "prior=vamp",
+        "architecture.dropout=0.1",
+        "architecture.normalization=batch",
+        "distribution=multi_worker",
+        "threads=1",
+        "threads=5",
+    ],
+)
+def test_batches_stay_whole_where_their_images_hang_together(option):
+    options = ("threads=4", "batch_size=200")
+    assert batch_parts(small_config(*options), gpus=False) == 4
+    assert batch_parts(small_config(*options), gpus=True) == 1
+    assert batch_parts(small_config(*options, option), gpus=False) == 1
 
 
 def test_cpu_is_parted_into_the_devices_that_are_named(tensorflow):

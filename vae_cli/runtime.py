@@ -10,9 +10,14 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 from vae_cli.config.hardware import MultiWorkerConfig
+from vae_cli.config.parts import VampConfig
 from vae_cli.config.schema import TrainConfig
 
 _STDERR = threading.RLock()
+MOST_PARTS = 4
+"""Cores up to which a part for each is taken to pay; it was measured on two."""
+LEAST_IMAGES = 32
+"""Images of a part; with fewer its matrix products are too small."""
 
 
 def import_keras() -> Any:
@@ -48,7 +53,11 @@ def start_tensorflow(config: TrainConfig | None = None) -> None:
 
 def _settle(tf: Any, config: TrainConfig) -> None:
     threads = 1 if config.deterministic else config.threads
-    if threads is not None:
+    parts = batch_parts(config, gpus=bool(tf.config.list_physical_devices("GPU")))
+    if parts > 1:
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(parts)
+    elif threads is not None:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
     if config.deterministic:
@@ -65,6 +74,39 @@ def _settle(tf: Any, config: TrainConfig) -> None:
             tf.config.list_physical_devices("CPU")[0],
             [tf.config.LogicalDeviceConfiguration()] * parts,
         )
+
+
+def batch_parts(config: TrainConfig, gpus: bool) -> int:
+    """Return into how many parts each training batch is cut, for a core each.
+
+    Threads that share a matrix product wait for each other at every one of them;
+    cores that compute a part of the batch each, on one thread, wait once a step.
+
+    Args:
+        config: what couples the images of a batch keeps it whole, and so does dropout,
+            whose masks come one after the other.
+        gpus: whether there are any, which keeps it whole too.
+    """
+    cores = config.threads or _cores()
+    whole = (
+        gpus
+        or config.deterministic
+        or config.distribution.name != "single"
+        or config.free_bits
+        or config.architecture.dropout
+        or config.architecture.normalization == "batch"
+        # its pseudo-inputs would be encoded for every part
+        or isinstance(config.prior, VampConfig)
+    )
+    if whole or cores > MOST_PARTS or config.batch_size < LEAST_IMAGES * cores:
+        return 1
+    return cores
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @contextlib.contextmanager

@@ -50,6 +50,7 @@ def make_learner(
     dynamic: bool = False,
     optimizer: Any = None,
     jit: bool = False,
+    parts: int = 1,
 ) -> Learner:
     """Return a learner of a tiny model; runs eagerly."""
     overrides = ("optimizer.learning_rate=0.01", *overrides)
@@ -69,6 +70,7 @@ def make_learner(
             len(VALIDATION), vae.latent_dim, config.seed, objective.samples
         ),
         jit=jit,
+        parts=parts,
     )
     learner.compile(optimizer or build_optimizer(config, len(EPOCH)), run_eagerly=True)
     return learner
@@ -463,3 +465,31 @@ def test_steps_compiled_by_xla_are_the_plain_ones(parts):
     assert logs[1] == pytest.approx(logs[0], rel=1e-4)
     for a, b in zip(weights(plain), weights(compiled), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+@pytest.mark.parametrize("option", ["", "iwae", "mog", "two levels"])
+@pytest.mark.parametrize("jit", [False, True])
+def test_steps_in_parts_are_those_of_whole_batches(option, jit):
+    options = ("optimizer=adamw", *LINEAR, *PARTS.get(option, ()))
+    whole = make_learner(*options)
+    cut = make_learner(*options, parts=2, jit=jit)
+    for learner in (whole, cut):
+        learner.optimizer.build(learner.vae.trainable_variables)
+    batches = [[0, 1, 2, 3], [4, 5, 6], [7]]
+    logs = [train(learner, batches) for learner in (whole, cut)]
+    assert logs[1] == pytest.approx(logs[0], rel=1e-3)
+    for a, b in zip(weights(whole), weights(cut), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)
+    assert validate(cut, 3) == pytest.approx(validate(whole, 3), rel=1e-4)
+
+
+def test_penalty_on_kernels_is_the_same_in_parts():
+    found = [weights_after("architecture.l2=0.1", parts=parts) for parts in (1, 2)]
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def weights_after(*options: str, parts: int) -> list[np.ndarray]:
+    learner = make_learner(*options, parts=parts)
+    train(learner, EPOCH)
+    return weights(learner)

@@ -129,6 +129,29 @@ def test_adam_takes_the_steps_of_its_formula():
     assert float(weight[0]) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+def test_updates_at_once_are_those_of_keras(name):
+    theirs = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}[name]
+    options = {"clip_norm": 2.0, "ema_decay": 0.9}
+    ours = optimizer(
+        f"optimizer={name}",
+        "optimizer.learning_rate=0.05",
+        *(f"optimizer.{key}={value}" for key, value in options.items()),
+    )
+    own = {"weight_decay": ours.weight_decay} if name == "adamw" else {}
+    plain = theirs(0.05, global_clipnorm=2.0, use_ema=True, ema_momentum=0.9, **own)
+    rng = np.random.default_rng(0)
+    found = []
+    start, gradients = rng.normal(size=(3, 5)), rng.normal(size=(20, 3, 5))
+    for built in (ours, plain):
+        weight = keras.Variable(start, dtype="float32")
+        for gradient in gradients:
+            built.apply([keras.ops.array(gradient, "float32")], [weight])
+        found.append([weight, *built.variables[2:]])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
 def test_weight_decay_shrinks_weights_that_have_no_gradient():
     built = optimizer(
         "optimizer=adamw", "optimizer.learning_rate=0.1", "optimizer.weight_decay=0.5"

@@ -11,6 +11,7 @@ A batch travels as a share: the part of it that one replica works on, a dict of
   than gathered in the compiled step.
 """
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -102,6 +103,16 @@ def of_share(values: tf.Tensor, share: Share, axis: int = 0) -> tf.Tensor:
     known[axis] = share["index"].shape[0]
     part.set_shape(known)
     return part
+
+
+def cut(values: tf.Tensor, parts: int, axis: int = 0) -> list[tf.Tensor]:
+    """Return values in so many parts, of equal size or one image apart."""
+    if parts == 1:
+        return [values]
+    whole = tf.shape(values)[axis]
+    ends = [whole * n // parts for n in range(parts + 1)]
+    sizes = [end - begin for begin, end in itertools.pairwise(ends)]
+    return tf.split(values, tf.stack(sizes), axis, num=parts)
 
 
 def training_order(

@@ -45,6 +45,14 @@ def weighted(terms: Terms, weight: Any) -> Terms:
     )
 
 
+def joined(parts: list[Terms]) -> Terms:
+    """Return the terms of a batch from those of its parts."""
+    if len(parts) == 1:
+        return parts[0]
+    fields = zip(*parts, strict=True)
+    return Terms(*(None if f[0] is None else ops.concatenate(f) for f in fields))
+
+
 class Elbo:
     """ELBO(x) = E_q[log p(x|z)] - KL(q(z|x) || p(z)), one posterior sample.
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from vae_cli.config.parts import VampConfig
 from vae_cli.config.schema import TrainConfig
@@ -13,6 +14,7 @@ from vae_cli.models.factory import build_model
 from vae_cli.models.objectives import OBJECTIVES
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, generator
+from vae_cli.runtime import batch_parts
 from vae_cli.training.annealing import build_annealing
 from vae_cli.training.distribution import Distribution
 from vae_cli.training.learner import Learner
@@ -61,6 +63,7 @@ def build_learner(
         if validation
         else None,
         jit=_compiles(config, vae, steps, distribution),
+        parts=batch_parts(config, gpus=bool(tf.config.list_physical_devices("GPU"))),
         distribution=distribution,
     )
     learner.compile(

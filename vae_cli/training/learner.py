@@ -9,8 +9,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from vae_cli.data.batches import ImageStore, Share, of_share, plain, whole_size
-from vae_cli.models.objectives import Elbo, Terms, weighted
+from vae_cli.data.batches import ImageStore, Share, cut, of_share, plain, whole_size
+from vae_cli.models.objectives import Elbo, Terms, joined, weighted
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, key
 from vae_cli.training.annealing import Schedule
@@ -57,7 +57,8 @@ class Learner(keras.Model):
         validation: validation images, or None.
         validation_noise: float32 [samples, N, latent_dim]; fixed, so that epochs
             compare.
-        jit: compile the step by XLA.
+        jit: compile loss and gradients by XLA.
+        parts: cut each batch into so many, for a CPU core each.
         distribution: the replicas that share each batch; one if None.
     """
 
@@ -73,6 +74,7 @@ class Learner(keras.Model):
         validation: ImageStore | None = None,
         validation_noise: Any = None,
         jit: bool = False,
+        parts: int = 1,
         distribution: Distribution | None = None,
     ) -> None:
         super().__init__(name="learner")
@@ -86,12 +88,13 @@ class Learner(keras.Model):
         self._validation = validation
         self._validation_noise = validation_noise
         self._distribution = distribution or Distribution()
+        self._parts = parts
         # pixels and noise are drawn outside: XLA would draw them anew for each of
         # the operations that use them
-        self._update = (
-            tf.function(self._take_step, autograph=False, jit_compile=True)
+        self._gradients = (
+            tf.function(self._differentiate, autograph=False, jit_compile=True)
             if jit
-            else self._take_step
+            else self._differentiate
         )
         with self._distribution.scope():
             self._means = ImageMean((len(MEANS),), name="means")
@@ -207,34 +210,49 @@ class Learner(keras.Model):
         )
         noise, weight = of_share(noise, share, axis=1), share.get("weight")
         total = tf.cast(share["total"], tf.float32)
-        self._record(self._update(images, noise, weight, total, self.beta_at(step)))
-
-    def _take_step(
-        self, images: Any, noise: Any, weight: Any, total: Any, beta: Any
-    ) -> Sums:
-        """Change the weights; return what the logs need of this share."""
-        with tf.GradientTape() as tape:
-            terms = self.objective(self.vae, images, noise, beta, training=True)
-            terms = weighted(terms, weight)
-            kl = self._kl_term(terms, total)
-            loss = ops.sum(terms.reconstruction) / total + beta * kl
-            minimised = loss + sum(self.vae.losses) / self._distribution.replicas
-            minimised = self.optimizer.scale_loss(minimised)
-        gradients = tape.gradient(minimised, self.vae.trainable_variables)
+        beta = self.beta_at(step)
+        found = [
+            self._gradients(*part, weight, total, beta)
+            for part in zip(
+                cut(images, self._parts), cut(noise, self._parts, axis=1), strict=True
+            )
+        ]
+        by_part, terms, kl = zip(*found, strict=True)
+        gradients = [tf.add_n(parts) for parts in zip(*by_part, strict=True)]
         if self._averages_first:
             gradients = self._distribution.mean(gradients)
         self.optimizer.apply_gradients(
             zip(gradients, self.vae.trainable_variables, strict=True)
         )
-        return self._sums(terms, kl * total, beta, weight)
+        self._record(
+            self._sums(joined(list(terms)), tf.add_n(kl) * total, beta, weight)
+        )
+
+    def _differentiate(
+        self, images: Any, noise: Any, weight: Any, total: Any, beta: Any
+    ) -> tuple[list[Any], Terms, Any]:
+        """Return gradients of a part's share in the loss, its terms, its KL term."""
+        shares = self._distribution.replicas * self._parts
+        with tf.GradientTape() as tape:
+            terms = self.objective(self.vae, images, noise, beta, training=True)
+            terms = weighted(terms, weight)
+            kl = self._kl_term(terms, total)
+            loss = ops.sum(terms.reconstruction) / total + beta * kl
+            minimised = self.optimizer.scale_loss(loss + sum(self.vae.losses) / shares)
+        return tape.gradient(minimised, self.vae.trainable_variables), terms, kl
 
     def test_step(self, share: Share) -> None:
         """Score a batch of validation images with their fixed noise."""
         images = self._validation.read(share, 0)  # type: ignore[union-attr]
         noise = tf.gather(self._validation_noise, share["index"], axis=1)
         beta = self.beta_at(self.optimizer.iterations.value)
-        terms = self.objective(self.vae, images, noise, beta, training=False)
         weight = share.get("weight")
+        parts = zip(
+            cut(images, self._parts), cut(noise, self._parts, axis=1), strict=True
+        )
+        terms = joined(
+            [self.objective(self.vae, *part, beta, training=False) for part in parts]
+        )
         terms = weighted(terms, weight)
         self._record(self._sums(terms, ops.sum(terms.kl), beta, weight))
 

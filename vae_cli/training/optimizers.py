@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from vae_cli.config.hardware import DistributionConfig
@@ -14,10 +15,45 @@ from vae_cli.config.schema import (
     TrainConfig,
 )
 
+
+class _AtOnce:
+    """Adam's update of a variable as one operation instead of ten; the same formula."""
+
+    def update_step(
+        self: Any, gradient: Any, variable: Any, learning_rate: Any
+    ) -> None:
+        """Change a variable and its two moments."""
+        if tf.distribute.has_strategy():  # the moments are each replica's own
+            super().update_step(gradient, variable, learning_rate)  # type: ignore[misc]
+            return
+        index = self._get_variable_index(variable)
+        step = ops.cast(self.iterations + 1, variable.dtype)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[index].value.handle,
+            v=self._velocities[index].value.handle,
+            beta1_power=ops.power(self.beta_1, step),
+            beta2_power=ops.power(self.beta_2, step),
+            lr=ops.cast(learning_rate, variable.dtype),
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=ops.cast(gradient, variable.dtype),
+        )
+
+
+class Adam(_AtOnce, keras.optimizers.Adam):
+    """Keras's Adam, sooner."""
+
+
+class AdamW(_AtOnce, keras.optimizers.AdamW):
+    """Keras's AdamW, sooner."""
+
+
 OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
-    "adam": keras.optimizers.Adam,
+    "adam": Adam,
     "adamax": keras.optimizers.Adamax,
-    "adamw": keras.optimizers.AdamW,
+    "adamw": AdamW,
 }
 
 SCHEDULES = keras.optimizers.schedules
