@@ -40,11 +40,12 @@ def small_vae(
     architecture: str = "dense",
     shape: tuple[int, int, int] = (4, 5, 1),
     pixel_mean: np.ndarray | None = None,
+    num_classes: int | None = None,
 ) -> Any:
     """Build the model of `small_config` for images of a shape."""
     from vae_cli.models.factory import build_model
 
-    spec = DataSpec(image_shape=shape, binary=False, pixel_mean=pixel_mean)
+    spec = DataSpec(shape, False, num_classes, pixel_mean)
     return build_model(small_config(*overrides, architecture=architecture), spec)
 
 

@@ -36,6 +36,16 @@ PARTS = {
         *("prior=vamp", "prior.components=5", "objective=iwae"),
         *("kl_annealing=linear", "dataset.binarize=dynamic"),
     ),
+    "label": (*CONV, "conditioning=label"),
+    "label learned_prior": (
+        *("architecture=gated_dense", "architecture.hidden_units=[8]"),
+        *("conditioning=label", "conditioning.learned_prior=true"),
+        *("hierarchy=two_level", "hierarchy.hidden_units=[8]", "objective=iwae"),
+    ),
+    "label vamp": (
+        *(*CONV, "conditioning=label", "prior=vamp", "prior.components=5"),
+        *("prior.start=data", "likelihood=continuous_bernoulli"),
+    ),
 }
 """Name -> overrides."""
 
@@ -88,11 +98,14 @@ def test_exported_networks_have_the_promised_shapes(run: Path) -> None:
 
     encoder = keras.saving.load_model(run / "model" / "encoder.keras")
     decoder = keras.saving.load_model(run / "model" / "decoder.keras")
-    code = encoder.predict(np.zeros((2, 12, 12, 1), np.float32), verbose=0)
+    label = [np.eye(3, dtype=np.float32)[:2]] if len(encoder.inputs) > 1 else []
+    images = np.zeros((2, 12, 12, 1), np.float32)
+    code = encoder.predict([images, *label] if label else images, verbose=0)
     assert {name: part.shape for name, part in code.items()} == {
         "mean": (2, 3),
         "log_var": (2, 3),
     }
-    pixels = decoder.predict(code["mean"], verbose=0)
+    z = code["mean"]
+    pixels = decoder.predict([z, *label] if label else z, verbose=0)
     assert pixels.shape == (2, 12, 12, 1)
     assert 0 <= pixels.min() <= pixels.max() <= 1

@@ -17,6 +17,11 @@ CASES = {
     "residual_conv iwae mog": ("residual_conv", *IWAE, "prior=mog"),
     "dense": ("dense", "free_bits=0.1", "kl_annealing=cyclical"),
     "dense vamp": ("dense", *VAMP, "precision=mixed_bfloat16"),
+    "dense label": (
+        "dense",
+        "conditioning=label",
+        "conditioning.learned_prior=true",
+    ),
     "dense doubly": (
         "dense",
         *IWAE,

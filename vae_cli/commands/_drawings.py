@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from vae_cli.config.commands import GenerateConfig
+from vae_cli.data.splits import Split
 from vae_cli.errors import ConfigError, RunError
-from vae_cli.evaluation.latent import encode, kl_to_normal, sample_prior
+from vae_cli.evaluation.latent import class_a_row, encode, kl_to_normal, sample_prior
 from vae_cli.evaluation.paths import interpolate, plane, traversals
 from vae_cli.randomness import Stream, generator
 from vae_cli.runs.data import load_run_data
@@ -25,19 +26,28 @@ class Drawing:
         z: float32 [N, latent_dim].
         columns: codes a row.
         ends: images shown left and right of each row, [rows, 2, H, W, C], or None.
+        labels: int [N], for a model that is told them.
     """
 
     z: np.ndarray
     columns: int
     ends: np.ndarray | None = None
+    labels: np.ndarray | None = None
 
 
 def prior(config: GenerateConfig, run: TrainedRun) -> Drawing:
-    """Samples from the prior, all drawn at once: no batch size changes them."""
+    """Samples from the prior, all drawn at once: no batch size changes them.
+
+    With labels, one of them, or one a row.
+    """
     columns = config.columns or PRIOR_SIDE
-    count = config.num_images or columns * (config.rows or PRIOR_SIDE)
-    z = sample_prior(run.vae, count, config.seed, config.temperature)
-    return Drawing(z, min(columns, count))
+    rows = config.rows or run.vae.num_labels or PRIOR_SIDE
+    count = config.num_images or columns * rows
+    labels = class_a_row(run.vae, count, columns)
+    if config.label is not None:
+        labels = _asked(config, run, count)
+    z = sample_prior(run.vae, count, config.seed, config.temperature, labels)
+    return Drawing(z, min(columns, count), labels=labels)
 
 
 def manifold(config: GenerateConfig, run: TrainedRun) -> Drawing:
@@ -53,21 +63,25 @@ def manifold(config: GenerateConfig, run: TrainedRun) -> Drawing:
     columns = config.columns or rows
     first, second = config.dims
     z = plane(latent_dim, (first, second), rows, columns, config.spacing, config.span)
-    return Drawing(z, columns)
+    return Drawing(z, columns, labels=_asked(config, run, len(z)))
 
 
 def traversal(config: GenerateConfig, run: TrainedRun) -> Drawing:
     """One row a latent dimension, the one of largest KL on top."""
     _, split = load_run_data(run.folder, run.config).held_out()
-    kl = kl_to_normal(*encode(run.vae, split.images[:2000]))
+    some = split.take(slice(2000))
+    kl = kl_to_normal(*encode(run.vae, some.images, labels=some.labels))
     order = np.argsort(-kl)[: config.rows]
     columns = config.columns or STEPS
     z = traversals(order, run.vae.latent_dim, columns, config.span)
-    return Drawing(z, columns)
+    return Drawing(z, columns, labels=_asked(config, run, len(z)))
 
 
 def interpolation(config: GenerateConfig, run: TrainedRun) -> Drawing:
-    """Paths between the codes of held-out images, which are shown at both ends."""
+    """Paths between the codes of held-out images, which are shown at both ends.
+
+    With labels, the two images of a path have the same one.
+    """
     name, split = load_run_data(run.folder, run.config).held_out()
     rows, columns = config.rows or PAIRS, config.columns or STEPS
     if columns < 2:
@@ -75,13 +89,58 @@ def interpolation(config: GenerateConfig, run: TrainedRun) -> Drawing:
     if len(split) < 2:
         raise RunError(f"The {name} split has {len(split)} image; a path needs two.")
     rng = generator(config.seed, Stream.CHOICE)
-    chosen = np.stack([rng.choice(len(split), 2, replace=False) for _ in range(rows)])
-    images = split.images[chosen.reshape(-1)]
-    codes, _ = encode(run.vae, images)
+    alike = _alike(config, run, split)
+    chosen = np.stack(
+        [rng.choice(alike[row % len(alike)], 2, replace=False) for row in range(rows)]
+    )
+    ended = split.take(chosen.reshape(-1))
+    codes, _ = encode(run.vae, ended.images, labels=ended.labels)
     ends = codes.reshape(rows, 2, -1)
     z = [interpolate(a, b, columns, config.interpolation) for a, b in ends]
-    shown = to_float(images).reshape(rows, 2, *images.shape[1:])
-    return Drawing(np.concatenate(z), columns, shown)
+    shown = to_float(ended.images).reshape(rows, 2, *ended.images.shape[1:])
+    labels = None
+    if run.vae.num_labels:
+        labels = np.repeat(ended.labels[::2], columns)
+    return Drawing(np.concatenate(z), columns, shown, labels)
+
+
+def _alike(config: GenerateConfig, run: TrainedRun, split: Split) -> list[np.ndarray]:
+    """Return groups of images between which there are paths, by their index."""
+    if not run.vae.num_labels:
+        _asked(config, run, 0)  # none can be
+        return [np.arange(len(split))]
+    wanted = range(run.vae.num_labels)
+    if config.label is not None:
+        wanted = _asked(config, run, 1)
+    groups = [np.flatnonzero(split.labels == label) for label in wanted]
+    groups = [group for group in groups if len(group) > 1]
+    if not groups:
+        raise RunError("There are no two held-out images of the same label.")
+    return groups
+
+
+def _asked(config: GenerateConfig, run: TrainedRun, count: int) -> np.ndarray | None:
+    """Return the label that was asked for, for each code; None where there are none.
+
+    Raises:
+        ConfigError: there is no such label, or one is needed.
+    """
+    labels = run.vae.num_labels
+    if not labels:
+        if config.label is not None:
+            raise ConfigError(
+                f"label={config.label} needs a model that is told labels; "
+                f"{run.folder} was trained with conditioning=none.",
+                "train one: vae-train conditioning=label",
+            )
+        return None
+    if config.label is None or config.label >= labels:
+        came = "none came" if config.label is None else f"got label={config.label}"
+        raise ConfigError(
+            f"mode={config.mode} of {run.folder} needs a label, {came}.",
+            f"choose one of: 0 to {labels - 1}, such as label={labels - 1}",
+        )
+    return np.full(count, config.label)
 
 
 DRAWINGS = {

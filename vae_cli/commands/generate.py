@@ -33,7 +33,7 @@ def generate(config: GenerateConfig, overrides: list[str]) -> None:
 
     run = load_trained(folder, config.checkpoint)
     drawing = DRAWINGS[config.mode](config, run)
-    images = decode(run.vae, drawing.z, config.batch_size)
+    images = decode(run.vae, drawing.z, config.batch_size, drawing.labels)
     output = Path(config.output or folder.samples / f"{config.mode}.png")
     try:
         for file in _write(config, drawing, images, output):
@@ -62,7 +62,10 @@ def _write(
     write_png(grid(cells, columns), output)
     if config.npz:
         written.append(Path(config.npz))
-        write_npz(written[-1], {"images": images, "z": drawing.z})
+        found = {"images": images, "z": drawing.z}
+        if drawing.labels is not None:
+            found["labels"] = drawing.labels
+        write_npz(written[-1], found)
     if config.gif:
         written.append(_ready(config.gif))
         steps = images.reshape(-1, drawing.columns, *images.shape[1:]).swapaxes(0, 1)

@@ -46,6 +46,8 @@ def start(config: TrainConfig) -> float:
     if isinstance(config.dataset, NpzConfig):
         config.dataset.path = str(Path(config.dataset.path).absolute())
     data, distribution = ready(config, lambda: load_data(config.dataset))
+    if config.conditioning.name == "label":
+        data.check_labelled()
     if worker_index(config.distribution):
         # not the chief: its folder is of no use
         with tempfile.TemporaryDirectory() as scratch:

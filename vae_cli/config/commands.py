@@ -47,6 +47,10 @@ class GenerateConfig:
         above=0,
     )
     dims: list[int] = option("manifold: the two latent dimensions", at_least=0)
+    label: int | None = option(
+        "run with conditioning=label: which class; prior mode: one a row if null",
+        at_least=0,
+    )
     interpolation: str = option("path between codes", choices=("linear", "spherical"))
 
     def problems(self) -> list[str]:

@@ -153,6 +153,22 @@ class TwoLevelConfig(HierarchyConfig):
 
 
 @dataclass
+class ConditioningConfig:
+    """What encoder and decoder are told beside the image."""
+
+    name: str = option("what they are told")
+
+
+@dataclass
+class LabelConfig(ConditioningConfig):
+    """The image's label: the model is of p(x|y)."""
+
+    learned_prior: bool = option(
+        "learn a Gaussian p(z|y) for each label; else p(z) is the same for all"
+    )
+
+
+@dataclass
 class ObjectiveConfig:
     """The bound that training maximises."""
 

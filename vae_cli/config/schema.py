@@ -12,8 +12,10 @@ from vae_cli.config.field import option
 from vae_cli.config.hardware import PRECISIONS, DistributionConfig
 from vae_cli.config.parts import (
     ArchitectureConfig,
+    ConditioningConfig,
     HierarchyConfig,
     IwaeConfig,
+    LabelConfig,
     LikelihoodConfig,
     ObjectiveConfig,
     PriorConfig,
@@ -189,6 +191,10 @@ class TrainConfig:
     hierarchy: HierarchyConfig = option(
         "stochastic layers", default_factory=lambda: HierarchyConfig(name="none")
     )
+    conditioning: ConditioningConfig = option(
+        "what the networks are told beside the image",
+        default_factory=lambda: ConditioningConfig(name="none"),
+    )
     objective: ObjectiveConfig = option(
         "bound to maximise", default_factory=lambda: ObjectiveConfig(name="elbo")
     )
@@ -265,6 +271,12 @@ class TrainConfig:
             found.append(
                 f"free_bits={self.free_bits:g} needs prior=standard objective=elbo: no "
                 "other has a KL for each dimension to put a floor under"
+            )
+        learned = getattr(self.conditioning, "learned_prior", False)
+        if learned and self.prior.name != "standard":
+            found.append(
+                f"conditioning.learned_prior=true takes the place of the prior, got "
+                f"prior={self.prior.name}; use prior=standard"
             )
         if isinstance(self.hierarchy, TwoLevelConfig):
             if self.latent_dim < 2:

@@ -34,6 +34,10 @@ GROUPS: dict[str, dict[str, type]] = {
         "none": parts.HierarchyConfig,
         "two_level": parts.TwoLevelConfig,
     },
+    "conditioning": {
+        "none": parts.ConditioningConfig,
+        "label": parts.LabelConfig,
+    },
     "objective": {
         "elbo": parts.ObjectiveConfig,
         "iwae": parts.IwaeConfig,

@@ -38,6 +38,7 @@ class ImageStore:
         dynamic_seed: binarize anew at every read with this seed; None leaves pixels
             as they are.
         replicas: how many share a batch.
+        labels: int64 [N], where there are any.
     """
 
     def __init__(
@@ -45,10 +46,16 @@ class ImageStore:
         images: np.ndarray | None,
         dynamic_seed: int | None = None,
         replicas: int = 1,
+        labels: np.ndarray | None = None,
     ) -> None:
         self._replicas = replicas
         self._pixels = None if images is None else _tensor(images)
         self._dynamic_seed = dynamic_seed
+        self._labels = labels
+
+    def labels(self, share: Share) -> tf.Tensor:
+        """Return the labels of a share's images, int64 [b]."""
+        return tf.gather(self._labels, share["index"])
 
     def read(self, share: Share, step: Any) -> tf.Tensor:
         """Return images as the model sees them.

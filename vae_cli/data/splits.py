@@ -93,6 +93,23 @@ class ImageData:
             )
         return chosen
 
+    def check_labelled(self) -> None:
+        """Make sure that every image has a label.
+
+        Raises:
+            DataError: some have none.
+        """
+        splits = {"train": self.train, "test": self.test}
+        bare = [name for name, s in splits.items() if s and s.labels is None]
+        if bare:
+            names = " and ".join(f"y_{name}" for name in bare)
+            raise DataError(
+                f"conditioning=label needs the label of every image; this data set has "
+                f"no {names}.",
+                f"store {names} as class numbers 0, 1, ... beside the images, or train "
+                "without: conditioning=none",
+            )
+
     def held_out(self) -> tuple[str, Split]:
         """Return the test split, or else validation, or else training, and its name."""
         for name, split in (("test", self.test), ("validation", self.validation)):

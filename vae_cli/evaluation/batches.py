@@ -6,6 +6,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from vae_cli.errors import DataError
+from vae_cli.models.vae import VAE
+
 
 def over_batches(
     function: Callable[..., Any], arrays: tuple[Any, ...], batch_size: int
@@ -28,6 +31,21 @@ def over_batches(
         batch = [_float(a[start : start + batch_size]) for a in arrays]
         parts.append([part.numpy() for part in compiled(*batch)])
     return [np.concatenate(column) for column in zip(*parts, strict=True)]
+
+
+def told(vae: VAE, labels: np.ndarray | None) -> tuple[np.ndarray, ...]:
+    """Return what `vae.given` needs of each image, as arrays for `over_batches`.
+
+    Raises:
+        DataError: the model needs labels, and there are none.
+    """
+    if not vae.num_labels:
+        return ()
+    if labels is None:
+        raise DataError(
+            "The model needs the label of each image, and these have none."
+        )
+    return (labels,)
 
 
 def _float(array: Any) -> tf.Tensor:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from vae_cli.evaluation.batches import over_batches
+from vae_cli.evaluation.batches import over_batches, told
 from vae_cli.evaluation.latent import active_units
 from vae_cli.models.objectives import elbo_terms, log_likelihood
 from vae_cli.models.priors import standard_kl_per_dim
@@ -60,10 +60,14 @@ def sample_noise(count: int, latent_dim: int, seed: int, sample: Any) -> Any:
 
 
 def evaluate_elbo(
-    vae: VAE, images: np.ndarray, seed: int, batch_size: int = 500
+    vae: VAE,
+    images: np.ndarray,
+    seed: int,
+    batch_size: int = 500,
+    labels: np.ndarray | None = None,
 ) -> ElboResult:
     """Score a whole split; arguments as `score_images` takes them."""
-    scores = score_images(vae, images, seed, batch_size)
+    scores = score_images(vae, images, seed, batch_size, labels)
     reconstruction_loss = float(scores.reconstruction.mean(dtype=np.float64))
     kl_loss = float(scores.kl.mean(dtype=np.float64))
     return ElboResult(
@@ -76,7 +80,11 @@ def evaluate_elbo(
 
 
 def score_images(
-    vae: VAE, images: np.ndarray, seed: int, batch_size: int = 500
+    vae: VAE,
+    images: np.ndarray,
+    seed: int,
+    batch_size: int = 500,
+    labels: np.ndarray | None = None,
 ) -> ImageScores:
     """Score each image by the ELBO, with one posterior sample.
 
@@ -85,17 +93,21 @@ def score_images(
         images: uint8 [N, H, W, C].
         seed: fixes the posterior noise.
         batch_size: images at a time; changes no result beyond rounding.
+        labels: int [N], for a model that is told them: the bound is of log p(x|y).
     """
     noise = sample_noise(len(images), vae.latent_dim, seed, 0)
 
-    def score(x: Any, epsilon: Any) -> tuple[Any, ...]:
-        posterior = vae.posterior(x)
-        draw = vae.draw(posterior, epsilon[None])
-        reconstruction = -log_likelihood(vae, x, draw.z)[0]
-        terms = elbo_terms(vae, posterior, draw, reconstruction)
+    def score(x: Any, epsilon: Any, *label: Any) -> tuple[Any, ...]:
+        given = vae.given(*label)
+        posterior = given.posterior(x)
+        draw = given.draw(posterior, epsilon[None])
+        reconstruction = -log_likelihood(given, x, draw.z)[0]
+        terms = elbo_terms(given, posterior, draw, reconstruction)
         to_normal = standard_kl_per_dim(draw.mean[0], draw.log_var[0])
-        return terms.reconstruction, terms.kl, to_normal, terms.mean
+        own = to_normal if terms.kl_per_dim is None else terms.kl_per_dim
+        return terms.reconstruction, terms.kl, own, to_normal, terms.mean
 
-    reconstruction, kl, per_dim, mean = over_batches(score, (images, noise), batch_size)
-    exact = vae.prior.kl_per_dim(mean[:1], mean[:1]) is not None
-    return ImageScores(reconstruction, kl, per_dim if exact else None, per_dim, mean)
+    arrays = (images, noise, *told(vae, labels))
+    reconstruction, kl, own, per_dim, mean = over_batches(score, arrays, batch_size)
+    exact = vae.prior.has_kl_per_dim
+    return ImageScores(reconstruction, kl, own if exact else None, per_dim, mean)

@@ -71,19 +71,26 @@ def evaluate_split(
     """
     began = time.perf_counter()
     at_a_time = sizes.get("batch_size") or 250
-    scores = score_images(vae, split.images, seed, at_a_time)
+    scores = score_images(vae, split.images, seed, at_a_time, split.labels)
     neg_elbo = scores.reconstruction.astype(np.float64) + scores.kl
     importance = None
     if importance_samples:
         importance = importance_sampling(
-            vae, split.images, importance_samples, seed, progress=progress, **sizes
+            vae,
+            split.images,
+            importance_samples,
+            seed,
+            labels=split.labels,
+            progress=progress,
+            **sizes,
         )
     probes = None
     if train is not None and train.labels is not None and split.labels is not None:
-        codes, _ = encode(vae, train.images, at_a_time)
+        codes, _ = encode(vae, train.images, at_a_time, train.labels)
         probes = probe(codes, train.labels, scores.mean, split.labels)
     report = {
         "num_images": len(split),
+        "conditional": bool(vae.num_labels),
         "neg_elbo": float(neg_elbo.mean()),
         "neg_elbo_se": standard_error(neg_elbo),
         "reconstruction_loss": float(scores.reconstruction.mean(dtype=np.float64)),
@@ -94,7 +101,7 @@ def evaluate_split(
         "kl_per_dim": None
         if scores.kl_per_dim is None
         else scores.kl_per_dim.mean(axis=0, dtype=np.float64).tolist(),
-        **asdict(score_reconstruction(vae, split.images, at_a_time)),
+        **asdict(score_reconstruction(vae, split.images, at_a_time, split.labels)),
         **(
             asdict(probes)
             if probes

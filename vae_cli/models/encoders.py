@@ -70,6 +70,25 @@ def residual_conv_encoder(
     return _posterior(image, x, latent_dim)
 
 
+def told_label(
+    encoder: keras.Model, image_shape: tuple[int, int, int], num_labels: int
+) -> keras.Model:
+    """Return an encoder of an image and its one-hot label [B, num_labels].
+
+    Args:
+        encoder: of images with one more channel, which a label's own image fills.
+        image_shape: (H, W, C), without it.
+        num_labels: how many.
+    """
+    height, width, _ = image_shape
+    image = keras.Input(image_shape, name="image")
+    label = keras.Input((num_labels,), name="label")
+    drawn = keras.layers.Dense(height * width, use_bias=False, name="label_image")
+    channel = keras.layers.Reshape((height, width, 1))(drawn(label))
+    both = keras.layers.Concatenate(name="image_and_label")([image, channel])
+    return keras.Model([image, label], encoder(both), name="encoder")
+
+
 def conv_layers(config: ConvConfig) -> list[tuple[int, int, int]]:
     """Return (filters, kernel size, stride) of each layer."""
     count = len(config.filters)

@@ -13,7 +13,12 @@ from vae_cli.models.decoders import (
     residual_conv_decoder,
     start_at_mean,
 )
-from vae_cli.models.encoders import conv_encoder, dense_encoder, residual_conv_encoder
+from vae_cli.models.encoders import (
+    conv_encoder,
+    dense_encoder,
+    residual_conv_encoder,
+    told_label,
+)
 from vae_cli.models.hierarchy import (
     TwoLevelVAE,
     bottom_encoder,
@@ -22,7 +27,7 @@ from vae_cli.models.hierarchy import (
     two_level_decoder,
 )
 from vae_cli.models.likelihoods import LIKELIHOODS
-from vae_cli.models.priors import build_prior
+from vae_cli.models.priors import LabelGaussian, build_prior
 from vae_cli.models.vae import VAE, as_float32
 
 ARCHITECTURES: dict[str, tuple[Callable, Callable]] = {
@@ -37,9 +42,10 @@ def build_model(config: TrainConfig, spec: DataSpec, precision: str = "float32")
     """Build the model that a config describes, its weights drawn by `config.seed`.
 
     Args:
-        config: architecture, likelihood, prior, hierarchy, latent_dim and seed are
-            read.
-        spec: image shape, and the training mean where output biases start.
+        config: architecture, likelihood, prior, hierarchy, conditioning, latent_dim
+            and seed are read.
+        spec: image shape, number of labels, and the training mean where output biases
+            start.
         precision: of the networks' arithmetic; weights, codes and logits are float32.
     """
     keras.utils.set_random_seed(config.seed)
@@ -54,30 +60,44 @@ def build_model(config: TrainConfig, spec: DataSpec, precision: str = "float32")
 def _composed(config: TrainConfig, spec: DataSpec) -> VAE:
     make_encoder, make_decoder = ARCHITECTURES[config.architecture.name]
     shape, latent_dim = spec.image_shape, config.latent_dim
-    decoder = make_decoder(config.architecture, shape, latent_dim)
+    labels = (spec.num_classes or 0) if config.conditioning.name == "label" else 0
+    decoder = make_decoder(config.architecture, shape, latent_dim + labels)
     if spec.pixel_mean is not None:
         start_at_mean(decoder, spec.pixel_mean)
     levels, top_dim = config.hierarchy, latent_dim
     if isinstance(levels, TwoLevelConfig):
         top_dim = levels.top_dim or latent_dim // 2
-    encoder = make_encoder(config.architecture, shape, top_dim)
+    seen = (*shape[:2], shape[2] + 1) if labels else shape
+    encoder = make_encoder(config.architecture, seen, top_dim)
+    if isinstance(levels, TwoLevelConfig):
+        encoder = top_encoder(encoder)
+    if labels:
+        encoder = told_label(encoder, shape, labels)
 
-    def top_posterior(images: object) -> tuple[object, object]:
-        top = as_float32(encoder(images))
+    def top_posterior(*inputs: object) -> tuple[object, object]:
+        top = as_float32(encoder(list(inputs) if labels else inputs[0]))
         return top["mean"], top["log_var"]
 
     likelihood = LIKELIHOODS[config.likelihood.name](config.likelihood)
-    prior = build_prior(config.prior, latent_dim, top_dim, shape, top_posterior)
+    learned = getattr(config.conditioning, "learned_prior", False)
+    prior = (
+        LabelGaussian(config.prior, latent_dim, top_dim, labels)
+        if learned
+        else build_prior(
+            config.prior, latent_dim, top_dim, shape, top_posterior, labels
+        )
+    )
     if not isinstance(levels, TwoLevelConfig):
-        return VAE(encoder, decoder, likelihood, prior)
-    whole, dims = top_encoder(encoder), (top_dim, latent_dim - top_dim)
-    num_features = whole.output["features"].shape[-1]
+        return VAE(encoder, decoder, likelihood, prior, labels)
+    dims = (top_dim, latent_dim - top_dim)
+    num_features = encoder.output["features"].shape[-1]
     below = bottom_prior(levels, config.architecture, *dims)
     return TwoLevelVAE(
         bottom_encoder(levels, config.architecture, num_features, *dims),
         bottom_prior=below,
-        encoder=whole,
+        encoder=encoder,
         decoder=two_level_decoder(decoder, below),
         likelihood=likelihood,
         prior=prior,
+        num_labels=labels,
     )

@@ -25,7 +25,7 @@ from keras import ops
 
 from vae_cli.config.parts import ArchitectureConfig, TwoLevelConfig
 from vae_cli.models.layers import dense_stack
-from vae_cli.models.vae import VAE, Draw, as_float32
+from vae_cli.models.vae import VAE, Draw, Given, as_float32
 
 
 class TwoLevelVAE(VAE):
@@ -94,7 +94,9 @@ class TwoLevelVAE(VAE):
 
         The encoder's bottom Gaussian is the one at the top's mean, as `code` has it.
         """
-        mean, log_var = self.encode(self.encoder.input)
+        inputs = self.encoder.input
+        given = Given(self, inputs[1]) if self.num_labels else self
+        mean, log_var = given.encode(inputs[0] if self.num_labels else inputs)
         outputs = {"mean": mean, "log_var": log_var}
         encoder = keras.Model(self.encoder.input, outputs, name="encoder")
         return encoder, super().export_networks()[1]
@@ -141,15 +143,18 @@ def two_level_decoder(decoder: keras.Model, bottom_prior: keras.Model) -> keras.
     """Return z = [top, bottom] -> logits.
 
     Args:
-        decoder: an architecture's, from top and z1 together to logits.
+        decoder: an architecture's, from top and z1 together to logits; what its input
+            has beside them, a label, is passed on.
         bottom_prior: p(z1|top).
     """
     top_dim = bottom_prior.input_shape[-1]
+    end = top_dim + bottom_prior.output["mean"].shape[-1]
     z = keras.Input(decoder.input_shape[1:], name="z")
-    top, bottom = z[:, :top_dim], z[:, top_dim:]
+    top, bottom = z[:, :top_dim], z[:, top_dim:end]
     prior = bottom_prior(top)
     z1 = prior["mean"] + ops.exp(0.5 * prior["log_var"]) * bottom
-    joined = keras.layers.Concatenate(name="levels")([top, z1])
+    parts = [top, z1, z[:, end:]] if end < z.shape[-1] else [top, z1]
+    joined = keras.layers.Concatenate(name="levels")(parts)
     return keras.Model(z, decoder(joined), name="decoder")
 
 

@@ -42,6 +42,9 @@ class Prior(keras.layers.Layer):
         latent_dim: dimensions of z.
     """
 
+    has_kl_per_dim = False
+    """Whether its KL is a sum over dimensions."""
+
     def __init__(self, config: PriorConfig, latent_dim: int) -> None:
         super().__init__(name="prior")
         self.latent_dim = latent_dim
@@ -63,6 +66,10 @@ class Prior(keras.layers.Layer):
                 several.
         """
         raise TypeError(f"{type(self).__name__} can't be sampled")
+
+    def given(self, label: Any) -> "Prior":
+        """Return p(z|y) for one-hot labels [B, num_labels]: itself if it's the same."""
+        return self
 
     def kl(self, z: Any, mean: Any, log_var: Any) -> Any:
         """Estimate KL(q || p) in nats by one sample.
@@ -90,6 +97,8 @@ class Prior(keras.layers.Layer):
 class StandardNormal(Prior):
     """p(z) = N(0, I)."""
 
+    has_kl_per_dim = True
+
     def log_prob(self, z: Any) -> Any:
         """Return log p(z) in nats: float32 [..., latent_dim] -> [...]."""
         return -0.5 * ops.sum(z**2 + LOG_2PI, axis=-1)
@@ -101,6 +110,68 @@ class StandardNormal(Prior):
     def kl_per_dim(self, mean: Any, log_var: Any) -> Any:
         """Return the KL of each dimension in nats, shape of `mean`."""
         return standard_kl_per_dim(mean, log_var)
+
+
+class LabelGaussian(Prior):
+    """p(z|y) = N(z_top; mean_y, exp(log_var_y)) * N(z_rest; 0, I), both learned.
+
+    Args:
+        config: its options.
+        latent_dim: dimensions of z.
+        top_dim: dimensions of the top level, all of z where there is one level.
+        num_labels: Gaussians.
+    """
+
+    has_kl_per_dim = True
+
+    def __init__(
+        self, config: PriorConfig, latent_dim: int, top_dim: int, num_labels: int
+    ) -> None:
+        super().__init__(config, latent_dim)
+        shape = (num_labels, top_dim)
+        self._mean = self.add_weight(name="mean", shape=shape, initializer="zeros")
+        self._log_var = self.add_weight(
+            name="log_var", shape=shape, initializer="zeros"
+        )
+
+    def given(self, label: Any) -> Any:
+        """Return the Gaussians of one-hot labels [B, num_labels]."""
+        rest = ((0, 0), (0, self.latent_dim - self._mean.shape[1]))
+        return GivenGaussian(
+            ops.pad(ops.matmul(label, self._mean), rest),
+            ops.pad(ops.matmul(label, self._log_var), rest),
+        )
+
+
+class GivenGaussian:
+    """A Gaussian for each of B images, with the methods of a prior.
+
+    Args:
+        mean: float32 [B, latent_dim].
+        log_var: likewise.
+    """
+
+    kl = Prior.kl
+
+    def __init__(self, mean: Any, log_var: Any) -> None:
+        self._mean = mean
+        self._log_var = log_var
+
+    def log_prob(self, z: Any) -> Any:
+        """Return log p(z|y) in nats: float32 [..., B, latent_dim] -> [..., B]."""
+        return gaussian_log_prob(z, self._mean, self._log_var)
+
+    def sample(self, noise: Any, choice: Any) -> Any:
+        """Turn noise [B, latent_dim] into codes."""
+        return self._mean + ops.exp(0.5 * self._log_var) * noise
+
+    def kl_per_dim(self, mean: Any, log_var: Any) -> Any:
+        """Return the KL of each dimension in nats, shape of `mean`.
+
+        KL_j = KL(N((mean - m_j) / s_j, exp(log_var) / s_j^2) || N(0, 1))
+        """
+        scaled = (mean - self._mean) * ops.exp(-0.5 * self._log_var)
+        return standard_kl_per_dim(scaled, log_var - self._log_var)
 
 
 class Mixture(Prior):
@@ -201,7 +272,9 @@ class VampPrior(Mixture):
         latent_dim: dimensions of z.
         top_dim: dimensions that the pseudo-inputs' posteriors are about.
         image_shape: (H, W, C).
-        posterior: images [C, H, W, C] -> mean and log-variance of q, [C, top_dim].
+        posterior: images [C, H, W, C], and one-hot labels [C, num_labels] where there
+            are any -> mean and log-variance of q, [C, top_dim].
+        num_labels: pseudo-inputs are told the labels in turn; 0 for none.
     """
 
     def __init__(
@@ -210,10 +283,17 @@ class VampPrior(Mixture):
         latent_dim: int,
         top_dim: int,
         image_shape: tuple[int, int, int],
-        posterior: Callable[[Any], tuple[Any, Any]],
+        posterior: Callable[..., tuple[Any, Any]],
+        num_labels: int,
     ) -> None:
         super().__init__(config, latent_dim, top_dim)
         self._posterior = posterior
+        self._labels: tuple[Any, ...] = ()
+        if num_labels:
+            shape = (config.components, num_labels)
+            labels = self.add_weight(name="labels", shape=shape, trainable=False)
+            labels.assign(np.eye(num_labels)[np.arange(shape[0]) % num_labels])
+            self._labels = (labels,)
         self.pseudo_inputs = self.add_weight(
             name="pseudo_inputs",
             shape=(config.components, *image_shape),
@@ -221,14 +301,21 @@ class VampPrior(Mixture):
             initializer=keras.initializers.RandomNormal(mean=0.05, stddev=0.01),
         )
 
-    def start_at(self, images: np.ndarray) -> None:
-        """Begin from images instead, float32 [C, H, W, C] in [0, 1]."""
+    def start_at(self, images: np.ndarray, labels: np.ndarray | None) -> None:
+        """Begin from images instead, float32 [C, H, W, C] in [0, 1], and their labels.
+
+        Args:
+            images: as many as there are pseudo-inputs.
+            labels: int [C]; not looked at where the networks are told none.
+        """
         self.pseudo_inputs.assign(images)
+        for told in self._labels:
+            told.assign(np.eye(told.shape[1])[labels])
 
     def components(self) -> tuple[Any, Any, Any]:
         """Return log weights [C], means [C, top_dim], log-variances [C, top_dim]."""
         images = ops.clip(self.pseudo_inputs, 0.0, 1.0)
-        mean, log_var = self._posterior(images)
+        mean, log_var = self._posterior(images, *self._labels)
         count = self.pseudo_inputs.shape[0]
         return ops.full((count,), -math.log(count)), mean, log_var
 
@@ -238,11 +325,14 @@ def build_prior(
     latent_dim: int,
     top_dim: int,
     image_shape: tuple[int, int, int],
-    posterior: Callable[[Any], tuple[Any, Any]],
+    posterior: Callable[..., tuple[Any, Any]],
+    num_labels: int = 0,
 ) -> Prior:
     """Return the configured prior; the arguments are those of `VampPrior`."""
     if isinstance(config, VampConfig):
-        return VampPrior(config, latent_dim, top_dim, image_shape, posterior)
+        return VampPrior(
+            config, latent_dim, top_dim, image_shape, posterior, num_labels
+        )
     if isinstance(config, MixtureConfig):
         return MixtureOfGaussians(config, latent_dim, top_dim)
     return StandardNormal(config, latent_dim)

@@ -23,10 +23,14 @@ class VAE(keras.Model):
     """A composition of parts; how it is trained is the learner's business.
 
     Args:
-        encoder: image [B, H, W, C] -> dict of `mean` and `log_var`, [B, latent_dim].
-        decoder: z [B, latent_dim] -> logits [B, H, W, C].
+        encoder: image [B, H, W, C] -> dict of `mean` and `log_var`, [B, latent_dim];
+            of an image and its one-hot label where there are labels.
+        decoder: z [B, latent_dim] -> logits [B, H, W, C]; where there are labels, z
+            and one-hot label in one, [B, latent_dim + num_labels].
         likelihood: scores images, given logits.
         prior: p(z).
+        num_labels: kinds of images that the networks are told apart; 0 tells nothing.
+            With labels, `given` them the model is used as any other.
     """
 
     def __init__(
@@ -35,6 +39,7 @@ class VAE(keras.Model):
         decoder: keras.Model,
         likelihood: Likelihood,
         prior: Prior,
+        num_labels: int = 0,
     ) -> None:
         super().__init__(name="vae")
         self.encoder = encoder
@@ -43,8 +48,19 @@ class VAE(keras.Model):
         self.prior = prior
         self.sampling = Sampling(name="sampling", dtype="float32")
         self._logits = quick_decoder(decoder)
-        self.latent_dim: int = decoder.input_shape[-1]
+        self.num_labels = num_labels
+        self.latent_dim: int = decoder.input_shape[-1] - num_labels
         self.built = True
+
+    def given(self, label: Any = None) -> Any:
+        """Return the model as it is for images of these labels.
+
+        Args:
+            label: class numbers [B]; a model without labels needs none.
+        """
+        if not self.num_labels:
+            return self
+        return Given(self, ops.one_hot(ops.cast(label, "int32"), self.num_labels))
 
     def posterior(self, images: Any, training: bool = False) -> dict[str, Any]:
         """Return what q(z|x) needs to know of each image: arrays of [B, ...]."""
@@ -95,11 +111,52 @@ class VAE(keras.Model):
     def export_networks(self) -> tuple[keras.Model, keras.Model]:
         """Return encoder and decoder as plain Keras models that need no package.
 
-        The encoder gives `mean` and `log_var`; the decoder gives pixel means.
+        The encoder gives `mean` and `log_var`; the decoder gives pixel means. Both
+        take the one-hot label as a second input where there are labels.
         """
-        z = keras.Input((self.latent_dim,), name="z")
-        pixels = self.likelihood.mean(self.decoder(z))
-        return self.encoder, keras.Model(z, pixels, name="decoder")
+        inputs = [keras.Input((self.latent_dim,), name="z")]
+        if self.num_labels:
+            inputs.append(keras.Input((self.num_labels,), name="label"))
+        pixels = self.likelihood.mean(self.decoder(_side_by_side(inputs)))
+        return self.encoder, keras.Model(inputs, pixels, name="decoder")
+
+
+class Given:
+    """A VAE that has been told the label of each image; used as one without labels.
+
+        log p(x|y) >= E_q(z|x,y)[log p(x|z, y)] - KL(q(z|x, y) || p(z|y))
+
+    Source: Sohn et al., "Learning structured output representation using deep
+    conditional generative models", 2015.
+
+    Args:
+        vae: the model.
+        label: one-hot float32 [B, num_labels].
+    """
+
+    encode, pixel_means, __call__ = VAE.encode, VAE.pixel_means, VAE.call
+
+    def __init__(self, vae: VAE, label: Any) -> None:
+        self._vae = vae
+        self._label = label
+        self.likelihood = vae.likelihood
+        self.latent_dim = vae.latent_dim
+        self.prior = vae.prior.given(label)
+        self.draw, self.code = vae.draw, vae.code
+
+    def posterior(self, images: Any, training: bool = False) -> dict[str, Any]:
+        """Return what q(z|x, y) needs to know of each image: arrays of [B, ...]."""
+        return as_float32(self._vae.encoder([images, self._label], training=training))
+
+    def decode(self, z: Any, training: bool = False) -> Any:
+        """Return logits [S * B, H, W, C] for S codes an image, [S * B, latent_dim]."""
+        samples = ops.shape(z)[0] // ops.shape(self._label)[0]
+        label = ops.tile(self._label, (samples, 1))
+        return self._vae.decode(_side_by_side([z, label]), training=training)
+
+
+def _side_by_side(inputs: list[Any]) -> Any:
+    return inputs[0] if len(inputs) == 1 else ops.concatenate(inputs, axis=-1)
 
 
 def as_float32(outputs: Any) -> Any:

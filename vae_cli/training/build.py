@@ -43,7 +43,8 @@ def build_learner(
         # equal ones would move together for ever
         count = config.prior.components
         chosen = rng.choice(len(data.train), count, replace=count > len(data.train))
-        vae.prior.start_at(to_float(data.train.images[chosen]))
+        labels = None if data.train.labels is None else data.train.labels[chosen]
+        vae.prior.start_at(to_float(data.train.images[chosen]), labels)
     learner = Learner(
         vae,
         objective=objective,
@@ -55,8 +56,11 @@ def build_learner(
             _gathered(data.train, distribution),
             config.seed if dynamic else None,
             distribution.replicas,
+            labels=data.train.labels,
         ),
-        validation=ImageStore(_gathered(data.validation, distribution)),
+        validation=ImageStore(
+            _gathered(data.validation, distribution), labels=data.validation.labels
+        ),
         validation_noise=evaluation_noise(
             validation, vae.latent_dim, config.seed, objective.samples
         )

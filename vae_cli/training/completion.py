@@ -38,7 +38,9 @@ def complete_folder(
     result = None
     if data.test is not None:
         log.info("scoring %s test images", f"{len(data.test):,}")
-        result = evaluate_elbo(vae, data.test.images, config.seed)
+        result = evaluate_elbo(
+            vae, data.test.images, config.seed, labels=data.test.labels
+        )
     measure = vae.likelihood.measure(data.spec)
     rows = read_rows(folder.metrics_csv)
     if len(rows) < progress.best_epoch:

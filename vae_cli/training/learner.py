@@ -213,9 +213,7 @@ class Learner(keras.Model):
         beta = self.beta_at(step)
         found = [
             self._gradients(*part, weight, total, beta)
-            for part in zip(
-                cut(images, self._parts), cut(noise, self._parts, axis=1), strict=True
-            )
+            for part in self._cut(images, noise, self._train, share)
         ]
         by_part, terms, kl = zip(*found, strict=True)
         gradients = [tf.add_n(parts) for parts in zip(*by_part, strict=True)]
@@ -229,12 +227,13 @@ class Learner(keras.Model):
         )
 
     def _differentiate(
-        self, images: Any, noise: Any, weight: Any, total: Any, beta: Any
+        self, images: Any, noise: Any, label: Any, weight: Any, total: Any, beta: Any
     ) -> tuple[list[Any], Terms, Any]:
         """Return gradients of a part's share in the loss, its terms, its KL term."""
         shares = self._distribution.replicas * self._parts
         with tf.GradientTape() as tape:
-            terms = self.objective(self.vae, images, noise, beta, training=True)
+            vae = self.vae.given(label)
+            terms = self.objective(vae, images, noise, beta, training=True)
             terms = weighted(terms, weight)
             kl = self._kl_term(terms, total)
             loss = ops.sum(terms.reconstruction) / total + beta * kl
@@ -247,14 +246,22 @@ class Learner(keras.Model):
         noise = tf.gather(self._validation_noise, share["index"], axis=1)
         beta = self.beta_at(self.optimizer.iterations.value)
         weight = share.get("weight")
-        parts = zip(
-            cut(images, self._parts), cut(noise, self._parts, axis=1), strict=True
-        )
-        terms = joined(
-            [self.objective(self.vae, *part, beta, training=False) for part in parts]
-        )
-        terms = weighted(terms, weight)
+        terms = [
+            self.objective(self.vae.given(label), part, drawn, beta, training=False)
+            for part, drawn, label in self._cut(images, noise, self._validation, share)
+        ]
+        terms = weighted(joined(terms), weight)
         self._record(self._sums(terms, ops.sum(terms.kl), beta, weight))
+
+    def _cut(
+        self, images: Any, noise: Any, store: ImageStore | None, share: Share
+    ) -> Iterator[tuple[Any, Any, Any]]:
+        """Return images, their noise and labels, or None for these, part by part."""
+        labels = [None] * self._parts
+        if self.vae.num_labels:
+            labels = cut(store.labels(share), self._parts)  # type: ignore[union-attr]
+        parts = cut(images, self._parts), cut(noise, self._parts, axis=1)
+        return zip(*parts, labels, strict=True)
 
     def _kl_term(self, terms: Terms, total: Any) -> Any:
         """Return this share of the KL term; over replicas, the shares add up to it."""

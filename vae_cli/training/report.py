@@ -1,7 +1,7 @@
 """The figures a finished run shows."""
 
 from vae_cli.data.splits import ImageData
-from vae_cli.evaluation.latent import decode, sample_prior
+from vae_cli.evaluation.latent import class_a_row, decode, sample_prior
 from vae_cli.models.vae import VAE
 from vae_cli.runs.folder import RunFolder
 from vae_cli.visualize.images import grid, pairs, to_float, write_png
@@ -32,11 +32,13 @@ def draw_figures(
     """
     name, split = data.held_out()
     plot_curves(rows, folder.figures / "curves.png", measure)
-    samples = decode(vae, sample_prior(vae, 100, seed))
+    labels = class_a_row(vae, 100, 10)
+    samples = decode(vae, sample_prior(vae, 100, seed, labels=labels), labels=labels)
     write_png(grid(samples, 10), folder.figures / "samples.png")
     shown = split.take(slice(MOST_POINTS))
     method = "auto" if len(shown) > 2 else "dims"
     path = folder.figures / "latent.png"
     codes, _ = latent_figure(vae, shown, name, path, method)
-    images, restored = to_float(shown.images[:40]), decode(vae, codes[:40])
+    first = shown.take(slice(40))
+    images, restored = to_float(first.images), decode(vae, codes[:40], 40, first.labels)
     write_png(pairs(images, restored, 10), folder.figures / "reconstructions.png")

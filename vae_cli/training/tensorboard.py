@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from vae_cli.data.splits import ImageData
-from vae_cli.evaluation.latent import sample_prior
+from vae_cli.evaluation.latent import class_a_row, sample_prior
 from vae_cli.visualize.images import grid, pairs, to_float
 
 SIDE = 6
@@ -31,7 +31,7 @@ class ImageGrids(keras.callbacks.Callback):
         super().__init__()
         self._folder = folder
         split = data.validation if len(data.validation) else data.train
-        self._images = split.images[: SIDE * SIDE // 2]
+        self._shown = split.take(slice(SIDE * SIDE // 2))
         self._seed = seed
         self._writer: Any = None
 
@@ -42,11 +42,12 @@ class ImageGrids(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Draw both grids."""
         vae = self.model.vae
-        images = to_float(self._images)
+        images = to_float(self._shown.images)
+        labels = class_a_row(vae, SIDE * SIDE, SIDE)
         with self.model.averaged_weights():
-            codes = sample_prior(vae, SIDE * SIDE, self._seed)
-            samples = np.asarray(vae.pixel_means(codes))
-            reconstructions = np.asarray(vae(images))
+            codes = sample_prior(vae, SIDE * SIDE, self._seed, labels=labels)
+            samples = np.asarray(vae.given(labels).pixel_means(codes))
+            reconstructions = np.asarray(vae.given(self._shown.labels)(images))
         with self._writer.as_default(step=epoch):
             tf.summary.image("samples", grid(samples, SIDE)[None])
             tf.summary.image(

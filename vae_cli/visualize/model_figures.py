@@ -26,8 +26,9 @@ def evaluation_figure(
     order = np.argsort(evaluation.neg_elbo)
 
     def shown(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        images = split.images[rows]
-        return to_float(images), decode(vae, encode(vae, images)[0])
+        chosen = split.take(rows)
+        codes, _ = encode(vae, chosen.images, labels=chosen.labels)
+        return to_float(chosen.images), decode(vae, codes, labels=chosen.labels)
 
     importance = evaluation.importance
     plot_evaluation(
@@ -65,7 +66,7 @@ def latent_figure(
     Returns:
         posterior means and log-variances, float32 [N, latent_dim] each.
     """
-    mean, log_var = encode(vae, split.images)
+    mean, log_var = encode(vae, split.images, labels=split.labels)
     kl = kl_to_normal(mean, log_var)
     points, axis_names = project(mean, log_var, kl, method, dims, seed)
     title = f"posterior means of {len(split):,} {name} images"

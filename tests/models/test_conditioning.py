@@ -1,0 +1,161 @@
+import keras
+import numpy as np
+import pytest
+
+from tests.helpers import grey_images, small_vae
+from vae_cli.evaluation.bounds import evaluate_elbo
+from vae_cli.evaluation.importance import importance_sampling
+from vae_cli.evaluation.latent import class_a_row, decode, encode, sample_prior
+from vae_cli.models.objectives import log_likelihood
+from vae_cli.models.priors import gaussian_log_prob
+
+SHAPE = (4, 5, 1)
+TWO_LEVELS = ("hierarchy=two_level", "hierarchy.hidden_units=[4,3]")
+KINDS = {
+    "dense": ("dense",),
+    "conv": ("conv",),
+    "residual_conv": ("residual_conv",),
+    "learned prior": ("dense", "conditioning.learned_prior=true"),
+    "two levels": ("conv", *TWO_LEVELS, "conditioning.learned_prior=true"),
+    "vamp": ("conv", "prior=vamp", "prior.components=4", *TWO_LEVELS),
+    "mog": ("dense", "prior=mog", "prior.components=2"),
+}
+IMAGES = grey_images(6, *SHAPE)
+LABELS = np.array([0, 2, 1, 2, 0, 1])
+
+
+def conditional(kind: str):
+    """A model of three classes whose weights are all at random."""
+    architecture, *overrides = KINDS[kind]
+    vae = small_vae(
+        "conditioning=label",
+        "latent_dim=3",
+        *overrides,
+        architecture=architecture,
+        num_classes=3,
+    )
+    rng = np.random.default_rng(0)
+    for weight in vae.trainable_variables:
+        weight.assign(weight + 0.3 * rng.normal(size=weight.shape))
+    return vae
+
+
+@pytest.fixture(params=KINDS)
+def vae(request):
+    return conditional(request.param)
+
+
+def test_labels_change_what_is_encoded_and_decoded(vae):
+    z = np.ones((3, 3), np.float32)
+    images = decode(vae, z, labels=np.arange(3))
+    assert np.abs(images[0] - images[1]).max() > 1e-3
+    assert np.abs(images[1] - images[2]).max() > 1e-3
+    same = np.repeat(IMAGES[:1], 3, axis=0)
+    means, _ = encode(vae, same, labels=np.arange(3))
+    assert np.abs(means[0] - means[1]).max() > 1e-3
+
+
+def test_each_image_is_scored_with_its_own_label(vae):
+    whole = evaluate_elbo(vae, IMAGES, seed=1, labels=LABELS)
+    small = evaluate_elbo(vae, IMAGES, seed=1, labels=LABELS, batch_size=4)
+    assert small.neg_elbo == pytest.approx(whole.neg_elbo, rel=1e-5)
+    other = evaluate_elbo(vae, IMAGES, seed=1, labels=LABELS[::-1].copy())
+    assert abs(other.neg_elbo - whole.neg_elbo) > 1e-3
+
+
+def test_codes_of_many_samples_meet_the_label_of_their_image(vae):
+    rng = np.random.default_rng(1)
+    z = rng.normal(size=(4, 6, 3)).astype(np.float32)
+    x = IMAGES.astype(np.float32) / 255
+    scores = np.asarray(log_likelihood(vae.given(LABELS), x, z))
+    for s in range(4):
+        for b in range(6):
+            alone = vae.given(LABELS[b : b + 1])
+            expected = log_likelihood(alone, x[b : b + 1], z[s, b][None, None])
+            assert scores[s, b] == pytest.approx(float(expected[0, 0]), rel=1e-4)
+
+
+def test_bound_lies_below_the_estimate_of_many_samples(vae):
+    # E log w <= E log mean w, both of log p(x|y)
+    few = [
+        -evaluate_elbo(vae, IMAGES, seed, labels=LABELS).neg_elbo for seed in range(20)
+    ]
+    many = importance_sampling(vae, IMAGES, 500, 0, labels=LABELS).log_prob.mean()
+    assert np.mean(few) < many
+
+
+def test_estimate_is_that_of_its_formula():
+    vae = conditional("two levels")
+    given = vae.given(LABELS)
+    x = IMAGES.astype(np.float32) / 255
+    from vae_cli.evaluation.bounds import sample_noise
+
+    log_weights = []
+    for s in range(3):
+        noise = sample_noise(6, 3, 7, s)[None]
+        draw = given.draw(given.posterior(x), noise)
+        log_p = log_likelihood(given, x, draw.z) + given.prior.log_prob(draw.z)
+        log_weights.append(np.asarray(log_p - gaussian_log_prob(*draw))[0])
+    expected = np.logaddexp.reduce(log_weights) - np.log(3)
+    found = importance_sampling(vae, IMAGES, 3, 7, labels=LABELS, chunk_size=2)
+    np.testing.assert_allclose(found.log_prob, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["learned prior", "two levels"])
+def test_kl_to_the_gaussian_of_a_label_is_its_closed_form(kind):
+    vae = conditional(kind)
+    rng = np.random.default_rng(2)
+    mean, log_var = rng.normal(size=(2, 6, 3)).astype(np.float32)
+    prior = vae.given(LABELS).prior
+    noise = rng.normal(size=(100_000, 6, 3)).astype(np.float32)
+    z = mean + np.exp(0.5 * log_var) * noise
+    log_q = np.asarray(gaussian_log_prob(z, mean, log_var))
+    sampled = (log_q - np.asarray(prior.log_prob(z))).mean(axis=0)
+    exact = np.asarray(prior.kl_per_dim(mean, log_var)).sum(axis=-1)
+    np.testing.assert_allclose(sampled, exact, rtol=0.02)
+
+
+def test_codes_are_drawn_from_the_gaussian_of_their_label():
+    vae = conditional("learned prior")
+    labels = np.repeat(np.arange(3), 20_000)
+    z = sample_prior(vae, len(labels), seed=0, labels=labels)
+    for label in range(3):
+        one = vae.given(np.array([label])).prior
+        drawn = z[labels == label]
+        mean, log_var = np.asarray(one._mean)[0], np.asarray(one._log_var)[0]
+        np.testing.assert_allclose(drawn.mean(axis=0), mean, atol=0.05)
+        np.testing.assert_allclose(drawn.std(axis=0), np.exp(log_var / 2), rtol=0.05)
+
+
+def test_exported_networks_take_image_and_label(vae, tmp_path):
+    encoder, decoder = vae.export_networks()
+    encoder.save(tmp_path / "encoder.keras")
+    decoder.save(tmp_path / "decoder.keras")
+    encoder, decoder = (
+        keras.saving.load_model(tmp_path / f"{name}.keras")
+        for name in ("encoder", "decoder")
+    )
+    label = np.eye(3, dtype=np.float32)[LABELS]
+    found = encoder([IMAGES.astype(np.float32) / 255, label])
+    mean, log_var = encode(vae, IMAGES, labels=LABELS)
+    np.testing.assert_allclose(found["mean"], mean, atol=1e-5)
+    np.testing.assert_allclose(found["log_var"], log_var, atol=1e-5)
+    pixels = decode(vae, mean, labels=LABELS)
+    np.testing.assert_allclose(decoder([mean, label]), pixels, atol=1e-5)
+
+
+def test_pseudo_inputs_keep_the_labels_of_the_images_they_start_from(tmp_path):
+    vae, other = conditional("vamp"), conditional("vamp")
+    labels = np.array([2, 2, 0, 1])
+    vae.prior.start_at(IMAGES[:4] / 255, labels)
+    vae.save_weights(tmp_path / "vamp.weights.h5")
+    other.load_weights(tmp_path / "vamp.weights.h5")
+    _, means, _ = other.prior.components()
+    expected = vae.given(labels).posterior(IMAGES[:4].astype(np.float32) / 255)
+    np.testing.assert_allclose(means, expected["mean"], atol=1e-5)
+
+
+def test_a_grid_shows_one_class_a_row_over_and_over():
+    vae = conditional("dense")
+    np.testing.assert_array_equal(class_a_row(vae, 8, 2), [0, 0, 1, 1, 2, 2, 0, 0])
+    assert class_a_row(small_vae(), 8, 2) is None
