@@ -84,9 +84,10 @@ def _tensor(images: np.ndarray) -> tf.Tensor:
 
 
 def whole_size(share: Share, replicas: int) -> Any:
-    """Return how many images the whole batch has, static where the share's size is."""
-    own = share["index"].shape[0]
-    return share["total"] if own is None else own * replicas
+    """Return how many images the whole batch has, static where shares are."""
+    if "weight" not in share:
+        return share["total"]
+    return share["index"].shape[0] * replicas
 
 
 def of_share(values: tf.Tensor, share: Share, axis: int = 0) -> tf.Tensor:
@@ -105,14 +106,24 @@ def of_share(values: tf.Tensor, share: Share, axis: int = 0) -> tf.Tensor:
     return part
 
 
-def cut(values: tf.Tensor, parts: int, axis: int = 0) -> list[tf.Tensor]:
-    """Return values in so many parts, of equal size or one image apart."""
+def cut(share: Share, parts: int) -> list[Share]:
+    """Return a share in so many, of equal size or one image apart."""
     if parts == 1:
-        return [values]
-    whole = tf.shape(values)[axis]
+        return [share]
+    whole = tf.shape(share["index"], tf.int64)[0]
     ends = [whole * n // parts for n in range(parts + 1)]
-    sizes = [end - begin for begin, end in itertools.pairwise(ends)]
-    return tf.split(values, tf.stack(sizes), axis, num=parts)
+    return [
+        {
+            **{
+                name: share[name][begin:end]
+                for name in ("index", "weight", "pixels")
+                if name in share
+            },
+            "start": share["start"] + begin,
+            "total": share["total"],
+        }
+        for begin, end in itertools.pairwise(ends)
+    ]
 
 
 def training_order(

@@ -199,24 +199,21 @@ class Learner(keras.Model):
     def train_step(self, share: Share) -> None:
         """Take one gradient step on a batch, of which this replica has a share."""
         step = self.optimizer.iterations.value
-        images = self._train.read(share, step)
-        noise = tf.random.stateless_normal(
-            (
-                self.objective.samples,
-                whole_size(share, self._distribution.replicas),
-                self.vae.latent_dim,
-            ),
-            key(self._seed, Stream.TRAINING_NOISE, step),
-        )
-        noise, weight = of_share(noise, share, axis=1), share.get("weight")
+        weight, beta = share.get("weight"), self.beta_at(step)
         total = tf.cast(share["total"], tf.float32)
-        beta = self.beta_at(step)
-        found = [
-            self._gradients(*part, weight, total, beta)
-            for part in zip(
-                cut(images, self._parts), cut(noise, self._parts, axis=1), strict=True
+        size = whole_size(share, self._distribution.replicas)
+        found = []
+        # each core makes the input of its own part: none waits until work is there
+        for part in cut(share, self._parts):
+            images = self._train.read(part, step)
+            noise = tf.random.stateless_normal(
+                (self.objective.samples, size, self.vae.latent_dim),
+                key(self._seed, Stream.TRAINING_NOISE, step),
             )
-        ]
+            noise = of_share(noise, part, axis=1)
+            found.append(
+                self._gradients(images, noise, part.get("weight"), total, beta)
+            )
         by_part, terms, kl = zip(*found, strict=True)
         gradients = [tf.add_n(parts) for parts in zip(*by_part, strict=True)]
         if self._averages_first:
@@ -243,17 +240,14 @@ class Learner(keras.Model):
 
     def test_step(self, share: Share) -> None:
         """Score a batch of validation images with their fixed noise."""
-        images = self._validation.read(share, 0)  # type: ignore[union-attr]
-        noise = tf.gather(self._validation_noise, share["index"], axis=1)
         beta = self.beta_at(self.optimizer.iterations.value)
+        found = []
+        for part in cut(share, self._parts):
+            images = self._validation.read(part, 0)  # type: ignore[union-attr]
+            noise = tf.gather(self._validation_noise, part["index"], axis=1)
+            found.append(self.objective(self.vae, images, noise, beta, training=False))
         weight = share.get("weight")
-        parts = zip(
-            cut(images, self._parts), cut(noise, self._parts, axis=1), strict=True
-        )
-        terms = joined(
-            [self.objective(self.vae, *part, beta, training=False) for part in parts]
-        )
-        terms = weighted(terms, weight)
+        terms = weighted(joined(found), weight)
         self._record(self._sums(terms, ops.sum(terms.kl), beta, weight))
 
     def _kl_term(self, terms: Terms, total: Any) -> Any:
