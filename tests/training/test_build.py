@@ -34,3 +34,17 @@ def test_weight_decay_leaves_biases_and_the_prior_alone(prior):
     kernels = {v.path for v in built.vae.trainable_variables if v.name == "kernel"}
     assert shrunk == kernels
     assert kernels
+
+
+@pytest.mark.parametrize(
+    "options, compiled",
+    [
+        (("threads=1", "batch_size=128"), True),
+        (("threads=2", "batch_size=128"), False),  # a part of the batch for each core
+        (("threads=1", "batch_size=128", "epochs=1"), False),
+        (("threads=2", "batch_size=128", "jit=true"), True),
+    ],
+)
+def test_xla_compiles_where_it_pays(options, compiled):
+    built = learner("epochs=5000", *options)
+    assert hasattr(built._gradients, "get_concrete_function") == compiled

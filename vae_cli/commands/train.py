@@ -103,7 +103,7 @@ def _train(
 
     is_chief = worker_index(config.distribution) == 0
     set_up_logging(logging.INFO if is_chief else logging.WARNING)
-    with recorded(folder), StopSignal() as stop:
+    with recorded(folder, distribution.resume_command(folder)), StopSignal() as stop:
         folder.save_config(config)
         record_start(folder, data.spec, data.fingerprint, resumed)
         best = train(config, data, folder, stop, distribution)

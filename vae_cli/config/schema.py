@@ -209,8 +209,8 @@ class TrainConfig:
         default="float32",
     )
     jit: str = option(
-        "compile the training step by XLA; auto: where it pays, in long runs without "
-        "convolutions on a CPU",
+        "compile loss and gradients by XLA; auto: where it pays, in long runs without "
+        "convolutions whose batches stay whole",
         choices=("auto", "true", "false"),
         default="auto",
     )

@@ -38,7 +38,7 @@ class ImageStore:
         dynamic_seed: binarize anew at every read with this seed; None leaves pixels
             as they are.
         replicas: how many share a batch.
-        labels: int64 [N], where there are any.
+        labels: int64 [N], for a model that is told them.
     """
 
     def __init__(
@@ -53,9 +53,9 @@ class ImageStore:
         self._dynamic_seed = dynamic_seed
         self._labels = labels
 
-    def labels(self, share: Share) -> tf.Tensor:
-        """Return the labels of a share's images, int64 [b]."""
-        return tf.gather(self._labels, share["index"])
+    def labels(self, share: Share) -> tf.Tensor | None:
+        """Return the labels of a share's images, int64 [b], or None."""
+        return None if self._labels is None else tf.gather(self._labels, share["index"])
 
     def read(self, share: Share, step: Any) -> tf.Tensor:
         """Return images as the model sees them.
@@ -91,9 +91,10 @@ def _tensor(images: np.ndarray) -> tf.Tensor:
 
 
 def whole_size(share: Share, replicas: int) -> Any:
-    """Return how many images the whole batch has, static where the share's size is."""
-    own = share["index"].shape[0]
-    return share["total"] if own is None else own * replicas
+    """Return how many images the whole batch has, static where shares are."""
+    if "weight" not in share:
+        return share["total"]
+    return share["index"].shape[0] * replicas
 
 
 def of_share(values: tf.Tensor, share: Share, axis: int = 0) -> tf.Tensor:
@@ -112,14 +113,24 @@ def of_share(values: tf.Tensor, share: Share, axis: int = 0) -> tf.Tensor:
     return part
 
 
-def cut(values: tf.Tensor, parts: int, axis: int = 0) -> list[tf.Tensor]:
-    """Return values in so many parts, of equal size or one image apart."""
+def cut(share: Share, parts: int) -> list[Share]:
+    """Return a share in so many, of equal size or one image apart."""
     if parts == 1:
-        return [values]
-    whole = tf.shape(values)[axis]
+        return [share]
+    whole = tf.shape(share["index"], tf.int64)[0]
     ends = [whole * n // parts for n in range(parts + 1)]
-    sizes = [end - begin for begin, end in itertools.pairwise(ends)]
-    return tf.split(values, tf.stack(sizes), axis, num=parts)
+    return [
+        {
+            **{
+                name: share[name][begin:end]
+                for name in ("index", "weight", "pixels")
+                if name in share
+            },
+            "start": share["start"] + begin,
+            "total": share["total"],
+        }
+        for begin, end in itertools.pairwise(ends)
+    ]
 
 
 def training_order(

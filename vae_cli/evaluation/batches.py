@@ -42,9 +42,7 @@ def told(vae: VAE, labels: np.ndarray | None) -> tuple[np.ndarray, ...]:
     if not vae.num_labels:
         return ()
     if labels is None:
-        raise DataError(
-            "The model needs the label of each image, and these have none."
-        )
+        raise DataError("The model needs the label of each image, and these have none.")
     return (labels,)
 
 

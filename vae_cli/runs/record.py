@@ -32,8 +32,13 @@ def record_start(
 
 
 @contextlib.contextmanager
-def recorded(folder: RunFolder) -> Iterator[None]:
-    """Copy the log into the folder and write down how training ended."""
+def recorded(folder: RunFolder, resume_command: str) -> Iterator[None]:
+    """Copy the log into the folder and write down how training ended.
+
+    Args:
+        folder: the run.
+        resume_command: what to type to go on with it.
+    """
     try:
         handler = logging.FileHandler(folder.log_file, encoding="utf-8")
     except OSError as error:
@@ -47,14 +52,14 @@ def recorded(folder: RunFolder) -> Iterator[None]:
     except (Interrupted, KeyboardInterrupt) as error:
         what = str(error) or "stopped"
         folder.write_status("interrupted", _epochs(folder), what)
-        message = f"{what}\n  go on with: vae-train resume={folder}"
+        message = f"{what}\n  go on with: {resume_command}"
         log.info("%s", message)
         raise Interrupted from error  # said already
     except OSError as error:
         # a full disk, or the folder is gone: nothing more can be written here
         raise RunError(
             f"The run folder {folder} can't be written any more: {error}.",
-            f"make room, then go on with: vae-train resume={folder}",
+            f"make room, then go on with: {resume_command}",
         ) from error
     except BaseException as error:
         folder.write_status("failed", _epochs(folder), str(error))

@@ -45,6 +45,8 @@ def build_learner(
         chosen = rng.choice(len(data.train), count, replace=count > len(data.train))
         labels = None if data.train.labels is None else data.train.labels[chosen]
         vae.prior.start_at(to_float(data.train.images[chosen]), labels)
+    gpus = bool(tf.config.list_physical_devices("GPU"))
+    parts = batch_parts(config, gpus)
     learner = Learner(
         vae,
         objective=objective,
@@ -56,18 +58,19 @@ def build_learner(
             _gathered(data.train, distribution),
             config.seed if dynamic else None,
             distribution.replicas,
-            labels=data.train.labels,
+            labels=data.train.labels if vae.num_labels else None,
         ),
         validation=ImageStore(
-            _gathered(data.validation, distribution), labels=data.validation.labels
+            _gathered(data.validation, distribution),
+            labels=data.validation.labels if vae.num_labels else None,
         ),
         validation_noise=evaluation_noise(
             validation, vae.latent_dim, config.seed, objective.samples
         )
         if validation
         else None,
-        jit=_compiles(config, vae, steps, distribution),
-        parts=batch_parts(config, gpus=bool(tf.config.list_physical_devices("GPU"))),
+        jit=_compiles(config, vae, steps, distribution, parts),
+        parts=parts,
         distribution=distribution,
     )
     learner.compile(
@@ -94,14 +97,19 @@ def read_on_the_way(split: Split, distribution: Distribution) -> Any:
 
 
 def _compiles(
-    config: TrainConfig, vae: VAE, steps: int, distribution: Distribution
+    config: TrainConfig,
+    vae: VAE,
+    steps: int,
+    distribution: Distribution,
+    parts: int,
 ) -> bool:
     """Return whether XLA compiles the step."""
     if config.jit != "auto":
         return config.jit == "true"
-    # XLA's convolutions are slower than oneDNN's on a CPU, and it compiles for
-    # seconds, which a short run doesn't win back
-    pays = vae.is_dense and config.epochs * steps >= WORTH_COMPILING
+    # on a CPU, XLA's convolutions are slower than oneDNN's, and so are its matrix
+    # products on one thread; it compiles for seconds, which a short run doesn't win
+    # back
+    pays = vae.is_dense and parts == 1 and config.epochs * steps >= WORTH_COMPILING
     return pays and distribution.gathers and config.precision == "float32"
 
 

@@ -83,6 +83,12 @@ class Distribution:
             self._add = tf.function(partial(_added, self._strategy))
         return float(self._add(tf.constant(value, tf.float64)))
 
+    def resume_command(self, folder: object) -> str:
+        """Return what to type to go on with a run."""
+        if self.workers == 1:
+            return f"vae-train resume={folder}"
+        return f"vae launch --workers {self.workers} train resume={folder}"
+
     def lost(self, error: Exception) -> bool:
         """Return whether an error means that another worker is gone."""
         return self.workers > 1 and isinstance(error, LOST)

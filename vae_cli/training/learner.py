@@ -199,22 +199,22 @@ class Learner(keras.Model):
     def train_step(self, share: Share) -> None:
         """Take one gradient step on a batch, of which this replica has a share."""
         step = self.optimizer.iterations.value
-        images = self._train.read(share, step)
-        noise = tf.random.stateless_normal(
-            (
-                self.objective.samples,
-                whole_size(share, self._distribution.replicas),
-                self.vae.latent_dim,
-            ),
-            key(self._seed, Stream.TRAINING_NOISE, step),
-        )
-        noise, weight = of_share(noise, share, axis=1), share.get("weight")
+        weight, beta = share.get("weight"), self.beta_at(step)
         total = tf.cast(share["total"], tf.float32)
-        beta = self.beta_at(step)
-        found = [
-            self._gradients(*part, weight, total, beta)
-            for part in self._cut(images, noise, self._train, share)
-        ]
+        size = whole_size(share, self._distribution.replicas)
+        found = []
+        # each core makes the input of its own part: none waits until work is there
+        for part in cut(share, self._parts):
+            images = self._train.read(part, step)
+            noise = tf.random.stateless_normal(
+                (self.objective.samples, size, self.vae.latent_dim),
+                key(self._seed, Stream.TRAINING_NOISE, step),
+            )
+            noise = of_share(noise, part, axis=1)
+            label, part_weight = self._train.labels(part), part.get("weight")
+            found.append(
+                self._gradients(images, noise, label, part_weight, total, beta)
+            )
         by_part, terms, kl = zip(*found, strict=True)
         gradients = [tf.add_n(parts) for parts in zip(*by_part, strict=True)]
         if self._averages_first:
@@ -242,26 +242,16 @@ class Learner(keras.Model):
 
     def test_step(self, share: Share) -> None:
         """Score a batch of validation images with their fixed noise."""
-        images = self._validation.read(share, 0)  # type: ignore[union-attr]
-        noise = tf.gather(self._validation_noise, share["index"], axis=1)
         beta = self.beta_at(self.optimizer.iterations.value)
+        found = []
+        for part in cut(share, self._parts):
+            images = self._validation.read(part, 0)  # type: ignore[union-attr]
+            noise = tf.gather(self._validation_noise, part["index"], axis=1)
+            vae = self.vae.given(self._validation.labels(part))  # type: ignore[union-attr]
+            found.append(self.objective(vae, images, noise, beta, training=False))
         weight = share.get("weight")
-        terms = [
-            self.objective(self.vae.given(label), part, drawn, beta, training=False)
-            for part, drawn, label in self._cut(images, noise, self._validation, share)
-        ]
-        terms = weighted(joined(terms), weight)
+        terms = weighted(joined(found), weight)
         self._record(self._sums(terms, ops.sum(terms.kl), beta, weight))
-
-    def _cut(
-        self, images: Any, noise: Any, store: ImageStore | None, share: Share
-    ) -> Iterator[tuple[Any, Any, Any]]:
-        """Return images, their noise and labels, or None for these, part by part."""
-        labels = [None] * self._parts
-        if self.vae.num_labels:
-            labels = cut(store.labels(share), self._parts)  # type: ignore[union-attr]
-        parts = cut(images, self._parts), cut(noise, self._parts, axis=1)
-        return zip(*parts, labels, strict=True)
 
     def _kl_term(self, terms: Terms, total: Any) -> Any:
         """Return this share of the KL term; over replicas, the shares add up to it."""

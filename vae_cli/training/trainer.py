@@ -73,9 +73,8 @@ def train(
         chief = worker_index(config.distribution) == 0
         raise TrainingError(
             "Another worker has stopped answering, so no step can be completed.",
-            "what was trained is kept up to the last epoch; go on with: vae launch "
-            f"--workers {distribution.workers} train "
-            f"resume={folder if chief else '<run folder>'}",
+            "what was trained is kept up to the last epoch; go on with: "
+            + distribution.resume_command(folder if chief else "<run folder>"),
         ) from error
 
 
