@@ -99,7 +99,7 @@ def interpolation(config: GenerateConfig, run: TrainedRun) -> Drawing:
     z = [interpolate(a, b, columns, config.interpolation) for a, b in ends]
     shown = to_float(ended.images).reshape(rows, 2, *ended.images.shape[1:])
     labels = None
-    if run.vae.num_labels:
+    if run.vae.num_labels and ended.labels is not None:
         labels = np.repeat(ended.labels[::2], columns)
     return Drawing(np.concatenate(z), columns, shown, labels)
 
@@ -109,9 +109,9 @@ def _alike(config: GenerateConfig, run: TrainedRun, split: Split) -> list[np.nda
     if not run.vae.num_labels:
         _asked(config, run, 0)  # none can be
         return [np.arange(len(split))]
-    wanted = range(run.vae.num_labels)
+    wanted = np.arange(run.vae.num_labels)
     if config.label is not None:
-        wanted = _asked(config, run, 1)
+        wanted = wanted[wanted == _asked(config, run, 1)]
     groups = [np.flatnonzero(split.labels == label) for label in wanted]
     groups = [group for group in groups if len(group) > 1]
     if not groups:

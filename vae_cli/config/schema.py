@@ -15,7 +15,6 @@ from vae_cli.config.parts import (
     ConditioningConfig,
     HierarchyConfig,
     IwaeConfig,
-    LabelConfig,
     LikelihoodConfig,
     ObjectiveConfig,
     PriorConfig,

@@ -134,7 +134,10 @@ class Given:
         label: one-hot float32 [B, num_labels].
     """
 
-    encode, pixel_means, __call__ = VAE.encode, VAE.pixel_means, VAE.call
+    # as for a VAE, by its own posterior and decoder
+    encode: Any = VAE.encode
+    pixel_means: Any = VAE.pixel_means
+    __call__: Any = VAE.call
 
     def __init__(self, vae: VAE, label: Any) -> None:
         self._vae = vae
@@ -146,7 +149,8 @@ class Given:
 
     def posterior(self, images: Any, training: bool = False) -> dict[str, Any]:
         """Return what q(z|x, y) needs to know of each image: arrays of [B, ...]."""
-        return as_float32(self._vae.encoder([images, self._label], training=training))
+        inputs = [ops.convert_to_tensor(images), self._label]
+        return as_float32(self._vae.encoder(inputs, training=training))
 
     def decode(self, z: Any, training: bool = False) -> Any:
         """Return logits [S * B, H, W, C] for S codes an image, [S * B, latent_dim]."""
