@@ -199,10 +199,11 @@ class Learner(keras.Model):
     def train_step(self, share: Share) -> None:
         """Take one gradient step on a batch, of which this replica has a share."""
         step = self.optimizer.iterations.value
-        weight, beta = share.get("weight"), self.beta_at(step)
+        beta = self.beta_at(step)
         total = tf.cast(share["total"], tf.float32)
         size = whole_size(share, self._distribution.replicas)
-        found = []
+        found: list[Any] = []
+        weights: list[Any] = []
         # each core makes the input of its own part: none waits until work is there
         for part in cut(share, self._parts):
             images = self._train.read(part, step)
@@ -214,6 +215,7 @@ class Learner(keras.Model):
             found.append(
                 self._gradients(images, noise, part.get("weight"), total, beta)
             )
+            weights.append(part.get("weight"))
         by_part, terms, kl = zip(*found, strict=True)
         gradients = [tf.add_n(parts) for parts in zip(*by_part, strict=True)]
         if self._averages_first:
@@ -221,9 +223,8 @@ class Learner(keras.Model):
         self.optimizer.apply_gradients(
             zip(gradients, self.vae.trainable_variables, strict=True)
         )
-        self._record(
-            self._sums(joined(list(terms)), tf.add_n(kl) * total, beta, weight)
-        )
+        kl = tf.add_n(kl) * total
+        self._record(self._sums(joined(list(terms)), kl, beta, _joined(weights)))
 
     def _differentiate(
         self, images: Any, noise: Any, weight: Any, total: Any, beta: Any
@@ -241,13 +242,15 @@ class Learner(keras.Model):
     def test_step(self, share: Share) -> None:
         """Score a batch of validation images with their fixed noise."""
         beta = self.beta_at(self.optimizer.iterations.value)
-        found = []
+        found: list[Terms] = []
+        weights: list[Any] = []
         for part in cut(share, self._parts):
             images = self._validation.read(part, 0)  # type: ignore[union-attr]
             noise = tf.gather(self._validation_noise, part["index"], axis=1)
-            found.append(self.objective(self.vae, images, noise, beta, training=False))
-        weight = share.get("weight")
-        terms = weighted(joined(found), weight)
+            terms = self.objective(self.vae, images, noise, beta, training=False)
+            weights.append(part.get("weight"))
+            found.append(weighted(terms, weights[-1]))
+        terms, weight = joined(found), _joined(weights)
         self._record(self._sums(terms, ops.sum(terms.kl), beta, weight))
 
     def _kl_term(self, terms: Terms, total: Any) -> Any:
@@ -327,3 +330,8 @@ class Learner(keras.Model):
             "beta": beta,
             **logs,
         }
+
+
+def _joined(weights: list[Any]) -> Any:
+    """Return the weights of parts as one, or None where they have none."""
+    return None if weights[0] is None else tf.concat(weights, axis=0)
