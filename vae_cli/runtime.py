@@ -12,6 +12,7 @@ from typing import Any, TextIO
 from vae_cli.config.hardware import MultiWorkerConfig
 from vae_cli.config.parts import VampConfig
 from vae_cli.config.schema import TrainConfig
+from vae_cli.workers import cores
 
 _STDERR = threading.RLock()
 MOST_PARTS = 4
@@ -87,7 +88,7 @@ def batch_parts(config: TrainConfig, gpus: bool) -> int:
             whose masks come one after the other.
         gpus: whether there are any, which keeps it whole too.
     """
-    cores = config.threads or _cores()
+    parts = config.threads or cores()
     whole = (
         gpus
         or config.deterministic
@@ -98,15 +99,9 @@ def batch_parts(config: TrainConfig, gpus: bool) -> int:
         # its pseudo-inputs would be encoded for every part
         or isinstance(config.prior, VampConfig)
     )
-    if whole or cores > MOST_PARTS or config.batch_size < LEAST_IMAGES * cores:
+    if whole or parts > MOST_PARTS or config.batch_size < LEAST_IMAGES * parts:
         return 1
-    return cores
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return parts
 
 
 @contextlib.contextmanager

@@ -5,9 +5,11 @@ They are told of each other by TF_CONFIG (`vae launch` sets it), or by Slurm.
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 from vae_cli.config.hardware import DistributionConfig, MultiWorkerConfig
@@ -15,6 +17,9 @@ from vae_cli.errors import ConfigError, Interrupted
 
 GRACE = 15
 """Seconds that workers have to end by themselves once one of them is gone."""
+
+LAUNCHER = "VAE_CLI_LAUNCHER"
+"""Environment variable: process id of the `vae launch` that started a worker."""
 
 
 def worker_index(config: DistributionConfig) -> int:
@@ -51,6 +56,27 @@ def worker_index(config: DistributionConfig) -> int:
     return index
 
 
+def follow_launcher() -> None:
+    """Stop this worker, saved, once `vae launch` is gone: it would train on unseen."""
+    launcher = os.environ.get(LAUNCHER)
+    if launcher is None:
+        return
+
+    def watch() -> None:
+        while os.getppid() == int(launcher):
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def cores() -> int:
+    """Return how many CPU cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 class Workers:
     """Processes of one training on this machine."""
 
@@ -71,7 +97,11 @@ class Workers:
                     [sys.executable, "-P", "-m", "vae_cli", *command],
                     # a terminal's Ctrl-C comes through us, once
                     start_new_session=True,
-                    env=os.environ | {"TF_CONFIG": _cluster(addresses, index)},
+                    env=os.environ
+                    | {
+                        "TF_CONFIG": _cluster(addresses, index),
+                        LAUNCHER: str(os.getpid()),
+                    },
                 )
             )
 

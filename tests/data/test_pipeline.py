@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from tests.helpers import grey_images
-from vae_cli.data.batches import of_share, training_order
+from vae_cli.data.batches import filled_part, of_share, training_order
 from vae_cli.data.pipeline import Replicas, shares
 
 IMAGES = grey_images(20, 3, 4, 1)
@@ -32,9 +32,10 @@ def test_shares_of_all_replicas_make_up_the_batch(total):
     assert len(found) == 2 * total
     for number, batch in enumerate(BATCHES):
         own = found[number * total : (number + 1) * total]
-        assert np.concatenate([share["index"] for share in own]).tolist() == batch
+        kept = [share["index"][share["weight"] > 0] for share in own]
+        assert np.concatenate(kept).tolist() == batch
         assert {int(share["total"]) for share in own} == {len(batch)}
-        sizes = [len(share["index"]) for share in own]
+        sizes = [len(index) for index in kept]
         assert max(sizes) - min(sizes) <= 1
         assert [share["start"] for share in own] == np.cumsum([0, *sizes[:-1]]).tolist()
 
@@ -83,3 +84,14 @@ def test_window_bounds_how_far_images_are_moved_apart(count, window):
         # no more blocks of neighbours than such a window can touch
         assert len(np.unique(read // 256)) <= window // 256 + 2
     assert (np.diff(found) == 1).mean() < 0.05
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_parts_of_a_batch_are_never_empty_and_weigh_as_its_images(count):
+    index = tf.range(10, 10 + count, dtype=tf.int64)
+    found = [filled_part(index, part, 3) for part in range(3)]
+    assert all(len(own) for own, _, _ in found)
+    kept = [int(i) for own, _, weight in found for i in own[weight > 0]]
+    assert kept == list(range(10, 10 + count))
+    for own, begin, _ in found:
+        assert own[0] == index[int(begin)]

@@ -109,3 +109,22 @@ def test_exported_networks_have_the_promised_shapes(run: Path) -> None:
     pixels = decoder.predict([z, *label] if label else z, verbose=0)
     assert pixels.shape == (2, 12, 12, 1)
     assert 0 <= pixels.min() <= pixels.max() <= 1
+
+
+def test_last_batch_may_have_fewer_images_than_there_are_cores(tmp_path: Path) -> None:
+    sizes = ("dataset.num_images=150", "dataset.validation_size=85", "batch_size=64")
+    run = train_here(tmp_path / "run", *TINY, *CONV, *sizes)
+    with (run / "metrics.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert all(np.isfinite(float(value)) for value in row.values())
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", "continuous_bernoulli"])
+def test_likelihoods_of_real_pixels_stay_float32(
+    likelihood: str, tmp_path: Path
+) -> None:
+    options = ("architecture=dense", "precision=mixed_bfloat16")
+    run = train_here(tmp_path / "run", *TINY, *options, f"likelihood={likelihood}")
+    assert np.isfinite(
+        json.loads((run / "metrics.json").read_text())["test"]["neg_elbo"]
+    )

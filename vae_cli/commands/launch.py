@@ -1,12 +1,11 @@
 """`vae launch`: the workers of one training on this machine, started and watched."""
 
-import os
 import signal
 from types import FrameType
 
 from vae_cli.errors import Interrupted, TrainingError, UsageError
 from vae_cli.runs.resume import resumable
-from vae_cli.workers import Workers
+from vae_cli.workers import Workers, cores
 
 USAGE = "vae launch --workers 2 train experiment=dense"
 
@@ -24,9 +23,11 @@ def launch_command(arguments: list[str]) -> int:
     workers = Workers()
 
     def hand_on(number: int, frame: FrameType | None) -> None:
-        workers.send_signal(number)
+        # a terminal that closes stops them as a Ctrl-C does: saved
+        workers.send_signal(signal.SIGTERM if number == signal.SIGHUP else number)
 
-    before = {n: signal.signal(n, hand_on) for n in (signal.SIGINT, signal.SIGTERM)}
+    stops = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, hand_on) for number in stops}
     try:
         workers.start(command, count)
         first = workers.wait()
@@ -39,18 +40,25 @@ def launch_command(arguments: list[str]) -> int:
     status = workers.status(first)
     if status == Interrupted.exit_status:
         raise Interrupted("")
-    how = f"was killed by {signal.Signals(-status).name}" if status < 0 else "failed"
+    if status > 0:  # it has said why
+        raise TrainingError(
+            f"worker {first} of {count} failed; the others have been ended."
+        )
     raise TrainingError(
-        f"worker {first} of {count} {how}; the others have been ended.",
+        f"worker {first} of {count} was killed by {signal.Signals(-status).name}; the "
+        "others have been ended.",
         "what was trained is kept up to the last epoch; go on with: "
         f"vae launch --workers {count} train resume=<run folder>",
     )
 
 
 def _parsed(arguments: list[str]) -> tuple[int, list[str]]:
+    if arguments and arguments[0].startswith("--workers="):
+        arguments = ["--workers", arguments[0].partition("=")[2], *arguments[1:]]
     if len(arguments) < 3 or arguments[0] != "--workers" or arguments[2] != "train":
+        came = " ".join(["vae launch", *arguments[:3]])
         raise UsageError(
-            f"vae launch {' '.join(arguments)} doesn't say how many train.",
+            f"vae launch takes --workers <number> train and overrides, got: {came}",
             f"such as: {USAGE}",
         )
     if not arguments[1].isdigit() or int(arguments[1]) < 1:
@@ -77,7 +85,7 @@ def _completed(command: list[str], count: int) -> list[str]:
     else:
         chosen = given.setdefault("distribution", "multi_worker")
         # the machine's cores are shared out, or each worker would take them all
-        threads = given.get("threads", max(1, (os.cpu_count() or 1) // count))
+        threads = given.get("threads", max(1, cores() // count))
         own = (f"distribution={chosen}", f"threads={threads}")
         command = list(dict.fromkeys([*command, *own]))
     if chosen != "multi_worker":

@@ -10,7 +10,7 @@ from vae_cli.commands._main import run_command, set_up_logging
 from vae_cli.commands._ready import ready
 from vae_cli.config.schema import NpzConfig, TrainConfig
 from vae_cli.runs.folder import RunFolder, new_run
-from vae_cli.workers import worker_index
+from vae_cli.workers import follow_launcher, worker_index
 
 if TYPE_CHECKING:
     from vae_cli.data.splits import ImageData
@@ -101,6 +101,8 @@ def _train(
     from vae_cli.training.stop import StopSignal
     from vae_cli.training.trainer import train
 
+    if distribution.workers > 1:
+        follow_launcher()
     is_chief = worker_index(config.distribution) == 0
     set_up_logging(logging.INFO if is_chief else logging.WARNING)
     with recorded(folder, distribution.resume_command(folder)), StopSignal() as stop:

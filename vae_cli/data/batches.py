@@ -5,13 +5,12 @@ A batch travels as a share: the part of it that one replica works on, a dict of
 - `index`: int64 [b], which images;
 - `start`, `total`: where the share begins in the batch, and how many images the whole
   batch has; with one replica, 0 and b;
-- `weight`: float32 [b], where all shares have the same static size: 1 for images, 0
-  for what fills the epoch's last batch up;
+- `weight`: float32 [b], where shares may be filled up: 1 for images, 0 for what fills;
+- `size`: where a core has a part of the share: how many images the whole batch has;
 - `pixels`: uint8 [b, H, W, C], where they are read on the way (`with_pixels`) rather
   than gathered in the compiled step.
 """
 
-import itertools
 from typing import Any
 
 import numpy as np
@@ -92,9 +91,10 @@ def _tensor(images: np.ndarray) -> tf.Tensor:
 
 def whole_size(share: Share, replicas: int) -> Any:
     """Return how many images the whole batch has, static where shares are."""
-    if "weight" not in share:
+    own = share["index"].shape[0]
+    if "weight" not in share or own is None:
         return share["total"]
-    return share["index"].shape[0] * replicas
+    return share.get("size", own * replicas)
 
 
 def of_share(values: tf.Tensor, share: Share, axis: int = 0) -> tf.Tensor:
@@ -117,20 +117,34 @@ def cut(share: Share, parts: int) -> list[Share]:
     """Return a share in so many, of equal size or one image apart."""
     if parts == 1:
         return [share]
-    whole = tf.shape(share["index"], tf.int64)[0]
-    ends = [whole * n // parts for n in range(parts + 1)]
-    return [
-        {
-            **{
-                name: share[name][begin:end]
-                for name in ("index", "weight", "pixels")
-                if name in share
-            },
-            "start": share["start"] + begin,
-            "total": share["total"],
-        }
-        for begin, end in itertools.pairwise(ends)
-    ]
+    return [_part(share, part, parts) for part in range(parts)]
+
+
+def _part(share: Share, part: int, parts: int) -> Share:
+    index, begin, weight = filled_part(share["index"], part, parts)
+    found = {**share, "index": index, "weight": weight, "size": share["total"]}
+    found["start"] = share["start"] + begin
+    if "pixels" in share:
+        found["pixels"] = share["pixels"][begin : begin + tf.size(index, tf.int64)]
+    return found
+
+
+def filled_part(
+    index: tf.Tensor, part: Any, parts: int
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Return one of the parts of an index batch, int64 [b], b at least 1.
+
+    TensorFlow's convolutions take no empty batches: where there are fewer images than
+    parts, one at no weight fills the part.
+
+    Returns:
+        the part, where it begins, and its weights, float32 [b].
+    """
+    size = tf.size(index, tf.int64)
+    begin, end = size * part // parts, size * (part + 1) // parts
+    stop = tf.maximum(end, begin + 1)
+    weight = tf.cast(tf.range(begin, stop) < end, tf.float32)
+    return index[begin:stop], begin, weight
 
 
 def training_order(

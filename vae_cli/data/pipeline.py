@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from vae_cli.data.batches import Share, plain
+from vae_cli.data.batches import Share, filled_part, plain
 
 AHEAD = 8
 """Shares read before they are needed."""
@@ -48,18 +48,17 @@ def shares(
 
     def of(index: tf.Tensor, replica: tf.Tensor) -> Share:
         total = tf.shape(index, tf.int64)[0]
-        weight = tf.ones_like(index, tf.float32)
         if room is not None:
             index = tf.pad(index, [[0, room - total]])
-            weight = tf.pad(weight, [[0, room - total]])
-        size = tf.shape(index, tf.int64)[0]
-        start = size * replica // replicas.total
-        end = size * (replica + 1) // replicas.total
-        share = {"index": index[start:end], "start": start, "total": total}
+        own, start, weight = filled_part(index, replica, replicas.total)
+        share = {"index": own, "start": start, "total": total}
         if room is not None:
-            share["weight"] = weight[start:end]
-            for name in ("index", "weight"):
-                share[name].set_shape((room // replicas.total,))
+            place = start + tf.range(tf.size(own, tf.int64))
+            weight = tf.cast(place < total, tf.float32)
+            for values in (own, weight):
+                values.set_shape((room // replicas.total,))
+        if room is not None or replicas.total > 1:
+            share["weight"] = weight
         return share
 
     def every(index: tf.Tensor) -> tf.data.Dataset:

@@ -19,7 +19,9 @@ class Likelihood(keras.layers.Layer):
 
     def __init__(self, config: LikelihoodConfig) -> None:
         super().__init__(name="likelihood")
-        self._sigmoid = keras.layers.Activation("sigmoid", name="pixel_means")
+        self._sigmoid = keras.layers.Activation(
+            "sigmoid", name="pixel_means", dtype="float32"
+        )
 
     def log_prob(self, x: Any, logits: Any) -> Any:
         """Score images.

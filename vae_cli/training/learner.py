@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import keras
 import tensorflow as tf
@@ -199,10 +199,11 @@ class Learner(keras.Model):
     def train_step(self, share: Share) -> None:
         """Take one gradient step on a batch, of which this replica has a share."""
         step = self.optimizer.iterations.value
-        weight, beta = share.get("weight"), self.beta_at(step)
+        beta = self.beta_at(step)
         total = tf.cast(share["total"], tf.float32)
         size = whole_size(share, self._distribution.replicas)
-        found = []
+        found: list[Any] = []
+        weights: list[Any] = []
         # each core makes the input of its own part: none waits until work is there
         for part in cut(share, self._parts):
             images = self._train.read(part, step)
@@ -215,6 +216,7 @@ class Learner(keras.Model):
             found.append(
                 self._gradients(images, noise, label, part_weight, total, beta)
             )
+            weights.append(part.get("weight"))
         by_part, terms, kl = zip(*found, strict=True)
         gradients = [tf.add_n(parts) for parts in zip(*by_part, strict=True)]
         if self._averages_first:
@@ -222,9 +224,8 @@ class Learner(keras.Model):
         self.optimizer.apply_gradients(
             zip(gradients, self.vae.trainable_variables, strict=True)
         )
-        self._record(
-            self._sums(joined(list(terms)), tf.add_n(kl) * total, beta, weight)
-        )
+        kl = tf.add_n(kl) * total
+        self._record(self._sums(joined(list(terms)), kl, beta, _joined(weights)))
 
     def _differentiate(
         self, images: Any, noise: Any, label: Any, weight: Any, total: Any, beta: Any
@@ -243,14 +244,16 @@ class Learner(keras.Model):
     def test_step(self, share: Share) -> None:
         """Score a batch of validation images with their fixed noise."""
         beta = self.beta_at(self.optimizer.iterations.value)
-        found = []
+        found: list[Terms] = []
+        weights: list[Any] = []
+        store = cast(ImageStore, self._validation)
         for part in cut(share, self._parts):
-            images = self._validation.read(part, 0)  # type: ignore[union-attr]
             noise = tf.gather(self._validation_noise, part["index"], axis=1)
-            vae = self.vae.given(self._validation.labels(part))  # type: ignore[union-attr]
-            found.append(self.objective(vae, images, noise, beta, training=False))
-        weight = share.get("weight")
-        terms = weighted(joined(found), weight)
+            vae, images = self.vae.given(store.labels(part)), store.read(part, 0)
+            terms = self.objective(vae, images, noise, beta, training=False)
+            weights.append(part.get("weight"))
+            found.append(weighted(terms, weights[-1]))
+        terms, weight = joined(found), _joined(weights)
         self._record(self._sums(terms, ops.sum(terms.kl), beta, weight))
 
     def _kl_term(self, terms: Terms, total: Any) -> Any:
@@ -330,3 +333,8 @@ class Learner(keras.Model):
             "beta": beta,
             **logs,
         }
+
+
+def _joined(weights: list[Any]) -> Any:
+    """Return the weights of parts as one, or None where they have none."""
+    return None if weights[0] is None else tf.concat(weights, axis=0)

@@ -23,9 +23,6 @@ class _AtOnce:
         self: Any, gradient: Any, variable: Any, learning_rate: Any
     ) -> None:
         """Change a variable and its two moments."""
-        if tf.distribute.has_strategy():  # the moments are each replica's own
-            super().update_step(gradient, variable, learning_rate)  # type: ignore[misc]
-            return
         index = self._get_variable_index(variable)
         step = ops.cast(self.iterations + 1, variable.dtype)
         tf.raw_ops.ResourceApplyAdam(

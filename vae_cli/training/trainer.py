@@ -204,6 +204,8 @@ def _fit(
         with warnings.catch_warnings():
             # Keras can't know that the order is drawn anew inside the dataset
             warnings.filterwarnings("ignore", message="`shuffle=True` was passed")
+            # nor, over replicas, how many batches an epoch has
+            warnings.filterwarnings("ignore", message="Your input ran out of data")
             learner.fit(
                 distribution.dataset(training),
                 initial_epoch=progress.epoch,
