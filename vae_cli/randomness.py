@@ -25,6 +25,8 @@ class Stream(IntEnum):
     SHAPES = 9
     PSEUDO_INPUTS = 10
     WINDOW = 11
+    CORRUPTION = 12
+    TRAINING_CORRUPTION = 13
 
 
 def generator(seed: int, stream: Stream, index: int = 0) -> np.random.Generator:

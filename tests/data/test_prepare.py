@@ -155,16 +155,15 @@ def test_split_without_images_is_refused_naming_the_others(tmp_path):
     [
         ({"x_train": NUMBERED, "x_test": NUMBERED[:7]}, 2, "test"),
         ({"x_train": NUMBERED}, 2, "validation"),
-        ({"x_train": NUMBERED}, 0, "training"),
+        ({"x_train": NUMBERED}, 0, "train"),
     ],
 )
 def test_held_out_images_are_the_least_used_ones(
     tmp_path, arrays, validation_size, name
 ):
     data = load_arrays(tmp_path, arrays, validation_size=validation_size)
-    chosen, split = data.held_out()
-    assert chosen == name
-    assert split is {"training": data.train}.get(name, getattr(data, name, None))
+    assert data.held_out == name
+    assert len(data.split(name))
 
 
 def test_none_leaves_grey_levels(tmp_path):

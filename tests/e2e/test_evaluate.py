@@ -19,7 +19,14 @@ Command = Callable[..., Finished]
 Report = dict[str, Any]
 
 KEYS = {
-    *("split", "num_images", "neg_elbo", "neg_elbo_se", "reconstruction_loss"),
+    *(
+        "split",
+        "num_images",
+        "conditional",
+        "neg_elbo",
+        "neg_elbo_se",
+        "reconstruction_loss",
+    ),
     *("kl_loss", "nll", "nll_se", "importance_samples", "bits_per_dim"),
     *("cross_entropy_bound", "cross_entropy_bound_se", "active_units", "kl_per_dim"),
     *("mse", "psnr", "ssim", "knn_accuracy", "linear_accuracy"),

@@ -22,6 +22,7 @@ KINDS = {
 }
 IMAGES = grey_images(6, *SHAPE)
 LABELS = np.array([0, 2, 1, 2, 0, 1])
+TOLD = {"label": LABELS}
 
 
 def conditional(kind: str):
@@ -47,19 +48,19 @@ def vae(request):
 
 def test_labels_change_what_is_encoded_and_decoded(vae):
     z = np.ones((3, 3), np.float32)
-    images = decode(vae, z, labels=np.arange(3))
+    images = decode(vae, z, context={"label": np.arange(3)})
     assert np.abs(images[0] - images[1]).max() > 1e-3
     assert np.abs(images[1] - images[2]).max() > 1e-3
     same = np.repeat(IMAGES[:1], 3, axis=0)
-    means, _ = encode(vae, same, labels=np.arange(3))
+    means, _ = encode(vae, same, context={"label": np.arange(3)})
     assert np.abs(means[0] - means[1]).max() > 1e-3
 
 
 def test_each_image_is_scored_with_its_own_label(vae):
-    whole = evaluate_elbo(vae, IMAGES, seed=1, labels=LABELS)
-    small = evaluate_elbo(vae, IMAGES, seed=1, labels=LABELS, batch_size=4)
+    whole = evaluate_elbo(vae, IMAGES, seed=1, context=TOLD)
+    small = evaluate_elbo(vae, IMAGES, seed=1, context=TOLD, batch_size=4)
     assert small.neg_elbo == pytest.approx(whole.neg_elbo, rel=1e-5)
-    other = evaluate_elbo(vae, IMAGES, seed=1, labels=LABELS[::-1].copy())
+    other = evaluate_elbo(vae, IMAGES, seed=1, context={"label": LABELS[::-1].copy()})
     assert abs(other.neg_elbo - whole.neg_elbo) > 1e-3
 
 
@@ -78,9 +79,9 @@ def test_codes_of_many_samples_meet_the_label_of_their_image(vae):
 def test_bound_lies_below_the_estimate_of_many_samples(vae):
     # E log w <= E log mean w, both of log p(x|y)
     few = [
-        -evaluate_elbo(vae, IMAGES, seed, labels=LABELS).neg_elbo for seed in range(20)
+        -evaluate_elbo(vae, IMAGES, seed, context=TOLD).neg_elbo for seed in range(20)
     ]
-    many = importance_sampling(vae, IMAGES, 500, 0, labels=LABELS).log_prob.mean()
+    many = importance_sampling(vae, IMAGES, 500, 0, context=TOLD).log_prob.mean()
     assert np.mean(few) < many
 
 
@@ -97,7 +98,7 @@ def test_estimate_is_that_of_its_formula():
         log_p = log_likelihood(given, x, draw.z) + given.prior.log_prob(draw.z)
         log_weights.append(np.asarray(log_p - gaussian_log_prob(*draw))[0])
     expected = np.logaddexp.reduce(log_weights) - np.log(3)
-    found = importance_sampling(vae, IMAGES, 3, 7, labels=LABELS, chunk_size=2)
+    found = importance_sampling(vae, IMAGES, 3, 7, context=TOLD, chunk_size=2)
     np.testing.assert_allclose(found.log_prob, expected, rtol=1e-5)
 
 
@@ -118,7 +119,7 @@ def test_kl_to_the_gaussian_of_a_label_is_its_closed_form(kind):
 def test_codes_are_drawn_from_the_gaussian_of_their_label():
     vae = conditional("learned prior")
     labels = np.repeat(np.arange(3), 20_000)
-    z = sample_prior(vae, len(labels), seed=0, labels=labels)
+    z = sample_prior(vae, len(labels), seed=0, context={"label": labels})
     for label in range(3):
         one = vae.given(np.array([label])).prior
         drawn = z[labels == label]
@@ -137,10 +138,10 @@ def test_exported_networks_take_image_and_label(vae, tmp_path):
     )
     label = np.eye(3, dtype=np.float32)[LABELS]
     found = encoder([IMAGES.astype(np.float32) / 255, label])
-    mean, log_var = encode(vae, IMAGES, labels=LABELS)
+    mean, log_var = encode(vae, IMAGES, context=TOLD)
     np.testing.assert_allclose(found["mean"], mean, atol=1e-5)
     np.testing.assert_allclose(found["log_var"], log_var, atol=1e-5)
-    pixels = decode(vae, mean, labels=LABELS)
+    pixels = decode(vae, mean, context=TOLD)
     np.testing.assert_allclose(decoder([mean, label]), pixels, atol=1e-5)
 
 

@@ -5,7 +5,7 @@ from PIL import Image
 from vae_cli.visualize.images import (
     CELL,
     grid,
-    pairs,
+    stacked,
     to_uint8,
     write_gif,
     write_png,
@@ -130,19 +130,19 @@ def test_grid_is_grey_or_colour(channels, shown):
 
 def test_pairs_put_each_row_above_its_partner():
     before, after = flat([10, 20, 30, 40]), flat([11, 21, 31, 41])
-    sheet = pairs(before, after, columns=2)
+    sheet = stacked([before, after], columns=2)
     assert levels(sheet, 4, 2) == [[10, 20], [11, 21], [30, 40], [31, 41]]
 
 
 def test_pairs_keep_a_short_last_row_above_its_partner():
     before, after = flat([10, 20, 30]), flat([11, 21, 31])
-    sheet = pairs(before, after, columns=2)
+    sheet = stacked([before, after], columns=2)
     assert levels(sheet, 4, 2) == [[10, 20], [11, 21], [30, GAP], [31, GAP]]
 
 
 def test_pairs_of_fewer_images_than_columns_stand_above_each_other():
     before, after = flat([10, 20]), flat([11, 21])
-    sheet = pairs(before, after, columns=3)
+    sheet = stacked([before, after], columns=3)
     assert levels(sheet, 2, 3) == [[10, 20, GAP], [11, 21, GAP]]
 
 

@@ -1,16 +1,17 @@
 """What `vae-generate` decodes, by mode: codes and how to lay them out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from vae_cli.config.commands import GenerateConfig
 from vae_cli.data.splits import Split
 from vae_cli.errors import ConfigError, RunError
+from vae_cli.evaluation.batches import Context
 from vae_cli.evaluation.latent import class_a_row, encode, kl_to_normal, sample_prior
 from vae_cli.evaluation.paths import interpolate, plane, traversals
 from vae_cli.randomness import Stream, generator
-from vae_cli.runs.data import load_run_data
+from vae_cli.runs.data import load_run_data, scored_split
 from vae_cli.runs.trained import TrainedRun
 from vae_cli.visualize.images import to_float
 
@@ -26,13 +27,13 @@ class Drawing:
         z: float32 [N, latent_dim].
         columns: codes a row.
         ends: images shown left and right of each row, [rows, 2, H, W, C], or None.
-        labels: int [N], for a model that is told them.
+        context: what the model is told beside the codes.
     """
 
     z: np.ndarray
     columns: int
     ends: np.ndarray | None = None
-    labels: np.ndarray | None = None
+    context: Context = field(default_factory=dict)
 
 
 def prior(config: GenerateConfig, run: TrainedRun) -> Drawing:
@@ -43,11 +44,11 @@ def prior(config: GenerateConfig, run: TrainedRun) -> Drawing:
     columns = config.columns or PRIOR_SIDE
     rows = config.rows or run.vae.num_labels or PRIOR_SIDE
     count = config.num_images or columns * rows
-    labels = class_a_row(run.vae, count, columns)
+    asked = class_a_row(run.vae, count, columns)
     if config.label is not None:
-        labels = _asked(config, run, count)
-    z = sample_prior(run.vae, count, config.seed, config.temperature, labels)
-    return Drawing(z, min(columns, count), labels=labels)
+        asked = _asked(config, run, count)
+    z = sample_prior(run.vae, count, config.seed, config.temperature, asked)
+    return Drawing(z, min(columns, count), context=asked)
 
 
 def manifold(config: GenerateConfig, run: TrainedRun) -> Drawing:
@@ -63,18 +64,18 @@ def manifold(config: GenerateConfig, run: TrainedRun) -> Drawing:
     columns = config.columns or rows
     first, second = config.dims
     z = plane(latent_dim, (first, second), rows, columns, config.spacing, config.span)
-    return Drawing(z, columns, labels=_asked(config, run, len(z)))
+    return Drawing(z, columns, context=_asked(config, run, len(z)))
 
 
 def traversal(config: GenerateConfig, run: TrainedRun) -> Drawing:
     """One row a latent dimension, the one of largest KL on top."""
-    _, split = load_run_data(run.folder, run.config).held_out()
+    _, split = _held_out(run)
     some = split.take(slice(2000))
-    kl = kl_to_normal(*encode(run.vae, some.images, labels=some.labels))
+    kl = kl_to_normal(*encode(run.vae, some.images, context=some.context))
     order = np.argsort(-kl)[: config.rows]
     columns = config.columns or STEPS
     z = traversals(order, run.vae.latent_dim, columns, config.span)
-    return Drawing(z, columns, labels=_asked(config, run, len(z)))
+    return Drawing(z, columns, context=_asked(config, run, len(z)))
 
 
 def interpolation(config: GenerateConfig, run: TrainedRun) -> Drawing:
@@ -82,7 +83,7 @@ def interpolation(config: GenerateConfig, run: TrainedRun) -> Drawing:
 
     With labels, the two images of a path have the same one.
     """
-    name, split = load_run_data(run.folder, run.config).held_out()
+    name, split = _held_out(run)
     rows, columns = config.rows or PAIRS, config.columns or STEPS
     if columns < 2:
         raise ConfigError(f"columns={columns}: a path needs at least 2 images.")
@@ -94,14 +95,20 @@ def interpolation(config: GenerateConfig, run: TrainedRun) -> Drawing:
         [rng.choice(alike[row % len(alike)], 2, replace=False) for row in range(rows)]
     )
     ended = split.take(chosen.reshape(-1))
-    codes, _ = encode(run.vae, ended.images, labels=ended.labels)
+    codes, _ = encode(run.vae, ended.images, context=ended.context)
     ends = codes.reshape(rows, 2, -1)
     z = [interpolate(a, b, columns, config.interpolation) for a, b in ends]
     shown = to_float(ended.images).reshape(rows, 2, *ended.images.shape[1:])
-    labels = None
+    context = {}
     if run.vae.num_labels and ended.labels is not None:
-        labels = np.repeat(ended.labels[::2], columns)
-    return Drawing(np.concatenate(z), columns, shown, labels)
+        context["label"] = np.repeat(ended.labels[::2], columns)
+    return Drawing(np.concatenate(z), columns, shown, context)
+
+
+def _held_out(run: TrainedRun) -> tuple[str, Split]:
+    """Return images that the run wasn't trained on, where it has any."""
+    data = load_run_data(run.folder, run.config)
+    return data.held_out, scored_split(data, run.config, data.held_out)
 
 
 def _alike(config: GenerateConfig, run: TrainedRun, split: Split) -> list[np.ndarray]:
@@ -111,7 +118,7 @@ def _alike(config: GenerateConfig, run: TrainedRun, split: Split) -> list[np.nda
         return [np.arange(len(split))]
     wanted = np.arange(run.vae.num_labels)
     if config.label is not None:
-        wanted = wanted[wanted == _asked(config, run, 1)]
+        wanted = wanted[wanted == _asked(config, run, 1)["label"]]
     groups = [np.flatnonzero(split.labels == label) for label in wanted]
     groups = [group for group in groups if len(group) > 1]
     if not groups:
@@ -119,8 +126,8 @@ def _alike(config: GenerateConfig, run: TrainedRun, split: Split) -> list[np.nda
     return groups
 
 
-def _asked(config: GenerateConfig, run: TrainedRun, count: int) -> np.ndarray | None:
-    """Return the label that was asked for, for each code; None where there are none.
+def _asked(config: GenerateConfig, run: TrainedRun, count: int) -> Context:
+    """Return the context of codes that are of the label that was asked for.
 
     Raises:
         ConfigError: there is no such label, or one is needed.
@@ -133,14 +140,14 @@ def _asked(config: GenerateConfig, run: TrainedRun, count: int) -> np.ndarray | 
                 f"{run.folder} was trained with conditioning=none.",
                 "train one: vae-train conditioning=label",
             )
-        return None
+        return {}
     if config.label is None or config.label >= labels:
         came = "none came" if config.label is None else f"got label={config.label}"
         raise ConfigError(
             f"mode={config.mode} of {run.folder} needs a label, {came}.",
             f"choose one of: 0 to {labels - 1}, such as label={labels - 1}",
         )
-    return np.full(count, config.label)
+    return {"label": np.full(count, config.label)}
 
 
 DRAWINGS = {

@@ -59,12 +59,11 @@ def evaluate_run(
         reuse: take an earlier evaluation by the same protocol instead.
     """
     run_config = folder.load_config()
-    from vae_cli.data.prepare import fixed_split, some
-    from vae_cli.runs.data import load_run_data
+    from vae_cli.data.prepare import some
+    from vae_cli.runs.data import load_run_data, scored_split
 
     data = load_run_data(folder, run_config)
-    split = fixed_split(data, run_config.dataset, config.split)
-    split = some(split, config.num_images, run_config.dataset.seed)
+    data.split(config.split)  # told before TensorFlow starts
     seed = run_config.seed if config.seed is None else config.seed
     how = protocol(folder, run_config, config, seed, data)
     report = saved_report(folder, config.split, how) if reuse else None
@@ -79,6 +78,8 @@ def evaluate_run(
     from vae_cli.training.progress_bar import share_bar
     from vae_cli.visualize.model_figures import evaluation_figure
 
+    split = scored_split(data, run_config, config.split)
+    split = some(split, config.num_images, run_config.dataset.seed)
     run = load_trained(folder, config.checkpoint)
     if weights_digest(folder, config.checkpoint) != how["weights_sha256"]:
         raise RunError(
@@ -87,7 +88,7 @@ def evaluate_run(
         )
     train = None
     if config.split != "train":
-        train = fixed_split(data, run_config.dataset, "train")
+        train = scored_split(data, run_config, "train")
     with share_bar(f"log p(x), {folder.path.name}") as progress:
         evaluation = evaluate_split(
             run.vae,

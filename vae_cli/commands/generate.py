@@ -33,7 +33,7 @@ def generate(config: GenerateConfig, overrides: list[str]) -> None:
 
     run = load_trained(folder, config.checkpoint)
     drawing = DRAWINGS[config.mode](config, run)
-    images = decode(run.vae, drawing.z, config.batch_size, drawing.labels)
+    images = decode(run.vae, drawing.z, config.batch_size, drawing.context)
     output = Path(config.output or folder.samples / f"{config.mode}.png")
     try:
         for file in _write(config, drawing, images, output):
@@ -63,8 +63,8 @@ def _write(
     if config.npz:
         written.append(Path(config.npz))
         found = {"images": images, "z": drawing.z}
-        if drawing.labels is not None:
-            found["labels"] = drawing.labels
+        if "label" in drawing.context:
+            found["labels"] = drawing.context["label"]
         write_npz(written[-1], found)
     if config.gif:
         written.append(_ready(config.gif))

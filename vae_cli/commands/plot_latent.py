@@ -19,19 +19,19 @@ def plot(config: PlotLatentConfig, overrides: list[str]) -> None:
     """Encode, project, draw; prints the files written."""
     folder = open_run(config.run, config.output_root)
     run_config = folder.load_config()
-    from vae_cli.data.prepare import fixed_split
-    from vae_cli.runs.data import load_run_data
+    from vae_cli.runs.data import load_run_data, scored_split
 
     data = load_run_data(folder, run_config)
-    split = fixed_split(data, run_config.dataset, config.split)
+    data.split(config.split)
+    from vae_cli.runtime import start_tensorflow
+
+    start_tensorflow()
+    split = scored_split(data, run_config, config.split)
     if config.num_points and config.num_points < len(split):
         from vae_cli.randomness import Stream, generator
 
         rng = generator(config.seed, Stream.CHOICE)
         split = split.take(rng.permutation(len(split))[: config.num_points])
-    from vae_cli.runtime import start_tensorflow
-
-    start_tensorflow()
     from vae_cli.runs.trained import load_trained
     from vae_cli.visualize.model_figures import latent_figure
 

@@ -8,6 +8,7 @@ after a release, so that older run folders still load.
 
 from dataclasses import dataclass
 
+from vae_cli.config.corruption import CorruptionConfig
 from vae_cli.config.field import option
 from vae_cli.config.hardware import PRECISIONS, DistributionConfig
 from vae_cli.config.parts import (
@@ -193,6 +194,10 @@ class TrainConfig:
     conditioning: ConditioningConfig = option(
         "what the networks are told beside the image",
         default_factory=lambda: ConditioningConfig(name="none"),
+    )
+    corruption: CorruptionConfig = option(
+        "what the encoder sees in place of the image",
+        default_factory=lambda: CorruptionConfig(name="none"),
     )
     objective: ObjectiveConfig = option(
         "bound to maximise", default_factory=lambda: ObjectiveConfig(name="elbo")

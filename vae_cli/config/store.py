@@ -5,7 +5,7 @@ the dataclass that checks it. Several YAML files may share a name: a preset of o
 own for the conv architecture is a file with `name: conv`.
 """
 
-from vae_cli.config import commands, hardware, parts, schema
+from vae_cli.config import commands, corruption, hardware, parts, schema
 
 GROUPS: dict[str, dict[str, type]] = {
     "dataset": {
@@ -37,6 +37,16 @@ GROUPS: dict[str, dict[str, type]] = {
     "conditioning": {
         "none": parts.ConditioningConfig,
         "label": parts.LabelConfig,
+    },
+    "corruption": {
+        "none": corruption.CorruptionConfig,
+        "gaussian_noise": corruption.GaussianNoiseConfig,
+        "salt_and_pepper": corruption.ShareConfig,
+        "masking_noise": corruption.ShareConfig,
+        "random_mask": corruption.RandomMaskConfig,
+        "half": corruption.HalfConfig,
+        "quadrants": corruption.QuadrantsConfig,
+        "box": corruption.BoxConfig,
     },
     "objective": {
         "elbo": parts.ObjectiveConfig,

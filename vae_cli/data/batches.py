@@ -11,6 +11,7 @@ A batch travels as a share: the part of it that one replica works on, a dict of
   than gathered in the compiled step.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,8 @@ class ImageStore:
             as they are.
         replicas: how many share a batch.
         labels: int64 [N], for a model that is told them.
+        corrupt: from images, their share and the step to what the encoder sees of
+            them, as `vae.given` takes it.
     """
 
     def __init__(
@@ -46,15 +49,20 @@ class ImageStore:
         dynamic_seed: int | None = None,
         replicas: int = 1,
         labels: np.ndarray | None = None,
+        corrupt: Callable[[tf.Tensor, Share, Any], dict[str, tf.Tensor]] | None = None,
     ) -> None:
         self._replicas = replicas
         self._pixels = None if images is None else _tensor(images)
         self._dynamic_seed = dynamic_seed
         self._labels = labels
+        self._corrupt = corrupt
 
-    def labels(self, share: Share) -> tf.Tensor | None:
-        """Return the labels of a share's images, int64 [b], or None."""
-        return None if self._labels is None else tf.gather(self._labels, share["index"])
+    def context(self, images: tf.Tensor, share: Share, step: Any) -> dict[str, Any]:
+        """Return what the model is told beside a share's images, from `read`."""
+        found = {} if self._corrupt is None else self._corrupt(images, share, step)
+        if self._labels is not None:
+            found["label"] = tf.gather(self._labels, share["index"])
+        return found
 
     def read(self, share: Share, step: Any) -> tf.Tensor:
         """Return images as the model sees them.

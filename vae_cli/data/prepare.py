@@ -83,7 +83,7 @@ def load_data(config: DatasetConfig) -> ImageData:
 
 
 def fixed_split(data: ImageData, config: DatasetConfig, name: str) -> Split:
-    """Return a split as it is scored: what training binarizes anew is drawn once.
+    """Return a split, drawn once where training binarizes it anew.
 
     Raises:
         DataError: this set has no such split.

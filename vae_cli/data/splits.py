@@ -1,6 +1,6 @@
 """Arrays of a data set, split and ready."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,18 +32,30 @@ class Split:
         images: uint8 [N, H, W, C]; an array, or `Rows` where they are too many.
         labels: int64 [N], or None.
         factors: name -> float32 [N]; what made the images, where that is known.
+        seen: uint8 [N, H, W, C], what the encoder sees in place of the images, or None.
+        scored: uint8 [N, H, W, 1], 255 for the pixels that are scored, 0 for others;
+            None scores all.
     """
 
     images: Any
     labels: np.ndarray | None = None
     factors: dict[str, np.ndarray] | None = None
+    seen: np.ndarray | None = None
+    scored: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def context(self) -> dict[str, np.ndarray]:
+        """What a model may be told beside the images, as `VAE.given` takes it."""
+        found = {"label": self.labels, "seen": self.seen, "scored": self.scored}
+        return {name: array for name, array in found.items() if array is not None}
+
     def take(self, index: Any) -> "Split":
         """Return the images at `index` (a slice or integer array)."""
-        return Split(
+        return replace(
+            self,
             images=self.images.take(index)
             if isinstance(self.images, Rows)
             else aligned(self.images[index]),
@@ -51,6 +63,8 @@ class Split:
             factors=None
             if self.factors is None
             else {name: values[index] for name, values in self.factors.items()},
+            seen=None if self.seen is None else self.seen[index],
+            scored=None if self.scored is None else self.scored[index],
         )
 
 
@@ -110,9 +124,10 @@ class ImageData:
                 "without: conditioning=none",
             )
 
-    def held_out(self) -> tuple[str, Split]:
-        """Return the test split, or else validation, or else training, and its name."""
+    @property
+    def held_out(self) -> str:
+        """The name of the test split, or else validation, or else training."""
         for name, split in (("test", self.test), ("validation", self.validation)):
             if split:
-                return name, split
-        return "training", self.train
+                return name
+        return "train"

@@ -9,6 +9,10 @@ import tensorflow as tf
 from vae_cli.errors import DataError
 from vae_cli.models.vae import VAE
 
+Context = dict[str, np.ndarray]
+"""What a model is told beside images: `label` int [N], `seen` and `scored` uint8
+[N, H, W, C]; of a split, `Split.context`."""
+
 
 def over_batches(
     function: Callable[..., Any], arrays: tuple[Any, ...], batch_size: int
@@ -16,37 +20,40 @@ def over_batches(
     """Apply a compiled function batch by batch and join what it returns.
 
     Args:
-        function: takes as many float32 tensors as there are arrays, returns a tuple of
+        function: takes what `arrays` holds as float32 tensors, returns a tuple of
             tensors whose first axis is the batch.
-        arrays: [N, ...] each; uint8 images are scaled to [0, 1].
+        arrays: [N, ...] each, or a dict of such; uint8 images are scaled to [0, 1].
         batch_size: images at a time; the last batch may be smaller.
 
     Returns:
         one array [N, ...] for each output.
     """
-    signature = [tf.TensorSpec((None, *a.shape[1:]), tf.float32) for a in arrays]
+    signature = tf.nest.map_structure(
+        lambda a: tf.TensorSpec((None, *a.shape[1:]), tf.float32), arrays
+    )
     compiled = tf.function(function, input_signature=signature)
     parts = []
     for start in range(0, len(arrays[0]), batch_size):
-        batch = [_float(a[start : start + batch_size]) for a in arrays]
+        rows = slice(start, start + batch_size)
+        batch = tf.nest.map_structure(lambda a, rows=rows: as_float(a[rows]), arrays)
         parts.append([part.numpy() for part in compiled(*batch)])
     return [np.concatenate(column) for column in zip(*parts, strict=True)]
 
 
-def told(vae: VAE, labels: np.ndarray | None) -> tuple[np.ndarray, ...]:
-    """Return what `vae.given` needs of each image, as arrays for `over_batches`.
+def told(vae: VAE, context: Context | None) -> Context:
+    """Return what `vae.given` takes of what is known.
 
     Raises:
         DataError: the model needs labels, and there are none.
     """
-    if not vae.num_labels:
-        return ()
-    if labels is None:
+    context = context or {}
+    if vae.num_labels and "label" not in context:
         raise DataError("The model needs the label of each image, and these have none.")
-    return (labels,)
+    return {k: v for k, v in context.items() if k != "label" or vae.num_labels}
 
 
-def _float(array: Any) -> tf.Tensor:
+def as_float(array: Any) -> tf.Tensor:
+    """Return float32; uint8, which is pixels, scaled to [0, 1]."""
     if array.dtype == np.uint8:
         return tf.cast(array, tf.float32) / 255.0
     return tf.cast(array, tf.float32)

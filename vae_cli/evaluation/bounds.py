@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from vae_cli.evaluation.batches import over_batches, told
+from vae_cli.evaluation.batches import Context, over_batches, told
 from vae_cli.evaluation.latent import active_units
 from vae_cli.models.objectives import elbo_terms, log_likelihood
 from vae_cli.models.priors import standard_kl_per_dim
@@ -64,10 +64,10 @@ def evaluate_elbo(
     images: np.ndarray,
     seed: int,
     batch_size: int = 500,
-    labels: np.ndarray | None = None,
+    context: Context | None = None,
 ) -> ElboResult:
     """Score a whole split; arguments as `score_images` takes them."""
-    scores = score_images(vae, images, seed, batch_size, labels)
+    scores = score_images(vae, images, seed, batch_size, context)
     reconstruction_loss = float(scores.reconstruction.mean(dtype=np.float64))
     kl_loss = float(scores.kl.mean(dtype=np.float64))
     return ElboResult(
@@ -84,7 +84,7 @@ def score_images(
     images: np.ndarray,
     seed: int,
     batch_size: int = 500,
-    labels: np.ndarray | None = None,
+    context: Context | None = None,
 ) -> ImageScores:
     """Score each image by the ELBO, with one posterior sample.
 
@@ -93,12 +93,13 @@ def score_images(
         images: uint8 [N, H, W, C].
         seed: fixes the posterior noise.
         batch_size: images at a time; changes no result beyond rounding.
-        labels: int [N], for a model that is told them: the bound is of log p(x|y).
+        context: what the model is told beside the images; given labels, the bound is
+            of log p(x|y), and where not all pixels are scored, of those that are.
     """
     noise = sample_noise(len(images), vae.latent_dim, seed, 0)
 
-    def score(x: Any, epsilon: Any, *label: Any) -> tuple[Any, ...]:
-        given = vae.given(*label)
+    def score(x: Any, epsilon: Any, known: Any) -> tuple[Any, ...]:
+        given = vae.given(**known)
         posterior = given.posterior(x)
         draw = given.draw(posterior, epsilon[None])
         reconstruction = -log_likelihood(given, x, draw.z)[0]
@@ -107,7 +108,7 @@ def score_images(
         own = to_normal if terms.kl_per_dim is None else terms.kl_per_dim
         return terms.reconstruction, terms.kl, own, to_normal, terms.mean
 
-    arrays = (images, noise, *told(vae, labels))
+    arrays = (images, noise, told(vae, context))
     reconstruction, kl, own, per_dim, mean = over_batches(score, arrays, batch_size)
     exact = vae.prior.has_kl_per_dim
     return ImageScores(reconstruction, kl, own if exact else None, per_dim, mean)

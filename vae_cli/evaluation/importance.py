@@ -18,7 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from vae_cli.evaluation.batches import over_batches, told
+from vae_cli.evaluation.batches import Context, as_float, over_batches, told
 from vae_cli.evaluation.bounds import sample_noise
 from vae_cli.models.objectives import log_likelihood
 from vae_cli.models.priors import gaussian_log_prob
@@ -83,7 +83,7 @@ def importance_sampling(
     batch_size: int | None = None,
     chunk_size: int | None = None,
     memory_mb: int = 512,
-    labels: np.ndarray | None = None,
+    context: Context | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> ImportanceResult:
     """Estimate log p(x) of each image.
@@ -98,7 +98,8 @@ def importance_sampling(
             beyond rounding.
         memory_mb: what the chosen sizes may take, in MiB, for codes and for noise
             each; the noise of a chosen chunk may not take more either.
-        labels: int [N], for a model that is told them: the estimate is of log p(x|y).
+        context: what the model is told beside the images; given labels, the estimate
+            is of log p(x|y), and where not all pixels are scored, of those that are.
         progress: told the share that is done, now and then.
     """
     count = len(images)
@@ -107,14 +108,13 @@ def importance_sampling(
     chunk = min(chunk_size or max(1, most // batch), samples)
     # noise and weights of a chunk, all images
     chunk = min(chunk, max(1, memory_mb * 2**20 // (4 * count * (vae.latent_dim + 1))))
-    conditions = told(vae, labels)
-    names, posterior = _posterior(vae, images, conditions, min(batch, 500))
+    known = told(vae, context)
+    posterior = _posterior(vae, images, known, min(batch, 500))
     log_prior = vae.prior.density()
 
-    def score(pixels: Any, noise: Any, *parts: Any) -> Any:
-        x = tf.cast(pixels, tf.float32) / 255.0
-        given = vae.given(*parts[len(names) :])
-        draw = given.draw(dict(zip(names, parts, strict=False)), noise)
+    def score(x: Any, noise: Any, posterior: Any, known: Any) -> Any:
+        given = vae.given(**known)
+        draw = given.draw(posterior, noise)
         own = log_prior if given.prior is vae.prior else given.prior.log_prob
         log_ratio = own(draw.z) - gaussian_log_prob(*draw)
         return log_likelihood(given, x, draw.z) + log_ratio
@@ -131,27 +131,28 @@ def importance_sampling(
             noise[s] = sample_noise(count, vae.latent_dim, seed, weights.samples + s)
         log_weights = np.empty((size, count), np.float32)
         for rows in chosen:
-            parts = (part[rows] for part in (*posterior, *conditions))
-            arrays = map(tf.constant, (images[rows], noise[:size, rows], *parts))
-            log_weights[:, rows] = compiled(*arrays)
+            x, *parts = tf.nest.map_structure(
+                lambda a, rows=rows: as_float(a[rows]), (images, posterior, known)
+            )
+            log_weights[:, rows] = compiled(x, noise[:size, rows], *parts)
         weights.add(log_weights)
         progress(weights.samples / samples)
     return weights.result()
 
 
 def _posterior(
-    vae: VAE, images: np.ndarray, conditions: tuple[np.ndarray, ...], batch_size: int
-) -> tuple[list[str], list[np.ndarray]]:
+    vae: VAE, images: np.ndarray, known: Context, batch_size: int
+) -> dict[str, np.ndarray]:
     """Return the parts of q(z|x), by name: the encoder sees each image once."""
     names: list[str] = []
 
-    def parts(x: Any, *label: Any) -> tuple[Any, ...]:
-        posterior = vae.given(*label).posterior(x)
+    def parts(x: Any, known: Any) -> tuple[Any, ...]:
+        posterior = vae.given(**known).posterior(x)
         names[:] = posterior
         return tuple(posterior.values())
 
-    arrays = over_batches(parts, (images, *conditions), batch_size)
-    return names, arrays
+    arrays = over_batches(parts, (images, known), batch_size)
+    return dict(zip(names, arrays, strict=True))
 
 
 def _bytes_per_code(vae: VAE) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from vae_cli.errors import ConfigError, RunError
-from vae_cli.evaluation.batches import over_batches, told
+from vae_cli.evaluation.batches import Context, over_batches, told
 from vae_cli.models.priors import standard_kl_per_dim
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, generator
@@ -18,7 +18,7 @@ def encode(
     vae: VAE,
     images: np.ndarray,
     batch_size: int = 500,
-    labels: np.ndarray | None = None,
+    context: Context | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return posterior means and log-variances.
 
@@ -26,16 +26,16 @@ def encode(
         vae: the model.
         images: uint8 [N, H, W, C].
         batch_size: images at a time.
-        labels: int [N], for a model that is told them.
+        context: what the model is told beside the images.
 
     Returns:
         two float32 arrays [N, latent_dim].
     """
 
-    def posterior(x: Any, *label: Any) -> tuple[Any, Any]:
-        return vae.given(*label).encode(x)
+    def posterior(x: Any, known: Any) -> tuple[Any, Any]:
+        return vae.given(**known).encode(x)
 
-    mean, log_var = over_batches(posterior, (images, *told(vae, labels)), batch_size)
+    mean, log_var = over_batches(posterior, (images, told(vae, context)), batch_size)
     return mean, log_var
 
 
@@ -43,7 +43,7 @@ def decode(
     vae: VAE,
     z: np.ndarray,
     batch_size: int = 256,
-    labels: np.ndarray | None = None,
+    context: Context | None = None,
 ) -> np.ndarray:
     """Return pixel means float32 [N, H, W, C] in [0, 1] for codes [N, latent_dim].
 
@@ -51,13 +51,13 @@ def decode(
         vae: the model.
         z: codes.
         batch_size: codes at a time.
-        labels: int [N], for a model that is told them.
+        context: what the model is told beside the codes.
     """
 
-    def pixels(codes: Any, *label: Any) -> tuple[Any]:
-        return (vae.given(*label).pixel_means(codes),)
+    def pixels(codes: Any, known: Any) -> tuple[Any]:
+        return (vae.given(**known).pixel_means(codes),)
 
-    arrays = (z.astype(np.float32), *told(vae, labels))
+    arrays = (z.astype(np.float32), told(vae, context))
     (images,) = over_batches(pixels, arrays, batch_size)
     return images
 
@@ -67,7 +67,7 @@ def sample_prior(
     count: int,
     seed: int,
     temperature: float = 1.0,
-    labels: np.ndarray | None = None,
+    context: Context | None = None,
 ) -> np.ndarray:
     """Draw codes from the prior: float32 [count, latent_dim].
 
@@ -78,19 +78,19 @@ def sample_prior(
         count: how many.
         seed: fixes the draw.
         temperature: scales the noise, about each component's mean in a mixture.
-        labels: int [count], for a model that is told them.
+        context: what the model is told of each image.
     """
     noise = generator(seed, Stream.PRIOR).standard_normal((count, vae.latent_dim))
     choice = generator(seed, Stream.PRIOR, 1).random(count)
-    prior = vae.given(*told(vae, labels)).prior
+    prior = vae.given(**told(vae, context)).prior
     return np.asarray(prior.sample((temperature * noise).astype(np.float32), choice))
 
 
-def class_a_row(vae: VAE, count: int, columns: int) -> np.ndarray | None:
-    """Return labels for a grid with one class a row, over and over; None needs none."""
+def class_a_row(vae: VAE, count: int, columns: int) -> Context:
+    """Return the context of a grid with one class a row, over and over."""
     if not vae.num_labels:
-        return None
-    return np.arange(count) // columns % vae.num_labels
+        return {}
+    return {"label": np.arange(count) // columns % vae.num_labels}
 
 
 def kl_to_normal(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from vae_cli.evaluation.batches import over_batches, told
+from vae_cli.evaluation.batches import Context, over_batches, told
 from vae_cli.models.vae import VAE
 
 SSIM_WINDOW = 11
@@ -33,7 +33,7 @@ def score_reconstruction(
     vae: VAE,
     images: np.ndarray,
     batch_size: int = 250,
-    labels: np.ndarray | None = None,
+    context: Context | None = None,
 ) -> Reconstruction:
     """Reconstruct images from their posterior means and compare.
 
@@ -41,16 +41,16 @@ def score_reconstruction(
         vae: the model.
         images: uint8 [N, H, W, C].
         batch_size: images at a time.
-        labels: int [N], for a model that is told them.
+        context: what the model is told beside the images.
     """
     has_ssim = min(images.shape[1:3]) >= SSIM_WINDOW
 
-    def score(x: Any, *label: Any) -> tuple[Any, Any]:
-        restored = vae.given(*label)(x)
+    def score(x: Any, known: Any) -> tuple[Any, Any]:
+        restored = vae.given(**known)(x)
         error = tf.reduce_mean((x - restored) ** 2, axis=(1, 2, 3))
         return error, ssim(x, restored) if has_ssim else tf.zeros_like(error)
 
-    error, similarity = over_batches(score, (images, *told(vae, labels)), batch_size)
+    error, similarity = over_batches(score, (images, told(vae, context)), batch_size)
     mse = float(error.mean(dtype=np.float64))
     return Reconstruction(
         mse=mse,

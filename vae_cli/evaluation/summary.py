@@ -71,7 +71,8 @@ def evaluate_split(
     """
     began = time.perf_counter()
     at_a_time = sizes.get("batch_size") or 250
-    scores = score_images(vae, split.images, seed, at_a_time, split.labels)
+    context = split.context
+    scores = score_images(vae, split.images, seed, at_a_time, context)
     neg_elbo = scores.reconstruction.astype(np.float64) + scores.kl
     importance = None
     if importance_samples:
@@ -80,13 +81,13 @@ def evaluate_split(
             split.images,
             importance_samples,
             seed,
-            labels=split.labels,
+            context=context,
             progress=progress,
             **sizes,
         )
     probes = None
     if train is not None and train.labels is not None and split.labels is not None:
-        codes, _ = encode(vae, train.images, at_a_time, train.labels)
+        codes, _ = encode(vae, train.images, at_a_time, train.context)
         probes = probe(codes, train.labels, scores.mean, split.labels)
     report = {
         "num_images": len(split),
@@ -95,13 +96,13 @@ def evaluate_split(
         "neg_elbo_se": standard_error(neg_elbo),
         "reconstruction_loss": float(scores.reconstruction.mean(dtype=np.float64)),
         "kl_loss": float(scores.kl.mean(dtype=np.float64)),
-        **_likelihood(vae, spec, importance),
+        **_likelihood(vae, spec, importance, split.scored is None),
         "importance_samples": importance_samples,
         "active_units": active_units(scores.mean),
         "kl_per_dim": None
         if scores.kl_per_dim is None
         else scores.kl_per_dim.mean(axis=0, dtype=np.float64).tolist(),
-        **asdict(score_reconstruction(vae, split.images, at_a_time, split.labels)),
+        **asdict(score_reconstruction(vae, split.images, at_a_time, context)),
         **(
             asdict(probes)
             if probes
@@ -125,7 +126,7 @@ def standard_error(values: np.ndarray) -> float | None:
 
 
 def _likelihood(
-    vae: VAE, spec: DataSpec, importance: ImportanceResult | None
+    vae: VAE, spec: DataSpec, importance: ImportanceResult | None, of_all_pixels: bool
 ) -> dict[str, float | None]:
     """Return the estimate of -log p(x) under the name that it deserves."""
     found: dict[str, float | None] = dict.fromkeys(
@@ -139,7 +140,7 @@ def _likelihood(
     nll = -importance.log_prob
     name = "nll" if vae.likelihood.is_likelihood(spec) else "cross_entropy_bound"
     found[name], found[f"{name}_se"] = float(nll.mean()), standard_error(nll)
-    if vae.likelihood.is_discrete(spec):
+    if vae.likelihood.is_discrete(spec) and of_all_pixels:
         dims = math.prod(spec.image_shape)
         found["bits_per_dim"] = float(nll.mean()) / (dims * math.log(2))
     return found

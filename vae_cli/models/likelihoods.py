@@ -23,16 +23,19 @@ class Likelihood(keras.layers.Layer):
             "sigmoid", name="pixel_means", dtype="float32"
         )
 
-    def log_prob(self, x: Any, logits: Any) -> Any:
+    def log_prob(self, x: Any, logits: Any, weight: Any = None) -> Any:
         """Score images.
 
         Args:
             x: float32 [B, H, W, C] in [0, 1].
             logits: float32 [..., B, H, W, C], the decoder's outputs.
+            weight: of each pixel, float32 [B, H, W, 1]; 1 if None.
 
         Returns:
             float32 [..., B], nats per image.
         """
+        if weight is not None:
+            return ops.sum(weight * self.log_prob_per_pixel(x, logits), (-3, -2, -1))
         # flat pixels make longer loops
         x, logits = (ops.reshape(a, (*ops.shape(a)[:-3], -1)) for a in (x, logits))
         return ops.sum(self.log_prob_per_pixel(x, logits), axis=-1)

@@ -162,7 +162,7 @@ def log_likelihood(vae: VAE, images: Any, z: Any, training: bool = False) -> Any
     samples, batch = ops.shape(z)[:2]
     logits = vae.decode(ops.reshape(z, (-1, vae.latent_dim)), training=training)
     logits = ops.reshape(logits, (samples, batch, *logits.shape[1:]))
-    return vae.likelihood.log_prob(images, logits)
+    return vae.score(images, logits)
 
 
 def log_mean_exp(log_weights: Any) -> Any:

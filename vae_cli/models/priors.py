@@ -301,7 +301,7 @@ class VampPrior(Mixture):
             initializer=keras.initializers.RandomNormal(mean=0.05, stddev=0.01),
         )
 
-    def start_at(self, images: np.ndarray, labels: np.ndarray | None) -> None:
+    def start_at(self, images: np.ndarray, labels: np.ndarray | None = None) -> None:
         """Begin from images instead, float32 [C, H, W, C] in [0, 1], and their labels.
 
         Args:

@@ -52,15 +52,21 @@ class VAE(keras.Model):
         self.latent_dim: int = decoder.input_shape[-1] - num_labels
         self.built = True
 
-    def given(self, label: Any = None) -> Any:
-        """Return the model as it is for images of these labels.
+    def given(self, label: Any = None, seen: Any = None, scored: Any = None) -> Any:
+        """Return the model as it is where more is known than the images.
 
         Args:
             label: class numbers [B]; a model without labels needs none.
+            seen: what the encoder sees in place of the images, float32 [B, H, W, C].
+            scored: weight of each pixel in the likelihood, float32 [B, H, W, 1].
         """
-        if not self.num_labels:
+        if self.num_labels:
+            label = ops.one_hot(ops.cast(label, "int32"), self.num_labels)
+        elif seen is None and scored is None:
             return self
-        return Given(self, ops.one_hot(ops.cast(label, "int32"), self.num_labels))
+        else:
+            label = None
+        return Given(self, label, seen, scored)
 
     def posterior(self, images: Any, training: bool = False) -> dict[str, Any]:
         """Return what q(z|x) needs to know of each image: arrays of [B, ...]."""
@@ -93,6 +99,10 @@ class VAE(keras.Model):
         """Return logits [B, H, W, C] for codes [B, latent_dim]."""
         return as_float32(self._logits(z, training=training))
 
+    def score(self, images: Any, logits: Any) -> Any:
+        """Return log p(x|z), nats: images [B, H, W, C], logits [..., B, H, W, C]."""
+        return self.likelihood.log_prob(images, logits)
+
     def pixel_means(self, z: Any) -> Any:
         """Return E[x|z], float32 [B, H, W, C] in [0, 1]."""
         return self.likelihood.mean(self.decode(z))
@@ -122,16 +132,25 @@ class VAE(keras.Model):
 
 
 class Given:
-    """A VAE that has been told the label of each image; used as one without labels.
+    """A VAE that has been told more of each image; used as one that hasn't.
 
-        log p(x|y) >= E_q(z|x,y)[log p(x|z, y)] - KL(q(z|x, y) || p(z|y))
+    With a label y, and a corrupted image x~ for the encoder (each is left out where
+    there is none):
 
-    Source: Sohn et al., "Learning structured output representation using deep
-    conditional generative models", 2015.
+        log p(x|y) >= E_q(z|x~,y)[log p(x|z, y)] - KL(q(z|x~, y) || p(z|y))
+
+    Any x~ gives a bound. Where only the pixels that x~ shows are scored, x is those
+    pixels: what is missing is integrated out, since pixels are independent given z.
+
+    Sources: Sohn et al., "Learning structured output representation using deep
+    conditional generative models", 2015; Im et al., "Denoising criterion for
+    variational auto-encoding framework", 2017; Mattei & Frellsen, "MIWAE", 2019.
 
     Args:
         vae: the model.
-        label: one-hot float32 [B, num_labels].
+        label: one-hot float32 [B, num_labels], or None.
+        seen: what the encoder sees, float32 [B, H, W, C]; None: the image itself.
+        scored: weight of each pixel in the likelihood, [B, H, W, 1]; None: all 1.
     """
 
     # as for a VAE, by its own posterior and decoder
@@ -139,24 +158,35 @@ class Given:
     pixel_means: Any = VAE.pixel_means
     __call__: Any = VAE.call
 
-    def __init__(self, vae: VAE, label: Any) -> None:
+    def __init__(
+        self, vae: VAE, label: Any, seen: Any = None, scored: Any = None
+    ) -> None:
         self._vae = vae
         self._label = label
+        self._seen = seen
+        self._scored = scored
         self.likelihood = vae.likelihood
         self.latent_dim = vae.latent_dim
-        self.prior = vae.prior.given(label)
+        self.prior = vae.prior if label is None else vae.prior.given(label)
         self.draw, self.code = vae.draw, vae.code
 
     def posterior(self, images: Any, training: bool = False) -> dict[str, Any]:
-        """Return what q(z|x, y) needs to know of each image: arrays of [B, ...]."""
-        inputs = [ops.convert_to_tensor(images), self._label]
+        """Return what q(z|x~, y) needs to know of each image: arrays of [B, ...]."""
+        seen = ops.convert_to_tensor(images if self._seen is None else self._seen)
+        inputs = seen if self._label is None else [seen, self._label]
         return as_float32(self._vae.encoder(inputs, training=training))
 
     def decode(self, z: Any, training: bool = False) -> Any:
         """Return logits [S * B, H, W, C] for S codes an image, [S * B, latent_dim]."""
+        if self._label is None:
+            return self._vae.decode(z, training=training)
         samples = ops.shape(z)[0] // ops.shape(self._label)[0]
         label = ops.tile(self._label, (samples, 1))
         return self._vae.decode(_side_by_side([z, label]), training=training)
+
+    def score(self, images: Any, logits: Any) -> Any:
+        """Return log p of the scored pixels given z, nats; as `VAE.score`."""
+        return self.likelihood.log_prob(images, logits, self._scored)
 
 
 def _side_by_side(inputs: list[Any]) -> Any:

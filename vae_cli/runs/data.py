@@ -3,8 +3,8 @@
 from typing import Any
 
 from vae_cli.config.schema import TrainConfig
-from vae_cli.data.prepare import load_data
-from vae_cli.data.splits import ImageData
+from vae_cli.data.prepare import fixed_split, load_data
+from vae_cli.data.splits import ImageData, Split
 from vae_cli.errors import DataError, RunError
 from vae_cli.runs.folder import RunFolder
 
@@ -31,6 +31,22 @@ def load_run_data(folder: RunFolder, config: TrainConfig) -> ImageData:
     if folder.data_file.exists():
         check_same_data(folder, data.fingerprint)
     return data
+
+
+def scored_split(data: ImageData, config: TrainConfig, name: str) -> Split:
+    """Return a split as it is scored: what training draws anew is drawn once.
+
+    Starts TensorFlow where images are corrupted.
+
+    Raises:
+        DataError: this set has no such split.
+    """
+    split = fixed_split(data, config.dataset, name)
+    if config.corruption.name == "none":
+        return split
+    from vae_cli.data.corruption import corrupted
+
+    return corrupted(split, config.corruption, config.dataset.seed)
 
 
 def check_same_data(folder: RunFolder, fingerprint: dict[str, Any]) -> None:

@@ -75,6 +75,8 @@ def protocol(
         "noise_seed": seed,
         "num_images": evaluation.num_images,
         "likelihood": run.likelihood.name,
+        "corruption": run.corruption.name,
+        "pixels": getattr(run.corruption, "score", "all"),
         "checkpoint": evaluation.checkpoint,
         "probe_codes": MOST_CODES,
         "run_state": f"{status['state']}, {status['epoch']} of {run.epochs} epochs",

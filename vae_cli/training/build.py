@@ -8,6 +8,7 @@ import tensorflow as tf
 from vae_cli.config.parts import VampConfig
 from vae_cli.config.schema import TrainConfig
 from vae_cli.data.batches import ImageStore
+from vae_cli.data.corruption import build_corruption, corrupts_anew, corrupts_for_good
 from vae_cli.data.splits import ImageData, Split
 from vae_cli.evaluation.bounds import evaluation_noise
 from vae_cli.models.factory import build_model
@@ -45,6 +46,15 @@ def build_learner(
         chosen = rng.choice(len(data.train), count, replace=count > len(data.train))
         labels = None if data.train.labels is None else data.train.labels[chosen]
         vae.prior.start_at(to_float(data.train.images[chosen]), labels)
+    corruption = build_corruption(config.corruption, data.spec.image_shape)
+    always: Any = None
+    anew: Any = None
+    if corruption:
+        always = corrupts_for_good(corruption, config.dataset.seed)
+        anew = corrupts_anew(corruption, config.seed, distribution.replicas)
+        if getattr(config.corruption, "score", "all") == "seen":
+            # what a training image doesn't show must never be seen at all
+            anew = always
     gpus = bool(tf.config.list_physical_devices("GPU"))
     parts = batch_parts(config, gpus)
     learner = Learner(
@@ -59,10 +69,12 @@ def build_learner(
             config.seed if dynamic else None,
             distribution.replicas,
             labels=data.train.labels if vae.num_labels else None,
+            corrupt=anew,
         ),
         validation=ImageStore(
             _gathered(data.validation, distribution),
             labels=data.validation.labels if vae.num_labels else None,
+            corrupt=always,
         ),
         validation_noise=evaluation_noise(
             validation, vae.latent_dim, config.seed, objective.samples

@@ -10,6 +10,7 @@ from vae_cli.data.splits import ImageData
 from vae_cli.errors import RunError
 from vae_cli.evaluation.bounds import ElboResult, evaluate_elbo
 from vae_cli.models.vae import VAE
+from vae_cli.runs.data import scored_split
 from vae_cli.runs.files import write_json
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.metrics_file import read_rows
@@ -36,10 +37,12 @@ def complete_folder(
         progress: where training ended.
     """
     result = None
-    if data.test is not None:
-        log.info("scoring %s test images", f"{len(data.test):,}")
+    name = data.held_out
+    held_out = scored_split(data, config, name)
+    if name == "test":
+        log.info("scoring %s test images", f"{len(held_out):,}")
         result = evaluate_elbo(
-            vae, data.test.images, config.seed, labels=data.test.labels
+            vae, held_out.images, config.seed, context=held_out.context
         )
     measure = vae.likelihood.measure(data.spec)
     rows = read_rows(folder.metrics_csv)
@@ -54,7 +57,7 @@ def complete_folder(
     encoder, decoder = vae.export_networks()
     encoder.save(folder.model / "encoder.keras")
     decoder.save(folder.model / "decoder.keras")
-    draw_figures(folder, vae, data, rows, measure, config.seed)
+    draw_figures(folder, vae, name, held_out, rows, measure, config.seed)
     best, last = rows[progress.best_epoch - 1]["beta"], rows[-1]["beta"]
     if best < 0.99 * last:
         log.warning(

@@ -212,11 +212,11 @@ class Learner(keras.Model):
                 key(self._seed, Stream.TRAINING_NOISE, step),
             )
             noise = of_share(noise, part, axis=1)
-            label, part_weight = self._train.labels(part), part.get("weight")
-            found.append(
-                self._gradients(images, noise, label, part_weight, total, beta)
-            )
             weights.append(part.get("weight"))
+            context = self._train.context(images, part, step)
+            found.append(
+                self._gradients(images, noise, context, weights[-1], total, beta)
+            )
         by_part, terms, kl = zip(*found, strict=True)
         gradients = [tf.add_n(parts) for parts in zip(*by_part, strict=True)]
         if self._averages_first:
@@ -228,12 +228,12 @@ class Learner(keras.Model):
         self._record(self._sums(joined(list(terms)), kl, beta, _joined(weights)))
 
     def _differentiate(
-        self, images: Any, noise: Any, label: Any, weight: Any, total: Any, beta: Any
+        self, images: Any, noise: Any, context: Any, weight: Any, total: Any, beta: Any
     ) -> tuple[list[Any], Terms, Any]:
         """Return gradients of a part's share in the loss, its terms, its KL term."""
         shares = self._distribution.replicas * self._parts
         with tf.GradientTape() as tape:
-            vae = self.vae.given(label)
+            vae = self.vae.given(**context)
             terms = self.objective(vae, images, noise, beta, training=True)
             terms = weighted(terms, weight)
             kl = self._kl_term(terms, total)
@@ -249,7 +249,8 @@ class Learner(keras.Model):
         store = cast(ImageStore, self._validation)
         for part in cut(share, self._parts):
             noise = tf.gather(self._validation_noise, part["index"], axis=1)
-            vae, images = self.vae.given(store.labels(part)), store.read(part, 0)
+            images = store.read(part, 0)
+            vae = self.vae.given(**store.context(images, part, 0))
             terms = self.objective(vae, images, noise, beta, training=False)
             weights.append(part.get("weight"))
             found.append(weighted(terms, weights[-1]))

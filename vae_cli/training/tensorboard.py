@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from vae_cli.data.splits import ImageData
-from vae_cli.evaluation.latent import class_a_row, sample_prior
-from vae_cli.visualize.images import grid, pairs, to_float
+from vae_cli.data.splits import Split
+from vae_cli.evaluation.latent import class_a_row, decode, encode, sample_prior
+from vae_cli.visualize.images import grid
+from vae_cli.visualize.model_figures import beside
 
 SIDE = 6
 """Rows and columns of a grid."""
@@ -23,14 +23,13 @@ class ImageGrids(keras.callbacks.Callback):
 
     Args:
         folder: the run's `tensorboard/`.
-        data: images to reconstruct: validation, or training without any.
+        split: images to reconstruct.
         seed: fixes the codes.
     """
 
-    def __init__(self, folder: Path, data: ImageData, seed: int) -> None:
+    def __init__(self, folder: Path, split: Split, seed: int) -> None:
         super().__init__()
         self._folder = folder
-        split = data.validation if len(data.validation) else data.train
         self._shown = split.take(slice(SIDE * SIDE // 2))
         self._seed = seed
         self._writer: Any = None
@@ -42,17 +41,16 @@ class ImageGrids(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Draw both grids."""
         vae = self.model.vae
-        images = to_float(self._shown.images)
-        labels = class_a_row(vae, SIDE * SIDE, SIDE)
+        shown = self._shown
+        asked = class_a_row(vae, SIDE * SIDE, SIDE)
         with self.model.averaged_weights():
-            codes = sample_prior(vae, SIDE * SIDE, self._seed, labels=labels)
-            samples = np.asarray(vae.given(labels).pixel_means(codes))
-            reconstructions = np.asarray(vae.given(self._shown.labels)(images))
+            codes = sample_prior(vae, SIDE * SIDE, self._seed, context=asked)
+            samples = decode(vae, codes, context=asked)
+            codes, _ = encode(vae, shown.images, context=shown.context)
+            restored = decode(vae, codes, context=shown.context)
         with self._writer.as_default(step=epoch):
             tf.summary.image("samples", grid(samples, SIDE)[None])
-            tf.summary.image(
-                "reconstructions", pairs(images, reconstructions, SIDE)[None]
-            )
+            tf.summary.image("reconstructions", beside(shown, restored, SIDE)[None])
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Close the event file."""

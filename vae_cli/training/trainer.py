@@ -9,8 +9,9 @@ import tensorflow as tf
 
 from vae_cli.config.schema import TrainConfig
 from vae_cli.data.batches import evaluation_order, training_order
+from vae_cli.data.corruption import corrupted
 from vae_cli.data.pipeline import Replicas, shares
-from vae_cli.data.splits import ImageData
+from vae_cli.data.splits import ImageData, Split
 from vae_cli.errors import TrainingError
 from vae_cli.models.factory import build_model
 from vae_cli.runs.folder import RunFolder
@@ -31,7 +32,7 @@ from vae_cli.training.distribution import Distribution
 from vae_cli.training.learner import Learner
 from vae_cli.training.progress_bar import ProgressBar
 from vae_cli.training.stop import StopSignal
-from vae_cli.training.tensorboard import ImageGrids
+from vae_cli.training.tensorboard import SIDE, ImageGrids
 from vae_cli.workers import worker_index
 
 log = logging.getLogger(__name__)
@@ -124,6 +125,13 @@ def _train(
     return float(progress.best_bound or 0.0)
 
 
+def _first(config: TrainConfig, data: ImageData) -> Split:
+    """Return the first images that are scored after each epoch, or trained on."""
+    split = data.validation if len(data.validation) else data.train
+    split = split.take(slice(SIDE * SIDE))
+    return corrupted(split, config.corruption, config.dataset.seed)
+
+
 def _check_agreement(learner: Learner, distribution: Distribution) -> None:
     """Make sure that all workers have ended with the same weights, to the bit."""
     digest = 0
@@ -175,7 +183,7 @@ def _fit(
         ),
         CollapseWarning(progress, config),
         keras.callbacks.TensorBoard(str(folder.tensorboard), write_graph=False),
-        ImageGrids(folder.tensorboard, data, config.seed),
+        ImageGrids(folder.tensorboard, _first(config, data), config.seed),
         Saving(folder, progress, checkpoints, stop, config.epochs),
     ]
 

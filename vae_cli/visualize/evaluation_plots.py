@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vae_cli.visualize.images import pairs
+from vae_cli.visualize.images import stacked
 from vae_cli.visualize.plots import draw_kl_bars
 
 OUTLIERS = 10
@@ -91,7 +91,7 @@ def plot_rate_distortion(
 
 
 def _pictures(axis: Axes, shown: tuple[np.ndarray, np.ndarray], title: str) -> None:
-    sheet = pairs(*shown, columns=max(1, len(shown[0])))
+    sheet = stacked(shown, columns=max(1, len(shown[0])))
     axis.imshow(sheet.squeeze(-1) if sheet.shape[-1] == 1 else sheet, cmap="gray")
     axis.set_title(title, fontsize=9)
     axis.set_axis_off()

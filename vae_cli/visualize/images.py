@@ -54,17 +54,22 @@ def grid(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
     return sheet.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
-def pairs(before: np.ndarray, after: np.ndarray, columns: int) -> np.ndarray:
-    """Return a grid whose odd rows are `before` and even rows `after`."""
-    missing = -len(before) % columns
+def stacked(kinds: Sequence[np.ndarray], columns: int) -> np.ndarray:
+    """Return a grid that takes its rows from each kind in turn.
+
+    Args:
+        kinds: float32 [N, H, W, C] in [0, 1] each, such as images before and after.
+        columns: images a row.
+    """
+    missing = -len(kinds[0]) % columns
     padding = ((0, missing), (0, 0), (0, 0), (0, 0))
     rows = [
         np.pad(images, padding, constant_values=0.25).reshape(
             -1, columns, *images.shape[1:]
         )
-        for images in (before, after)
+        for images in kinds
     ]
-    return grid(np.stack(rows, axis=1).reshape(-1, *before.shape[1:]), columns)
+    return grid(np.stack(rows, axis=1).reshape(-1, *kinds[0].shape[1:]), columns)
 
 
 def write_png(pixels: np.ndarray, path: Path) -> None:

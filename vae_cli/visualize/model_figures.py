@@ -15,7 +15,7 @@ from vae_cli.evaluation.latent import (
 from vae_cli.evaluation.summary import Evaluation
 from vae_cli.models.vae import VAE
 from vae_cli.visualize.evaluation_plots import OUTLIERS, plot_evaluation
-from vae_cli.visualize.images import to_float
+from vae_cli.visualize.images import stacked, to_float
 from vae_cli.visualize.plots import plot_latent
 
 
@@ -27,8 +27,8 @@ def evaluation_figure(
 
     def shown(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         chosen = split.take(rows)
-        codes, _ = encode(vae, chosen.images, labels=chosen.labels)
-        return to_float(chosen.images), decode(vae, codes, labels=chosen.labels)
+        codes, _ = encode(vae, chosen.images, context=chosen.context)
+        return to_float(chosen.images), decode(vae, codes, context=chosen.context)
 
     importance = evaluation.importance
     plot_evaluation(
@@ -41,6 +41,18 @@ def evaluation_figure(
         title,
         path,
     )
+
+
+def beside(split: Split, restored: np.ndarray, columns: int) -> np.ndarray:
+    """Return images, what the encoder saw where that is another, and what came back.
+
+    Args:
+        split: the images.
+        restored: float32 [N, H, W, C] in [0, 1].
+        columns: images a row.
+    """
+    seen = [] if split.seen is None else [to_float(split.seen)]
+    return stacked([to_float(split.images), *seen, restored], columns)
 
 
 def latent_figure(
@@ -66,7 +78,7 @@ def latent_figure(
     Returns:
         posterior means and log-variances, float32 [N, latent_dim] each.
     """
-    mean, log_var = encode(vae, split.images, labels=split.labels)
+    mean, log_var = encode(vae, split.images, context=split.context)
     kl = kl_to_normal(mean, log_var)
     points, axis_names = project(mean, log_var, kl, method, dims, seed)
     title = f"posterior means of {len(split):,} {name} images"

@@ -1,0 +1,183 @@
+"""Corruption: what each kind does to images, and when it is drawn."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.helpers import grey_images
+from vae_cli.config.compose import composed
+from vae_cli.data.corruption import (
+    CORRUPTIONS,
+    MISSING,
+    Mask,
+    build_corruption,
+    corrupted,
+    corrupts_anew,
+    corrupts_for_good,
+)
+from vae_cli.data.splits import Split
+
+SHAPE = (7, 10, 3)
+COUNT = 400
+KINDS = sorted(CORRUPTIONS)
+MASKS = [name for name in KINDS if issubclass(CORRUPTIONS[name], Mask)]
+IMAGES = grey_images(COUNT, *SHAPE)
+FLOATS = IMAGES.astype(np.float32) / 255
+
+
+def config(name, **options):
+    given = [f"corruption.{key}={value}" for key, value in options.items()]
+    return composed("train", [f"corruption={name}", *given]).corruption
+
+
+def applied(name, **options):
+    corruption = build_corruption(config(name, **options), SHAPE)
+    found = corruption(FLOATS, corruption.draw(COUNT, [1, 2]))
+    return [None if part is None else np.asarray(part) for part in found]
+
+
+def test_none_corrupts_nothing():
+    assert build_corruption(config("none"), SHAPE) is None
+    split = Split(IMAGES)
+    assert corrupted(split, config("none"), 0) is split
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_what_is_seen_lies_within_the_range_of_pixels(name):
+    seen, _ = applied(name)
+    assert seen.shape == FLOATS.shape
+    assert seen.dtype == np.float32
+    assert seen.min() >= 0
+    assert seen.max() <= 1
+    assert np.abs(seen - FLOATS).max() > 0.1
+
+
+def test_gaussian_noise_has_its_standard_deviation_where_nothing_is_clipped():
+    corruption = build_corruption(config("gaussian_noise", std=0.05), SHAPE)
+    noise = corruption.draw(COUNT, [1, 2])
+    seen, mask = corruption(tf.fill((COUNT, *SHAPE), 0.5), noise)
+    assert mask is None
+    assert np.std(seen) == pytest.approx(0.05, rel=0.02)
+    assert np.mean(seen) == pytest.approx(0.5, abs=0.001)
+
+
+def test_salt_and_pepper_strikes_its_share_half_black_half_white():
+    corruption = build_corruption(config("salt_and_pepper", share=0.3), SHAPE)
+    seen, _ = corruption(tf.fill((COUNT, *SHAPE), 0.5), corruption.draw(COUNT, [1, 2]))
+    for value, share in ((0.0, 0.15), (1.0, 0.15), (0.5, 0.7)):
+        assert np.mean(np.asarray(seen) == value) == pytest.approx(share, abs=0.01)
+
+
+def test_masking_noise_turns_its_share_black():
+    corruption = build_corruption(config("masking_noise", share=0.3), SHAPE)
+    seen, _ = corruption(tf.fill((COUNT, *SHAPE), 0.5), corruption.draw(COUNT, [1, 2]))
+    assert np.mean(np.asarray(seen) == 0) == pytest.approx(0.3, abs=0.01)
+
+
+@pytest.mark.parametrize("name", MASKS)
+def test_pixels_are_as_they_were_or_missing_in_all_channels(name):
+    seen, mask = applied(name)
+    assert mask.shape == (COUNT, *SHAPE[:2], 1)
+    assert set(np.unique(mask)) == {0, 1}
+    np.testing.assert_array_equal(seen, np.where(mask, FLOATS, MISSING))
+
+
+def test_random_mask_takes_its_share():
+    _, mask = applied("random_mask", share=0.8)
+    assert mask.mean() == pytest.approx(0.2, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("side", "gone"),
+    [
+        ("top", np.s_[:3, :]),
+        ("bottom", np.s_[4:, :]),
+        ("left", np.s_[:, :5]),
+        ("right", np.s_[:, 5:]),
+    ],
+)
+def test_half_takes_one_side(side, gone):
+    expected = np.ones((*SHAPE[:2], 1))
+    expected[gone] = 0
+    _, mask = applied("half", side=side)
+    assert (mask == expected).all()
+
+
+def test_half_at_random_takes_each_side_as_often():
+    _, mask = applied("half", side="random")
+    kinds, counts = np.unique(mask.reshape(COUNT, -1), axis=0, return_counts=True)
+    assert len(kinds) == 4
+    assert counts.min() > 0.18 * COUNT
+
+
+@pytest.mark.parametrize(
+    ("seen", "shown"),
+    [
+        (1, [np.s_[3:, :5]]),
+        (2, [np.s_[:, :5]]),
+        (3, [np.s_[:, :5], np.s_[:3, 5:]]),
+    ],
+)
+def test_quadrants_are_those_of_sohn(seen, shown):
+    expected = np.zeros((*SHAPE[:2], 1))
+    for part in shown:
+        expected[part] = 1
+    _, mask = applied("quadrants", seen=seen)
+    assert (mask == expected).all()
+
+
+def test_box_takes_a_rectangle_anywhere():
+    _, mask = applied("box", size=0.5)
+    missing = 1 - mask[..., 0]
+    assert (missing.sum((1, 2)) == 4 * 5).all()  # round(3.5) is 4
+    assert (missing.max(axis=2).sum(axis=1) == 4).all()
+    assert (missing.max(axis=1).sum(axis=1) == 5).all()
+    assert (missing.max(axis=0) == 1).all()
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_split_is_corrupted_image_by_image(name):
+    split = corrupted(Split(IMAGES), config(name), seed=3)
+    assert split.seen.shape == IMAGES.shape
+    # the noise is an image's own, whichever images are beside it
+    first = corrupted(Split(IMAGES[:5]), config(name), seed=3)
+    np.testing.assert_array_equal(split.seen[:5], first.seen)
+    if name not in ("half", "quadrants"):
+        other = corrupted(Split(IMAGES), config(name), seed=4)
+        assert (other.seen != split.seen).any()
+
+
+@pytest.mark.parametrize(
+    ("score", "scored"), [("all", None), ("seen", 1.0), ("missing", 0.0)]
+)
+def test_scored_pixels_are_those_asked_for(score, scored):
+    mask = applied("box")[1]
+    corruption = build_corruption(config("box", score=score), SHAPE)
+    told = corruption.told(FLOATS, corruption.draw(COUNT, [1, 2]))
+    if scored is None:
+        assert set(told) == {"seen"}
+    else:
+        np.testing.assert_array_equal(told["scored"], mask == scored)
+
+
+def share(begin, end, total):
+    index = tf.range(begin, end, dtype=tf.int64)
+    return {"index": index, "start": begin, "total": total}
+
+
+def test_noise_is_the_same_however_a_batch_is_shared():
+    corrupt = corrupts_anew(build_corruption(config("box"), SHAPE), 0, replicas=1)
+    whole = corrupt(FLOATS[:6], share(0, 6, 6), 2)["seen"]
+    part = corrupt(FLOATS[4:6], share(4, 6, 6), 2)["seen"]
+    np.testing.assert_array_equal(whole[4:], part)
+    assert (corrupt(FLOATS[:6], share(0, 6, 6), 3)["seen"] != whole).numpy().any()
+
+
+def test_image_that_is_corrupted_for_good_looks_the_same_at_every_step():
+    corrupt = corrupts_for_good(build_corruption(config("random_mask"), SHAPE), 3)
+    first = corrupt(FLOATS[:6], share(0, 6, 6), 2)
+    later = corrupt(FLOATS[4:6], share(4, 6, 6), 9)
+    np.testing.assert_array_equal(first["seen"][4:], later["seen"])
+    split = corrupted(Split(IMAGES[:6]), config("random_mask"), seed=3)
+    np.testing.assert_array_equal(split.scored == 255, first["scored"] == 1)
+    np.testing.assert_allclose(split.seen / 255, first["seen"], atol=0.003)
