@@ -22,6 +22,10 @@ COMMANDS = {
         "vae_cli.commands.evaluate",
         "score a trained run, or compare several",
     ),
+    "reconstruct": (
+        "vae_cli.commands.reconstruct",
+        "denoise images, fill in missing pixels, swap labels",
+    ),
 }
 """Name -> (module whose `main` runs it, what it does); also installed as vae-<name>."""
 

@@ -27,6 +27,8 @@ class Stream(IntEnum):
     WINDOW = 11
     CORRUPTION = 12
     TRAINING_CORRUPTION = 13
+    IMAGE_NOISE = 14
+    GIBBS_NOISE = 15
 
 
 def generator(seed: int, stream: Stream, index: int = 0) -> np.random.Generator:

@@ -132,22 +132,36 @@ def _asked(config: GenerateConfig, run: TrainedRun, count: int) -> Context:
     Raises:
         ConfigError: there is no such label, or one is needed.
     """
+    if config.label is not None:
+        return {"label": np.full(count, checked_label(config.label, run))}
     labels = run.vae.num_labels
     if not labels:
-        if config.label is not None:
-            raise ConfigError(
-                f"label={config.label} needs a model that is told labels; "
-                f"{run.folder} was trained with conditioning=none.",
-                "train one: vae-train conditioning=label",
-            )
         return {}
-    if config.label is None or config.label >= labels:
-        came = "none came" if config.label is None else f"got label={config.label}"
+    raise ConfigError(
+        f"mode={config.mode} of {run.folder} needs a label, none came.",
+        f"choose one of: 0 to {labels - 1}, such as label={labels - 1}",
+    )
+
+
+def checked_label(label: int, run: TrainedRun) -> int:
+    """Return a label that a run knows.
+
+    Raises:
+        ConfigError: it knows none, or not this one.
+    """
+    labels = run.vae.num_labels
+    if not labels:
         raise ConfigError(
-            f"mode={config.mode} of {run.folder} needs a label, {came}.",
+            f"label={label} needs a model that is told labels; {run.folder} was "
+            "trained with conditioning=none.",
+            "train one: vae-train conditioning=label",
+        )
+    if label >= labels:
+        raise ConfigError(
+            f"label={label} is no label of {run.folder}.",
             f"choose one of: 0 to {labels - 1}, such as label={labels - 1}",
         )
-    return {"label": np.full(count, config.label)}
+    return label
 
 
 DRAWINGS = {

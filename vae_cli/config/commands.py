@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from vae_cli.config.corruption import CorruptionConfig
 from vae_cli.config.field import option
 from vae_cli.config.schema import MAX_SEED
 
@@ -139,3 +140,58 @@ class EvaluateConfig:
     output: str | None = option(
         "several runs: folder of the table; evaluation/ beside the runs if null"
     )
+
+
+@dataclass
+class ReconstructConfig:
+    """`vae-reconstruct`: images corrupted, restored and compared with clean ones."""
+
+    run: str = option("run folder, or latest")
+    output_root: str = option("where `latest` looks")
+    checkpoint: str = option("which weights", choices=("best", "last"))
+    task: str = option(
+        "restore: corrupt and restore; interpolate: a path between two images",
+        choices=("restore", "interpolate"),
+    )
+    split: str = option("which images", choices=SPLITS)
+    images: str | None = option(
+        "own images in place of a split: a PNG or other picture, a folder of them, or "
+        "an .npy or .npz array; transparent pixels are missing"
+    )
+    num_images: int | None = option(
+        "at most this many images, drawn by the data set's seed; all if null",
+        at_least=1,
+    )
+    corruption: CorruptionConfig | None = option(
+        "what is done to the images; what the run was trained with if null"
+    )
+    label: int | None = option(
+        "run with conditioning=label: decode as this class, whatever the image is",
+        at_least=0,
+    )
+    samples: int = option(
+        "missing pixels: posterior samples an image, averaged by importance",
+        at_least=1,
+    )
+    gibbs_steps: int = option(
+        "missing pixels: steps of pseudo-Gibbs sampling; the later half is averaged",
+        at_least=2,
+    )
+    classifier: bool = option(
+        "labelled data: train a small classifier and ask it about restored images"
+    )
+    pair: list[int] = option("task=interpolate: which two images", at_least=0)
+    columns: int = option("images in the figure, or steps of the path", at_least=2)
+    seed: int = option("posterior noise", at_least=0, at_most=MAX_SEED)
+    batch_size: int = option("images at a time; changes no figure", at_least=1)
+    output: str | None = option(
+        "PNG, with a .json of the figures beside it; in the run's reconstructions/ if "
+        "null"
+    )
+    npz: str | None = option("also write the images, clean to restored, to this .npz")
+
+    def problems(self) -> list[str]:
+        """Return what is wrong between fields."""
+        if len(self.pair) != 2:
+            return [f"pair={self.pair} must name two images, such as pair=[0,1]"]
+        return []

@@ -2,11 +2,12 @@
 
 import textwrap
 import typing
-from dataclasses import Field, fields, is_dataclass
+from dataclasses import Field, fields
 from pathlib import Path
 
 import yaml
 
+from vae_cli.config.load import is_group
 from vae_cli.config.store import COMMANDS, GROUPS, PRESETS
 from vae_cli.paths import configs_dir
 
@@ -55,6 +56,17 @@ EXAMPLES = {
             "a sweep: mean and deviation over seeds",
         ),
     ),
+    "reconstruct": (
+        ("vae-reconstruct", "as the latest run was trained: clean, seen, restored"),
+        ("vae-reconstruct corruption=gaussian_noise", "denoise test images"),
+        ("vae-reconstruct corruption=half", "fill in the lower half, several ways"),
+        ("vae-reconstruct images=photos", "pictures of your own, from a folder"),
+        ("vae-reconstruct label=3", "the same style as another class"),
+        (
+            "vae-reconstruct task=interpolate pair=[4,7]",
+            "a path from one test image to another",
+        ),
+    ),
 }
 """Command -> (what to type, what it does)."""
 
@@ -67,10 +79,10 @@ def command_help(command: str) -> str:
     width = max(len(typed) for typed, _ in EXAMPLES[command])
     lines += [f"  {typed:<{width}}  {what}" for typed, what in EXAMPLES[command]]
     hints = typing.get_type_hints(schema)
-    groups = [f.name for f in fields(schema) if is_dataclass(hints[f.name])]
+    groups = [f.name for f in fields(schema) if is_group(hints[f.name])]
     if groups:
         lines += ["", "Groups (group=option; `vae list <group>` tells more)"]
-        for group in (*groups, *PRESETS):
+        for group in (*groups, *(PRESETS if command == "train" else ())):
             lines.append(f"  {group + '=':<24}{', '.join(options(group))}")
     lines += ["", "Keys (key=value)"]
     for spec in fields(schema):

@@ -141,10 +141,15 @@ def all_keys(schema: type) -> list[str]:
     hints = typing.get_type_hints(schema)
     for spec in fields(schema):
         keys.append(spec.name)
-        if is_dataclass(hints[spec.name]):
+        if is_group(hints[spec.name]):
             for option in GROUPS[spec.name].values():
                 keys += [f"{spec.name}.{f.name}" for f in fields(option)]
     return list(dict.fromkeys(keys))
+
+
+def is_group(hint: Any) -> bool:
+    """Return whether a field's type is a config group's, which may be optional."""
+    return any(is_dataclass(t) for t in (hint, *typing.get_args(hint)))
 
 
 def _scalar(hint: type, value: Any) -> Any:

@@ -85,5 +85,6 @@ COMMANDS: dict[str, type] = {
     "generate": commands.GenerateConfig,
     "plot_latent": commands.PlotLatentConfig,
     "evaluate": commands.EvaluateConfig,
+    "reconstruct": commands.ReconstructConfig,
 }
 """Primary config file -> dataclass."""

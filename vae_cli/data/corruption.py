@@ -325,6 +325,13 @@ def corrupted(split: Split, config: CorruptionConfig, seed: int) -> Split:
     return replace(split, seen=context["seen"], scored=context.get("scored"))
 
 
+def with_missing(split: Split) -> Split:
+    """Return a split whose unscored pixels are missing, as the encoder sees them."""
+    mask = np.asarray(split.scored) / np.float32(255)
+    seen = shown(split.images / np.float32(255), mask)
+    return replace(split, seen=np.rint(seen * 255).astype(np.uint8))
+
+
 def _to_bytes(values: Any) -> np.ndarray:
     """Return numbers in [0, 1] as bytes, as image files hold them."""
     return np.rint(values.numpy() * 255).astype(np.uint8)

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from vae_cli.errors import DataError
 from vae_cli.models.vae import VAE
+from vae_cli.randomness import Stream, key
 
 Context = dict[str, np.ndarray]
 """What a model is told beside images: `label` int [N], `seen` and `scored` uint8
@@ -50,6 +51,34 @@ def told(vae: VAE, context: Context | None) -> Context:
     if vae.num_labels and "label" not in context:
         raise DataError("The model needs the label of each image, and these have none.")
     return {k: v for k, v in context.items() if k != "label" or vae.num_labels}
+
+
+def image_noise(
+    index: Any,
+    samples: int,
+    latent_dim: int,
+    seed: int,
+    stream: Stream = Stream.IMAGE_NOISE,
+) -> Any:
+    """Return noise that is an image's own, whatever it is batched with.
+
+    Args:
+        index: of the images, float32 [B].
+        samples: of each image.
+        latent_dim: of a sample.
+        seed: fixes it.
+        stream: what it is for.
+
+    Returns:
+        standard normal float32 [samples, B, latent_dim].
+    """
+    own = tf.map_fn(
+        lambda image: tf.random.stateless_normal(
+            (samples, latent_dim), key(seed, stream, image)
+        ),
+        index,
+    )
+    return tf.transpose(own, (1, 0, 2))
 
 
 def as_float(array: Any) -> tf.Tensor:

@@ -43,19 +43,45 @@ def score_reconstruction(
         batch_size: images at a time.
         context: what the model is told beside the images.
     """
-    has_ssim = min(images.shape[1:3]) >= SSIM_WINDOW
 
     def score(x: Any, known: Any) -> tuple[Any, Any]:
-        restored = vae.given(**known)(x)
-        error = tf.reduce_mean((x - restored) ** 2, axis=(1, 2, 3))
-        return error, ssim(x, restored) if has_ssim else tf.zeros_like(error)
+        return _errors(x, vae.given(**known)(x))
 
-    error, similarity = over_batches(score, (images, told(vae, context)), batch_size)
+    found = over_batches(score, (images, told(vae, context)), batch_size)
+    return _mean(found, images.shape)
+
+
+def compared(
+    images: np.ndarray, restored: np.ndarray, batch_size: int = 250
+) -> Reconstruction:
+    """Compare restored images with clean ones.
+
+    Args:
+        images: uint8 [N, H, W, C].
+        restored: uint8, or float32 in [0, 1], [N, H, W, C].
+        batch_size: images at a time.
+    """
+    found = over_batches(_errors, (images, restored), batch_size)
+    return _mean(found, images.shape)
+
+
+def _errors(x: Any, restored: Any) -> tuple[Any, Any]:
+    """Return squared error and structural similarity of each image, [B] each."""
+    error = tf.reduce_mean((x - restored) ** 2, axis=(1, 2, 3))
+    return error, ssim(x, restored) if _has_ssim(x.shape) else tf.zeros_like(error)
+
+
+def _has_ssim(shape: Any) -> bool:
+    return min(shape[1:3]) >= SSIM_WINDOW
+
+
+def _mean(found: list[np.ndarray], shape: Any) -> Reconstruction:
+    error, similarity = found
     mse = float(error.mean(dtype=np.float64))
     return Reconstruction(
         mse=mse,
         psnr=float(-10 * np.log10(mse)) if mse > 0 else None,
-        ssim=float(similarity.mean(dtype=np.float64)) if has_ssim else None,
+        ssim=float(similarity.mean(dtype=np.float64)) if _has_ssim(shape) else None,
     )
 
 

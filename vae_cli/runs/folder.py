@@ -45,6 +45,7 @@ class RunFolder:
         self.figures = path / "figures"
         self.samples = path / "samples"
         self.evaluation = path / "evaluation"
+        self.reconstructions = path / "reconstructions"
         self.tensorboard = path / "tensorboard"
 
     def __str__(self) -> str:

@@ -8,6 +8,33 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from vae_cli.visualize.images import grid
+
+
+def plot_rows(rows: dict[str, np.ndarray], title: str, path: Path) -> None:
+    """Draw images in rows, each with its name beside it.
+
+    Args:
+        rows: name -> float32 [N, H, W, C] in [0, 1], as many images in each row.
+        title: of the figure.
+        path: PNG to write.
+    """
+    count, height, width, _ = next(iter(rows.values())).shape
+    side = 0.75  # inches an image is high
+    size = (1.6 + count * side * width / height, 0.5 + len(rows) * side)
+    figure = Figure(figsize=size, layout="constrained")
+    figure.suptitle(title, fontsize=10)
+    axes = np.reshape(figure.subplots(len(rows), 1), -1)
+    for axis, (name, images) in zip(axes, rows.items(), strict=True):
+        sheet = grid(images, columns=count)
+        axis.imshow(sheet.squeeze(-1) if sheet.shape[-1] == 1 else sheet, cmap="gray")
+        axis.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+        axis.set_xticks([])
+        axis.set_yticks([])
+        for spine in axis.spines.values():
+            spine.set_visible(False)
+    figure.savefig(path, dpi=110)
+
 
 def plot_curves(rows: list[dict[str, float]], path: Path, measure: str) -> None:
     """Draw a run's loss parts over epochs, training against validation.

@@ -1,0 +1,219 @@
+"""What `vae-reconstruct` does with images, by task."""
+
+import logging
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vae_cli.commands._drawings import checked_label
+from vae_cli.config.commands import ReconstructConfig
+from vae_cli.config.corruption import CorruptionConfig
+from vae_cli.data.corruption import corrupted, with_missing
+from vae_cli.data.pictures import read_pictures
+from vae_cli.data.prepare import fixed_split, some
+from vae_cli.data.splits import ImageData, Split
+from vae_cli.errors import ConfigError
+from vae_cli.evaluation.classifier import train_classifier
+from vae_cli.evaluation.latent import decode, encode
+from vae_cli.evaluation.paths import interpolate
+from vae_cli.evaluation.restoration import (
+    Restoration,
+    errors,
+    mean_filled,
+    median_filtered,
+    restore,
+)
+from vae_cli.runs.files import write_json, write_npz
+from vae_cli.runs.trained import TrainedRun
+from vae_cli.visualize.images import grid, to_float, write_png
+from vae_cli.visualize.plots import plot_rows
+
+TRANSPARENT = {"name": "transparent pixels"}
+"""How own images are corrupted that come with holes."""
+
+log = logging.getLogger(__name__)
+
+
+def chosen_images(
+    config: ReconstructConfig,
+    run: TrainedRun,
+    data: ImageData,
+    corruption: CorruptionConfig,
+) -> tuple[Split, dict[str, Any]]:
+    """Return images with what the encoder sees of them, and how they were corrupted.
+
+    Raises:
+        ConfigError: a label that the run doesn't know, or one is needed.
+        DataError: images that can't be read, or don't fit.
+    """
+    if config.label is not None:
+        checked_label(config.label, run)
+    seed = run.config.dataset.seed
+    if config.images is None:
+        split = fixed_split(data, run.config.dataset, config.split)
+        split = corrupted(split, corruption, seed)
+        return some(split, config.num_images, seed), asdict(corruption)
+    split, _ = read_pictures(Path(config.images), data.spec)
+    if run.vae.num_labels:
+        if config.label is None:
+            raise ConfigError(
+                f"images={config.images}: {run.folder} is told labels, and these "
+                "images have none.",
+                f"say which: label=0 to label={run.vae.num_labels - 1}",
+            )
+        split = replace(split, labels=np.full(len(split), config.label))
+    if split.scored is not None:
+        return with_missing(split), TRANSPARENT
+    return corrupted(split, corruption, seed), asdict(corruption)
+
+
+def restore_task(
+    config: ReconstructConfig,
+    run: TrainedRun,
+    data: ImageData,
+    split: Split,
+    how: dict[str, Any],
+    output: Path,
+) -> list[Path]:
+    """Restore images, compare them with clean ones and draw some; returns files."""
+    restoration = restore(
+        run.vae,
+        split,
+        config.label,
+        config.samples,
+        config.gibbs_steps,
+        config.seed,
+        config.batch_size,
+    )
+    candidates = dict(restoration.methods)
+    if split.scored is not None:
+        candidates = {"mean_fill": mean_filled(split, data.spec), **candidates}
+    elif split.seen is not None:
+        candidates = {"median_filter": median_filtered(split.seen), **candidates}
+    report: dict[str, Any] = {
+        "run": str(run.folder),
+        "images": config.images or config.split,
+        "num_images": len(split),
+        "corruption": how,
+        "decoded_as": config.label,
+        "samples": config.samples,
+        "gibbs_steps": config.gibbs_steps,
+        "seed": config.seed,
+        # nobody knows what is under a transparent pixel
+        "errors": None if how is TRANSPARENT else errors(split, candidates),
+        "accuracy": _accuracy(data, split, candidates) if config.classifier else None,
+    }
+    for line in _lines(report):
+        log.info("%s", line)
+    few = slice(config.columns)
+    rows = {"clean": to_float(split.images[few])}
+    if split.seen is not None:
+        rows["seen"] = to_float(split.seen[few])
+        if how is TRANSPARENT:
+            del rows["clean"]
+    rows |= {name.replace("_", " "): x[few] for name, x in candidates.items()}
+    rows |= _drawn(restoration, few)
+    title = f"{run.folder.path.resolve().name}: {report['images']}, {how['name']}"
+    if config.label is not None:
+        title += f", decoded as {config.label}"
+    plot_rows(rows, title, output)
+    written = [output, output.with_suffix(".json")]
+    write_json(written[-1], report)
+    if config.npz:
+        written.append(Path(config.npz))
+        write_npz(written[-1], {**_arrays(split), **candidates})
+    return written
+
+
+def interpolate_task(
+    config: ReconstructConfig,
+    run: TrainedRun,
+    data: ImageData,
+    split: Split,
+    how: dict[str, Any],
+    output: Path,
+) -> list[Path]:
+    """Draw a path between the codes of two images, which are shown at its ends."""
+    if max(config.pair) >= len(split):
+        raise ConfigError(
+            f"pair={config.pair}: there are {len(split)} images, 0 to {len(split) - 1}."
+        )
+    ends = split.take(np.array(config.pair))
+    codes, _ = encode(run.vae, ends.images, context=ends.context)
+    z = interpolate(codes[0], codes[1], config.columns, "linear")
+    context = {}
+    if run.vae.num_labels:
+        label = config.label if config.label is not None else _one_label(config, ends)
+        context["label"] = np.full(len(z), label)
+    steps = decode(run.vae, z, context=context)
+    first, second = to_float(ends.images)[:, None]
+    write_png(grid(np.concatenate([first, steps, second]), len(z) + 2), output)
+    written = [output]
+    if config.npz:
+        written.append(Path(config.npz))
+        write_npz(written[-1], {"images": steps, "z": z, "ends": ends.images})
+    return written
+
+
+def _one_label(config: ReconstructConfig, ends: Split) -> int:
+    """Return the label of two images that have the same one."""
+    labels = [] if ends.labels is None else ends.labels.tolist()
+    if len(set(labels)) != 1:
+        raise ConfigError(
+            f"pair={config.pair}: these images are of classes {labels}, and this model "
+            "draws one class at a time.",
+            f"say which, such as label={labels[0] if labels else 0}",
+        )
+    return labels[0]
+
+
+def _accuracy(
+    data: ImageData, split: Split, candidates: dict[str, np.ndarray]
+) -> dict[str, float]:
+    """Return how often a classifier of clean images knows the label."""
+    if split.labels is None or data.train.labels is None or not data.spec.num_classes:
+        raise ConfigError("classifier=true needs images with labels; these have none.")
+    log.info("training a classifier on %s images", f"{len(data.train):,}")
+    classifier = train_classifier(data.train, data.spec.num_classes)
+    images = {"clean": split.images, **candidates}
+    if split.seen is not None:
+        images["seen"] = split.seen
+    return {
+        name: float((classifier(x)[1] == split.labels).mean())
+        for name, x in images.items()
+    }
+
+
+def _drawn(restoration: Restoration, few: slice) -> dict[str, np.ndarray]:
+    """Return rows of single fills, and how far they are apart."""
+    if restoration.draws is None or restoration.spread is None:
+        return {}
+    rows = {f"draw {k + 1}": x[few] for k, x in enumerate(restoration.draws)}
+    # a standard deviation within [0, 1] is at most one half
+    rows["spread x 2"] = 2 * restoration.spread[few]
+    return rows
+
+
+def _arrays(split: Split) -> dict[str, np.ndarray]:
+    found = {"images": split.images, "seen": split.seen, "mask": split.scored}
+    return {name: array for name, array in found.items() if array is not None}
+
+
+def _lines(report: dict[str, Any]) -> list[str]:
+    """Return the errors as a table."""
+    table = report["errors"] or {}
+    lines = []
+    for name, values in table.items():
+        parts = [
+            f"{key} {value:.4f}" if value is not None else f"{key} -"
+            for key, value in values.items()
+        ]
+        if report["accuracy"] and name in report["accuracy"]:
+            parts.append(f"accuracy {report['accuracy'][name]:.4f}")
+        lines.append(f"{name:<14}{'  '.join(parts)}")
+    return lines
+
+
+TASKS = {"restore": restore_task, "interpolate": interpolate_task}

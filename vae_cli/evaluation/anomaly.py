@@ -1,0 +1,159 @@
+"""How unlike its training images a model finds an image, by several scores.
+
+Larger is more anomalous. In nats, over S samples z ~ q(z|x):
+
+- neg_elbo: reconstruction + kl.
+- nll: -log 1/S sum_s w_s, the importance-weighted estimate of -log p(x).
+- reconstruction: mean of -log p(x|z). Source: An & Cho, "Variational autoencoder based
+  anomaly detection using reconstruction probability", 2015.
+- kl: KL(q(z|x) || p(z)), or its mean over the samples where it has no closed form.
+
+and without a unit:
+
+- latent_distance: Mahalanobis distance of the posterior mean to those of the training
+  images.
+
+A likelihood ranks simple images as normal, whatever it was trained on: `ink`, the mean
+pixel, goes along as what to hold the scores against. Source: Nalisnick et al., "Do deep
+generative models know what they don't know?", 2019.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from vae_cli.data.splits import Split
+from vae_cli.evaluation.batches import image_noise, over_batches, told
+from vae_cli.evaluation.latent import encode
+from vae_cli.models.objectives import elbo_terms, log_mean_exp
+from vae_cli.models.priors import gaussian_log_prob
+from vae_cli.models.vae import VAE
+
+SCORES = ("neg_elbo", "nll", "reconstruction", "kl", "latent_distance")
+RECALL = 0.95
+
+
+class CodeCloud(NamedTuple):
+    """Where the posterior means of training images lie."""
+
+    mean: np.ndarray  # float64 [latent_dim]
+    precision: np.ndarray  # float64 [latent_dim, latent_dim]
+
+
+@dataclass(frozen=True)
+class Detection:
+    """How well a score tells anomalies from normal images.
+
+    Attributes:
+        auroc: probability that an anomaly scores higher than a normal image.
+        aupr: average precision, anomalies being what is looked for; its floor is the
+            share of anomalies.
+        fpr_at_95_recall: share of normal images above the score that 95 % of the
+            anomalies reach.
+    """
+
+    auroc: float
+    aupr: float
+    fpr_at_95_recall: float
+
+
+def code_cloud(vae: VAE, train: Split) -> CodeCloud:
+    """Return mean and inverse covariance of the training images' posterior means."""
+    codes, _ = encode(vae, train.images, context=train.context)
+    centred = codes.astype(np.float64) - codes.mean(axis=0, dtype=np.float64)
+    covariance = centred.T @ centred / len(centred)
+    # a unit that carries nothing says nothing, however little it moves
+    return CodeCloud(codes.mean(axis=0), np.linalg.pinv(covariance, rcond=1e-6))
+
+
+def anomaly_scores(
+    vae: VAE,
+    split: Split,
+    cloud: CodeCloud,
+    samples: int,
+    seed: int,
+    batch_size: int = 250,
+) -> dict[str, np.ndarray]:
+    """Score images.
+
+    Args:
+        vae: the model.
+        split: images, with what else the model is told.
+        cloud: of the training images.
+        samples: S, posterior samples an image.
+        seed: of posterior noise, which is an image's own.
+        batch_size: images at a time.
+
+    Returns:
+        name -> float64 [N], for each of SCORES.
+    """
+
+    def score(x: Any, known: Any, index: Any) -> tuple[Any, ...]:
+        given = vae.given(**known)
+        posterior = given.posterior(x)
+        draw = given.draw(posterior, image_noise(index, samples, vae.latent_dim, seed))
+        logits = given.decode(tf.reshape(draw.z, (-1, vae.latent_dim)))
+        logits = tf.reshape(logits, (samples, -1, *logits.shape[1:]))
+        log_prob = given.score(x, logits)
+        terms = elbo_terms(given, posterior, draw, -tf.reduce_mean(log_prob, axis=0))
+        log_ratio = given.prior.log_prob(draw.z) - gaussian_log_prob(*draw)
+        nll = -log_mean_exp(log_prob + log_ratio)
+        return terms.neg_elbo, nll, terms.reconstruction, terms.kl, terms.mean
+
+    index = np.arange(len(split), dtype=np.float32)
+    arrays = (split.images, told(vae, split.context), index)
+    *nats, codes = over_batches(score, arrays, batch_size)
+    away = codes - cloud.mean
+    square = np.einsum("ni,ij,nj->n", away, cloud.precision, away)
+    found = [*nats, np.sqrt(np.maximum(square, 0))]
+    return {k: v.astype(np.float64) for k, v in zip(SCORES, found, strict=True)}
+
+
+def surprise(vae: VAE, split: Split) -> np.ndarray:
+    """Return -log p(x_i|z) of each pixel, summed over channels, at the posterior mean.
+
+    Returns:
+        float32 [N, H, W, 1], nats.
+    """
+
+    def pixels(x: Any, known: Any) -> tuple[Any]:
+        given = vae.given(**known)
+        mean, _ = given.encode(x)
+        nats = -vae.likelihood.log_prob_per_pixel(x, given.decode(mean))
+        return (tf.reduce_sum(nats, axis=-1, keepdims=True),)
+
+    return over_batches(pixels, (split.images, told(vae, split.context)), 250)[0]
+
+
+def ink(images: np.ndarray) -> np.ndarray:
+    """Return the mean pixel of each image, float64 [N] in [0, 1]."""
+    return images[:].mean(axis=(1, 2, 3)) / 255
+
+
+def detection(scores: np.ndarray, anomalous: np.ndarray) -> Detection:
+    """Hold scores against the truth.
+
+    Args:
+        scores: float [N], larger is more anomalous.
+        anomalous: bool [N], with images of both kinds.
+    """
+    from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+
+    false_positives, recall, _ = roc_curve(anomalous, scores)
+    return Detection(
+        auroc=float(roc_auc_score(anomalous, scores)),
+        aupr=float(average_precision_score(anomalous, scores)),
+        fpr_at_95_recall=float(false_positives[np.argmax(recall >= RECALL)]),
+    )
+
+
+def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Return Spearman's correlation; 0 where one of them is constant."""
+    from scipy.stats import rankdata
+
+    ranks = rankdata(a), rankdata(b)
+    if any(np.ptp(r) == 0 for r in ranks):
+        return 0.0
+    return float(np.corrcoef(*ranks)[0, 1])
