@@ -26,6 +26,10 @@ COMMANDS = {
         "vae_cli.commands.reconstruct",
         "denoise images, fill in missing pixels, swap labels",
     ),
+    "anomaly": (
+        "vae_cli.commands.anomaly",
+        "score how unlike the training images others are",
+    ),
 }
 """Name -> (module whose `main` runs it, what it does); also installed as vae-<name>."""
 

@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from vae_cli import __version__
@@ -24,14 +25,18 @@ Task = Callable[[Any, list[str]], float | None]
 log = logging.getLogger("vae_cli")
 
 
-def run_command(command: str, task: Task) -> NoReturn:
+def run_command(
+    command: str, task: Task, after_sweep: Callable[[Any, Path], None] | None = None
+) -> NoReturn:
     """Run a command with `sys.argv` and exit.
 
     Args:
         command: name of the primary config file.
         task: what to do with the checked config.
+        after_sweep: what to do when all jobs of a sweep are done, with the config of
+            the first and the sweep's folder.
     """
-    run_guarded(lambda: _run(command, task))
+    run_guarded(lambda: _run(command, task, after_sweep))
 
 
 def run_guarded(main: Callable[[], int]) -> NoReturn:
@@ -57,7 +62,9 @@ def run_guarded(main: Callable[[], int]) -> NoReturn:
     sys.exit(status)
 
 
-def _run(command: str, task: Task) -> int:
+def _run(
+    command: str, task: Task, after_sweep: Callable[[Any, Path], None] | None
+) -> int:
     sys.argv[1:] = arguments = quoted(sys.argv[1:])
     if "--help" in arguments or "-h" in arguments:
         print(command_help(command), end="")
@@ -77,6 +84,7 @@ def _run(command: str, task: Task) -> int:
 
             check_sweep(command)
     failures: list[BaseException] = []
+    jobs: list[tuple[Any, Path]] = []
 
     def job(values: Any) -> float | None:
         from hydra.core.hydra_config import HydraConfig
@@ -84,7 +92,9 @@ def _run(command: str, task: Task) -> int:
 
         hydra = HydraConfig.get()
         if hydra.mode == RunMode.MULTIRUN:
-            return task(checked(command, values), list(hydra.overrides.task))
+            config = checked(command, values)
+            jobs.append((config, Path(hydra.sweep.dir)))
+            return task(config, list(hydra.overrides.task))
         try:
             return task(checked(command, values), list(hydra.overrides.task))
         except BaseException as error:
@@ -104,6 +114,8 @@ def _run(command: str, task: Task) -> int:
         ) from error
     if failures:
         raise failures[0]
+    if jobs and after_sweep:
+        after_sweep(*jobs[0])
     return 0
 
 

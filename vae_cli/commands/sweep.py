@@ -39,7 +39,7 @@ def run_job(config: TrainConfig, hydra: Any) -> float:
     words = ",".join(o for o in hydra.overrides.task if o not in sys.argv)
     safe = re.sub(r"[^\w=.,+-]", "_", words)[:100]
     folder = RunFolder(Path(hydra.sweep.dir) / f"{hydra.job.num}-{safe}")
-    config = dataclasses.replace(config, run_dir=str(folder.path))
+    config = dataclasses.replace(config, run_dir=str(folder.path), anomaly=False)
     job = {"config": dataclasses.asdict(config), "argv": sys.argv}
     status = _call(
         [sys.executable, "-P", "-m", "vae_cli.commands.sweep"], json.dumps(job)
@@ -50,6 +50,23 @@ def run_job(config: TrainConfig, hydra: Any) -> float:
         raise RunError(f"job {hydra.job.num} ({words}) failed; see {folder}")
     rows = folder.read_json(folder.metrics_json)
     return float(rows[f"best_{config.objective.bound}"])
+
+
+def after_sweep(config: TrainConfig, folder: Path) -> None:
+    """Score anomalies of all jobs, in one table, if that was asked for."""
+    if config.anomaly:
+        score_anomalies(folder)
+
+
+def score_anomalies(folder: Path) -> None:
+    """Run `vae-anomaly` on a run or on a folder of runs.
+
+    Raises:
+        RunError: it failed; it has said why.
+    """
+    command = [sys.executable, "-P", "-m", "vae_cli", "anomaly", f"run={folder}"]
+    if _call(command, ""):
+        raise RunError(f"{folder} is trained, but its anomalies could not be scored.")
 
 
 def _call(command: list[str], text: str) -> int:

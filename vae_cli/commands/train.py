@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 def main() -> NoReturn:
     """Entry point of `vae-train`."""
-    run_command("train", train_command)
+    from vae_cli.commands.sweep import after_sweep
+
+    run_command("train", train_command, after_sweep)
 
 
 def train_command(config: TrainConfig, overrides: list[str]) -> float | None:
@@ -111,4 +113,8 @@ def _train(
         best = train(config, data, folder, stop, distribution)
     if is_chief:
         print(folder)
+    if is_chief and config.anomaly:
+        from vae_cli.commands.sweep import score_anomalies
+
+        score_anomalies(folder.path)
     return best

@@ -6,6 +6,7 @@ from vae_cli.config.corruption import CorruptionConfig
 from vae_cli.config.field import option
 from vae_cli.config.schema import MAX_SEED
 
+SCORES = ("neg_elbo", "nll", "reconstruction", "kl", "latent_distance")
 SPLITS = ("train", "validation", "test")
 
 
@@ -195,3 +196,43 @@ class ReconstructConfig:
         if len(self.pair) != 2:
             return [f"pair={self.pair} must name two images, such as pair=[0,1]"]
         return []
+
+
+@dataclass
+class AnomalyConfig:
+    """`vae-anomaly`: how unlike a run's training images others are."""
+
+    run: str = option(
+        "run folder, a sweep's folder, several separated by commas, or latest"
+    )
+    output_root: str = option("where `latest` looks")
+    checkpoint: str = option("which weights", choices=("best", "last"))
+    split: str = option("which images", choices=SPLITS)
+    images: str | None = option(
+        "own images in place of a split: a PNG or other picture, a folder of them, or "
+        "an .npy or .npz array"
+    )
+    num_images: int | None = option(
+        "at most this many images, drawn by the data set's seed; all if null",
+        at_least=1,
+    )
+    normal: list[int] | None = option(
+        "classes that are normal; those that the run was trained on if null",
+        at_least=0,
+    )
+    score: str = option(
+        "which score sets the threshold and sorts the images, of the five that are "
+        "all computed; auto: the one of best AUROC on validation images where these "
+        "hold anomalies, else neg_elbo",
+        choices=("auto", *SCORES),
+    )
+    samples: int = option("posterior samples an image", at_least=1)
+    quantile: float = option(
+        "share of normal validation images below the threshold", above=0, below=1
+    )
+    columns: int = option("images in the figure", at_least=1)
+    seed: int = option("posterior noise", at_least=0, at_most=MAX_SEED)
+    batch_size: int = option("images at a time; changes no figure", at_least=1)
+    output: str | None = option(
+        "one run: folder of the files; the run's anomaly/ if null"
+    )

@@ -26,7 +26,7 @@ MAX_SEED = 2**32 - 1
 BINARIZE = ("none", "threshold", "static", "dynamic")
 
 
-@dataclass
+@dataclass(kw_only=True)
 class DatasetConfig:
     """A set of images."""
 
@@ -46,6 +46,9 @@ class DatasetConfig:
         "seed so that runs with different seeds score the same images",
         at_least=0,
         at_most=MAX_SEED,
+    )
+    classes: list[int] | None = option(
+        "use the images of these classes alone; all if null", at_least=0, default=None
     )
 
 
@@ -223,6 +226,11 @@ class TrainConfig:
     )
     memory_growth: bool = option(
         "take GPU memory as needed instead of all of it", default=True
+    )
+    anomaly: bool = option(
+        "when all is trained, score anomalies, as vae-anomaly does: of the run, or of "
+        "all runs of a sweep in one table",
+        default=False,
     )
     tf32: bool = option(
         "let GPUs multiply float32 with 10 bits of mantissa, faster", default=True

@@ -86,5 +86,6 @@ COMMANDS: dict[str, type] = {
     "plot_latent": commands.PlotLatentConfig,
     "evaluate": commands.EvaluateConfig,
     "reconstruct": commands.ReconstructConfig,
+    "anomaly": commands.AnomalyConfig,
 }
 """Primary config file -> dataclass."""

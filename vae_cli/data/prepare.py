@@ -54,6 +54,12 @@ def load_data(config: DatasetConfig) -> ImageData:
     whole, test = _from_disk(whole), _from_disk(test)
     order = generator(config.seed, Stream.SPLIT).permutation(len(whole))
     held_out, kept = np.split(order, [config.validation_size])
+    kept, held_out = (_of_classes(index, whole, config) for index in (kept, held_out))
+    if not len(kept):
+        raise DataError(
+            f"dataset.classes={config.classes} leaves no image to train on.",
+            f"this set has classes {np.unique(whole.labels).tolist()}",
+        )
     held_out = np.sort(held_out[: config.limit])
     splits = {
         "train": whole.take(np.sort(kept[: config.limit])),
@@ -61,6 +67,7 @@ def load_data(config: DatasetConfig) -> ImageData:
     }
     if test is not None:
         order = generator(config.seed, Stream.SPLIT, 1).permutation(len(test))
+        order = _of_classes(order, test, config)
         splits["test"] = test.take(np.sort(order[: config.limit]))
     splits = {name: _held_if_small(split, config) for name, split in splits.items()}
     for index, name in enumerate(splits):
@@ -80,6 +87,18 @@ def load_data(config: DatasetConfig) -> ImageData:
             "validation_indices_sha256": _digest(held_out),
         },
     )
+
+
+def _of_classes(index: np.ndarray, split: Split, config: DatasetConfig) -> np.ndarray:
+    """Return those of the images that are of the chosen classes."""
+    if config.classes is None:
+        return index
+    if split.labels is None:
+        raise DataError(
+            f"dataset.classes={config.classes} needs the label of every image; this "
+            "data set has none."
+        )
+    return index[np.isin(split.labels[index], config.classes)]
 
 
 def fixed_split(data: ImageData, config: DatasetConfig, name: str) -> Split:

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from vae_cli.config.commands import SCORES
 from vae_cli.data.splits import Split
 from vae_cli.evaluation.batches import image_noise, over_batches, told
 from vae_cli.evaluation.latent import encode
@@ -31,7 +32,6 @@ from vae_cli.models.objectives import elbo_terms, log_mean_exp
 from vae_cli.models.priors import gaussian_log_prob
 from vae_cli.models.vae import VAE
 
-SCORES = ("neg_elbo", "nll", "reconstruction", "kl", "latent_distance")
 RECALL = 0.95
 
 

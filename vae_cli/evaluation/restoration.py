@@ -206,5 +206,7 @@ def mean_filled(split: Split, spec: DataSpec) -> np.ndarray:
     """Return images whose missing pixels are the training mean, float32 in [0, 1]."""
     filled = split.images / np.float32(255)
     missing = np.broadcast_to(np.asarray(split.scored) == 0, filled.shape)
-    filled[missing] = np.broadcast_to(spec.pixel_mean, filled.shape)[missing]
+    filled[missing] = np.broadcast_to(np.asarray(spec.pixel_mean), filled.shape)[
+        missing
+    ]
     return filled

@@ -1,5 +1,6 @@
 """The images that a run was trained on, loaded again."""
 
+from dataclasses import replace
 from typing import Any
 
 from vae_cli.config.schema import TrainConfig
@@ -31,6 +32,13 @@ def load_run_data(folder: RunFolder, config: TrainConfig) -> ImageData:
     if folder.data_file.exists():
         check_same_data(folder, data.fingerprint)
     return data
+
+
+def unfiltered(data: ImageData, config: TrainConfig) -> ImageData:
+    """Return a run's data set with the classes that it wasn't trained on."""
+    if config.dataset.classes is None:
+        return data
+    return load_data(replace(config.dataset, classes=None))
 
 
 def scored_split(data: ImageData, config: TrainConfig, name: str) -> Split:

@@ -1,0 +1,170 @@
+"""What `vae-anomaly` finds in one run."""
+
+import csv
+import io
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vae_cli.config.commands import AnomalyConfig
+from vae_cli.data.pictures import read_pictures
+from vae_cli.data.prepare import some
+from vae_cli.data.splits import ImageData, Split
+from vae_cli.errors import ConfigError
+from vae_cli.evaluation.anomaly import (
+    SCORES,
+    anomaly_scores,
+    code_cloud,
+    ink,
+    surprise,
+)
+from vae_cli.evaluation.judgement import Scored, judged
+from vae_cli.evaluation.latent import decode, encode
+from vae_cli.runs.data import load_run_data, scored_split, unfiltered
+from vae_cli.runs.files import write_json, write_text
+from vae_cli.runs.folder import RunFolder
+from vae_cli.runs.trained import TrainedRun, load_trained
+from vae_cli.visualize.anomaly_plots import plot_detection
+from vae_cli.visualize.images import to_float
+from vae_cli.visualize.plots import plot_rows
+
+log = logging.getLogger(__name__)
+
+
+def found_in_run(
+    config: AnomalyConfig, folder: RunFolder
+) -> tuple[dict[str, Any], list[Path]]:
+    """Score images, set a threshold, hold both against labels, write and draw.
+
+    Returns:
+        what the .json holds, and the files written.
+    """
+    run = load_trained(folder, config.checkpoint)
+    data = load_run_data(folder, run.config)
+    whole = unfiltered(data, run.config)
+    cloud = code_cloud(run.vae, scored_split(data, run.config, "train"))
+    normal = config.normal or run.config.dataset.classes
+
+    def scored(split: Split) -> Scored:
+        found = anomaly_scores(
+            run.vae, split, cloud, config.samples, config.seed, config.batch_size
+        )
+        return Scored(found, ink(split.images), _anomalous(config, split, normal))
+
+    split, names = _images(config, run, whole)
+    images = scored(split)
+    held_out = "validation" if len(whole.validation) else "train"
+    others = scored(scored_split(whole, run.config, held_out))
+    report = {
+        "run": str(folder),
+        "images": config.images or config.split,
+        "num_images": len(split),
+        "normal_classes": normal,
+        "classes": whole.spec.num_classes,
+        "threshold_from": f"{config.quantile:g} quantile of normal {held_out} images",
+        "samples": config.samples,
+        "seed": config.seed,
+        "likelihood": run.config.likelihood.name,
+        **judged(images, others, config.quantile, config.score),
+    }
+    for line in _lines(report):
+        log.info("%s", line)
+    output = Path(config.output or folder.path / "anomaly")
+    output.mkdir(parents=True, exist_ok=True)
+    stem = Path(config.images).stem if config.images else config.split
+    files = [output / f"{stem}{end}" for end in (".json", ".csv", ".png")]
+    write_json(files[0], report)
+    write_text(files[1], _table(split, names, images, report))
+    plot_detection(images.scores, images.anomalous, report, files[2])
+    files.append(output / f"{stem}-images.png")
+    _draw_extremes(config, run, split, images.scores[report["score"]], files[3])
+    return report, files
+
+
+def _images(
+    config: AnomalyConfig, run: TrainedRun, data: ImageData
+) -> tuple[Split, list[str]]:
+    """Return images to score, and a name for each."""
+    if config.images:
+        return read_pictures(Path(config.images), data.spec)
+    split = scored_split(data, run.config, config.split)
+    chosen = some(split, config.num_images, run.config.dataset.seed)
+    return chosen, [f"{config.split}[{index}]" for index in range(len(chosen))]
+
+
+def _anomalous(
+    config: AnomalyConfig, split: Split, normal: list[int] | None
+) -> np.ndarray | None:
+    """Return which images are of no normal class, bool [N]; None if nobody knows."""
+    if normal is None or (split.labels is None and not config.normal):
+        return None
+    if split.labels is None:
+        raise ConfigError(f"normal={config.normal} needs labels; these have none.")
+    return ~np.isin(split.labels, normal)
+
+
+def _table(
+    split: Split, names: list[str], images: Scored, report: dict[str, Any]
+) -> str:
+    """Return a row an image, as CSV."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["image", "label", "anomalous", "flagged", *SCORES, "ink"])
+    chosen = report["score"]
+    flagged = images.scores[chosen] > report["scores"][chosen]["threshold"]
+    for i, name in enumerate(names):
+        label = "" if split.labels is None else split.labels[i]
+        known = "" if images.anomalous is None else int(images.anomalous[i])
+        values = [f"{images.scores[score][i]:.6g}" for score in SCORES]
+        writer.writerow(
+            [name, label, known, int(flagged[i]), *values, f"{images.ink[i]:.6g}"]
+        )
+    return text.getvalue()
+
+
+def _draw_extremes(
+    config: AnomalyConfig, run: TrainedRun, split: Split, scores: np.ndarray, path: Path
+) -> None:
+    """Draw the most and the least anomalous images, and where they surprise."""
+    order = np.argsort(-scores)
+    rows: dict[str, np.ndarray] = {}
+    for name, index in (
+        ("most", order[: config.columns]),
+        ("least", order[::-1][: config.columns]),
+    ):
+        chosen = split.take(index)
+        codes, _ = encode(run.vae, chosen.images, context=chosen.context)
+        nats = surprise(run.vae, chosen)
+        # each on its own scale: a flat image's few nats would not be seen beside
+        # those of the others
+        low, high = (f(nats, axis=(1, 2, 3), keepdims=True) for f in (np.min, np.max))
+        rows[f"{name} anomalous"] = to_float(chosen.images)
+        rows[f"restored ({name})"] = decode(run.vae, codes, context=chosen.context)
+        rows[f"nats a pixel ({name})"] = (nats - low) / np.maximum(high - low, 1e-6)
+    plot_rows(rows, f"{run.folder.path.resolve().name}: by the chosen score", path)
+
+
+def _lines(report: dict[str, Any]) -> list[str]:
+    """Return the figures as a table, and what to know of them."""
+    lines = []
+    for name, values in report["scores"].items():
+        parts = [f"{name:<16}threshold {values['threshold']:8.2f}"]
+        parts.append(f"flagged {values['flagged']:6.1%}")
+        if "auroc" in values:
+            parts.append(f"AUROC {values['auroc']:.3f}  AUPR {values['aupr']:.3f}")
+            parts.append(f"FPR at 95 % recall {values['fpr_at_95_recall']:.3f}")
+        parts.append("<- chosen" if name == report["score"] else "")
+        lines.append("  ".join(parts).rstrip())
+    if report["ink"]:
+        lines.append(
+            f"{report['base_rate']:.1%} of the images are anomalies, which is AUPR's "
+            f"floor; their ink alone has AUROC {report['ink']['auroc']:.3f}"
+        )
+        if report["scores"][report["score"]]["auroc"] < 0.6:
+            lines.append(
+                "a likelihood ranks simple images as normal, such as the digit 1: "
+                "compare the scores with that of the ink"
+            )
+    return lines

@@ -1,0 +1,91 @@
+"""What anomaly scores are worth: thresholds, and how they stand against labels."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from vae_cli.evaluation.anomaly import SCORES, detection, rank_correlation
+
+Scores = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Images that were scored.
+
+    Attributes:
+        scores: name -> float64 [N], larger is more anomalous.
+        ink: mean pixel of each image, float64 [N].
+        anomalous: bool [N], or None where nobody knows.
+    """
+
+    scores: Scores
+    ink: np.ndarray
+    anomalous: np.ndarray | None
+
+    @property
+    def mixed(self) -> bool:
+        """Whether there are normal images and anomalies, known as such."""
+        known = self.anomalous
+        return known is not None and bool(known.any()) and not known.all()
+
+    @property
+    def normal(self) -> np.ndarray:
+        """Bool [N]: images that aren't known to be anomalies."""
+        if self.anomalous is None:
+            return np.ones(len(self.ink), bool)
+        return ~self.anomalous
+
+
+def judged(images: Scored, held_out: Scored, quantile: float, score: str) -> dict:
+    """Return thresholds from normal held-out images, and what they find.
+
+    Args:
+        images: to be judged.
+        held_out: others, among them normal ones.
+        quantile: share of the normal ones below the threshold.
+        score: which one counts; `auto`: the one that does best on `held_out`, where
+            there are anomalies among them, else `neg_elbo`.
+
+    Returns:
+        `score`, `chosen_by`, and under `scores` for each of SCORES its `threshold`,
+        share of images `flagged`, `correlation_with_ink` (Spearman's, over normal
+        held-out images), `validation_auroc`, and where labels tell, `Detection`.
+    """
+    own = {name: _own(images, held_out, quantile, name) for name in SCORES}
+    chosen_by = "score="
+    if score == "auto":
+        score, chosen_by = "neg_elbo", "default"
+        if held_out.mixed:
+            score = max(SCORES, key=lambda name: own[name]["validation_auroc"])
+            chosen_by = "validation AUROC"
+    known = images.anomalous if images.mixed else None
+    return {
+        "score": score,
+        "chosen_by": chosen_by,
+        "num_anomalous": None if known is None else int(known.sum()),
+        "base_rate": None if known is None else float(known.mean()),
+        "scores": own,
+        "ink": None if known is None else asdict(detection(images.ink, known)),
+    }
+
+
+def _own(
+    images: Scored, held_out: Scored, quantile: float, name: str
+) -> dict[str, Any]:
+    values, others = images.scores[name], held_out.scores[name]
+    threshold = float(np.quantile(others[held_out.normal], quantile))
+    found: dict[str, Any] = {
+        "threshold": threshold,
+        "flagged": float((values > threshold).mean()),
+        "correlation_with_ink": rank_correlation(
+            others[held_out.normal], held_out.ink[held_out.normal]
+        ),
+        "validation_auroc": None,
+    }
+    if held_out.mixed:
+        found["validation_auroc"] = detection(others, ~held_out.normal).auroc
+    if images.mixed:
+        found |= asdict(detection(values, ~images.normal))
+    return found

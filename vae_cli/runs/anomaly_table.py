@@ -1,0 +1,73 @@
+"""Anomaly scores of several runs in one table."""
+
+import csv
+import io
+import statistics
+from pathlib import Path
+from typing import Any
+
+from vae_cli.runs.files import write_text
+from vae_cli.runs.folder import RunFolder
+
+NOTE = (
+    "AUROC in percent. A likelihood ranks simple images as normal, such as the digit "
+    "1; `ink`, the mean pixel alone, is there to compare with."
+)
+
+
+def write_table(
+    folder: Path, runs: list[RunFolder], reports: list[dict[str, Any]]
+) -> list[Path]:
+    """Write AUROC by run and score, and the mean over runs; returns the files.
+
+    Args:
+        folder: where the runs lie; their common parent if it's none of a folder's.
+        runs: that were scored.
+        reports: of each.
+    """
+    home = folder if folder.is_dir() else runs[0].path.parent
+    names = list(reports[0]["scores"])
+    header = ["run", "normal", *names, "ink", "chosen", "AUROC of chosen"]
+    rows = []
+    for run, report in zip(runs, reports, strict=True):
+        figures = {n: report["scores"][n].get("auroc") for n in names}
+        figures["ink"] = (report["ink"] or {}).get("auroc")
+        chosen = report["score"]
+        rows.append(
+            [run.path.name, _normal(report), *figures.values(), chosen, figures[chosen]]
+        )
+    columns = list(zip(*rows, strict=True))
+    means = [_mean(c) for c in columns[2:-2]]
+    rows.append(["mean", "", *means, "", _mean(columns[-1])])
+    files = [home / "anomaly.md", home / "anomaly.csv"]
+    lines = [_line(header), _line(["---"] * len(header)), *map(_line, rows)]
+    write_text(files[0], "\n".join([*lines, "", NOTE]) + "\n")
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    write_text(files[1], text.getvalue())
+    return files
+
+
+def _normal(report: dict[str, Any]) -> str:
+    """Say what was normal, or where it is shorter, what was not."""
+    normal, classes = report["normal_classes"], report["classes"]
+    if not normal:
+        return ""
+    others = sorted(set(range(classes or 0)) - set(normal))
+    if 0 < len(others) < len(normal):
+        return "all but " + " ".join(map(str, others))
+    return " ".join(map(str, normal))
+
+
+def _mean(column: Any) -> float | None:
+    return None if None in column else statistics.fmean(column)
+
+
+def _line(cells: list[Any]) -> str:
+    return f"| {' | '.join(map(_text, cells))} |"
+
+
+def _text(cell: Any) -> str:
+    if cell is None:
+        return "-"
+    return f"{100 * cell:.1f}" if isinstance(cell, float) else str(cell)

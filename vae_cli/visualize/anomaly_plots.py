@@ -1,0 +1,54 @@
+"""Figures of `vae-anomaly`, from arrays."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+
+def plot_detection(
+    scores: dict[str, np.ndarray],
+    anomalous: np.ndarray | None,
+    report: dict[str, Any],
+    path: Path,
+) -> None:
+    """Draw how the chosen score is spread, and each score's ROC where labels tell.
+
+    Args:
+        scores: name -> float [N].
+        anomalous: bool [N], or None.
+        report: of `judged`: which score was chosen, thresholds, AUROC.
+        path: PNG to write.
+    """
+    if report["num_anomalous"] is None:
+        anomalous = None
+    known = anomalous is not None
+    figure = Figure(figsize=(11 if known else 6, 4.5), layout="constrained")
+    axes = [figure.add_subplot(1, 1 + known, place) for place in range(1, 2 + known)]
+    name = report["score"]
+    values, own = scores[name], report["scores"][name]
+    edges = np.histogram_bin_edges(values, 60).tolist()
+    if anomalous is not None:
+        axes[0].hist(values[~anomalous], edges, alpha=0.6, density=True, label="normal")
+        axes[0].hist(values[anomalous], edges, alpha=0.6, density=True, label="anomaly")
+    else:
+        axes[0].hist(values, edges, alpha=0.6, density=True, label="images")
+    axes[0].axvline(own["threshold"], color="black", linestyle=":", label="threshold")
+    unit = "" if name == "latent_distance" else ", nats per image"
+    axes[0].set_xlabel(f"{name}{unit}")
+    axes[0].set_ylabel("density")
+    axes[0].legend()
+    if known:
+        from sklearn.metrics import roc_curve
+
+        for score, array in scores.items():
+            false, true, _ = roc_curve(anomalous, array)
+            auroc = report["scores"][score]["auroc"]
+            axes[1].plot(false, true, label=f"{score}, AUROC {auroc:.3f}")
+        axes[1].plot([0, 1], [0, 1], color="grey", linestyle=":")
+        axes[1].set_xlabel("false positive rate")
+        axes[1].set_ylabel("recall")
+        axes[1].legend(fontsize=8)
+    figure.suptitle(f"{report['run']}: {report['images']}", fontsize=10)
+    figure.savefig(path, dpi=110)
