@@ -35,7 +35,18 @@ def skimage_ssim(a: np.ndarray, b: np.ndarray) -> list[float]:
     ]
 
 
-class Blur(keras.Model):
+class Untold(keras.Model):
+    """A model that is told nothing beside images."""
+
+    num_labels = 0
+    seen_network = None
+
+    def given(self):
+        """Return itself."""
+        return self
+
+
+class Blur(Untold):
     """A model that restores half of an image's contrast."""
 
     def call(self, images):
@@ -43,14 +54,8 @@ class Blur(keras.Model):
         return 0.25 + 0.5 * images
 
 
-class Same(keras.Model):
+class Same(Untold):
     """A model that restores an image exactly."""
-
-    num_labels = 0
-
-    def given(self):
-        """Return itself: there is nothing it could be told."""
-        return self
 
     def call(self, images):
         """Return the images."""

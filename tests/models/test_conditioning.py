@@ -3,9 +3,10 @@ import numpy as np
 import pytest
 
 from tests.helpers import grey_images, small_vae
+from vae_cli.data.splits import Split
 from vae_cli.evaluation.bounds import evaluate_elbo
 from vae_cli.evaluation.importance import importance_sampling
-from vae_cli.evaluation.latent import class_a_row, decode, encode, sample_prior
+from vae_cli.evaluation.latent import decode, encode, row_context, sample_prior
 from vae_cli.models.objectives import log_likelihood
 from vae_cli.models.priors import gaussian_log_prob
 
@@ -157,6 +158,6 @@ def test_pseudo_inputs_keep_the_labels_of_the_images_they_start_from(tmp_path):
 
 
 def test_a_grid_shows_one_class_a_row_over_and_over():
-    vae = conditional("dense")
-    np.testing.assert_array_equal(class_a_row(vae, 8, 2), [0, 0, 1, 1, 2, 2, 0, 0])
-    assert class_a_row(small_vae(), 8, 2) is None
+    found = row_context(conditional("dense"), 8, 2, Split(IMAGES))
+    np.testing.assert_array_equal(found["label"], [0, 0, 1, 1, 2, 2, 0, 0])
+    assert row_context(small_vae(), 8, 2, Split(IMAGES)) == {}

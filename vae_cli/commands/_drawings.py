@@ -8,7 +8,7 @@ from vae_cli.config.commands import GenerateConfig
 from vae_cli.data.splits import Split
 from vae_cli.errors import ConfigError, RunError
 from vae_cli.evaluation.batches import Context
-from vae_cli.evaluation.latent import class_a_row, encode, kl_to_normal, sample_prior
+from vae_cli.evaluation.latent import encode, kl_to_normal, sample_prior
 from vae_cli.evaluation.paths import interpolate, plane, traversals
 from vae_cli.randomness import Stream, generator
 from vae_cli.runs.data import load_run_data, scored_split
@@ -44,8 +44,9 @@ def prior(config: GenerateConfig, run: TrainedRun) -> Drawing:
     columns = config.columns or PRIOR_SIDE
     rows = config.rows or run.vae.num_labels or PRIOR_SIDE
     count = config.num_images or columns * rows
-    asked = class_a_row(run.vae, count, columns)
-    if config.label is not None:
+    if run.vae.num_labels and config.label is None:
+        asked: Context = {"label": np.arange(count) // columns % run.vae.num_labels}
+    else:
         asked = _asked(config, run, count)
     z = sample_prior(run.vae, count, config.seed, config.temperature, asked)
     return Drawing(z, min(columns, count), context=asked)

@@ -9,7 +9,7 @@ import numpy as np
 
 from vae_cli.commands._drawings import checked_label
 from vae_cli.config.commands import ReconstructConfig
-from vae_cli.config.corruption import CorruptionConfig
+from vae_cli.config.corruption import CorruptionConfig, MaskConfig
 from vae_cli.data.corruption import corrupted, with_missing
 from vae_cli.data.pictures import read_pictures
 from vae_cli.data.prepare import fixed_split, some
@@ -50,6 +50,12 @@ def chosen_images(
     """
     if config.label is not None:
         checked_label(config.label, run)
+    if run.vae.seen_network and not isinstance(corruption, MaskConfig):
+        raise ConfigError(
+            f"{run.folder} completes images: it needs to know which pixels are "
+            f"missing, which corruption={corruption.name} doesn't say.",
+            "use one that does, such as corruption=half",
+        )
     seed = run.config.dataset.seed
     if config.images is None:
         split = fixed_split(data, run.config.dataset, config.split)
@@ -139,6 +145,12 @@ def interpolate_task(
     if max(config.pair) >= len(split):
         raise ConfigError(
             f"pair={config.pair}: there are {len(split)} images, 0 to {len(split) - 1}."
+        )
+    if run.vae.seen_network:
+        raise ConfigError(
+            "task=interpolate needs a model that draws whole images; "
+            f"{run.folder} completes them (conditioning=seen).",
+            "use task=restore",
         )
     ends = split.take(np.array(config.pair))
     codes, _ = encode(run.vae, ends.images, context=ends.context)

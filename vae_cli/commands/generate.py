@@ -7,7 +7,7 @@ import numpy as np
 
 from vae_cli.commands._main import run_command
 from vae_cli.config.commands import GenerateConfig
-from vae_cli.errors import RunError
+from vae_cli.errors import ConfigError, RunError
 from vae_cli.runs.files import write_npz
 from vae_cli.runs.folder import open_run
 
@@ -32,6 +32,12 @@ def generate(config: GenerateConfig, overrides: list[str]) -> None:
     from vae_cli.runs.trained import load_trained
 
     run = load_trained(folder, config.checkpoint)
+    if run.vae.seen_network:
+        raise ConfigError(
+            f"{folder} completes images, and draws none of its own "
+            "(conditioning=seen).",
+            f"complete some: vae-reconstruct run={folder}",
+        )
     drawing = DRAWINGS[config.mode](config, run)
     images = decode(run.vae, drawing.z, config.batch_size, drawing.context)
     output = Path(config.output or folder.samples / f"{config.mode}.png")

@@ -6,7 +6,9 @@ from vae_cli.config.corruption import CorruptionConfig
 from vae_cli.config.field import option
 from vae_cli.config.schema import MAX_SEED
 
-SCORES = ("neg_elbo", "nll", "reconstruction", "kl", "latent_distance")
+SCORES = (
+    "neg_elbo", "nll", "reconstruction", "kl", "latent_distance", "unexplained",
+)  # fmt: skip
 SPLITS = ("train", "validation", "test")
 
 
@@ -221,7 +223,7 @@ class AnomalyConfig:
         at_least=0,
     )
     score: str = option(
-        "which score sets the threshold and sorts the images, of the five that are "
+        "which score sets the threshold and sorts the images, of the six that are "
         "all computed; auto: the one of best AUROC on validation images where these "
         "hold anomalies, else neg_elbo",
         choices=("auto", *SCORES),

@@ -169,6 +169,21 @@ class LabelConfig(ConditioningConfig):
 
 
 @dataclass
+class SeenConfig(ConditioningConfig):
+    """What corruption leaves of the image: the model completes it."""
+
+    hidden_units: list[int] = option(
+        "layers between what is seen and what decoder and prior are told", at_least=1
+    )
+
+    def problems(self) -> list[str]:
+        """Return what is wrong between fields."""
+        if self.hidden_units:
+            return []
+        return ["conditioning.hidden_units needs a layer, got []"]
+
+
+@dataclass
 class ObjectiveConfig:
     """The bound that training maximises."""
 

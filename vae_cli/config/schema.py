@@ -8,7 +8,7 @@ after a release, so that older run folders still load.
 
 from dataclasses import dataclass
 
-from vae_cli.config.corruption import CorruptionConfig
+from vae_cli.config.corruption import CorruptionConfig, MaskConfig
 from vae_cli.config.field import option
 from vae_cli.config.hardware import PRECISIONS, DistributionConfig
 from vae_cli.config.parts import (
@@ -19,6 +19,7 @@ from vae_cli.config.parts import (
     LikelihoodConfig,
     ObjectiveConfig,
     PriorConfig,
+    SeenConfig,
     TwoLevelConfig,
 )
 
@@ -276,6 +277,29 @@ class TrainConfig:
         """Whether the loss has a KL for each dimension to put a floor under."""
         return self.prior.name == "standard" and self.objective.name == "elbo"
 
+    def _completion_problems(self) -> list[str]:
+        """Return what does not go with a model that completes images."""
+        found = []
+        if not isinstance(self.corruption, MaskConfig):
+            found.append(
+                "conditioning=seen needs a corruption that says which pixels are "
+                f"missing, got corruption={self.corruption.name}; use "
+                "corruption=quadrants corruption.score=missing"
+            )
+        elif self.corruption.score == "seen":
+            found.append(
+                "conditioning=seen with corruption.score=seen would score nothing but "
+                "what the decoder is told; use corruption.score=missing"
+            )
+        for group in ("prior", "hierarchy"):
+            own, needed = getattr(self, group).name, {"prior": "standard"}
+            if own != needed.get(group, "none"):
+                found.append(
+                    f"conditioning=seen learns a Gaussian prior of its own, got "
+                    f"{group}={own}; use {group}={needed.get(group, 'none')}"
+                )
+        return found
+
     def _latent_problems(self) -> list[str]:
         """Return which choices about z don't go together."""
         found = []
@@ -290,6 +314,8 @@ class TrainConfig:
                 f"conditioning.learned_prior=true takes the place of the prior, got "
                 f"prior={self.prior.name}; use prior=standard"
             )
+        if isinstance(self.conditioning, SeenConfig):
+            found += self._completion_problems()
         if isinstance(self.hierarchy, TwoLevelConfig):
             if self.latent_dim < 2:
                 found.append(

@@ -37,6 +37,7 @@ GROUPS: dict[str, dict[str, type]] = {
     "conditioning": {
         "none": parts.ConditioningConfig,
         "label": parts.LabelConfig,
+        "seen": parts.SeenConfig,
     },
     "corruption": {
         "none": corruption.CorruptionConfig,

@@ -108,14 +108,16 @@ def _array(path: Path, spec: DataSpec) -> np.ndarray:
         )
     if loaded.dtype == np.uint8:
         return loaded
-    # also false for NaN
-    if not (np.issubdtype(loaded.dtype, np.floating) and _within(loaded)):
+    is_float = np.issubdtype(loaded.dtype, np.floating)
+    if not (is_float and _within(loaded)):
+        found = f" from {loaded.min()} to {loaded.max()}" if is_float else ""
         raise DataError(
-            f"images={path} holds {loaded.dtype} from {loaded.min()} to "
-            f"{loaded.max()}; needed: bytes, or numbers in [0, 1]"
+            f"images={path} holds {loaded.dtype}{found}; needed: bytes, or numbers in "
+            "[0, 1]"
         )
     return np.rint(loaded * 255).astype(np.uint8)
 
 
 def _within(array: np.ndarray) -> bool:
+    # false for NaN, too
     return bool(((array >= 0) & (array <= 1)).all())

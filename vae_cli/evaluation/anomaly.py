@@ -12,12 +12,16 @@ and without a unit:
 
 - latent_distance: Mahalanobis distance of the posterior mean to those of the training
   images.
+- unexplained: sum_i (x_i - r_i)^2 / sum_i (x_i - mean(x))^2, r = E[x | z = posterior
+  mean]: the share of an image's own variance that its reconstruction leaves, 1 - R^2.
 
-A likelihood ranks simple images as normal, whatever it was trained on: `ink`, the mean
-pixel, goes along as what to hold the scores against. Source: Nalisnick et al., "Do deep
-generative models know what they don't know?", 2019.
+A likelihood ranks simple images as normal, whatever it was trained on (Nalisnick et
+al., "Do deep generative models know what they don't know?", 2019): `ink`, the mean
+pixel, goes along as what to hold the scores against, and `unexplained` asks for little
+error in simple images, too.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -100,14 +104,20 @@ def anomaly_scores(
         terms = elbo_terms(given, posterior, draw, -tf.reduce_mean(log_prob, axis=0))
         log_ratio = given.prior.log_prob(draw.z) - gaussian_log_prob(*draw)
         nll = -log_mean_exp(log_prob + log_ratio)
-        return terms.neg_elbo, nll, terms.reconstruction, terms.kl, terms.mean
+        left = tf.reduce_sum((x - given.pixel_means(terms.mean)) ** 2, axis=(1, 2, 3))
+        own = tf.math.reduce_variance(x, axis=(1, 2, 3)) * math.prod(x.shape[1:])
+        return (
+            *(terms.neg_elbo, nll, terms.reconstruction, terms.kl),
+            left / tf.maximum(own, 1e-3),  # a flat image has none
+            terms.mean,
+        )
 
     index = np.arange(len(split), dtype=np.float32)
     arrays = (split.images, told(vae, split.context), index)
-    *nats, codes = over_batches(score, arrays, batch_size)
+    *nats, unexplained, codes = over_batches(score, arrays, batch_size)
     away = codes - cloud.mean
     square = np.einsum("ni,ij,nj->n", away, cloud.precision, away)
-    found = [*nats, np.sqrt(np.maximum(square, 0))]
+    found = [*nats, np.sqrt(np.maximum(square, 0)), unexplained]
     return {k: v.astype(np.float64) for k, v in zip(SCORES, found, strict=True)}
 
 

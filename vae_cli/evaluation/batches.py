@@ -50,6 +50,11 @@ def told(vae: VAE, context: Context | None) -> Context:
     context = context or {}
     if vae.num_labels and "label" not in context:
         raise DataError("The model needs the label of each image, and these have none.")
+    if vae.seen_network and "seen" not in context:
+        raise DataError(
+            "The model completes images: it needs what is seen of each.",
+            "vae-reconstruct shows what it makes of a split, or of images=<folder>",
+        )
     return {k: v for k, v in context.items() if k != "label" or vae.num_labels}
 
 

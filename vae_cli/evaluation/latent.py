@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from vae_cli.data.splits import Split
 from vae_cli.errors import ConfigError, RunError
-from vae_cli.evaluation.batches import Context, over_batches, told
+from vae_cli.evaluation.batches import Context, as_float, over_batches, told
 from vae_cli.models.priors import standard_kl_per_dim
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, generator
@@ -82,15 +83,26 @@ def sample_prior(
     """
     noise = generator(seed, Stream.PRIOR).standard_normal((count, vae.latent_dim))
     choice = generator(seed, Stream.PRIOR, 1).random(count)
-    prior = vae.given(**told(vae, context)).prior
+    known = {name: as_float(values) for name, values in told(vae, context).items()}
+    prior = vae.given(**known).prior
     return np.asarray(prior.sample((temperature * noise).astype(np.float32), choice))
 
 
-def class_a_row(vae: VAE, count: int, columns: int) -> Context:
-    """Return the context of a grid with one class a row, over and over."""
-    if not vae.num_labels:
-        return {}
-    return {"label": np.arange(count) // columns % vae.num_labels}
+def row_context(vae: VAE, count: int, columns: int, split: Split) -> Context:
+    """Return the context of a grid of samples: one class, or one image seen, a row.
+
+    Args:
+        vae: the model.
+        count: samples.
+        columns: of the grid.
+        split: what a model that completes images is shown, over and over.
+    """
+    row = np.arange(count) // columns
+    if vae.num_labels:
+        return {"label": row % vae.num_labels}
+    if vae.seen_network:
+        return {"seen": np.asarray(split.seen)[row % len(split)]}
+    return {}
 
 
 def kl_to_normal(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ ways to fill them in:
 - importance: sum_s w_s E[x | z_s] / sum_s w_s, w_s = p(x_seen|z_s) p(z_s) /
   q(z_s|x_seen), z_s ~ q: what the exact posterior would give, as S grows. Source:
   Mattei & Frellsen, "MIWAE", 2019, section 3.2.
+  Where the model completes images, z_s ~ p(z|seen), and all w_s are 1.
 - pseudo-Gibbs: fill, encode the filled image, draw z, decode, fill again. Source:
   Rezende et al., "Stochastic backpropagation", 2014, section 6.3; with pixel means in
   place of drawn pixels.
@@ -26,6 +27,7 @@ from vae_cli.models.priors import gaussian_log_prob
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, key
 
+METHODS = ("single_pass", "importance", "pseudo_gibbs")
 SHOWN_DRAWS = 3
 """Fills of each image that are returned, drawn from the importance weights."""
 
@@ -79,6 +81,8 @@ def restore(
         (means,) = over_batches(single, arrays, batch_size)
         return Restoration({"restored": means})
 
+    completes = vae.seen_network is not None
+
     def fill(x: Any, known: Any, swapped: Any, index: Any) -> tuple[Any, ...]:
         mask = known["scored"]
         given, decoding = vae.given(**known), vae.given(**swapped)
@@ -86,15 +90,22 @@ def restore(
         def filled(pixels: Any) -> Any:
             return x * mask + pixels * (1.0 - mask)
 
-        mean, _ = given.encode(x)
-        single_pass = filled(decoding.pixel_means(mean))
         noise = image_noise(index, samples, vae.latent_dim, seed)
-        draw = given.draw(given.posterior(x), noise)
-        logits = decoding.decode(tf.reshape(draw.z, (-1, vae.latent_dim)))
-        shape = (samples, -1, *logits.shape[1:])
-        pixels = filled(tf.reshape(vae.likelihood.mean(logits), shape))
-        log_weights = given.score(x, tf.reshape(logits, shape))
-        log_weights += given.prior.log_prob(draw.z) - gaussian_log_prob(*draw)
+        if completes:
+            # the posterior would need the whole image
+            z = given.prior.sample(noise, None)
+            mean = given.prior.sample(tf.zeros_like(noise[0]), None)
+            log_ratio = tf.zeros(tf.shape(z)[:2])
+        else:
+            mean, _ = given.encode(x)
+            draw = given.draw(given.posterior(x), noise)
+            z, log_ratio = draw.z, given.prior.log_prob(draw.z)
+            log_ratio -= gaussian_log_prob(*draw)
+        single_pass = filled(decoding.pixel_means(mean))
+        logits = decoding.decode(tf.reshape(z, (-1, vae.latent_dim)))
+        logits = tf.reshape(logits, (samples, -1, *logits.shape[1:]))
+        pixels = filled(vae.likelihood.mean(logits))
+        log_weights = log_ratio if completes else log_ratio + given.score(x, logits)
         share = tf.nn.softmax(log_weights, axis=0)[..., None, None, None]
         weighted = tf.reduce_sum(share * pixels, axis=0)
         variance = tf.reduce_sum(share * (pixels - weighted) ** 2, axis=0)
@@ -105,30 +116,29 @@ def restore(
             (SHOWN_DRAWS, *log_weights.shape[:1], tf.shape(x)[0]), keyed, 1e-9
         )
         perturbed = log_weights - tf.math.log(-tf.math.log(uniform))
-        chosen = tf.argmax(perturbed, axis=1, output_type=tf.int32)
-        by_image = tf.transpose(pixels, (1, 0, 2, 3, 4))
-        draws = tf.gather(by_image, tf.transpose(chosen), batch_dims=1)
+        by_image = tf.transpose(perturbed, (2, 0, 1))
+        chosen = tf.argmax(by_image, axis=-1, output_type=tf.int32)
+        draws = tf.gather(tf.transpose(pixels, (1, 0, 2, 3, 4)), chosen, batch_dims=1)
+        if completes:
+            return draws, spread, single_pass, weighted
         chain = _pseudo_gibbs(
             vae, single_pass, filled, known, swapped,
             image_noise(index, gibbs_steps, vae.latent_dim, seed, Stream.GIBBS_NOISE),
         )  # fmt: skip
-        return single_pass, weighted, chain, draws, spread
+        return draws, spread, single_pass, weighted, chain
 
     index = np.arange(len(split)).astype(np.float32)
     found = over_batches(fill, (split.images, known, swapped, index), batch_size)
-    single_pass, weighted, chain, draws, spread = found
-    methods = {
-        "single_pass": single_pass,
-        "importance": weighted,
-        "pseudo_gibbs": chain,
-    }
+    draws, spread, *images = found
+    names = ("single_pass", "mean_of_draws") if completes else METHODS
+    methods = dict(zip(names, images, strict=True))
     return Restoration(methods, np.swapaxes(draws, 0, 1), spread)
 
 
 def _swapped(known: dict[str, Any], label: int | None, count: int) -> dict[str, Any]:
     """Return what the decoder is told, which looks at nothing but the label."""
     if "label" not in known:
-        return {}
+        return {k: v for k, v in known.items() if k == "seen"}
     labels = known["label"] if label is None else np.full(count, label)
     return {"label": labels}
 

@@ -4,11 +4,18 @@ Each returns a functional Keras model from float32 [B, H, W, C] in [0, 1] to a d
 `mean` and `log_var`, float32 [B, latent_dim] each.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import keras
 
-from vae_cli.config.parts import ConvConfig, DenseConfig, ResidualConvConfig
+from vae_cli.config.parts import (
+    ArchitectureConfig,
+    ConvConfig,
+    DenseConfig,
+    ResidualConvConfig,
+    SeenConfig,
+)
 from vae_cli.models.layers import (
     activated,
     dense_stack,
@@ -87,6 +94,26 @@ def told_label(
     channel = keras.layers.Reshape((height, width, 1))(drawn(label))
     both = keras.layers.Concatenate(name="image_and_label")([image, channel])
     return keras.Model([image, label], encoder(both), name="encoder")
+
+
+def seen_network(
+    config: SeenConfig,
+    architecture: ArchitectureConfig,
+    image_shape: tuple[int, int, int],
+) -> keras.Model:
+    """Return a dense network from what is seen of images to what that says.
+
+    Args:
+        config: its layers.
+        architecture: its activation and normalization.
+        image_shape: (H, W, C).
+    """
+    # decoder and prior each ask for it, and must be told the same
+    architecture = replace(architecture, dropout=0.0)
+    seen = keras.Input(image_shape, name="seen")
+    x = keras.layers.Flatten(name="flatten_seen")(seen)
+    x = dense_stack(x, config.hidden_units, architecture, "seen")
+    return keras.Model(seen, x, name="seen_network")
 
 
 def conv_layers(config: ConvConfig) -> list[tuple[int, int, int]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import keras
 
-from vae_cli.config.parts import TwoLevelConfig
+from vae_cli.config.parts import SeenConfig, TwoLevelConfig
 from vae_cli.config.schema import TrainConfig
 from vae_cli.data_spec import DataSpec
 from vae_cli.models.decoders import (
@@ -17,6 +17,7 @@ from vae_cli.models.encoders import (
     conv_encoder,
     dense_encoder,
     residual_conv_encoder,
+    seen_network,
     told_label,
 )
 from vae_cli.models.hierarchy import (
@@ -27,7 +28,8 @@ from vae_cli.models.hierarchy import (
     two_level_decoder,
 )
 from vae_cli.models.likelihoods import LIKELIHOODS
-from vae_cli.models.priors import LabelGaussian, build_prior
+from vae_cli.models.priors import Prior, build_prior
+from vae_cli.models.told_priors import LabelGaussian, SeenGaussian
 from vae_cli.models.vae import VAE, as_float32
 
 ARCHITECTURES: dict[str, tuple[Callable, Callable]] = {
@@ -61,7 +63,11 @@ def _composed(config: TrainConfig, spec: DataSpec) -> VAE:
     make_encoder, make_decoder = ARCHITECTURES[config.architecture.name]
     shape, latent_dim = spec.image_shape, config.latent_dim
     labels = (spec.num_classes or 0) if config.conditioning.name == "label" else 0
-    decoder = make_decoder(config.architecture, shape, latent_dim + labels)
+    network = None
+    if isinstance(config.conditioning, SeenConfig):
+        network = seen_network(config.conditioning, config.architecture, shape)
+    told_dim = network.output_shape[-1] if network else labels
+    decoder = make_decoder(config.architecture, shape, latent_dim + told_dim)
     if spec.pixel_mean is not None:
         start_at_mean(decoder, spec.pixel_mean)
     levels, top_dim = config.hierarchy, latent_dim
@@ -79,16 +85,17 @@ def _composed(config: TrainConfig, spec: DataSpec) -> VAE:
         return top["mean"], top["log_var"]
 
     likelihood = LIKELIHOODS[config.likelihood.name](config.likelihood)
-    learned = getattr(config.conditioning, "learned_prior", False)
-    prior = (
-        LabelGaussian(config.prior, latent_dim, top_dim, labels)
-        if learned
-        else build_prior(
+    prior: Prior
+    if network:
+        prior = SeenGaussian(config.prior, latent_dim, told_dim)
+    elif getattr(config.conditioning, "learned_prior", False):
+        prior = LabelGaussian(config.prior, latent_dim, top_dim, labels)
+    else:
+        prior = build_prior(
             config.prior, latent_dim, top_dim, shape, top_posterior, labels
         )
-    )
     if not isinstance(levels, TwoLevelConfig):
-        return VAE(encoder, decoder, likelihood, prior, labels)
+        return VAE(encoder, decoder, likelihood, prior, labels, network)
     dims = (top_dim, latent_dim - top_dim)
     num_features = encoder.output["features"].shape[-1]
     below = bottom_prior(levels, config.architecture, *dims)

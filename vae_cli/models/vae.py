@@ -31,6 +31,8 @@ class VAE(keras.Model):
         prior: p(z).
         num_labels: kinds of images that the networks are told apart; 0 tells nothing.
             With labels, `given` them the model is used as any other.
+        seen_network: for a model that completes images: from what is seen of them
+            [B, H, W, C] to what the decoder is told beside z, and the prior.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class VAE(keras.Model):
         likelihood: Likelihood,
         prior: Prior,
         num_labels: int = 0,
+        seen_network: keras.Model | None = None,
     ) -> None:
         super().__init__(name="vae")
         self.encoder = encoder
@@ -49,7 +52,9 @@ class VAE(keras.Model):
         self.sampling = Sampling(name="sampling", dtype="float32")
         self._logits = quick_decoder(decoder)
         self.num_labels = num_labels
-        self.latent_dim: int = decoder.input_shape[-1] - num_labels
+        self.seen_network = seen_network
+        told = seen_network.output_shape[-1] if seen_network else num_labels
+        self.latent_dim: int = decoder.input_shape[-1] - told
         self.built = True
 
     def given(self, label: Any = None, seen: Any = None, scored: Any = None) -> Any:
@@ -57,7 +62,8 @@ class VAE(keras.Model):
 
         Args:
             label: class numbers [B]; a model without labels needs none.
-            seen: what the encoder sees in place of the images, float32 [B, H, W, C].
+            seen: what the encoder sees in place of the images, float32 [B, H, W, C];
+                where there is a `seen_network`, what that sees, the encoder seeing all.
             scored: weight of each pixel in the likelihood, float32 [B, H, W, 1].
         """
         if self.num_labels:
@@ -122,12 +128,18 @@ class VAE(keras.Model):
         """Return encoder and decoder as plain Keras models that need no package.
 
         The encoder gives `mean` and `log_var`; the decoder gives pixel means. Both
-        take the one-hot label as a second input where there are labels.
+        take the one-hot label as a second input where there are labels; the decoder
+        takes what is seen where the model completes images.
         """
         inputs = [keras.Input((self.latent_dim,), name="z")]
+        told = []
         if self.num_labels:
             inputs.append(keras.Input((self.num_labels,), name="label"))
-        pixels = self.likelihood.mean(self.decoder(_side_by_side(inputs)))
+            told = inputs[1:]
+        if self.seen_network:
+            inputs.append(keras.Input(self.encoder.input_shape[1:], name="seen"))
+            told = [self.seen_network(inputs[1])]
+        pixels = self.likelihood.mean(self.decoder(_side_by_side([inputs[0], *told])))
         return self.encoder, keras.Model(inputs, pixels, name="decoder")
 
 
@@ -139,8 +151,10 @@ class Given:
 
         log p(x|y) >= E_q(z|x~,y)[log p(x|z, y)] - KL(q(z|x~, y) || p(z|y))
 
-    Any x~ gives a bound. Where only the pixels that x~ shows are scored, x is those
-    pixels: what is missing is integrated out, since pixels are independent given z.
+    Where the model completes images, y is made of what is seen, and the encoder sees
+    all of x. Any x~ gives a bound. Where only the pixels that x~ shows are scored, x is
+    those pixels: what is missing is integrated out, since pixels are independent given
+    z.
 
     Sources: Sohn et al., "Learning structured output representation using deep
     conditional generative models", 2015; Im et al., "Denoising criterion for
@@ -162,12 +176,14 @@ class Given:
         self, vae: VAE, label: Any, seen: Any = None, scored: Any = None
     ) -> None:
         self._vae = vae
-        self._label = label
+        self._label = self._told = label
         self._seen = seen
         self._scored = scored
+        if vae.seen_network:
+            self._told, self._seen = as_float32(vae.seen_network(seen)), None
         self.likelihood = vae.likelihood
         self.latent_dim = vae.latent_dim
-        self.prior = vae.prior if label is None else vae.prior.given(label)
+        self.prior = vae.prior if self._told is None else vae.prior.given(self._told)
         self.draw, self.code = vae.draw, vae.code
 
     def posterior(self, images: Any, training: bool = False) -> dict[str, Any]:
@@ -178,11 +194,11 @@ class Given:
 
     def decode(self, z: Any, training: bool = False) -> Any:
         """Return logits [S * B, H, W, C] for S codes an image, [S * B, latent_dim]."""
-        if self._label is None:
+        if self._told is None:
             return self._vae.decode(z, training=training)
-        samples = ops.shape(z)[0] // ops.shape(self._label)[0]
-        label = ops.tile(self._label, (samples, 1))
-        return self._vae.decode(_side_by_side([z, label]), training=training)
+        samples = ops.shape(z)[0] // ops.shape(self._told)[0]
+        told = ops.tile(self._told, (samples, 1))
+        return self._vae.decode(_side_by_side([z, told]), training=training)
 
     def score(self, images: Any, logits: Any) -> Any:
         """Return log p of the scored pixels given z, nats; as `VAE.score`."""

@@ -1,7 +1,7 @@
 """The figures a finished run shows."""
 
 from vae_cli.data.splits import Split
-from vae_cli.evaluation.latent import class_a_row, decode, sample_prior
+from vae_cli.evaluation.latent import decode, row_context, sample_prior
 from vae_cli.models.vae import VAE
 from vae_cli.runs.folder import RunFolder
 from vae_cli.visualize.images import grid, write_png
@@ -33,7 +33,7 @@ def draw_figures(
         seed: of the samples.
     """
     plot_curves(rows, folder.figures / "curves.png", measure)
-    asked = class_a_row(vae, 100, 10)
+    asked = row_context(vae, 100, 10, split)
     samples = decode(vae, sample_prior(vae, 100, seed, context=asked), context=asked)
     write_png(grid(samples, 10), folder.figures / "samples.png")
     shown = split.take(slice(MOST_POINTS))

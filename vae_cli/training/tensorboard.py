@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from vae_cli.data.splits import Split
-from vae_cli.evaluation.latent import class_a_row, decode, encode, sample_prior
+from vae_cli.evaluation.latent import decode, encode, row_context, sample_prior
 from vae_cli.visualize.images import grid
 from vae_cli.visualize.model_figures import beside
 
@@ -42,7 +42,7 @@ class ImageGrids(keras.callbacks.Callback):
         """Draw both grids."""
         vae = self.model.vae
         shown = self._shown
-        asked = class_a_row(vae, SIDE * SIDE, SIDE)
+        asked = row_context(vae, SIDE * SIDE, SIDE, shown)
         with self.model.averaged_weights():
             codes = sample_prior(vae, SIDE * SIDE, self._seed, context=asked)
             samples = decode(vae, codes, context=asked)

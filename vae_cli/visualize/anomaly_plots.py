@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+UNITLESS = ("latent_distance", "unexplained")
+
 
 def plot_detection(
     scores: dict[str, np.ndarray],
@@ -35,7 +37,7 @@ def plot_detection(
     else:
         axes[0].hist(values, edges, alpha=0.6, density=True, label="images")
     axes[0].axvline(own["threshold"], color="black", linestyle=":", label="threshold")
-    unit = "" if name == "latent_distance" else ", nats per image"
+    unit = "" if name in UNITLESS else ", nats per image"
     axes[0].set_xlabel(f"{name}{unit}")
     axes[0].set_ylabel("density")
     axes[0].legend()

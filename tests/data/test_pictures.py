@@ -1,0 +1,112 @@
+"""Images of one's own: read as a model takes them, or refused."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.helpers import grey_images
+from vae_cli.data.pictures import read_pictures
+from vae_cli.data_spec import DataSpec
+from vae_cli.errors import DataError
+
+GREY, COLOUR = DataSpec((6, 8, 1), False), DataSpec((6, 8, 3), False)
+PIXELS = grey_images(3, 6, 8, 3)
+
+
+def saved(path, pixels):
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def test_folder_is_read_in_order_of_names(tmp_path):
+    for name, pixels in zip(("b.png", "a.png", "c.png"), PIXELS, strict=True):
+        saved(tmp_path / name, pixels)
+    (tmp_path / "notes.txt").write_text("no picture")
+    split, names = read_pictures(tmp_path, COLOUR)
+    assert names == ["a.png", "b.png", "c.png"]
+    np.testing.assert_array_equal(split.images, PIXELS[[1, 0, 2]])
+    assert split.scored is None
+
+
+def test_grey_and_colour_become_each_other(tmp_path):
+    path = saved(tmp_path / "colour.png", PIXELS[0])
+    split, _ = read_pictures(path, GREY)
+    expected = np.asarray(Image.open(path).convert("L"))
+    np.testing.assert_array_equal(split.images[0, :, :, 0], expected)
+    path = saved(tmp_path / "grey.png", expected)
+    split, _ = read_pictures(path, COLOUR)
+    np.testing.assert_array_equal(split.images[0], np.dstack([expected] * 3))
+
+
+def test_transparent_pixels_are_missing(tmp_path):
+    alpha = np.full((6, 8, 1), 255, np.uint8)
+    alpha[2:4, 5] = 0
+    path = saved(tmp_path / "hole.png", np.concatenate([PIXELS[0], alpha], -1))
+    split, _ = read_pictures(path, COLOUR)
+    np.testing.assert_array_equal(split.scored[0], alpha)
+    np.testing.assert_array_equal(
+        split.images[0][alpha[..., 0] > 0], PIXELS[0][alpha[..., 0] > 0]
+    )
+
+
+def test_binary_model_gets_binary_images(tmp_path):
+    path = saved(tmp_path / "grey.png", PIXELS[0, :, :, 0])
+    split, _ = read_pictures(path, DataSpec((6, 8, 1), True))
+    np.testing.assert_array_equal(
+        split.images[0, :, :, 0], np.where(PIXELS[0, :, :, 0] > 127, 255, 0)
+    )
+
+
+@pytest.mark.parametrize("name", ["images.npy", "images.npz"])
+@pytest.mark.parametrize("kind", ["bytes", "floats", "no channel"])
+def test_arrays_are_read(tmp_path, name, kind):
+    images = grey_images(3, 6, 8, 1)
+    array = images / np.float32(255) if kind == "floats" else images
+    array = array[..., 0] if kind == "no channel" else array
+    write = np.save if name.endswith("npy") else np.savez
+    write(tmp_path / name, array)
+    split, names = read_pictures(tmp_path / name, GREY)
+    np.testing.assert_array_equal(split.images, images)
+    assert names[2] == f"{name}[2]"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "does not exist"),
+        ("folder", "holds no picture"),
+        ("text", "can't be read as a picture"),
+        ("large", "has 9 x 6 pixels"),
+        ("pickled", "can't be read as an array"),
+        ("other shape", "needed: [N, 6, 8, 1]"),
+        ("beyond", "numbers in [0, 1]"),
+        ("empty", "needed: [N, 6, 8, 1]"),
+        ("broken", "can't be read as an array"),
+        ("words", "numbers in [0, 1]"),
+    ],
+)
+def test_what_is_no_image_is_refused(tmp_path, content, message):
+    path = tmp_path / "mine.png"
+    if content == "folder":
+        path.mkdir()
+    elif content == "text":
+        path.write_text("no picture")
+    elif content == "large":
+        saved(path, np.zeros((6, 9), np.uint8))
+    elif content is not None:
+        path = tmp_path / "mine.npy"
+        arrays = {
+            "pickled": np.array([{}], object),
+            "other shape": np.zeros((2, 6, 9), np.uint8),
+            "beyond": np.full((2, 6, 8), 1.5, np.float32),
+            "empty": np.zeros((0, 6, 8), np.uint8),
+            "words": np.full((2, 6, 8), "a"),
+        }
+        if content == "broken":
+            path.write_bytes(b"\x93NUMPY")
+        else:
+            np.save(path, arrays[content], allow_pickle=True)
+    with pytest.raises(DataError) as refused:
+        read_pictures(path, GREY)
+    assert message in str(refused.value)
+    assert str(path) in str(refused.value)

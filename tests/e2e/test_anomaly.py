@@ -1,0 +1,166 @@
+"""`vae-anomaly`: scores, thresholds and tables, read back from their files."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.conftest import TINY, Finished, refused, train_here, vae
+from vae_cli.evaluation.anomaly import SCORES
+
+Command = Callable[..., Finished]
+DENSE = ("architecture=dense", "architecture.hidden_units=[16]")
+KINDS = {
+    "squares": ("dataset.classes=[0]",),
+    "unlabelled": (),
+    "label": ("conditioning=label",),
+    "two_level vamp": ("hierarchy=two_level", "prior=vamp", "latent_dim=4"),
+    "colour": ("dataset.channels=3", "likelihood=gaussian"),
+    "noise": ("corruption=gaussian_noise", "dataset.validation_size=0"),
+    "seen": (
+        "conditioning=seen",
+        "conditioning.hidden_units=[8]",
+        "corruption=box",
+        "corruption.score=missing",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Runs of one step, each trained when it is first asked for."""
+    root = tmp_path_factory.mktemp("anomaly")
+
+    def run(kind: str) -> Path:
+        folder = root / kind.replace(" ", "-")
+        if not folder.exists():
+            train_here(folder, *TINY, *DENSE, *KINDS[kind])
+        return folder
+
+    return run
+
+
+def scored(
+    command: Command, run: Path, *options: str
+) -> tuple[dict[str, Any], list[dict[str, str]]]:
+    """Return the report and the rows of the CSV."""
+    done = command("anomaly", f"run={run}", "samples=3", *options)
+    assert done.status == 0, done.stderr
+    files = [Path(word) for word in done.stdout.split()]
+    for picture in (file for file in files if file.suffix == ".png"):
+        with Image.open(picture) as image:
+            assert image.width > 100
+    (report,) = (file for file in files if file.suffix == ".json")
+    (table,) = (file for file in files if file.suffix == ".csv")
+    with table.open() as rows:
+        return json.loads(report.read_text()), list(csv.DictReader(rows))
+
+
+def test_rows_agree_with_the_report(
+    runs: Callable[[str], Path], command: Command
+) -> None:
+    report, rows = scored(command, runs("squares"))
+    assert report["normal_classes"] == [0]
+    assert len(rows) == report["num_images"] == 16
+    anomalous = np.array([int(row["anomalous"]) for row in rows])
+    labels = np.array([int(row["label"]) for row in rows])
+    np.testing.assert_array_equal(anomalous, labels != 0)
+    assert report["base_rate"] == anomalous.mean()
+    for name in SCORES:
+        values = np.array([float(row[name]) for row in rows])
+        own = report["scores"][name]
+        assert own["flagged"] == np.mean(values > own["threshold"])
+        above = values[anomalous == 1][:, None] - values[anomalous == 0]
+        expected = np.mean((above > 0) + 0.5 * (above == 0))
+        assert own["auroc"] == pytest.approx(expected, abs=1e-6)
+    chosen = report["scores"][report["score"]]["threshold"]
+    flagged = [float(row[report["score"]]) > chosen for row in rows]
+    assert [row["flagged"] for row in rows] == [str(int(f)) for f in flagged]
+    assert report["chosen_by"] == "validation AUROC"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_run_is_scored(
+    runs: Callable[[str], Path], command: Command, kind: str
+) -> None:
+    report, rows = scored(command, runs(kind), "normal=[0,1]", "score=nll")
+    assert report["score"] == "nll"
+    assert np.isfinite([float(row["nll"]) for row in rows]).all()
+    source = "train" if kind == "noise" else "validation"
+    assert source in report["threshold_from"]
+
+
+def test_without_normal_classes_there_is_a_threshold_and_no_auroc(
+    runs: Callable[[str], Path], command: Command
+) -> None:
+    report, rows = scored(command, runs("unlabelled"), "num_images=5")
+    assert len(rows) == 5
+    assert report["base_rate"] is None
+    assert (report["score"], report["chosen_by"]) == ("neg_elbo", "default")
+    assert {row["anomalous"] for row in rows} == {""}
+
+
+def test_own_pictures_are_scored_by_name(
+    runs: Callable[[str], Path], command: Command, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (12, 12), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    Image.fromarray(np.zeros((12, 12), np.uint8)).save(tmp_path / "black.png")
+    _, rows = scored(command, runs("unlabelled"), f"images={tmp_path}")
+    nll = {row["image"]: float(row["nll"]) for row in rows}
+    assert nll["noise.png"] > nll["black.png"]
+    done = command("anomaly", f"run={runs('label')}", f"images={tmp_path}")
+    refused(done, "label of each image")
+    done = command(
+        "anomaly", f"run={runs('unlabelled')}", f"images={tmp_path}", "normal=[0]"
+    )
+    refused(done, "normal=[0] needs labels")
+
+
+def test_several_runs_make_a_table(
+    runs: Callable[[str], Path], command: Command
+) -> None:
+    names = [str(runs("squares")), str(runs("label"))]
+    done = command("anomaly", f"run={','.join(names)}", "samples=2", "normal=[0]")
+    assert done.status == 0, done.stderr
+    folder = runs("squares").parent
+    table = (folder / "anomaly.md").read_text()
+    assert table in done.stdout
+    with (folder / "anomaly.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["run"] for row in rows] == ["squares", "label", "mean"]
+    each = [float(row["AUROC of chosen"]) for row in rows]
+    assert each[2] == pytest.approx((each[0] + each[1]) / 2)
+    refused(
+        command("anomaly", f"run={','.join(names)}", "output=x"), "output=x takes one"
+    )
+
+
+def test_sweep_over_classes_ends_with_its_table(tmp_path: Path) -> None:
+    done = vae(
+        "train",
+        "-m",
+        *TINY,
+        *DENSE,
+        "dataset.classes=[0],[1,2]",
+        "anomaly=true",
+        "hydra.sweep.dir=sweep",
+        cwd=tmp_path,
+    )
+    assert done.status == 0, done.stderr
+    with (tmp_path / "sweep" / "anomaly.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["normal"] for row in rows] == ["0", "all but 0", ""]
+    assert (tmp_path / "sweep" / "anomaly.md").read_text() in done.stdout
+
+
+def test_classes_that_no_image_has_are_refused(command: Command) -> None:
+    done = command("train", *TINY, "dataset.classes=[7]", "run_dir=never")
+    refused(done, "dataset.classes=[7]", "[0, 1, 2]")
+    assert not Path("never").exists()

@@ -1,0 +1,159 @@
+"""Anomaly scores against closed forms, and what they are held against."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from tests.helpers import grey_images, small_vae
+from tests.models.toys import SHAPE, linear_gaussian
+from vae_cli.data.splits import Split
+from vae_cli.evaluation.anomaly import (
+    SCORES,
+    CodeCloud,
+    anomaly_scores,
+    code_cloud,
+    detection,
+    ink,
+    rank_correlation,
+    surprise,
+)
+from vae_cli.evaluation.judgement import Scored, judged
+from vae_cli.evaluation.latent import encode
+
+IMAGES = grey_images(40, *SHAPE)
+SPLIT = Split(IMAGES)
+
+
+def test_scores_in_nats_are_those_of_the_closed_form():
+    toy = linear_gaussian(shift=0.1, widen=1.3)
+    cloud = code_cloud(toy.vae, SPLIT)
+    found = anomaly_scores(toy.vae, SPLIT, cloud, samples=4000, seed=0)
+    assert set(found) == set(SCORES)
+    np.testing.assert_allclose(found["kl"], toy.kl(IMAGES), rtol=1e-4)
+    np.testing.assert_allclose(found["neg_elbo"], -toy.elbo(IMAGES), atol=0.15)
+    np.testing.assert_allclose(found["nll"], -toy.log_prob(IMAGES), atol=0.1)
+    np.testing.assert_allclose(
+        found["neg_elbo"], found["reconstruction"] + found["kl"], rtol=1e-5
+    )
+
+
+def test_latent_distance_is_mahalanobis_distance_to_training_codes():
+    vae = small_vae("latent_dim=3", shape=SHAPE)
+    train = Split(grey_images(300, *SHAPE, seed=1))
+    found = anomaly_scores(vae, SPLIT, code_cloud(vae, train), 1, 0)
+    codes, _ = encode(vae, train.images)
+    own, _ = encode(vae, IMAGES)
+    precision = np.linalg.inv(np.cov(codes.T.astype(np.float64), ddof=0))
+    away = own - codes.mean(axis=0)
+    expected = np.sqrt((away @ precision * away).sum(axis=1))
+    np.testing.assert_allclose(found["latent_distance"], expected, rtol=1e-3)
+
+
+def test_unexplained_is_one_minus_r_squared_of_each_image():
+    vae = small_vae("latent_dim=3", shape=SHAPE)
+    found = anomaly_scores(vae, SPLIT, code_cloud(vae, SPLIT), 1, 0)["unexplained"]
+    x = IMAGES / 255
+    restored = np.asarray(vae(IMAGES.astype(np.float32) / 255))
+    left = ((x - restored) ** 2).sum((1, 2, 3))
+    own = ((x - x.mean((1, 2, 3), keepdims=True)) ** 2).sum((1, 2, 3))
+    np.testing.assert_allclose(found, left / own, rtol=1e-4)
+
+
+def test_codes_that_never_move_have_a_distance_nevertheless():
+    vae = small_vae("latent_dim=3", shape=SHAPE)
+    mean = vae.encoder.get_layer("mean")
+    mean.set_weights([np.zeros_like(w) for w in mean.get_weights()])
+    cloud = code_cloud(vae, SPLIT)
+    found = anomaly_scores(vae, SPLIT, cloud, 1, 0)["latent_distance"]
+    assert np.isfinite(found).all()
+
+
+def test_batches_change_no_score():
+    vae = small_vae("latent_dim=3", shape=SHAPE)
+    cloud = CodeCloud(np.zeros(3), np.eye(3))
+    whole, apart = (
+        anomaly_scores(vae, SPLIT, cloud, 3, 0, batch_size=size) for size in (40, 7)
+    )
+    for name in SCORES:
+        np.testing.assert_allclose(whole[name], apart[name], rtol=1e-5)
+
+
+def test_surprise_adds_up_to_the_reconstruction_at_the_mean():
+    vae = small_vae("latent_dim=3", shape=(4, 5, 3))
+    split = Split(grey_images(6, 4, 5, 3))
+    nats = surprise(vae, split)
+    assert nats.shape == (6, 4, 5, 1)
+    x = split.images.astype(np.float32) / 255
+    mean, _ = vae.encode(x)
+    expected = -np.asarray(vae.score(x, vae.decode(mean)))
+    np.testing.assert_allclose(nats.sum((1, 2, 3)), expected, rtol=1e-5)
+
+
+def test_detection_is_the_share_of_pairs_in_the_right_order():
+    rng = np.random.default_rng(0)
+    anomalous = rng.random(200) < 0.3
+    scores = np.round(rng.normal(size=200) + anomalous, 1)  # with ties
+    found = detection(scores, anomalous)
+    above = scores[anomalous][:, None] - scores[~anomalous]
+    assert found.auroc == pytest.approx(np.mean((above > 0) + 0.5 * (above == 0)))
+    turned = detection(-scores, anomalous)
+    assert found.auroc + turned.auroc == pytest.approx(1)
+    reached = np.sort(scores[anomalous])[::-1][int(np.ceil(0.95 * anomalous.sum())) - 1]
+    assert found.fpr_at_95_recall == np.mean(scores[~anomalous] >= reached)
+
+
+def test_detection_of_what_is_plain_and_of_what_can_not_be_told():
+    anomalous = np.arange(100) < 20
+    plain = detection(anomalous.astype(float), anomalous)
+    assert (plain.auroc, plain.aupr, plain.fpr_at_95_recall) == (1, 1, 0)
+    none = detection(np.zeros(100), anomalous)
+    assert (none.auroc, none.aupr, none.fpr_at_95_recall) == (0.5, 0.2, 1)
+
+
+def test_rank_correlation_is_spearmans():
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=50)
+    b = np.round(a + rng.normal(size=50))
+    assert rank_correlation(a, b) == pytest.approx(stats.spearmanr(a, b).statistic)
+    assert rank_correlation(a, np.ones(50)) == 0
+
+
+def test_ink_is_the_mean_pixel():
+    np.testing.assert_allclose(ink(IMAGES), IMAGES.mean((1, 2, 3)) / 255)
+
+
+def scored(count, anomalous, **shifts):
+    rng = np.random.default_rng(count)
+    known = None if anomalous is None else np.arange(count) < anomalous
+    shift = 0 if known is None else known
+    scores = {n: rng.normal(size=count) + shifts.get(n, 0) * shift for n in SCORES}
+    return Scored(scores, rng.random(count), known)
+
+
+def test_threshold_is_the_quantile_of_normal_held_out_images():
+    images, held_out = scored(500, 100, nll=3), scored(1000, 300, nll=3)
+    found = judged(images, held_out, 0.9, "auto")
+    own = found["scores"]["nll"]
+    assert own["threshold"] == np.quantile(held_out.scores["nll"][300:], 0.9)
+    assert own["flagged"] == np.mean(images.scores["nll"] > own["threshold"])
+    assert found["base_rate"] == 0.2
+    assert found["num_anomalous"] == 100
+
+
+def test_best_score_is_chosen_on_held_out_images_not_on_those_judged():
+    images, held_out = scored(500, 100, kl=5), scored(500, 100, reconstruction=5)
+    found = judged(images, held_out, 0.95, "auto")
+    assert (found["score"], found["chosen_by"]) == (
+        "reconstruction",
+        "validation AUROC",
+    )
+    assert judged(images, held_out, 0.95, "kl")["score"] == "kl"
+    alone = judged(images, scored(500, None), 0.95, "auto")
+    assert (alone["score"], alone["chosen_by"]) == ("neg_elbo", "default")
+
+
+@pytest.mark.parametrize("anomalous", [None, 0, 500])
+def test_images_of_one_kind_have_no_auroc(anomalous):
+    found = judged(scored(500, anomalous), scored(500, None), 0.95, "auto")
+    assert "auroc" not in found["scores"]["nll"]
+    assert (found["ink"], found["base_rate"]) == (None, None)

@@ -1,0 +1,142 @@
+"""Restoring images: against a linear model whose missing pixels are known exactly."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from tests.helpers import grey_images, small_vae
+from tests.models.toys import SHAPE, linear_gaussian
+from vae_cli.config.compose import composed
+from vae_cli.data.corruption import corrupted, with_missing
+from vae_cli.data.splits import Split
+from vae_cli.data_spec import DataSpec
+from vae_cli.evaluation.restoration import (
+    errors,
+    mean_filled,
+    median_filtered,
+    restore,
+)
+
+IMAGES = grey_images(5, *SHAPE)
+
+
+def half_missing():
+    mask = np.zeros((5, *SHAPE), np.uint8)
+    mask[:, :, :2] = 255
+    return with_missing(Split(IMAGES, scored=mask))
+
+
+def exact(toy, split):
+    """Return mean and deviation of the missing pixels' means, given the seen ones."""
+    seen = split.scored[0].reshape(-1) == 255
+    x = split.images.reshape(5, -1) / 255
+    kernel, bias = toy.kernel.astype(np.float64), toy.bias
+    precision = np.eye(2) + kernel[seen].T @ kernel[seen] / toy.scale**2
+    covariance = np.linalg.inv(precision)
+    z = (x[:, seen] - bias[seen]) @ kernel[seen] / toy.scale**2 @ covariance
+    deviation = np.sqrt(np.diag(kernel @ covariance @ kernel.T))
+    mean = z @ kernel.T + bias
+    return np.where(seen, x, mean), np.where(seen, 0, deviation)
+
+
+@pytest.mark.parametrize("samples", [20_000])
+def test_importance_gives_the_exact_mean_and_spread_of_missing_pixels(samples):
+    toy, split = linear_gaussian(widen=8.0), half_missing()
+    found = restore(toy.vae, split, None, samples, 2, seed=0, batch_size=2)
+    mean, deviation = exact(toy, split)
+    weighted = found.methods["importance"].reshape(5, -1)
+    np.testing.assert_allclose(weighted, mean, atol=0.02)
+    spread = found.spread.reshape(5, -1)
+    np.testing.assert_allclose(spread, np.tile(deviation, (5, 1)), atol=0.02)
+
+
+def test_draws_follow_the_importance_weights():
+    toy, split = linear_gaussian(widen=8.0), half_missing()
+    draws = [
+        restore(toy.vae, split, None, 2000, 2, seed=s, batch_size=5).draws
+        for s in range(60)
+    ]
+    mean, _ = exact(toy, split)
+    found = np.concatenate(draws).reshape(-1, 5, mean.shape[1]).mean(axis=0)
+    np.testing.assert_allclose(found, mean, atol=0.06)
+
+
+def test_pseudo_gibbs_comes_near_the_exact_mean_from_a_far_start():
+    # the chain encodes the pixel means that it has filled in: its fixed point is the
+    # exact conditional mean
+    toy, split = linear_gaussian(), half_missing()
+    found = restore(toy.vae, split, None, 2, 4000, seed=0, batch_size=5)
+    mean, _ = exact(toy, split)
+    chain = found.methods["pseudo_gibbs"].reshape(5, -1)
+    np.testing.assert_allclose(chain, mean, atol=0.03)
+
+
+def test_seen_pixels_are_kept_and_batches_change_nothing():
+    vae = small_vae("latent_dim=3", shape=SHAPE)
+    split = half_missing()
+    whole = restore(vae, split, None, 4, 6, seed=1, batch_size=5)
+    apart = restore(vae, split, None, 4, 6, seed=1, batch_size=2)
+    seen = np.broadcast_to(split.scored == 255, IMAGES.shape)
+    for name, images in whole.methods.items():
+        np.testing.assert_allclose(images[seen], IMAGES[seen] / 255, atol=1e-6)
+        np.testing.assert_allclose(images, apart.methods[name], atol=1e-5)
+    assert whole.draws.shape == (3, *IMAGES.shape)
+    assert (whole.spread[split.scored == 255] < 1e-6).all()
+
+
+def test_noise_is_restored_from_what_is_seen():
+    vae = small_vae("latent_dim=3", shape=SHAPE)
+    split = Split(IMAGES, seen=grey_images(5, *SHAPE, seed=2))
+    found = restore(vae, split, None, 4, 6, seed=1, batch_size=2)
+    expected = vae(split.seen.astype(np.float32) / 255)
+    np.testing.assert_allclose(found.methods["restored"], expected, atol=1e-5)
+    assert found.draws is None
+
+
+def test_swapped_label_is_told_to_the_decoder_alone():
+    vae = small_vae("conditioning=label", "latent_dim=3", shape=SHAPE, num_classes=3)
+    rng = np.random.default_rng(0)
+    for weight in vae.trainable_variables:
+        weight.assign(weight + 0.3 * rng.normal(size=weight.shape))
+    split = Split(IMAGES, labels=np.array([0, 1, 2, 0, 1]))
+    own = restore(vae, split, None, 1, 2, 0, 5).methods["restored"]
+    swapped = restore(vae, split, 2, 1, 2, 0, 5).methods["restored"]
+    np.testing.assert_allclose(own[2], swapped[2], atol=1e-6)
+    images = IMAGES.astype(np.float32) / 255
+    mean, _ = vae.given(label=split.labels).encode(images)
+    expected = vae.given(label=np.full(5, 2)).pixel_means(mean)
+    np.testing.assert_allclose(swapped, expected, atol=1e-6)
+    assert np.abs(own[0] - swapped[0]).max() > 1e-3
+
+
+def test_errors_are_told_for_what_was_seen_and_for_missing_pixels_alone():
+    split = half_missing()
+    filled = mean_filled(split, DataSpec(SHAPE, False, None, np.full(SHAPE, 0.5)))
+    found = errors(split, {"mean_fill": filled})
+    x = IMAGES / 255
+    missing = np.broadcast_to(split.scored == 0, x.shape)
+    expected = ((x - 0.5) ** 2)[missing].mean()
+    for values in found.values():
+        assert values["mse_missing"] == pytest.approx(expected, rel=0.01)
+        assert values["mse"] == pytest.approx(
+            expected * missing.sum() / missing.size, rel=0.01
+        )
+    assert set(found) == {"seen", "mean_fill"}
+
+
+def test_median_filter_is_scipys_and_leaves_channels_apart():
+    images = grey_images(3, 8, 9, 2)
+    found = median_filtered(images)
+    expected = ndimage.median_filter(images[1, :, :, 1], size=3) / 255
+    np.testing.assert_allclose(found[1, :, :, 1], expected, atol=1e-6)
+
+
+def test_corrupted_split_is_restored_by_every_kind():
+    vae = small_vae("latent_dim=3", shape=SHAPE)
+    for name in ("salt_and_pepper", "box"):
+        config = composed("train", [f"corruption={name}"]).corruption
+        if name == "box":
+            config.score = "seen"
+        split = corrupted(Split(IMAGES), config, 0)
+        found = restore(vae, split, None, 2, 2, 0, 5)
+        assert all(x.shape == IMAGES.shape for x in found.methods.values())

@@ -1,0 +1,137 @@
+"""Models that are told what is seen of an image, and bounds of what is scored."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from tests.helpers import grey_images, small_config, small_vae
+from tests.models.toys import SHAPE, linear_gaussian
+from vae_cli.data.splits import Split
+from vae_cli.errors import ConfigError, DataError
+from vae_cli.evaluation.bounds import evaluate_elbo
+from vae_cli.evaluation.importance import importance_sampling
+from vae_cli.evaluation.latent import decode, encode, row_context, sample_prior
+
+IMAGES = grey_images(6, 4, 5, 1)
+SEEN = grey_images(6, 4, 5, 1, seed=1)
+MASK = np.where(np.arange(5)[None, None, :, None] < 2, 255, 0).astype(np.uint8)
+MASKS = np.broadcast_to(MASK, (6, 4, 5, 1)).copy()
+COMPLETES = (
+    "conditioning=seen",
+    "conditioning.hidden_units=[6,4]",
+    "corruption=quadrants",
+    "corruption.score=missing",
+    "latent_dim=3",
+)
+
+
+def completing(architecture: str = "dense"):
+    """A model that completes images, whose weights are all at random."""
+    vae = small_vae(*COMPLETES, architecture=architecture)
+    rng = np.random.default_rng(0)
+    for weight in vae.trainable_variables:
+        weight.assign(weight + 0.3 * rng.normal(size=weight.shape))
+    return vae
+
+
+def test_scored_pixels_alone_make_the_likelihood():
+    vae = small_vae("latent_dim=3")
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal((2, 6, 3)).astype(np.float32)
+    images = IMAGES.astype(np.float32) / 255
+    logits = keras.ops.reshape(vae.decode(z.reshape(-1, 3)), (2, 6, 4, 5, 1))
+    each = vae.likelihood.log_prob_per_pixel(images, logits)
+    expected = np.asarray(each)[:, :, :, :2].sum((2, 3, 4))
+    found = vae.given(scored=MASKS / np.float32(255)).score(images, logits)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_bound_of_seen_pixels_is_exact_where_the_posterior_is():
+    # the posterior given the left column alone, in closed form
+    toy = linear_gaussian()
+    images = grey_images(5, *SHAPE)
+    mask = np.zeros((5, *SHAPE), np.uint8)
+    mask[:, :, 0] = 255
+    rows = mask[0].reshape(-1) == 255
+    covariance = (toy.kernel @ toy.kernel.T + toy.scale**2 * np.eye(len(rows)))[rows]
+    away = images.reshape(5, -1)[:, rows] / 255 - toy.bias[rows]
+    square = np.einsum("ni,ij,nj->n", away, np.linalg.inv(covariance[:, rows]), away)
+    _, log_det = np.linalg.slogdet(covariance[:, rows])
+    expected = -0.5 * (square + log_det + rows.sum() * math.log(2 * math.pi))
+    context = {"seen": images, "scored": mask}
+    found = importance_sampling(toy.vae, images, 4000, 0, context=context).log_prob
+    np.testing.assert_allclose(found, expected, atol=0.1)
+
+
+@pytest.mark.parametrize("architecture", ["dense", "conv", "residual_conv"])
+def test_encoder_sees_all_and_decoder_is_told_what_is_seen(architecture):
+    vae = completing(architecture)
+    assert vae.latent_dim == 3
+    context = {"seen": SEEN}
+    mean, _ = encode(vae, IMAGES, context=context)
+    other, _ = encode(vae, IMAGES, context={"seen": IMAGES})
+    np.testing.assert_array_equal(mean, other)
+    pixels = decode(vae, mean, context=context)
+    assert np.abs(pixels - decode(vae, mean, context={"seen": IMAGES})).max() > 1e-3
+    with pytest.raises(DataError, match="completes images"):
+        encode(vae, IMAGES)
+
+
+def test_bound_lies_below_the_estimate_of_many_samples():
+    vae, context = completing(), {"seen": SEEN, "scored": 255 - MASKS}
+    few = [-evaluate_elbo(vae, IMAGES, s, context=context).neg_elbo for s in range(20)]
+    many = importance_sampling(vae, IMAGES, 500, 0, context=context).log_prob.mean()
+    assert np.mean(few) < many
+
+
+def test_prior_is_the_gaussian_of_what_is_seen():
+    vae = completing()
+    count = 20_000
+    context = {"seen": np.repeat(SEEN[:1], count, axis=0)}
+    z = sample_prior(vae, count, seed=0, context=context)
+    prior = vae.given(seen=SEEN[:1] / np.float32(255)).prior
+    zero = np.zeros((1, 3), np.float32)
+    mean = np.asarray(prior.sample(zero, None))[0]
+    scale = np.asarray(prior.sample(zero + 1, None))[0] - mean
+    np.testing.assert_allclose(z.mean(axis=0), mean, atol=0.03 * scale.max())
+    np.testing.assert_allclose(z.std(axis=0), scale, rtol=0.03)
+    # the KL of its own samples to itself
+    np.testing.assert_allclose(
+        np.asarray(prior.kl_per_dim(mean[None], 2 * np.log(scale)[None])), 0, atol=1e-5
+    )
+
+
+def test_a_grid_shows_one_seen_image_a_row():
+    found = row_context(completing(), 4, 2, Split(IMAGES, seen=SEEN))
+    np.testing.assert_array_equal(found["seen"], SEEN[[0, 0, 1, 1]])
+
+
+def test_exported_decoder_takes_what_is_seen():
+    vae = completing()
+    encoder, decoder = vae.export_networks()
+    images, seen = (x.astype(np.float32) / 255 for x in (IMAGES, SEEN))
+    mean, _ = encode(vae, IMAGES, context={"seen": SEEN})
+    np.testing.assert_allclose(encoder(images)["mean"], mean, atol=1e-5)
+    pixels = decode(vae, mean, context={"seen": SEEN})
+    np.testing.assert_allclose(decoder([mean, seen]), pixels, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("corruption=none", "which pixels are missing"),
+        ("corruption=gaussian_noise", "which pixels are missing"),
+        ("prior=mog", "use prior=standard"),
+        ("hierarchy=two_level", "use hierarchy=none"),
+        ("conditioning.hidden_units=[]", "needs a layer"),
+    ],
+)
+def test_what_does_not_go_with_completion_is_refused(override, message):
+    options = [o for o in COMPLETES if "score" not in o or "=none" not in override]
+    if override.startswith("corruption="):
+        options = [o for o in COMPLETES if not o.startswith("corruption")]
+    with pytest.raises(ConfigError) as refused:
+        small_config(*options, override)
+    assert message in str(refused.value)
