@@ -31,6 +31,8 @@ KEYS = {
     *("cross_entropy_bound", "cross_entropy_bound_se", "active_units", "kl_per_dim"),
     *("mse", "psnr", "ssim", "knn_accuracy", "linear_accuracy"),
     *("effective_sample_size", "seconds", "protocol"),
+    *("sharpness", "frechet_distance", "frechet_floor", "classifier_accuracy"),
+    *("label_agreement", "class_spread"),
 }
 PROTOCOL = {"dataset", "binarization", "train_size", "draw_seed", "estimator"}
 CONV = "architecture.filters=[4]"

@@ -1,25 +1,13 @@
 """`vae-evaluate`: a trained run in numbers, or several side by side."""
 
-import logging
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
+from vae_cli.commands._evaluation import evaluate_run
 from vae_cli.commands._main import run_command
 from vae_cli.config.commands import EvaluateConfig
-from vae_cli.errors import ConfigError, RunError
-from vae_cli.runs.evaluations import (
-    check_ready,
-    one_line,
-    protocol,
-    saved_report,
-    weights_digest,
-    write_report,
-)
-from vae_cli.runs.files import write_npz
-from vae_cli.runs.folder import RunFolder
+from vae_cli.errors import ConfigError
+from vae_cli.runs.evaluations import check_ready
 from vae_cli.runs.selection import open_runs
-
-log = logging.getLogger(__name__)
 
 
 def main() -> NoReturn:
@@ -44,78 +32,10 @@ def evaluate(config: EvaluateConfig, overrides: list[str]) -> None:
 
         names = [str(folder) for folder in folders]
         files = write_comparison(names, configs, reports, config.split, config.output)
+        if config.samples:
+            from vae_cli.commands._samples import draw_side_by_side
+
+            files.append(files[0].with_name(f"{config.split}-samples.png"))
+            draw_side_by_side(names, reports, files[-1])
         print(files[0].read_text(encoding="utf-8"))
         print(*files, sep="\n")
-
-
-def evaluate_run(
-    config: EvaluateConfig, folder: RunFolder, reuse: bool
-) -> dict[str, Any]:
-    """Score one run and write its `evaluation/`.
-
-    Args:
-        config: what to score, and how.
-        folder: the run.
-        reuse: take an earlier evaluation by the same protocol instead.
-    """
-    run_config = folder.load_config()
-    from vae_cli.data.prepare import some
-    from vae_cli.runs.data import load_run_data, scored_split
-
-    data = load_run_data(folder, run_config)
-    data.split(config.split)  # told before TensorFlow starts
-    seed = run_config.seed if config.seed is None else config.seed
-    how = protocol(folder, run_config, config, seed, data)
-    report = saved_report(folder, config.split, how) if reuse else None
-    if report is not None:
-        log.info("%s: evaluated already, with the same protocol", folder)
-        return report
-    from vae_cli.runtime import start_tensorflow
-
-    start_tensorflow()
-    from vae_cli.evaluation.summary import evaluate_split
-    from vae_cli.runs.trained import load_trained
-    from vae_cli.training.progress_bar import share_bar
-    from vae_cli.visualize.model_figures import evaluation_figure
-
-    split = scored_split(data, run_config, config.split)
-    split = some(split, config.num_images, run_config.dataset.seed)
-    run = load_trained(folder, config.checkpoint)
-    if weights_digest(folder, config.checkpoint) != how["weights_sha256"]:
-        raise RunError(
-            f"{folder} has new {config.checkpoint} weights since a moment ago.",
-            "it is being trained: evaluate it when it has finished",
-        )
-    train = None
-    if config.split != "train":
-        train = scored_split(data, run_config, "train")
-    with share_bar(f"log p(x), {folder.path.name}") as progress:
-        evaluation = evaluate_split(
-            run.vae,
-            data.spec,
-            split,
-            train,
-            seed,
-            config.importance_samples,
-            progress,
-            batch_size=config.batch_size,
-            chunk_size=config.chunk_size,
-            memory_mb=config.memory_mb,
-        )
-    report = {"split": config.split, **evaluation.report, "protocol": how}
-    log.info("%s", one_line(report))
-    try:
-        write_report(folder, report)
-        figure = folder.evaluation / f"{config.split}.png"
-        title = f"{folder.path.resolve().name}: {len(split):,} {config.split} images"
-        evaluation_figure(run.vae, split, evaluation, title, figure)
-        if config.npz:
-            write_npz(Path(config.npz), evaluation.arrays(split))
-            print(config.npz)
-    except OSError as error:
-        raise RunError(
-            f"{error.filename or folder.evaluation} can't be written: {error.strerror}."
-        ) from error
-    for suffix in ("json", "md", "png"):
-        print(folder.evaluation / f"{config.split}.{suffix}")
-    return report

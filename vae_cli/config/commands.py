@@ -137,6 +137,11 @@ class EvaluateConfig:
         "samples at a time; by memory_mb if null; changes no figure", at_least=1
     )
     memory_mb: int = option("memory for codes scored at a time, MiB", at_least=1)
+    samples: int | None = option(
+        "images to draw, and to judge by their sharpness and a small classifier that "
+        "is trained for it; null draws none",
+        at_least=100,
+    )
     npz: str | None = option(
         "one run: also write images, `neg_elbo` and `log_prob` of each to this .npz"
     )

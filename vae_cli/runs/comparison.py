@@ -23,7 +23,9 @@ PROTOCOL = (
     "importance_samples", "checkpoint",
 )  # fmt: skip
 """What a row must be quoted with."""
-NOT_SETTINGS = ("seed", "name", "run_dir", "output_root", "resume", "deterministic")
+NOT_SETTINGS = (
+    "seed", "name", "run_dir", "output_root", "resume", "deterministic", "anomaly",
+)  # fmt: skip
 """Keys of a config in which runs of one group may differ."""
 
 

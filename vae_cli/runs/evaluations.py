@@ -40,6 +40,20 @@ ROWS = (
     ("ssim", "SSIM", "window 11, sigma 1.5"),
     ("knn_accuracy", "kNN accuracy", "10 neighbours, posterior means"),
     ("linear_accuracy", "linear accuracy", "logistic regression, posterior means"),
+    ("sharpness", "sharpness of samples", "variance of the Laplacian; 1: as held-out"),
+    (
+        "frechet_distance",
+        "Frechet distance of samples",
+        "in a small classifier's features; not an FID",
+    ),
+    ("frechet_floor", "its floor", "training against held-out images"),
+    ("classifier_accuracy", "classifier's accuracy", "on held-out images"),
+    ("label_agreement", "label agreement", "samples taken for what was asked for"),
+    (
+        "class_spread",
+        "spread within a class",
+        "mean distance of two samples in pixels; 1: as held-out",
+    ),
 )
 """Key, what it is called, and its unit or how it was obtained."""
 
@@ -73,6 +87,7 @@ def protocol(
         "estimator": "elbo" if samples is None else "importance sampling",
         "importance_samples": samples,
         "noise_seed": seed,
+        "samples": evaluation.samples,
         "num_images": evaluation.num_images,
         "likelihood": run.likelihood.name,
         "corruption": run.corruption.name,

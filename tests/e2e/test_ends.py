@@ -1,0 +1,168 @@
+"""How runs and sweeps end, when all is well and when it is not."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from tests.conftest import SMALL, vae
+from tests.e2e.runs import EXACT, assert_equal_runs, rows
+
+
+def test_sigterm_saves_and_says_how_to_resume(tmp_path: Path) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-m", "vae_cli", "train", *SMALL, "epochs=100000",
+         "run_dir=run"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    deadline = time.perf_counter() + 120
+    while not (tmp_path / "run" / "checkpoints" / "last.weights.h5").exists():
+        assert time.perf_counter() < deadline and child.poll() is None
+        time.sleep(0.05)
+    child.send_signal(signal.SIGTERM)
+    _, errors = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert errors.rstrip().endswith("go on with: vae-train resume=run")
+    assert "Traceback" not in errors
+
+
+def test_folder_in_use_is_refused(tmp_path: Path) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-m", "vae_cli", "train", *SMALL, "epochs=100000",
+         "run_dir=run"],
+        cwd=tmp_path,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        deadline = time.perf_counter() + 120
+        while not (tmp_path / "run" / "status.json").exists():
+            assert time.perf_counter() < deadline and child.poll() is None
+            time.sleep(0.05)
+        done = vae("train", "resume=run", cwd=tmp_path)
+    finally:
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+    assert done.status == 1
+    assert "run is being trained by another process" in done.stderr
+
+
+def test_non_finite_loss_stops_the_run_and_keeps_the_last_good_epoch(
+    tmp_path: Path,
+) -> None:
+    # the rate becomes infinite within the third epoch
+    program = """
+import keras, tensorflow as tf
+from vae_cli.training import optimizers
+class Explodes(keras.optimizers.schedules.LearningRateSchedule):
+    def __call__(self, step):
+        return tf.where(step < 20, 0.01, float("inf"))
+optimizers.learning_rate = lambda *arguments: Explodes()
+from vae_cli.cli import main
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, "train", *SMALL, "epochs=5", "run_dir=run"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "the weights of epoch 2 are kept" in done.stderr
+    assert "optimizer.learning_rate a tenth" in done.stderr
+    status = json.loads((tmp_path / "run" / "status.json").read_text())
+    assert (status["state"], status["epoch"]) == ("failed", 2)
+    assert status["error"].startswith("loss is nan")
+    drawn = vae("generate", "run=run", "checkpoint=last", cwd=tmp_path)
+    assert drawn.status == 0, drawn.stderr
+
+
+def test_collapse_is_warned_of_once_with_remedies(tmp_path: Path) -> None:
+    done = vae("train", *SMALL, "epochs=4", "beta=1000", "run_dir=run", cwd=tmp_path)
+    assert done.status == 0, done.stderr
+    assert done.stderr.count("posterior collapse: 0 of 2 latent units active") == 1
+    for remedy in ("kl_annealing=linear", "free_bits=", "beta="):
+        assert remedy in done.stderr
+    assert "posterior collapse" in (tmp_path / "run" / "train.log").read_text()
+
+
+def test_interrupted_sweep_saves_its_job_and_ends(tmp_path: Path) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-m", "vae_cli", "train", "-m", *SMALL, "epochs=100000",
+         "seed=1,2", "hydra.sweep.dir=sweep"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    deadline = time.perf_counter() + 120
+    while not list(tmp_path.glob("sweep/0-*/checkpoints/last.weights.h5")):
+        assert time.perf_counter() < deadline and child.poll() is None
+        time.sleep(0.05)
+    child.send_signal(signal.SIGINT)
+    _, errors = child.communicate(timeout=60)
+    assert child.returncode == 130, errors
+    assert "Traceback" not in errors
+    (job,) = tmp_path.glob("sweep/*/status.json")
+    assert json.loads(job.read_text())["state"] == "interrupted"
+
+
+def test_early_stopping_stops_and_keeps_the_best(tmp_path: Path) -> None:
+    done = vae(
+        "train", *SMALL, "epochs=50", "early_stopping=2", "run_dir=run",
+        "optimizer.learning_rate=1e-12", "beta=0", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.status == 0, done.stderr
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert len(rows(tmp_path / "run")) == metrics["best_epoch"] + 2
+
+
+def test_run_without_validation_or_test_images_completes(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (40, 9, 7), dtype=np.uint8)
+    np.savez(tmp_path / "own.npz", x_train=images)
+    done = vae(
+        "train", "dataset=npz", "dataset.path=own.npz", "dataset.validation_size=0",
+        "likelihood=gaussian", "architecture=dense", "architecture.hidden_units=[16]",
+        "latent_dim=1", "epochs=2", "run_dir=run", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.status == 0, done.stderr
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["test"] is None
+    assert rows(tmp_path / "run")[0]["val_loss"] == ""
+
+
+def test_sweep_trains_each_job_as_if_alone(tmp_path: Path) -> None:
+    done = vae(
+        "train", "-m", *EXACT, "epochs=1", "seed=0,7", "hydra.sweep.dir=sweep",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert done.status == 0, done.stderr
+    jobs = sorted(p for p in (tmp_path / "sweep").iterdir() if p.is_dir())
+    assert [job.name[0] for job in jobs] == ["0", "1"]
+    assert all(json.loads((j / "status.json").read_text())["state"] == "finished"
+               for j in jobs)  # fmt: skip
+    alone = vae("train", *EXACT, "epochs=1", "seed=7", "run_dir=alone", cwd=tmp_path)
+    assert alone.status == 0, alone.stderr
+    assert_equal_runs(jobs[1], tmp_path / "alone")
+    assert rows(jobs[0])[0]["loss"] != rows(jobs[1])[0]["loss"]
+
+
+def test_failed_job_is_named_and_the_others_run(tmp_path: Path) -> None:
+    done = vae(
+        "train", "-m", *SMALL, "epochs=1", "optimizer.learning_rate=1e30,1e-3",
+        "hydra.sweep.dir=sweep", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.status == 1
+    assert "job 0" in done.stderr and "failed" in done.stderr
+    assert "Traceback" not in done.stderr
+    states = {
+        run.parent.name[0]: json.loads(run.read_text())["state"]
+        for run in (tmp_path / "sweep").glob("*/status.json")
+    }
+    assert states == {"0": "failed", "1": "finished"}

@@ -1,0 +1,140 @@
+"""Resuming: to the bit, wherever a run was stopped or killed."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import SMALL, vae
+from tests.e2e.runs import LAYERED, STATEFUL, assert_equal_runs, rows
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("uninterrupted")
+    done = vae("train", *STATEFUL, "epochs=4", "run_dir=run", cwd=root)
+    assert done.status == 0, done.stderr
+    return root / "run"
+
+
+@pytest.fixture(scope="module")
+def layered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("layered")
+    done = vae("train", *LAYERED, "epochs=4", "run_dir=run", cwd=root)
+    assert done.status == 0, done.stderr
+    return root / "run"
+
+
+@pytest.mark.parametrize(
+    ("settings", "whole"),
+    [(STATEFUL, "uninterrupted"), (LAYERED, "layered")],
+    ids=["stateful", "layered"],
+)
+def test_resumed_run_equals_uninterrupted_run(
+    settings: tuple[str, ...],
+    whole: str,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> None:
+    uninterrupted = request.getfixturevalue(whole)
+    first = vae("train", *settings, "epochs=2", "run_dir=run", cwd=tmp_path)
+    assert first.status == 0, first.stderr
+    second = vae("train", "resume=run", "epochs=4", cwd=tmp_path)
+    assert second.status == 0, second.stderr
+    assert_equal_runs(uninterrupted, tmp_path / "run")
+    environment = json.loads((tmp_path / "run" / "environment.json").read_text())
+    assert len(environment["resumed"]) == 1
+
+
+def test_run_stopped_within_an_epoch_resumes_at_that_step(
+    uninterrupted: Path, tmp_path: Path
+) -> None:
+    # stops itself as if Ctrl-C had come during step 12 of 8 an epoch
+    program = """
+import signal, sys
+from vae_cli.training import callbacks
+before = callbacks.Guard.on_train_batch_end
+def stop_at_twelve(self, batch, logs):
+    if self._progress.step == 12:
+        signal.raise_signal(signal.SIGINT)
+    before(self, batch, logs)
+callbacks.Guard.on_train_batch_end = stop_at_twelve
+from vae_cli.cli import main
+main()
+"""
+    stopped = subprocess.run(
+        [sys.executable, "-c", program, "train", *STATEFUL, "epochs=4", "run_dir=run"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert stopped.returncode == 130, stopped.stderr
+    assert "saved after step 4 of 8 in epoch 2" in stopped.stderr
+    assert "vae-train resume=run" in stopped.stderr
+    assert "Traceback" not in stopped.stderr
+    status = json.loads((tmp_path / "run" / "status.json").read_text())
+    assert (status["state"], status["epoch"]) == ("interrupted", 1)
+    resumed = vae("train", "resume=run", cwd=tmp_path)
+    assert resumed.status == 0, resumed.stderr
+    assert_equal_runs(uninterrupted, tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["_pending", "save_state", "_settle"],
+    ids=["before weights", "before state", "before names"],
+)
+def test_run_killed_during_a_save_resumes_exactly(
+    uninterrupted: Path, tmp_path: Path, moment: str
+) -> None:
+    # SIGKILL as the third epoch is being saved
+    program = f"""
+import os, signal
+from vae_cli.training.checkpoints import Checkpoints
+before = Checkpoints.{moment}
+calls = []
+def killed(self, *arguments):
+    epochs = [row for row in open("run/metrics.csv")] if os.path.exists(
+        "run/metrics.csv") else []
+    if len(epochs) == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return before(self, *arguments)
+Checkpoints.{moment} = killed
+from vae_cli.cli import main
+main()
+"""
+    killed = subprocess.run(
+        [sys.executable, "-c", program, "train", *STATEFUL, "epochs=4", "run_dir=run"],
+        capture_output=True,
+        cwd=tmp_path,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    resumed = vae("train", "resume=latest", "output_root=.", cwd=tmp_path)
+    assert resumed.status == 0, resumed.stderr
+    assert_equal_runs(uninterrupted, tmp_path / "run")
+
+
+def test_finished_run_is_resumed_only_with_more_epochs(trained: Path) -> None:
+    done = vae("train", "resume=run", cwd=trained.parent)
+    assert done.status == 2
+    assert "finished" in done.stderr and "epochs=12" in done.stderr
+    fewer = vae("train", "resume=run", "epochs=2", cwd=trained.parent)
+    assert fewer.status == 2
+    assert "epochs=2 is less than the run's 6" in fewer.stderr
+
+
+def test_metrics_of_an_older_version_survive_a_resume(tmp_path: Path) -> None:
+    first = vae("train", *SMALL, "epochs=1", "run_dir=run", cwd=tmp_path)
+    assert first.status == 0, first.stderr
+    file = tmp_path / "run" / "metrics.csv"
+    # as if the last column did not exist yet
+    cut = [line.rpartition(",")[0] for line in file.read_text().splitlines()]
+    file.write_text("\n".join(cut) + "\n")
+    second = vae("train", "resume=run", "epochs=2", cwd=tmp_path)
+    assert second.status == 0, second.stderr
+    kept = rows(tmp_path / "run")
+    assert [row["epoch"] for row in kept] == ["1", "2"]
+    assert "val_active_units" not in kept[0]

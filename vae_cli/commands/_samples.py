@@ -1,0 +1,71 @@
+"""What `vae-evaluate samples=...` adds: drawn images, judged and shown."""
+
+import logging
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vae_cli.data.splits import ImageData, Split
+from vae_cli.evaluation.classifier import Classifier, train_classifier
+from vae_cli.evaluation.samples import SampleQuality, drawn, score_samples
+from vae_cli.runs.files import write_npz
+from vae_cli.runs.folder import RunFolder
+from vae_cli.runs.trained import TrainedRun
+from vae_cli.visualize.images import to_float
+from vae_cli.visualize.plots import plot_rows
+
+SHOWN = 12
+"""Samples of a run in the figure."""
+
+log = logging.getLogger(__name__)
+
+_classifiers: dict[str, Classifier] = {}
+
+
+def sample_report(
+    run: TrainedRun, data: ImageData, split: Split, count: int | None, seed: int
+) -> dict[str, Any]:
+    """Return the figures of `count` drawn images, and keep some; None draws none."""
+    if count is None:
+        return dict.fromkeys(SampleQuality.__dataclass_fields__, None)
+    images, labels = drawn(run.vae, count, seed, split)
+    classifier = _classifier(data) if split.labels is not None else None
+    quality = score_samples(images, labels, split, data.train, classifier)
+    write_npz(
+        shown_file(run.folder),
+        {"samples": images[:SHOWN], "real": to_float(split.images[:SHOWN])},
+    )
+    return asdict(quality)
+
+
+def shown_file(folder: RunFolder) -> Path:
+    """Return where a run's first samples are kept for the figure."""
+    return folder.evaluation / "samples.npz"
+
+
+def draw_side_by_side(
+    names: list[str], reports: list[dict[str, Any]], path: Path
+) -> None:
+    """Draw samples of several runs, a row each, below real images."""
+    rows: dict[str, np.ndarray] = {}
+    for name, report in zip(names, reports, strict=True):
+        with np.load(shown_file(RunFolder(Path(name))), allow_pickle=False) as file:
+            rows.setdefault("real images", file["real"])
+            label = f"{Path(name).name}\nsharpness {report['sharpness'] or 0:.2f}"
+            if report["frechet_distance"] is not None:
+                label += f"\nFrechet {report['frechet_distance']:.2f}"
+            rows[label] = file["samples"]
+    plot_rows(rows, "samples from the prior", path)
+
+
+def _classifier(data: ImageData) -> Classifier | None:
+    """Return a classifier of a data set, trained when it is first asked for."""
+    if data.train.labels is None or not data.spec.num_classes:
+        return None
+    key = str(data.fingerprint)
+    if key not in _classifiers:
+        log.info("training a classifier on %s images", f"{len(data.train):,}")
+        _classifiers[key] = train_classifier(data.train, data.spec.num_classes)
+    return _classifiers[key]

@@ -1,0 +1,150 @@
+"""How good drawn images are: their sharpness, and what a classifier makes of them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vae_cli.data.splits import Split
+from vae_cli.evaluation.classifier import Classifier
+from vae_cli.evaluation.latent import decode, row_context, sample_prior
+from vae_cli.models.vae import VAE
+
+PAIRS = 20_000
+"""Pairs of images whose distance is averaged."""
+
+
+@dataclass(frozen=True)
+class SampleQuality:
+    """Drawn images against held-out ones.
+
+    Attributes:
+        sharpness: variance of the Laplacian, mean over drawn images, as a share of
+            that of the held-out images; None if theirs is 0.
+        frechet_distance: between the features that a small classifier has of drawn and
+            of held-out images. Not an FID: another network, other numbers.
+        frechet_floor: the same between as many training images and the held-out ones.
+        classifier_accuracy: of the classifier on held-out images.
+        label_agreement: share of drawn images that it takes for the label that was
+            asked for; None without labels.
+        class_spread: mean distance between drawn images of one class, in pixels, as a
+            share of that between held-out ones, mean over classes; None likewise.
+    """
+
+    sharpness: float | None
+    frechet_distance: float | None = None
+    frechet_floor: float | None = None
+    classifier_accuracy: float | None = None
+    label_agreement: float | None = None
+    class_spread: float | None = None
+
+
+def drawn(
+    vae: VAE, count: int, seed: int, split: Split
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Draw images: float32 [count, H, W, C]; as many of each class where labels are.
+
+    A model that completes images is shown those of the split, in turn.
+
+    Returns:
+        images, and the labels that they were asked to have, int [count], or None.
+    """
+    context = row_context(vae, count, 1, split)
+    z = sample_prior(vae, count, seed, context=context)
+    return decode(vae, z, context=context), context.get("label")
+
+
+def score_samples(
+    images: np.ndarray,
+    labels: np.ndarray | None,
+    held_out: Split,
+    train: Split,
+    classifier: Classifier | None,
+) -> SampleQuality:
+    """Hold drawn images against held-out ones.
+
+    Args:
+        images: drawn, float32 [N, H, W, C] in [0, 1].
+        labels: that they were asked to have, int [N], or None.
+        held_out: images, labelled where there is a classifier.
+        train: the first N are held against `held_out` for the floor.
+        classifier: of the labels; None leaves out what needs one.
+    """
+    real = held_out.images[:] / np.float32(255)
+    sharpness = laplacian_variance(real).mean()
+    found = float(laplacian_variance(images).mean() / sharpness) if sharpness else None
+    if classifier is None or held_out.labels is None:
+        return SampleQuality(found)
+    features, taken_for = classifier(images)
+    real_features, known = classifier(held_out.images)
+    train_features, _ = classifier(train.images[: len(images)])
+    return SampleQuality(
+        sharpness=found,
+        frechet_distance=frechet_distance(features, real_features),
+        frechet_floor=frechet_distance(train_features, real_features),
+        classifier_accuracy=float((known == held_out.labels).mean()),
+        label_agreement=None if labels is None else float((taken_for == labels).mean()),
+        class_spread=None
+        if labels is None
+        else class_spread(images, labels, real, held_out.labels),
+    )
+
+
+def laplacian_variance(images: np.ndarray) -> np.ndarray:
+    """Return the variance of each image's Laplacian, float64 [N]: large where sharp.
+
+    Args:
+        images: float32 [N, H, W, C] in [0, 1].
+    """
+    inner = images[:, 1:-1, 1:-1]
+    around = images[:, :-2, 1:-1] + images[:, 2:, 1:-1]
+    around = around + images[:, 1:-1, :-2] + images[:, 1:-1, 2:]
+    return (around - 4 * inner).var(axis=(1, 2, 3), dtype=np.float64)
+
+
+def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the Frechet distance of the Gaussians of two sets of features.
+
+    |m_a - m_b|^2 + Tr(C_a + C_b - 2 (C_a C_b)^(1/2))
+
+    Source: Heusel et al., "GANs trained by a two time-scale update rule", 2017.
+
+    Args:
+        a: float [N, F].
+        b: float [M, F].
+    """
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    first, second = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
+    values, vectors = np.linalg.eigh(first)
+    root = vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
+    # C_a C_b has the eigenvalues of root C_b root, which is symmetric
+    product = np.linalg.eigvalsh(root @ second @ root)
+    apart = ((a.mean(axis=0) - b.mean(axis=0)) ** 2).sum()
+    cross = 2 * np.sqrt(np.maximum(product, 0)).sum()
+    return float(apart + np.trace(first) + np.trace(second) - cross)
+
+
+def class_spread(
+    images: np.ndarray, labels: np.ndarray, real: np.ndarray, known: np.ndarray
+) -> float | None:
+    """Return how far images of a class are apart, as a share of how far real ones are.
+
+    The mean Euclidean distance between two images of one class, in pixels; the share
+    is averaged over the classes that have two images on either side.
+    """
+    shares = []
+    for label in np.unique(labels):
+        own, other = images[labels == label], real[known == label]
+        if min(len(own), len(other)) > 1:
+            shares.append(_mean_distance(own) / _mean_distance(other))
+    return float(np.mean(shares)) if shares else None
+
+
+def _mean_distance(images: np.ndarray) -> float:
+    rng = np.random.default_rng(0)
+    flat = images.reshape(len(images), -1)
+    first = rng.integers(0, len(flat), PAIRS)
+    # never an image and itself
+    second = (first + rng.integers(1, len(flat), PAIRS)) % len(flat)
+    parts = np.array_split(np.stack([first, second], axis=1), 20)
+    distances = [np.linalg.norm(flat[p[:, 0]] - flat[p[:, 1]], axis=1) for p in parts]
+    return float(np.concatenate(distances).mean(dtype=np.float64))
