@@ -196,6 +196,33 @@ class ObjectiveConfig:
 
 
 @dataclass
+class FeatureConfig(ObjectiveConfig):
+    """The ELBO, and a squared error of features beside it."""
+
+    weight: float = option(
+        "weight of half the squared error of features, summed, a layer's mean over "
+        "places",
+        at_least=0,
+    )
+
+
+@dataclass
+class PerceptualConfig(FeatureConfig):
+    """Features of a small classifier of the data set's labels, or of turned images."""
+
+    epochs: int = option("passes over the images that train it first", at_least=1)
+
+
+@dataclass
+class VaeGanConfig(FeatureConfig):
+    """Features of a discriminator that learns with the model (Larsen et al. 2016)."""
+
+    adversarial_weight: float = option(
+        "weight of fooling it, which moves the decoder alone", at_least=0
+    )
+
+
+@dataclass
 class IwaeConfig(ObjectiveConfig):
     """The importance-weighted bound (Burda et al. 2016)."""
 

@@ -8,19 +8,17 @@ after a release, so that older run folders still load.
 
 from dataclasses import dataclass
 
-from vae_cli.config.corruption import CorruptionConfig, MaskConfig
+from vae_cli.config.combinations import problems
+from vae_cli.config.corruption import CorruptionConfig
 from vae_cli.config.field import option
 from vae_cli.config.hardware import PRECISIONS, DistributionConfig
 from vae_cli.config.parts import (
     ArchitectureConfig,
     ConditioningConfig,
     HierarchyConfig,
-    IwaeConfig,
     LikelihoodConfig,
     ObjectiveConfig,
     PriorConfig,
-    SeenConfig,
-    TwoLevelConfig,
 )
 
 MAX_SEED = 2**32 - 1
@@ -239,100 +237,9 @@ class TrainConfig:
 
     def problems(self) -> list[str]:
         """Return what is wrong between fields."""
-        found = []
-        if self.early_stopping is not None and not self.dataset.validation_size:
-            found.append(
-                f"early_stopping={self.early_stopping} needs validation images, but "
-                "dataset.validation_size is 0"
-            )
-        warmup = self.learning_rate_schedule.warmup_epochs
-        if warmup >= self.epochs:
-            found.append(
-                f"learning_rate_schedule.warmup_epochs={warmup:g} must be below "
-                f"epochs={self.epochs}"
-            )
-        found += self._latent_problems()
-        normalization = getattr(self.architecture, "normalization", "none")
-        if self.distribution.name == "tpu" and normalization == "batch":
-            found.append(
-                "architecture.normalization=batch doesn't go with distribution=tpu, "
-                "whose last batch is filled up with images that would count; use "
-                "architecture.normalization=layer"
-            )
-        found += self.distribution.problems()
-        if self.jit == "true" and self.distribution.name in (
-            "mirrored",
-            "multi_worker",
-        ):
-            found.append(
-                f"jit=true needs distribution=single, not {self.distribution.name}: "
-                "XLA doesn't compile a step that replicas share"
-            )
-        if self.name is not None and "/" in self.name:
-            found.append(f"name={self.name} is a path; use run_dir=<folder> for one")
-        return found
+        return problems(self)
 
     @property
     def takes_free_bits(self) -> bool:
         """Whether the loss has a KL for each dimension to put a floor under."""
         return self.prior.name == "standard" and self.objective.name == "elbo"
-
-    def _completion_problems(self) -> list[str]:
-        """Return what does not go with a model that completes images."""
-        found = []
-        if not isinstance(self.corruption, MaskConfig):
-            found.append(
-                "conditioning=seen needs a corruption that says which pixels are "
-                f"missing, got corruption={self.corruption.name}; use "
-                "corruption=quadrants corruption.score=missing"
-            )
-        elif self.corruption.score == "seen":
-            found.append(
-                "conditioning=seen with corruption.score=seen would score nothing but "
-                "what the decoder is told; use corruption.score=missing"
-            )
-        for group in ("prior", "hierarchy"):
-            own, needed = getattr(self, group).name, {"prior": "standard"}
-            if own != needed.get(group, "none"):
-                found.append(
-                    f"conditioning=seen learns a Gaussian prior of its own, got "
-                    f"{group}={own}; use {group}={needed.get(group, 'none')}"
-                )
-        return found
-
-    def _latent_problems(self) -> list[str]:
-        """Return which choices about z don't go together."""
-        found = []
-        if self.free_bits and not self.takes_free_bits:
-            found.append(
-                f"free_bits={self.free_bits:g} needs prior=standard objective=elbo: no "
-                "other has a KL for each dimension to put a floor under"
-            )
-        learned = getattr(self.conditioning, "learned_prior", False)
-        if learned and self.prior.name != "standard":
-            found.append(
-                f"conditioning.learned_prior=true takes the place of the prior, got "
-                f"prior={self.prior.name}; use prior=standard"
-            )
-        if isinstance(self.conditioning, SeenConfig):
-            found += self._completion_problems()
-        if isinstance(self.hierarchy, TwoLevelConfig):
-            if self.latent_dim < 2:
-                found.append(
-                    f"latent_dim={self.latent_dim} counts both levels of "
-                    "hierarchy=two_level; it must be at least 2"
-                )
-            elif (self.hierarchy.top_dim or 1) >= self.latent_dim:
-                found.append(
-                    f"hierarchy.top_dim={self.hierarchy.top_dim} must be below "
-                    f"latent_dim={self.latent_dim}, which counts both levels"
-                )
-            if (
-                isinstance(self.objective, IwaeConfig)
-                and self.objective.doubly_reparameterized
-            ):
-                found.append(
-                    "objective.doubly_reparameterized=true needs hierarchy=none: the "
-                    "estimator holds for one level"
-                )
-        return found

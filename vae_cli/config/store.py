@@ -52,6 +52,8 @@ GROUPS: dict[str, dict[str, type]] = {
     "objective": {
         "elbo": parts.ObjectiveConfig,
         "iwae": parts.IwaeConfig,
+        "perceptual": parts.PerceptualConfig,
+        "vae_gan": parts.VaeGanConfig,
     },
     "kl_annealing": {
         "none": schema.KlAnnealingConfig,

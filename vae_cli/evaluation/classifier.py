@@ -11,16 +11,14 @@ import numpy as np
 
 from vae_cli.data.splits import Split
 from vae_cli.evaluation.batches import over_batches
-
-FEATURES = 128
-"""Units of the last hidden layer."""
+from vae_cli.models.features import feature_network
 
 
 class Classifier:
-    """Two convolutions, one hidden layer.
+    """A trained network.
 
     Args:
-        network: images [B, H, W, C] -> features [B, FEATURES] and logits [B, K].
+        network: images [B, H, W, C] -> `hidden` [B, F] and `logits` [B, K].
     """
 
     def __init__(self, network: keras.Model) -> None:
@@ -29,7 +27,7 @@ class Classifier:
     def __call__(
         self, images: np.ndarray, batch_size: int = 500
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return features [N, FEATURES] and the most likely label, int [N].
+        """Return features [N, F] and the most likely label, int [N].
 
         Args:
             images: uint8, or float32 in [0, 1], [N, H, W, C].
@@ -38,7 +36,7 @@ class Classifier:
 
         def outputs(x: Any) -> tuple[Any, Any]:
             found = self._network(x, training=False)
-            return found["features"], found["logits"]
+            return found["hidden"], found["logits"]
 
         features, logits = over_batches(outputs, (images,), batch_size)
         return features, logits.argmax(axis=1)
@@ -56,20 +54,27 @@ def train_classifier(
         epochs: passes over the images.
     """
     keras.utils.set_random_seed(seed)
-    image = keras.Input(split.images.shape[1:], name="image")
-    x = image
-    for filters in (32, 64):
-        x = keras.layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
-        x = keras.layers.MaxPooling2D(padding="same")(x)
-    x = keras.layers.Dropout(0.3)(keras.layers.Flatten()(x))
-    features = keras.layers.Dense(FEATURES, activation="relu")(x)
-    logits = keras.layers.Dense(num_classes)(features)
-    steps = epochs * -(-len(split) // 128)
-    trained = keras.Model(image, logits)
+    network = feature_network(split.images.shape[1:], num_classes, dropout=0.3)
+    fit_classifier(network, split.images[:], np.asarray(split.labels), epochs)
+    return Classifier(network)
+
+
+def fit_classifier(
+    network: keras.Model, images: np.ndarray, labels: np.ndarray, epochs: int
+) -> None:
+    """Train a network to tell labels, by Adam with a cosine schedule.
+
+    Args:
+        network: a `feature_network`.
+        images: uint8 [N, H, W, C].
+        labels: int [N].
+        epochs: passes over the images.
+    """
+    steps = epochs * -(-len(images) // 128)
+    trained = keras.Model(network.input, network.output["logits"])
     trained.compile(
         keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(2e-3, steps)),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
-    images = split.images.astype(np.float32) / 255
-    trained.fit(images, split.labels, batch_size=128, epochs=epochs, verbose=0)
-    return Classifier(keras.Model(image, {"features": features, "logits": logits}))
+    pixels = images.astype(np.float32) / 255
+    trained.fit(pixels, labels, batch_size=128, epochs=epochs, verbose=0)

@@ -11,10 +11,17 @@ Adding one: subclass, register below, add a YAML file.
 import math
 from typing import Any, NamedTuple
 
+import keras
 import tensorflow as tf
 from keras import ops
 
-from vae_cli.config.parts import IwaeConfig, ObjectiveConfig
+from vae_cli.config.parts import (
+    FeatureConfig,
+    IwaeConfig,
+    ObjectiveConfig,
+    VaeGanConfig,
+)
+from vae_cli.models.features import feature_network
 from vae_cli.models.priors import gaussian_log_prob
 from vae_cli.models.vae import VAE, Draw
 
@@ -28,21 +35,20 @@ class Terms(NamedTuple):
     neg_elbo: Any  # [B], at beta 1
     neg_bound: Any  # [B], the objective's own bound at beta 1
     mean: Any  # [B, latent_dim], posterior means
+    penalty: Any = None  # [B]; minimised beside the bound, or None
+    discriminator: Any = None  # [B]; minimised by its own weights, or None
 
 
 def weighted(terms: Terms, weight: Any) -> Terms:
     """Multiply each image's terms by its weight, float32 [B]; None leaves them."""
     if weight is None:
         return terms
-    per_dim = terms.kl_per_dim
-    return Terms(
-        reconstruction=weight * terms.reconstruction,
-        kl=weight * terms.kl,
-        kl_per_dim=None if per_dim is None else weight[:, None] * per_dim,
-        neg_elbo=weight * terms.neg_elbo,
-        neg_bound=weight * terms.neg_bound,
-        mean=terms.mean,
-    )
+    found = {
+        name: weight[:, None] * values if name == "kl_per_dim" else weight * values
+        for name, values in terms._asdict().items()
+        if values is not None
+    }
+    return terms._replace(**{**found, "mean": terms.mean})
 
 
 def joined(parts: list[Terms]) -> Terms:
@@ -59,6 +65,11 @@ class Elbo:
     Args:
         config: its options.
     """
+
+    network: Any = None
+    """What it looks at images with, beside the model."""
+    trainable_variables: Any = ()
+    """Weights of its own that learn with the model's."""
 
     def __init__(self, config: ObjectiveConfig) -> None:
         self.samples = 1
@@ -134,6 +145,91 @@ class Iwae(Elbo):
         )
 
 
+class Perceptual(Elbo):
+    """The ELBO, and half the squared error of a frozen network's features beside it.
+
+    penalty = weight / 2 * sum_l mean over places of |f_l(x) - f_l(E[x|z])|^2
+
+    z is the posterior sample of the reconstruction. Source: Hou et al., "Deep feature
+    consistent variational autoencoder", 2017; here the network is a small one, trained
+    on the data set itself.
+
+    Args:
+        config: its options.
+        network: from images to `fine` and `coarse` features.
+    """
+
+    def __init__(self, config: FeatureConfig, network: keras.Model) -> None:
+        super().__init__(config)
+        self.network = network
+        self._weight = config.weight
+
+    def __call__(
+        self, vae: VAE, images: Any, noise: Any, beta: Any, training: bool
+    ) -> Terms:
+        """As `Elbo`'s; the penalty is computed in training alone."""
+        posterior = vae.posterior(images, training)
+        draw = vae.draw(posterior, noise[:1], training)
+        logits = vae.decode(draw.z[0], training)
+        reconstruction = -vae.score(images, logits)
+        terms = elbo_terms(vae, posterior, draw, reconstruction)
+        if not training:
+            return terms
+        restored = vae.likelihood.mean(logits)
+        return self._look(vae, images, restored, draw.z[0], noise, terms)
+
+    def _look(
+        self, vae: VAE, images: Any, restored: Any, z: Any, noise: Any, terms: Terms
+    ) -> Terms:
+        error = feature_error(self.network(images), self.network(restored))
+        return terms._replace(penalty=self._weight * error)
+
+
+class VaeGan(Perceptual):
+    """The ELBO, and a discriminator D that learns to tell real images from drawn ones.
+
+    penalty = weight / 2 * sum_l mean over places of |d_l(x) - d_l(E[x|z])|^2
+              - adversarial_weight * (log D(E[x|z]) + log D(E[x|z_p])) / 2
+    discriminator = -log D(x) - (log(1 - D(E[x|z])) + log(1 - D(E[x|z_p]))) / 2
+
+    with z from the posterior and z_p from the prior. Features d_l move encoder and
+    decoder; fooling D moves the decoder alone, since z is held still there: the
+    encoder learns from bound and features.
+
+    Source: Larsen et al., "Autoencoding beyond pixels using a learned similarity
+    metric", 2016, algorithm 1; non-saturating, and with the pixels' likelihood kept.
+    """
+
+    def __init__(self, config: VaeGanConfig, network: keras.Model) -> None:
+        super().__init__(config, network)
+        # of the posterior, of the prior, and of the component of a mixture
+        self.samples = 3
+        self._adversarial_weight = config.adversarial_weight
+        self.trainable_variables = network.trainable_variables
+
+    def _look(
+        self, vae: VAE, images: Any, restored: Any, z: Any, noise: Any, terms: Terms
+    ) -> Terms:
+        real = self.network(images)
+        error = feature_error(real, self.network(restored))
+        uniform = 0.5 * ops.erfc(-noise[2, :, 0] / math.sqrt(2.0))
+        prior_z = vae.prior.sample(noise[1], uniform)
+        drawn = [vae.pixel_means(tf.stop_gradient(code)) for code in (z, prior_z)]
+        logits = [self.network(x)["logits"][:, 0] for x in drawn]
+        fool = sum(ops.softplus(-logit) for logit in logits) / 2
+        seen_through = sum(ops.softplus(logit) for logit in logits) / 2
+        return terms._replace(
+            penalty=self._weight * error + self._adversarial_weight * fool,
+            discriminator=ops.softplus(-real["logits"][:, 0]) + seen_through,
+        )
+
+
+def feature_error(real: dict[str, Any], own: dict[str, Any]) -> Any:
+    """Return half the squared error of features, [B]: a layer's, mean over places."""
+    errors = [ops.sum((real[k] - own[k]) ** 2, axis=-1) for k in ("fine", "coarse")]
+    return 0.5 * sum(ops.mean(error, axis=(1, 2)) for error in errors)
+
+
 def elbo_terms(
     vae: VAE, posterior: dict[str, Any], draw: Draw, reconstruction: Any
 ) -> Terms:
@@ -193,4 +289,26 @@ def _with_scaled_gradient(z: Any, reweigh: dict[str, Any]) -> Any:
     return scaled(z)
 
 
-OBJECTIVES: dict[str, type[Elbo]] = {"elbo": Elbo, "iwae": Iwae}
+OBJECTIVES: dict[str, type[Elbo]] = {
+    "elbo": Elbo,
+    "iwae": Iwae,
+    "perceptual": Perceptual,
+    "vae_gan": VaeGan,
+}
+
+
+def build_objective(
+    config: ObjectiveConfig, image_shape: tuple[int, int, int], num_classes: int
+) -> Elbo:
+    """Return a config's objective, and the network that it looks at images with.
+
+    Args:
+        config: its options.
+        image_shape: (H, W, C).
+        num_classes: of what a network that is trained first is trained on.
+    """
+    make = OBJECTIVES[config.name]
+    if not isinstance(config, FeatureConfig):
+        return make(config)
+    outputs = 1 if isinstance(config, VaeGanConfig) else num_classes
+    return make(config, feature_network(image_shape, outputs))  # type: ignore[call-arg]

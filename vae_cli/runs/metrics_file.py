@@ -13,8 +13,8 @@ COLUMNS = (
 )  # fmt: skip
 """Columns in order; those of validation stay empty without validation images."""
 
-OTHER_BOUNDS = ("neg_iwae", "val_neg_iwae")
-"""Columns that follow where the objective is another bound than the ELBO."""
+OTHERS = ("neg_iwae", "val_neg_iwae", "penalty", "discriminator_loss")
+"""Columns that follow where the objective has more than the ELBO."""
 
 
 def append_row(path: Path, values: dict[str, Any]) -> None:
@@ -23,7 +23,7 @@ def append_row(path: Path, values: dict[str, Any]) -> None:
     with path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         if not columns:
-            columns = [*COLUMNS, *(name for name in OTHER_BOUNDS if name in values)]
+            columns = [*COLUMNS, *(name for name in OTHERS if name in values)]
             writer.writerow(columns)
         writer.writerow([values.get(column, "") for column in columns])
 

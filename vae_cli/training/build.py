@@ -12,12 +12,13 @@ from vae_cli.data.corruption import build_corruption, corrupts_anew, corrupts_fo
 from vae_cli.data.splits import ImageData, Split
 from vae_cli.evaluation.bounds import evaluation_noise
 from vae_cli.models.factory import build_model
-from vae_cli.models.objectives import OBJECTIVES
+from vae_cli.models.objectives import build_objective
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, generator
 from vae_cli.runtime import batch_parts
 from vae_cli.training.annealing import build_annealing
 from vae_cli.training.distribution import Distribution
+from vae_cli.training.features import num_kinds
 from vae_cli.training.learner import Learner
 from vae_cli.training.optimizers import build_optimizer, unscaled
 from vae_cli.visualize.images import to_float
@@ -34,11 +35,13 @@ def build_learner(
     # not the learner itself: Keras would then call it to find its variables
     with distribution.scope():
         vae = build_model(config, data.spec, config.precision)
+        objective = build_objective(
+            config.objective, data.spec.image_shape, num_kinds(data)
+        )
         optimizer = build_optimizer(config, steps, distribution.replicas)
-        optimizer.build(vae.trainable_variables)
+        optimizer.build([*vae.trainable_variables, *objective.trainable_variables])
     dynamic = config.dataset.binarize == "dynamic"
     validation = len(data.validation) or None
-    objective = OBJECTIVES[config.objective.name](config.objective)
     if isinstance(config.prior, VampConfig) and config.prior.start == "data":
         rng = generator(config.seed, Stream.PSEUDO_INPUTS)
         # equal ones would move together for ever

@@ -143,6 +143,7 @@ class Checkpoints:
         learner = self._learner
         return [
             *learner.vae.variables,
+            *(learner.objective.network.variables if learner.objective.network else ()),
             *learner.optimizer.variables,
             *learner.metrics_variables,
         ]

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import keras
 import tensorflow as tf
@@ -15,21 +15,14 @@ from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, key
 from vae_cli.training.annealing import Schedule
 from vae_cli.training.distribution import Distribution
-from vae_cli.training.metrics import ActiveUnits, ImageMean
+from vae_cli.training.metrics import (
+    MEANS,
+    ActiveUnits,
+    ImageMean,
+    Sums,
+    batch_sums,
+)
 from vae_cli.training.optimizers import LossScale, unscaled
-
-MEANS = ("reconstruction_loss", "kl_loss", "weighted_kl", "neg_elbo", "neg_bound")
-"""What is averaged over an epoch's images."""
-
-
-class Sums(NamedTuple):
-    """What the logs need of a batch; over replicas, of the whole batch."""
-
-    count: Any  # images, scalar
-    values: Any  # of MEANS, summed over images, [len(MEANS)]
-    mean: Any  # of posterior means over images, [latent_dim]
-    squares: Any  # of their distances to it, summed over images, [latent_dim]
-    kl_per_dim: Any  # summed over images, where there are free bits, [latent_dim]
 
 
 class Learner(keras.Model):
@@ -45,6 +38,8 @@ class Learner(keras.Model):
       by the KL it multiplied, so that the sum holds.
     - `neg_elbo`: -log p(x|z) + plain KL at beta 1, whatever the schedule does.
     - `neg_iwae`: with `objective=iwae`, its own bound at beta 1.
+    - `penalty`, `discriminator_loss`: with `objective=perceptual` or `vae_gan`, what is
+      minimised beside the loss, and by the discriminator.
 
     Args:
         vae: the model to train.
@@ -80,6 +75,7 @@ class Learner(keras.Model):
         super().__init__(name="learner")
         self.vae = vae
         self.objective = objective
+        self._trained = [*vae.trainable_variables, *objective.trainable_variables]
         self._beta = beta
         self._annealing = annealing
         self._free_bits = free_bits
@@ -130,7 +126,9 @@ class Learner(keras.Model):
         if not optimizer.use_ema:
             return
         averages = optimizer._model_variables_moving_average
-        for weight, average in zip(self.vae.trainable_variables, averages, strict=True):
+        # those of a discriminator follow
+        own = zip(self.vae.trainable_variables, averages, strict=False)
+        for weight, average in own:
             raw = ops.copy(weight)
             weight.assign(average)
             average.assign(raw)
@@ -221,9 +219,7 @@ class Learner(keras.Model):
         gradients = [tf.add_n(parts) for parts in zip(*by_part, strict=True)]
         if self._averages_first:
             gradients = self._distribution.mean(gradients)
-        self.optimizer.apply_gradients(
-            zip(gradients, self.vae.trainable_variables, strict=True)
-        )
+        self.optimizer.apply_gradients(zip(gradients, self._trained, strict=True))
         kl = tf.add_n(kl) * total
         self._record(self._sums(joined(list(terms)), kl, beta, _joined(weights)))
 
@@ -232,14 +228,23 @@ class Learner(keras.Model):
     ) -> tuple[list[Any], Terms, Any]:
         """Return gradients of a part's share in the loss, its terms, its KL term."""
         shares = self._distribution.replicas * self._parts
-        with tf.GradientTape() as tape:
+        own = self.objective.trainable_variables
+        with tf.GradientTape(persistent=bool(own)) as tape:
             vae = self.vae.given(**context)
             terms = self.objective(vae, images, noise, beta, training=True)
             terms = weighted(terms, weight)
             kl = self._kl_term(terms, total)
             loss = ops.sum(terms.reconstruction) / total + beta * kl
+            if terms.penalty is not None:
+                loss += ops.sum(terms.penalty) / total
             minimised = self.optimizer.scale_loss(loss + sum(self.vae.losses) / shares)
-        return tape.gradient(minimised, self.vae.trainable_variables), terms, kl
+            if own:
+                judged = ops.sum(terms.discriminator) / total
+                judged = self.optimizer.scale_loss(judged)
+        gradients = tape.gradient(minimised, self.vae.trainable_variables)
+        if own:
+            gradients += tape.gradient(judged, own)
+        return gradients, terms, kl
 
     def test_step(self, share: Share) -> None:
         """Score a batch of validation images with their fixed noise."""
@@ -267,35 +272,9 @@ class Learner(keras.Model):
         return ops.sum(ops.where(batch > self._free_bits, per_dim, floor))
 
     def _sums(self, terms: Terms, kl: Any, beta: Any, weight: Any) -> Sums:
-        """Add up what the logs need.
-
-        Args:
-            terms: of this replica's images.
-            kl: sum over them of the KL term in the loss.
-            beta: its weight.
-            weight: of the images, float32 [b], or None.
-        """
-        if weight is None:
-            weight = ops.ones_like(terms.neg_elbo)
-        values = [
-            ops.sum(terms.reconstruction),
-            kl,
-            beta * kl,
-            ops.sum(terms.neg_elbo),
-            ops.sum(terms.neg_bound),
-        ]
-        mean_sum = ops.sum(weight[:, None] * terms.mean, axis=0)
-        values, mean_sum, count = self._distribution.sum(
-            [ops.stack(values), mean_sum, ops.sum(weight)]
+        return batch_sums(
+            terms, kl, beta, weight, bool(self._free_bits), self._distribution
         )
-        mean = mean_sum / count
-        squares = ops.sum(weight[:, None] * (terms.mean - mean) ** 2, axis=0)
-        if self._free_bits:
-            kl_per_dim = ops.sum(terms.kl_per_dim, axis=0)
-        else:
-            kl_per_dim = ops.zeros_like(mean)
-        squares, kl_per_dim = self._distribution.sum([squares, kl_per_dim])
-        return Sums(count, values, mean, squares, kl_per_dim)
 
     def _record(self, sums: Sums) -> None:
         """Add a batch to the epoch's statistics."""
@@ -324,11 +303,16 @@ class Learner(keras.Model):
 
     def _training_logs(self) -> dict[str, Any]:
         logs = self._logs()
-        kl, weighted = logs["kl_loss"], self._means.result()[MEANS.index("weighted_kl")]
+        means = dict(zip(MEANS, tf.unstack(self._means.result()), strict=True))
+        kl, weighted = logs["kl_loss"], means["weighted_kl"]
         now = self.beta_at(self.optimizer.iterations.value)
         beta = ops.where(kl > 0, weighted / ops.maximum(kl, 1e-30), now)
         # a constant beta comes back as itself, without the rounding of two means
         beta = ops.where(ops.abs(beta - now) < 1e-5 * now, now, beta)
+        if self.objective.network:
+            logs["penalty"] = means["penalty"]
+        if self.objective.trainable_variables:
+            logs["discriminator_loss"] = means["discriminator_loss"]
         return {
             "loss": logs["reconstruction_loss"] + beta * kl,
             "beta": beta,

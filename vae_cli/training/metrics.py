@@ -4,12 +4,30 @@ Where several replicas train, each gets the whole batch's statistics, so that al
 the same values; the first one's are read.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
 
 from vae_cli.evaluation.latent import ACTIVE_VARIANCE
+from vae_cli.models.objectives import Terms
+from vae_cli.training.distribution import Distribution
+
+MEANS = (
+    "reconstruction_loss", "kl_loss", "weighted_kl", "neg_elbo", "neg_bound",
+    "penalty", "discriminator_loss",
+)  # fmt: skip
+"""What is averaged over an epoch's images."""
+
+
+class Sums(NamedTuple):
+    """What the logs need of a batch; over replicas, of the whole batch."""
+
+    count: Any  # images, scalar
+    values: Any  # of MEANS, summed over images, [len(MEANS)]
+    mean: Any  # of posterior means over images, [latent_dim]
+    squares: Any  # of their distances to it, summed over images, [latent_dim]
+    kl_per_dim: Any  # summed over images, where there are free bits, [latent_dim]
 
 
 class _Statistic(keras.metrics.Metric):
@@ -70,3 +88,47 @@ class ActiveUnits(_Statistic):
         """Return the number of active units, scalar float32."""
         variance = self.squares / ops.maximum(self.count, 1.0)
         return ops.sum(ops.cast(variance > ACTIVE_VARIANCE, "float32"))
+
+
+def batch_sums(
+    terms: Terms,
+    kl: Any,
+    beta: Any,
+    weight: Any,
+    free_bits: bool,
+    distribution: Distribution,
+) -> Sums:
+    """Add up what the logs need.
+
+    Args:
+        terms: of this replica's images.
+        kl: sum over them of the KL term in the loss.
+        beta: its weight.
+        weight: of the images, float32 [b], or None.
+        free_bits: whether the KL of each dimension is asked for.
+        distribution: the replicas that share the batch.
+    """
+    if weight is None:
+        weight = ops.ones_like(terms.neg_elbo)
+    values = [
+        ops.sum(terms.reconstruction),
+        kl,
+        beta * kl,
+        ops.sum(terms.neg_elbo),
+        ops.sum(terms.neg_bound),
+        *(
+            ops.zeros(()) if part is None else ops.sum(part)
+            for part in (terms.penalty, terms.discriminator)
+        ),
+    ]
+    mean_sum = ops.sum(weight[:, None] * terms.mean, axis=0)
+    values, mean_sum, count = distribution.sum(
+        [ops.stack(values), mean_sum, ops.sum(weight)]
+    )
+    mean = mean_sum / count
+    squares = ops.sum(weight[:, None] * (terms.mean - mean) ** 2, axis=0)
+    kl_per_dim = (
+        ops.sum(terms.kl_per_dim, axis=0) if free_bits else ops.zeros_like(mean)
+    )
+    squares, kl_per_dim = distribution.sum([squares, kl_per_dim])
+    return Sums(count, values, mean, squares, kl_per_dim)

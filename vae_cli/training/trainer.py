@@ -29,6 +29,7 @@ from vae_cli.training.callbacks import (
 from vae_cli.training.checkpoints import Checkpoints, Progress
 from vae_cli.training.completion import complete_folder
 from vae_cli.training.distribution import Distribution
+from vae_cli.training.features import train_features
 from vae_cli.training.learner import Learner
 from vae_cli.training.progress_bar import ProgressBar
 from vae_cli.training.stop import StopSignal
@@ -97,6 +98,8 @@ def _train(
     checkpoints = Checkpoints(folder.checkpoints, learner)
     progress = checkpoints.restore()
     keep_epochs(folder.metrics_csv, progress.epoch)
+    if not progress.step:
+        train_features(config, data, learner.objective)
     while not _complete(config, progress):
         folder.write_status("running", progress.epoch)
         stop.deferred = True

@@ -1,0 +1,70 @@
+"""Runs with a network beside the model: resumed to the bit, and logged."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import SMALL, Finished, evaluate_here, train_here
+
+Command = Callable[..., Finished]
+DENSE = ("architecture=dense", "architecture.hidden_units=[16]", "latent_dim=3")
+
+
+def weights(run: Path) -> dict[str, np.ndarray]:
+    with np.load(run / "checkpoints" / "training_state.npz") as file:
+        return {name: file[name] for name in file.files if name != "progress"}
+
+
+@pytest.mark.parametrize(
+    ("objective", "columns", "unlabelled"),
+    [
+        ("vae_gan", {"penalty", "discriminator_loss"}, False),
+        ("perceptual", {"penalty"}, True),
+    ],
+)
+def test_resumed_run_is_the_uninterrupted_one_network_included(
+    tmp_path: Path,
+    command: Command,
+    objective: str,
+    columns: set[str],
+    unlabelled: bool,
+) -> None:
+    options = [*DENSE, f"objective={objective}", "batch_size=50", "epochs=2"]
+    if unlabelled:
+        images = np.random.default_rng(0).integers(0, 256, (200, 12, 12), np.uint8)
+        np.savez(tmp_path / "images.npz", x_train=images)
+        data = [
+            "dataset=npz",
+            f"dataset.path={tmp_path / 'images.npz'}",
+            "dataset.validation_size=50",
+        ]
+    else:
+        data = [
+            word for word in SMALL if word.startswith("dataset") or "steps_per" in word
+        ]
+    whole = train_here(tmp_path / "whole", *data, *options)
+    parts = train_here(tmp_path / "parts", *data, *options, "epochs=1")
+    done = command("train", f"resume={parts}", "epochs=2")
+    assert done.status == 0, done.stderr
+    first, second = weights(whole), weights(parts)
+    assert first.keys() == second.keys()
+    for name in first:
+        np.testing.assert_array_equal(first[name], second[name], err_msg=name)
+    with (whole / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert set(rows[0]) & {"penalty", "discriminator_loss"} == columns
+    for row in rows:
+        assert all(float(row[column]) > 0 for column in columns)
+        loss = float(row["reconstruction_loss"]) + float(row["kl_loss"])
+        assert float(row["loss"]) == pytest.approx(loss, rel=1e-5)
+
+
+def test_drawn_images_are_judged(trained: Path) -> None:
+    report = evaluate_here(trained, "samples=200", "importance_samples=2")
+    assert report["sharpness"] > 0
+    assert report["frechet_distance"] > report["frechet_floor"] >= 0
+    assert 0 < report["classifier_accuracy"] <= 1
+    assert report["label_agreement"] is None

@@ -1,0 +1,40 @@
+"""Small convolutional networks that look at images: for features, and for judging.
+
+`feature_network` gives the activations of its layers, finest first; a classifier is
+such a network with logits on top, a discriminator one with a single logit.
+"""
+
+from typing import Any
+
+import keras
+
+FILTERS = (32, 64)
+HIDDEN = 128
+"""Units of the last hidden layer."""
+
+
+def feature_network(
+    image_shape: tuple[int, int, int], outputs: int, dropout: float = 0.0
+) -> keras.Model:
+    """Two convolutions that halve the image, one hidden layer.
+
+    Args:
+        image_shape: (H, W, C).
+        outputs: logits on top.
+        dropout: rate before the hidden layer, in training.
+
+    Returns:
+        images [B, H, W, C] -> dict of `fine` and `coarse`, what the convolutions give,
+        `hidden` [B, HIDDEN] and `logits` [B, outputs].
+    """
+    image = x = keras.Input(image_shape, name="image")
+    found: dict[str, Any] = {}
+    for name, filters in zip(("fine", "coarse"), FILTERS, strict=True):
+        x = keras.layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
+        x = found[name] = keras.layers.MaxPooling2D(padding="same")(x)
+    x = keras.layers.Flatten()(x)
+    if dropout:
+        x = keras.layers.Dropout(dropout)(x)
+    found["hidden"] = keras.layers.Dense(HIDDEN, activation="relu")(x)
+    found["logits"] = keras.layers.Dense(outputs)(found["hidden"])
+    return keras.Model(image, found)

@@ -1,0 +1,56 @@
+"""The small network of `objective=perceptual`, trained on the data set itself."""
+
+import logging
+
+import keras
+import numpy as np
+
+from vae_cli.config.parts import PerceptualConfig
+from vae_cli.config.schema import TrainConfig
+from vae_cli.data.splits import ImageData, Split
+from vae_cli.evaluation.classifier import fit_classifier
+from vae_cli.models.objectives import Elbo
+
+TURNS = 4
+"""Quarter turns that are told apart where there are no labels."""
+
+MOST = 60_000
+"""Images that it is trained on."""
+
+log = logging.getLogger(__name__)
+
+
+def num_kinds(data: ImageData) -> int:
+    """Return how many kinds of images the network tells apart: labels, or turns."""
+    return (data.spec.num_classes or TURNS) if data.train.labels is not None else TURNS
+
+
+def train_features(config: TrainConfig, data: ImageData, objective: Elbo) -> None:
+    """Train the network of a perceptual objective; leave any other as it is.
+
+    It learns to tell labels, or where there are none, how an image was turned (Gidaris
+    et al., "Unsupervised representation learning by predicting image rotations",
+    2018); images that aren't square are turned by half.
+    """
+    if not isinstance(config.objective, PerceptualConfig) or not objective.network:
+        return
+    split = data.train.take(slice(MOST))
+    what = "labels" if split.labels is not None else "turns"
+    log.info("training the feature network on the %s of the images", what)
+    keras.utils.set_random_seed(config.seed)
+    images, kinds = _kinds(split)
+    fit_classifier(objective.network, images, kinds, config.objective.epochs)
+
+
+def _kinds(split: Split) -> tuple[np.ndarray, np.ndarray]:
+    images = split.images[:]
+    if split.labels is not None:
+        return images, split.labels
+    height, width = images.shape[1:3]
+    kinds = np.arange(len(images)) % TURNS
+    if height != width:
+        kinds = 2 * (kinds % 2)
+    turned = np.empty_like(images)
+    for turn in np.unique(kinds):
+        turned[kinds == turn] = np.rot90(images[kinds == turn], turn, axes=(1, 2))
+    return turned, kinds
