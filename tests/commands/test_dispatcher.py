@@ -7,6 +7,7 @@ import yaml
 
 from tests.conftest import Finished
 from vae_cli import __version__
+from vae_cli.cli import COMMANDS
 from vae_cli.config.compose import composed
 from vae_cli.config.store import GROUPS, PRESETS
 from vae_cli.paths import configs_dir
@@ -102,7 +103,7 @@ def test_tool_without_a_command_lists_them(
 ) -> None:
     refused(
         command(tool, *arguments),
-        f"vae {tool} takes a command: train, generate, plot-latent, evaluate.",
+        f"vae {tool} takes a command: {', '.join(COMMANDS)}.",
         status=2,
     )
 

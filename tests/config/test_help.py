@@ -1,13 +1,15 @@
 import itertools
+import re
 import shlex
 import typing
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 
 import pytest
 import yaml
 
 from vae_cli.config.compose import composed
 from vae_cli.config.help import EXAMPLES, command_help, options, summary
+from vae_cli.config.load import is_group
 from vae_cli.config.store import COMMANDS, GROUPS, PRESETS
 from vae_cli.paths import configs_dir
 
@@ -32,7 +34,7 @@ def line_of(command: str, key: str) -> str:
 def plain_keys(command: str) -> list[str]:
     """The keys of a command that are no groups."""
     hints = typing.get_type_hints(COMMANDS[command])
-    return [name for name, hint in hints.items() if not is_dataclass(hint)]
+    return [name for name, hint in hints.items() if not is_group(hint)]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -153,4 +155,4 @@ def test_summary_is_the_opening_comment_in_one_line() -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_summary_of_a_preset_leaves_its_package_line_out(preset: str) -> None:
     for file in (configs_dir() / preset).iterdir():
-        assert summary(file).startswith(f"vae-train {preset}={file.stem} ")
+        assert re.match(f"vae-train (-m )?{preset}={file.stem} ", summary(file))

@@ -15,7 +15,10 @@ OPTIONS = [
     (group, file) for group in GROUPS for file in configs_dir().glob(f"{group}/*")
 ]
 PRESET_FILES = [file for group in PRESETS for file in configs_dir().glob(f"{group}/*")]
-NEEDED = {"dataset=npz": ["dataset.path=images.npz"]}
+NEEDED = {
+    "dataset=npz": ["dataset.path=images.npz"],
+    "conditioning=seen": ["corruption=box"],
+}
 """What an option leaves open for the user to fill in."""
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from tests.conftest import SMALL
 
-EXACT = (*SMALL, "deterministic=true", "latent_dim=2")
+EXACT = (*SMALL, "latent_dim=2")
 """Everything that could break exact resume, at once."""
 STATEFUL = (
     *EXACT,

@@ -6,12 +6,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from tests.conftest import SMALL, vae
+from tests.conftest import SMALL, Finished, train_here, vae
 from tests.e2e.runs import EXACT, assert_equal_runs, rows
+
+Command = Callable[..., Finished]
 
 
 def test_sigterm_saves_and_says_how_to_resume(tmp_path: Path) -> None:
@@ -54,7 +57,7 @@ def test_folder_in_use_is_refused(tmp_path: Path) -> None:
 
 
 def test_non_finite_loss_stops_the_run_and_keeps_the_last_good_epoch(
-    tmp_path: Path,
+    tmp_path: Path, command: Command
 ) -> None:
     # the rate becomes infinite within the third epoch
     program = """
@@ -80,12 +83,15 @@ main()
     status = json.loads((tmp_path / "run" / "status.json").read_text())
     assert (status["state"], status["epoch"]) == ("failed", 2)
     assert status["error"].startswith("loss is nan")
-    drawn = vae("generate", "run=run", "checkpoint=last", cwd=tmp_path)
+    drawn = command("generate", f"run={tmp_path / 'run'}", "checkpoint=last")
     assert drawn.status == 0, drawn.stderr
 
 
-def test_collapse_is_warned_of_once_with_remedies(tmp_path: Path) -> None:
-    done = vae("train", *SMALL, "epochs=4", "beta=1000", "run_dir=run", cwd=tmp_path)
+def test_collapse_is_warned_of_once_with_remedies(
+    tmp_path: Path, command: Command
+) -> None:
+    run = f"run_dir={tmp_path / 'run'}"
+    done = command("train", *SMALL, "epochs=4", "beta=1000", run)
     assert done.status == 0, done.stderr
     assert done.stderr.count("posterior collapse: 0 of 2 latent units active") == 1
     for remedy in ("kl_annealing=linear", "free_bits=", "beta="):
@@ -114,11 +120,10 @@ def test_interrupted_sweep_saves_its_job_and_ends(tmp_path: Path) -> None:
 
 
 def test_early_stopping_stops_and_keeps_the_best(tmp_path: Path) -> None:
-    done = vae(
-        "train", *SMALL, "epochs=50", "early_stopping=2", "run_dir=run",
-        "optimizer.learning_rate=1e-12", "beta=0", cwd=tmp_path,
+    train_here(
+        tmp_path / "run", *SMALL, "epochs=50", "early_stopping=2",
+        "optimizer.learning_rate=1e-12", "beta=0",
     )  # fmt: skip
-    assert done.status == 0, done.stderr
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert len(rows(tmp_path / "run")) == metrics["best_epoch"] + 2
 
@@ -126,12 +131,11 @@ def test_early_stopping_stops_and_keeps_the_best(tmp_path: Path) -> None:
 def test_run_without_validation_or_test_images_completes(tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (40, 9, 7), dtype=np.uint8)
     np.savez(tmp_path / "own.npz", x_train=images)
-    done = vae(
-        "train", "dataset=npz", "dataset.path=own.npz", "dataset.validation_size=0",
-        "likelihood=gaussian", "architecture=dense", "architecture.hidden_units=[16]",
-        "latent_dim=1", "epochs=2", "run_dir=run", cwd=tmp_path,
+    train_here(
+        tmp_path / "run", "dataset=npz", f"dataset.path={tmp_path / 'own.npz'}",
+        "dataset.validation_size=0", "likelihood=gaussian", "architecture=dense",
+        "architecture.hidden_units=[16]", "latent_dim=1", "epochs=2",
     )  # fmt: skip
-    assert done.status == 0, done.stderr
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["test"] is None
     assert rows(tmp_path / "run")[0]["val_loss"] == ""

@@ -52,8 +52,17 @@ def report(command: Command, run: Path, *options: str) -> dict[str, Any]:
     return json.loads(files[".json"].read_text())
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("corruption", ["as trained", "box", "salt_and_pepper"])
+@pytest.mark.parametrize(
+    ("kind", "corruption"),
+    [
+        *((kind, "as trained") for kind in KINDS),
+        ("two_level vamp", "box"),
+        ("label", "box"),
+        ("noise", "half"),
+        ("colour", "salt_and_pepper"),
+        ("seen", "salt_and_pepper"),
+    ],
+)
 def test_every_kind_of_run_restores_or_says_why_not(
     runs: Callable[[str], Path], command: Command, kind: str, corruption: str
 ) -> None:
@@ -67,7 +76,7 @@ def test_every_kind_of_run_restores_or_says_why_not(
     name = options[0][11:] if options else trained_with.get(kind, "none")
     assert found["corruption"]["name"] == name
     methods = set(found["errors"])
-    if name in ("box", "random_mask"):
+    if name in ("box", "random_mask", "half"):
         filled = {"seen", "mean_fill", "single_pass"}
         assert methods == filled | (
             {"mean_of_draws"} if kind == "seen" else {"importance", "pseudo_gibbs"}

@@ -4,28 +4,26 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import SMALL, vae
+from tests.conftest import SMALL, Finished, train_here, vae
 from tests.e2e.runs import LAYERED, STATEFUL, assert_equal_runs, rows
+
+Command = Callable[..., Finished]
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("uninterrupted")
-    done = vae("train", *STATEFUL, "epochs=4", "run_dir=run", cwd=root)
-    assert done.status == 0, done.stderr
-    return root / "run"
+    return train_here(root / "run", *STATEFUL, "epochs=4")
 
 
 @pytest.fixture(scope="module")
 def layered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("layered")
-    done = vae("train", *LAYERED, "epochs=4", "run_dir=run", cwd=root)
-    assert done.status == 0, done.stderr
-    return root / "run"
+    return train_here(tmp_path_factory.mktemp("layered") / "run", *LAYERED, "epochs=4")
 
 
 @pytest.mark.parametrize(
@@ -37,20 +35,20 @@ def test_resumed_run_equals_uninterrupted_run(
     settings: tuple[str, ...],
     whole: str,
     tmp_path: Path,
+    command: Command,
     request: pytest.FixtureRequest,
 ) -> None:
     uninterrupted = request.getfixturevalue(whole)
-    first = vae("train", *settings, "epochs=2", "run_dir=run", cwd=tmp_path)
-    assert first.status == 0, first.stderr
-    second = vae("train", "resume=run", "epochs=4", cwd=tmp_path)
-    assert second.status == 0, second.stderr
-    assert_equal_runs(uninterrupted, tmp_path / "run")
+    run = train_here(tmp_path / "run", *settings, "epochs=2")
+    resumed = command("train", f"resume={run}", "epochs=4")
+    assert resumed.status == 0, resumed.stderr
+    assert_equal_runs(uninterrupted, run)
     environment = json.loads((tmp_path / "run" / "environment.json").read_text())
     assert len(environment["resumed"]) == 1
 
 
 def test_run_stopped_within_an_epoch_resumes_at_that_step(
-    uninterrupted: Path, tmp_path: Path
+    uninterrupted: Path, tmp_path: Path, command: Command
 ) -> None:
     # stops itself as if Ctrl-C had come during step 12 of 8 an epoch
     program = """
@@ -77,7 +75,7 @@ main()
     assert "Traceback" not in stopped.stderr
     status = json.loads((tmp_path / "run" / "status.json").read_text())
     assert (status["state"], status["epoch"]) == ("interrupted", 1)
-    resumed = vae("train", "resume=run", cwd=tmp_path)
+    resumed = command("train", f"resume={tmp_path / 'run'}")
     assert resumed.status == 0, resumed.stderr
     assert_equal_runs(uninterrupted, tmp_path / "run")
 
@@ -88,7 +86,7 @@ main()
     ids=["before weights", "before state", "before names"],
 )
 def test_run_killed_during_a_save_resumes_exactly(
-    uninterrupted: Path, tmp_path: Path, moment: str
+    uninterrupted: Path, tmp_path: Path, command: Command, moment: str
 ) -> None:
     # SIGKILL as the third epoch is being saved
     program = f"""
@@ -112,7 +110,7 @@ main()
         cwd=tmp_path,
     )
     assert killed.returncode == -signal.SIGKILL
-    resumed = vae("train", "resume=latest", "output_root=.", cwd=tmp_path)
+    resumed = command("train", "resume=latest", f"output_root={tmp_path}")
     assert resumed.status == 0, resumed.stderr
     assert_equal_runs(uninterrupted, tmp_path / "run")
 
@@ -126,15 +124,16 @@ def test_finished_run_is_resumed_only_with_more_epochs(trained: Path) -> None:
     assert "epochs=2 is less than the run's 6" in fewer.stderr
 
 
-def test_metrics_of_an_older_version_survive_a_resume(tmp_path: Path) -> None:
-    first = vae("train", *SMALL, "epochs=1", "run_dir=run", cwd=tmp_path)
-    assert first.status == 0, first.stderr
-    file = tmp_path / "run" / "metrics.csv"
+def test_metrics_of_an_older_version_survive_a_resume(
+    tmp_path: Path, command: Command
+) -> None:
+    run = train_here(tmp_path / "run", *SMALL, "epochs=1")
+    file = run / "metrics.csv"
     # as if the last column did not exist yet
     cut = [line.rpartition(",")[0] for line in file.read_text().splitlines()]
     file.write_text("\n".join(cut) + "\n")
-    second = vae("train", "resume=run", "epochs=2", cwd=tmp_path)
+    second = command("train", f"resume={run}", "epochs=2")
     assert second.status == 0, second.stderr
-    kept = rows(tmp_path / "run")
+    kept = rows(run)
     assert [row["epoch"] for row in kept] == ["1", "2"]
     assert "val_active_units" not in kept[0]

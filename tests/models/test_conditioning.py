@@ -79,11 +79,11 @@ def test_codes_of_many_samples_meet_the_label_of_their_image(vae):
 
 def test_bound_lies_below_the_estimate_of_many_samples(vae):
     # E log w <= E log mean w, both of log p(x|y)
-    few = [
-        -evaluate_elbo(vae, IMAGES, seed, context=TOLD).neg_elbo for seed in range(20)
-    ]
+    # twenty of each image, which compiles once
+    told = {"label": np.tile(LABELS, 20)}
+    few = -evaluate_elbo(vae, np.tile(IMAGES, (20, 1, 1, 1)), 0, context=told).neg_elbo
     many = importance_sampling(vae, IMAGES, 500, 0, context=TOLD).log_prob.mean()
-    assert np.mean(few) < many
+    assert few < many
 
 
 def test_estimate_is_that_of_its_formula():

@@ -17,6 +17,7 @@ CASES = {
     "residual_conv iwae mog": ("residual_conv", *IWAE, "prior=mog"),
     "dense": ("dense", "free_bits=0.1", "kl_annealing=cyclical"),
     "dense vamp": ("dense", *VAMP, "precision=mixed_bfloat16"),
+    "dense mask": ("dense", "corruption=random_mask", "objective=vae_gan"),
     "dense label": (
         "dense",
         "conditioning=label",

@@ -28,4 +28,10 @@ def option(
         "below": below,
         "choices": tuple(choices) if choices else None,
     }
-    return field(default=default, default_factory=default_factory, metadata=metadata)
+    defaulted = default is not MISSING or default_factory is not MISSING
+    return field(
+        default=default,
+        default_factory=default_factory,
+        metadata=metadata,
+        kw_only=defaulted,  # so that others may follow
+    )

@@ -25,7 +25,7 @@ MAX_SEED = 2**32 - 1
 BINARIZE = ("none", "threshold", "static", "dynamic")
 
 
-@dataclass(kw_only=True)
+@dataclass
 class DatasetConfig:
     """A set of images."""
 
@@ -227,8 +227,8 @@ class TrainConfig:
         "take GPU memory as needed instead of all of it", default=True
     )
     anomaly: bool = option(
-        "when all is trained, score anomalies, as vae-anomaly does: of the run, or of "
-        "all runs of a sweep in one table",
+        "when all is trained, score anomalies, as `vae anomaly` does: of the run, or "
+        "of all runs of a sweep in one table",
         default=False,
     )
     tf32: bool = option(

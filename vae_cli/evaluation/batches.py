@@ -58,6 +58,11 @@ def told(vae: VAE, context: Context | None) -> Context:
     return {k: v for k, v in context.items() if k != "label" or vae.num_labels}
 
 
+def known(vae: VAE, context: Context | None) -> dict[str, tf.Tensor]:
+    """Return what `vae.given` takes of a few images, all at once."""
+    return {name: as_float(array) for name, array in told(vae, context).items()}
+
+
 def image_noise(
     index: Any,
     samples: int,

@@ -6,7 +6,7 @@ import numpy as np
 
 from vae_cli.data.splits import Split
 from vae_cli.errors import ConfigError, RunError
-from vae_cli.evaluation.batches import Context, as_float, over_batches, told
+from vae_cli.evaluation.batches import Context, known, over_batches, told
 from vae_cli.models.priors import standard_kl_per_dim
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, generator
@@ -33,8 +33,8 @@ def encode(
         two float32 arrays [N, latent_dim].
     """
 
-    def posterior(x: Any, known: Any) -> tuple[Any, Any]:
-        return vae.given(**known).encode(x)
+    def posterior(x: Any, context: Any) -> tuple[Any, Any]:
+        return vae.given(**context).encode(x)
 
     mean, log_var = over_batches(posterior, (images, told(vae, context)), batch_size)
     return mean, log_var
@@ -55,8 +55,8 @@ def decode(
         context: what the model is told beside the codes.
     """
 
-    def pixels(codes: Any, known: Any) -> tuple[Any]:
-        return (vae.given(**known).pixel_means(codes),)
+    def pixels(codes: Any, context: Any) -> tuple[Any]:
+        return (vae.given(**context).pixel_means(codes),)
 
     arrays = (z.astype(np.float32), told(vae, context))
     (images,) = over_batches(pixels, arrays, batch_size)
@@ -83,8 +83,7 @@ def sample_prior(
     """
     noise = generator(seed, Stream.PRIOR).standard_normal((count, vae.latent_dim))
     choice = generator(seed, Stream.PRIOR, 1).random(count)
-    known = {name: as_float(values) for name, values in told(vae, context).items()}
-    prior = vae.given(**known).prior
+    prior = vae.given(**known(vae, context)).prior
     return np.asarray(prior.sample((temperature * noise).astype(np.float32), choice))
 
 

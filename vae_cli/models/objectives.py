@@ -46,9 +46,9 @@ def weighted(terms: Terms, weight: Any) -> Terms:
     found = {
         name: weight[:, None] * values if name == "kl_per_dim" else weight * values
         for name, values in terms._asdict().items()
-        if values is not None
+        if values is not None and name != "mean"
     }
-    return terms._replace(**{**found, "mean": terms.mean})
+    return terms._replace(**found)
 
 
 def joined(parts: list[Terms]) -> Terms:

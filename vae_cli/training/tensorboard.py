@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from vae_cli.data.splits import Split
-from vae_cli.evaluation.latent import decode, encode, row_context, sample_prior
+from vae_cli.evaluation.batches import as_float, known
+from vae_cli.evaluation.latent import row_context, sample_prior
 from vae_cli.visualize.images import grid
 from vae_cli.visualize.model_figures import beside
 
@@ -45,9 +47,10 @@ class ImageGrids(keras.callbacks.Callback):
         asked = row_context(vae, SIDE * SIDE, SIDE, shown)
         with self.model.averaged_weights():
             codes = sample_prior(vae, SIDE * SIDE, self._seed, context=asked)
-            samples = decode(vae, codes, context=asked)
-            codes, _ = encode(vae, shown.images, context=shown.context)
-            restored = decode(vae, codes, context=shown.context)
+            # eagerly: to compile this anew after every epoch would take longer
+            samples = np.asarray(vae.given(**known(vae, asked)).pixel_means(codes))
+            given = vae.given(**known(vae, shown.context))
+            restored = np.asarray(given(as_float(shown.images)))
         with self._writer.as_default(step=epoch):
             tf.summary.image("samples", grid(samples, SIDE)[None])
             tf.summary.image("reconstructions", beside(shown, restored, SIDE)[None])
