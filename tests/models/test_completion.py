@@ -13,6 +13,7 @@ from vae_cli.errors import ConfigError, DataError
 from vae_cli.evaluation.bounds import evaluate_elbo
 from vae_cli.evaluation.importance import importance_sampling
 from vae_cli.evaluation.latent import decode, encode, row_context, sample_prior
+from vae_cli.visualize.model_figures import completed
 
 IMAGES = grey_images(6, 4, 5, 1)
 SEEN = grey_images(6, 4, 5, 1, seed=1)
@@ -109,6 +110,14 @@ def test_prior_is_the_gaussian_of_what_is_seen():
 def test_a_grid_shows_one_seen_image_a_row():
     found = row_context(completing(), 4, 2, Split(IMAGES, seen=SEEN))
     np.testing.assert_array_equal(found["seen"], SEEN[[0, 0, 1, 1]])
+
+
+def test_seen_pixels_are_put_back_where_missing_ones_are_scored():
+    images = np.full((6, 4, 5, 1), 0.25, np.float32)
+    found = completed(images, {"seen": SEEN, "scored": MASKS})
+    assert (found[:, :, :2] == 0.25).all()
+    np.testing.assert_allclose(found[:, :, 2:], SEEN[:, :, 2:] / 255, atol=1e-6)
+    assert completed(images, {"seen": SEEN}) is images
 
 
 def test_exported_decoder_takes_what_is_seen():

@@ -18,7 +18,7 @@ Context = dict[str, np.ndarray]
 def over_batches(
     function: Callable[..., Any], arrays: tuple[Any, ...], batch_size: int
 ) -> list[np.ndarray]:
-    """Apply a compiled function batch by batch and join what it returns.
+    """Apply a function batch by batch, compiled if several, and join what it returns.
 
     Args:
         function: takes what `arrays` holds as float32 tensors, returns a tuple of
@@ -32,12 +32,14 @@ def over_batches(
     signature = tf.nest.map_structure(
         lambda a: tf.TensorSpec((None, *a.shape[1:]), tf.float32), arrays
     )
-    compiled = tf.function(function, input_signature=signature)
+    compiled = function
+    if len(arrays[0]) > batch_size:  # to compile takes longer than a single batch
+        compiled = tf.function(function, input_signature=signature)
     parts = []
     for start in range(0, len(arrays[0]), batch_size):
         rows = slice(start, start + batch_size)
         batch = tf.nest.map_structure(lambda a, rows=rows: as_float(a[rows]), arrays)
-        parts.append([part.numpy() for part in compiled(*batch)])
+        parts.append([np.asarray(part) for part in compiled(*batch)])
     return [np.concatenate(column) for column in zip(*parts, strict=True)]
 
 

@@ -100,7 +100,8 @@ def row_context(vae: VAE, count: int, columns: int, split: Split) -> Context:
     if vae.num_labels:
         return {"label": row % vae.num_labels}
     if vae.seen_network:
-        return {"seen": np.asarray(split.seen)[row % len(split)]}
+        context = split.take(row % len(split)).context
+        return {name: context[name] for name in ("seen", "scored") if name in context}
     return {}
 
 

@@ -5,7 +5,7 @@ from vae_cli.evaluation.latent import decode, row_context, sample_prior
 from vae_cli.models.vae import VAE
 from vae_cli.runs.folder import RunFolder
 from vae_cli.visualize.images import grid, write_png
-from vae_cli.visualize.model_figures import beside, latent_figure
+from vae_cli.visualize.model_figures import beside, completed, latent_figure
 from vae_cli.visualize.plots import plot_curves
 
 MOST_POINTS = 5000
@@ -35,6 +35,8 @@ def draw_figures(
     plot_curves(rows, folder.figures / "curves.png", measure)
     asked = row_context(vae, 100, 10, split)
     samples = decode(vae, sample_prior(vae, 100, seed, context=asked), context=asked)
+    if vae.seen_network:
+        samples = completed(samples, asked)
     write_png(grid(samples, 10), folder.figures / "samples.png")
     shown = split.take(slice(MOST_POINTS))
     method = "auto" if len(shown) > 2 else "dims"
@@ -42,4 +44,6 @@ def draw_figures(
     codes, _ = latent_figure(vae, shown, name, path, method)
     first = shown.take(slice(40))
     restored = decode(vae, codes[:40], 40, first.context)
+    if vae.seen_network:
+        restored = completed(restored, first.context)
     write_png(beside(first, restored, 10), folder.figures / "reconstructions.png")
