@@ -13,12 +13,22 @@ from tests.conftest import SMALL, Finished, train_here, vae
 from tests.e2e.runs import LAYERED, STATEFUL, assert_equal_runs, rows
 
 Command = Callable[..., Finished]
+ALONE = (*STATEFUL, "deterministic=true")
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("uninterrupted")
     return train_here(root / "run", *STATEFUL, "epochs=4")
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same in a process of its own, where one thread repeats each bit."""
+    root = tmp_path_factory.mktemp("alone")
+    done = vae("train", *ALONE, "epochs=4", "run_dir=run", cwd=root)
+    assert done.status == 0, done.stderr
+    return root / "run"
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +58,7 @@ def test_resumed_run_equals_uninterrupted_run(
 
 
 def test_run_stopped_within_an_epoch_resumes_at_that_step(
-    uninterrupted: Path, tmp_path: Path, command: Command
+    alone: Path, tmp_path: Path
 ) -> None:
     # stops itself as if Ctrl-C had come during step 12 of 8 an epoch
     program = """
@@ -64,7 +74,7 @@ from vae_cli.cli import main
 main()
 """
     stopped = subprocess.run(
-        [sys.executable, "-c", program, "train", *STATEFUL, "epochs=4", "run_dir=run"],
+        [sys.executable, "-c", program, "train", *ALONE, "epochs=4", "run_dir=run"],
         capture_output=True,
         text=True,
         cwd=tmp_path,
@@ -75,9 +85,9 @@ main()
     assert "Traceback" not in stopped.stderr
     status = json.loads((tmp_path / "run" / "status.json").read_text())
     assert (status["state"], status["epoch"]) == ("interrupted", 1)
-    resumed = command("train", f"resume={tmp_path / 'run'}")
+    resumed = vae("train", "resume=run", cwd=tmp_path)
     assert resumed.status == 0, resumed.stderr
-    assert_equal_runs(uninterrupted, tmp_path / "run")
+    assert_equal_runs(alone, tmp_path / "run")
 
 
 @pytest.mark.parametrize(
@@ -86,7 +96,7 @@ main()
     ids=["before weights", "before state", "before names"],
 )
 def test_run_killed_during_a_save_resumes_exactly(
-    uninterrupted: Path, tmp_path: Path, command: Command, moment: str
+    alone: Path, tmp_path: Path, moment: str
 ) -> None:
     # SIGKILL as the third epoch is being saved
     program = f"""
@@ -105,14 +115,14 @@ from vae_cli.cli import main
 main()
 """
     killed = subprocess.run(
-        [sys.executable, "-c", program, "train", *STATEFUL, "epochs=4", "run_dir=run"],
+        [sys.executable, "-c", program, "train", *ALONE, "epochs=4", "run_dir=run"],
         capture_output=True,
         cwd=tmp_path,
     )
     assert killed.returncode == -signal.SIGKILL
-    resumed = command("train", "resume=latest", f"output_root={tmp_path}")
+    resumed = vae("train", "resume=latest", "output_root=.", cwd=tmp_path)
     assert resumed.status == 0, resumed.stderr
-    assert_equal_runs(uninterrupted, tmp_path / "run")
+    assert_equal_runs(alone, tmp_path / "run")
 
 
 def test_finished_run_is_resumed_only_with_more_epochs(trained: Path) -> None:
