@@ -116,11 +116,32 @@ def test_own_pictures_are_scored_by_name(
     nll = {row["image"]: float(row["nll"]) for row in rows}
     assert nll["noise.png"] > nll["black.png"]
     done = command("anomaly", f"run={runs('label')}", f"images={tmp_path}")
-    refused(done, "label of each image")
+    refused(done, "label of each image", "conditioning=none")
     done = command(
         "anomaly", f"run={runs('unlabelled')}", f"images={tmp_path}", "normal=[0]"
     )
     refused(done, "normal=[0] needs labels")
+
+
+def test_classes_that_are_not_there_are_refused(
+    runs: Callable[[str], Path], command: Command
+) -> None:
+    done = command("anomaly", f"run={runs('unlabelled')}", "normal=[42]")
+    refused(done, "normal=[42]", "0 to 2")
+
+
+def test_own_pictures_are_corrupted_as_the_validation_images_are(
+    runs: Callable[[str], Path], command: Command, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "grey.npy", np.full((4, 12, 12), 128, np.uint8))
+    done = f"images={tmp_path / 'grey.npy'}"
+    _, rows = scored(command, runs("noise"), done, "num_images=3")
+    assert len({row["nll"] for row in rows}) == 3  # each with noise of its own
+    pixels = np.full((12, 12, 2), 255, np.uint8)
+    pixels[:6, :, 1] = 0
+    Image.fromarray(pixels, "LA").save(tmp_path / "hole.png")
+    done = command("anomaly", f"run={runs('noise')}", f"images={tmp_path}/hole.png")
+    refused(done, "transparent pixels")
 
 
 def test_several_runs_make_a_table(

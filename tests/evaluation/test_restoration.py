@@ -79,6 +79,7 @@ def test_seen_pixels_are_kept_and_batches_change_nothing():
     for name, images in whole.methods.items():
         np.testing.assert_allclose(images[seen], IMAGES[seen] / 255, atol=1e-6)
         np.testing.assert_allclose(images, apart.methods[name], atol=1e-5)
+    np.testing.assert_allclose(whole.draws, apart.draws, atol=1e-5)
     assert whole.draws.shape == (3, *IMAGES.shape)
     assert (whole.spread[split.scored == 255] < 1e-6).all()
 

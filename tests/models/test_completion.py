@@ -12,8 +12,13 @@ from vae_cli.data.splits import Split
 from vae_cli.errors import ConfigError, DataError
 from vae_cli.evaluation.bounds import evaluate_elbo
 from vae_cli.evaluation.importance import importance_sampling
-from vae_cli.evaluation.latent import decode, encode, row_context, sample_prior
-from vae_cli.visualize.model_figures import completed
+from vae_cli.evaluation.latent import (
+    completed,
+    decode,
+    encode,
+    row_context,
+    sample_prior,
+)
 
 IMAGES = grey_images(6, 4, 5, 1)
 SEEN = grey_images(6, 4, 5, 1, seed=1)
@@ -147,3 +152,17 @@ def test_what_does_not_go_with_completion_is_refused(override, message):
     with pytest.raises(ConfigError) as refused:
         small_config(*options, override)
     assert message in str(refused.value)
+
+
+def test_missing_pixels_are_used_nowhere():
+    # not in the biases that a decoder starts with, nor as pseudo-inputs
+    mean = np.full((4, 5, 1), 0.9, np.float32)
+    shown, hidden = (
+        small_vae(*options, pixel_mean=mean)
+        for options in ((), ("corruption=random_mask",))
+    )
+    zero = np.zeros((1, 2), np.float32)
+    assert np.mean(shown.pixel_means(zero)) > 0.8
+    assert np.mean(hidden.pixel_means(zero)) == pytest.approx(0.5, abs=0.1)
+    with pytest.raises(ConfigError, match=r"prior\.start=noise"):
+        small_config("corruption=random_mask", "prior=vamp", "prior.start=data")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from vae_cli.config.commands import AnomalyConfig
+from vae_cli.data.corruption import corrupted
 from vae_cli.data.pictures import read_pictures
 from vae_cli.data.prepare import some
 from vae_cli.data.splits import ImageData, Split
@@ -42,8 +43,10 @@ def found_in_run(
         what the .json holds, and the files written.
     """
     run = load_trained(folder, config.checkpoint)
+    _check_labels(config, run)
     data = load_run_data(folder, run.config)
     whole = unfiltered(data, run.config)
+    split, names = _images(config, run, whole)
     cloud = code_cloud(run.vae, scored_split(data, run.config, "train"))
     normal = config.normal or run.config.dataset.classes
 
@@ -53,10 +56,15 @@ def found_in_run(
         )
         return Scored(found, ink(split.images), _anomalous(config, split, normal))
 
-    split, names = _images(config, run, whole)
-    images = scored(split)
     held_out = "validation" if len(whole.validation) else "train"
     others = scored(scored_split(whole, run.config, held_out))
+    if not others.normal.any():
+        raise ConfigError(
+            f"normal={normal}: no {held_out} image is of these classes, so there is no "
+            "threshold.",
+            f"this data set has classes 0 to {(whole.spec.num_classes or 1) - 1}",
+        )
+    images = scored(split)
     report = {
         "run": str(folder),
         "images": config.images or config.split,
@@ -88,10 +96,38 @@ def _images(
 ) -> tuple[Split, list[str]]:
     """Return images to score, and a name for each."""
     if config.images:
-        return read_pictures(Path(config.images), data.spec)
+        split, names = read_pictures(Path(config.images), data.spec)
+        if split.scored is not None:
+            raise ConfigError(
+                f"images={config.images} has transparent pixels; a score of fewer "
+                "pixels compares with no threshold.",
+                "fill them in first: vae-reconstruct",
+            )
+        # as those that set the threshold
+        dataset = run.config.dataset
+        split = corrupted(split, run.config.corruption, dataset.seed)
+        return split.take(slice(config.num_images)), names[: config.num_images]
     split = scored_split(data, run.config, config.split)
     chosen = some(split, config.num_images, run.config.dataset.seed)
     return chosen, [f"{config.split}[{index}]" for index in range(len(chosen))]
+
+
+def _check_labels(config: AnomalyConfig, run: TrainedRun) -> None:
+    """Refuse what would only fail, or mislead, once all is scored."""
+    if not run.vae.num_labels:
+        return
+    if config.images:
+        raise ConfigError(
+            f"images={config.images}: {run.folder} is told the label of each image, "
+            "and these have none.",
+            "use a run with conditioning=none",
+        )
+    if run.config.dataset.classes is not None:
+        raise ConfigError(
+            f"{run.folder} is told labels (conditioning=label), but was never told "
+            "those of the anomalies: they would give themselves away.",
+            "use a run with conditioning=none",
+        )
 
 
 def _anomalous(

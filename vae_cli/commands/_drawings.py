@@ -154,7 +154,7 @@ def checked_label(label: int, run: TrainedRun) -> int:
     if not labels:
         raise ConfigError(
             f"label={label} needs a model that is told labels; {run.folder} was "
-            "trained with conditioning=none.",
+            f"trained with conditioning={run.config.conditioning.name}.",
             "train one: vae-train conditioning=label",
         )
     if label >= labels:

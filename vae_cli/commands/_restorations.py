@@ -62,6 +62,7 @@ def chosen_images(
         split = corrupted(split, corruption, seed)
         return some(split, config.num_images, seed), asdict(corruption)
     split, _ = read_pictures(Path(config.images), data.spec)
+    split = split.take(slice(config.num_images))
     if run.vae.num_labels:
         if config.label is None:
             raise ConfigError(
@@ -71,6 +72,12 @@ def chosen_images(
             )
         split = replace(split, labels=np.full(len(split), config.label))
     if split.scored is not None:
+        if config.corruption is not None:
+            raise ConfigError(
+                f"corruption={corruption.name} with images={config.images}: these have "
+                "missing (transparent) pixels already.",
+                "leave corruption= out",
+            )
         return with_missing(split), TRANSPARENT
     return corrupted(split, corruption, seed), asdict(corruption)
 
@@ -109,7 +116,9 @@ def restore_task(
         "seed": config.seed,
         # nobody knows what is under a transparent pixel
         "errors": None if how is TRANSPARENT else errors(split, candidates),
-        "accuracy": _accuracy(data, split, candidates) if config.classifier else None,
+        "accuracy": _accuracy(run, data, split, candidates)
+        if config.classifier
+        else None,
     }
     for line in _lines(report):
         log.info("%s", line)
@@ -182,13 +191,14 @@ def _one_label(config: ReconstructConfig, ends: Split) -> int:
 
 
 def _accuracy(
-    data: ImageData, split: Split, candidates: dict[str, np.ndarray]
+    run: TrainedRun, data: ImageData, split: Split, candidates: dict[str, np.ndarray]
 ) -> dict[str, float]:
     """Return how often a classifier of clean images knows the label."""
     if split.labels is None or data.train.labels is None or not data.spec.num_classes:
         raise ConfigError("classifier=true needs images with labels; these have none.")
     log.info("training a classifier on %s images", f"{len(data.train):,}")
-    classifier = train_classifier(data.train, data.spec.num_classes)
+    train = fixed_split(data, run.config.dataset, "train")
+    classifier = train_classifier(train, data.spec.num_classes)
     images = {"clean": split.images, **candidates}
     if split.seen is not None:
         images["seen"] = split.seen

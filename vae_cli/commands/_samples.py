@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from vae_cli.data.prepare import fixed_split, some
 from vae_cli.data.splits import ImageData, Split
 from vae_cli.evaluation.classifier import Classifier, train_classifier
 from vae_cli.evaluation.samples import SampleQuality, drawn, score_samples
@@ -31,8 +32,13 @@ def sample_report(
     if count is None:
         return dict.fromkeys(SampleQuality.__dataclass_fields__, None)
     images, labels = drawn(run.vae, count, seed, split)
-    classifier = _classifier(data) if split.labels is not None else None
-    quality = score_samples(images, labels, split, data.train, classifier)
+    train = fixed_split(data, run.config.dataset, "train")
+    classifier = None
+    if split.labels is not None and train.labels is not None:
+        how = f"{data.fingerprint} {run.config.dataset.binarize}"
+        classifier = _classifier(train, data.spec.num_classes or 1, how)
+    some_train = some(train, count, seed)
+    quality = score_samples(images, labels, split, some_train, classifier)
     write_npz(
         shown_file(run.folder),
         {"samples": images[:SHOWN], "real": to_float(split.images[:SHOWN])},
@@ -60,12 +66,9 @@ def draw_side_by_side(
     plot_rows(rows, "samples from the prior", path)
 
 
-def _classifier(data: ImageData) -> Classifier | None:
-    """Return a classifier of a data set, trained when it is first asked for."""
-    if data.train.labels is None or not data.spec.num_classes:
-        return None
-    key = str(data.fingerprint)
-    if key not in _classifiers:
-        log.info("training a classifier on %s images", f"{len(data.train):,}")
-        _classifiers[key] = train_classifier(data.train, data.spec.num_classes)
-    return _classifiers[key]
+def _classifier(train: Split, num_classes: int, how: str) -> Classifier:
+    """Return a classifier of images of a kind, trained when it is first asked for."""
+    if how not in _classifiers:
+        log.info("training a classifier on %s images", f"{len(train):,}")
+        _classifiers[how] = train_classifier(train, num_classes)
+    return _classifiers[how]

@@ -23,7 +23,8 @@ def reconstruct(config: ReconstructConfig, overrides: list[str]) -> None:
     from vae_cli.runs.data import load_run_data
 
     data = load_run_data(folder, run_config)
-    data.split(config.split)  # told before TensorFlow starts
+    if config.images is None:
+        data.split(config.split)  # told before TensorFlow starts
     from vae_cli.runtime import start_tensorflow
 
     start_tensorflow()

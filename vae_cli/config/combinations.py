@@ -60,13 +60,16 @@ def _completion_problems(config: "TrainConfig") -> list[str]:
             "conditioning=seen with corruption.score=seen would score nothing but "
             "what the decoder is told; use corruption.score=missing"
         )
-    for group in ("prior", "hierarchy"):
-        own, needed = getattr(config, group).name, {"prior": "standard"}
-        if own != needed.get(group, "none"):
-            found.append(
-                f"conditioning=seen learns a Gaussian prior of its own, got "
-                f"{group}={own}; use {group}={needed.get(group, 'none')}"
-            )
+    if config.prior.name != "standard":
+        found.append(
+            "conditioning=seen learns a Gaussian prior of its own, got "
+            f"prior={config.prior.name}; use prior=standard"
+        )
+    if config.hierarchy.name != "none":
+        found.append(
+            "conditioning=seen takes one level, got "
+            f"hierarchy={config.hierarchy.name}; use hierarchy=none"
+        )
     return found
 
 
@@ -86,6 +89,12 @@ def _latent_problems(config: "TrainConfig") -> list[str]:
         )
     if isinstance(config.conditioning, SeenConfig):
         found += _completion_problems(config)
+    unseen = getattr(config.corruption, "score", "all") == "seen"
+    if unseen and getattr(config.prior, "start", "noise") == "data":
+        found.append(
+            "prior.start=data with corruption.score=seen would show pixels that are "
+            "missing; use prior.start=noise"
+        )
     if isinstance(config.hierarchy, TwoLevelConfig):
         if config.latent_dim < 2:
             found.append(
@@ -117,6 +126,11 @@ def _feature_problems(config: "TrainConfig") -> list[str]:
         found.append(
             f"objective={config.objective.name} needs distribution=single, got "
             f"{config.distribution.name}"
+        )
+    if getattr(config.corruption, "score", "all") == "seen":
+        found.append(
+            f"objective={config.objective.name} looks at whole images, also where "
+            "pixels are missing; use corruption.score=all"
         )
     if config.conditioning.name == "seen":
         found.append(

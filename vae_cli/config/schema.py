@@ -242,4 +242,4 @@ class TrainConfig:
     @property
     def takes_free_bits(self) -> bool:
         """Whether the loss has a KL for each dimension to put a floor under."""
-        return self.prior.name == "standard" and self.objective.name == "elbo"
+        return self.prior.name == "standard" and self.objective.name != "iwae"

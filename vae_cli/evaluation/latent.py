@@ -105,6 +105,19 @@ def row_context(vae: VAE, count: int, columns: int, split: Split) -> Context:
     return {}
 
 
+def completed(images: np.ndarray, context: Context) -> np.ndarray:
+    """Return images with what was seen put back where only missing pixels are scored.
+
+    Args:
+        images: float32 [N, H, W, C] in [0, 1].
+        context: what the model was told.
+    """
+    if not {"seen", "scored"} <= set(context):
+        return images
+    mask = context["scored"] / np.float32(255)
+    return images * mask + context["seen"] / np.float32(255) * (1 - mask)
+
+
 def kl_to_normal(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
     """Return KL(q(z_j|x) || N(0, 1)) averaged over images: [latent_dim], nats.
 

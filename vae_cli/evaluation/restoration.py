@@ -13,6 +13,7 @@ ways to fill them in:
   place of drawn pixels.
 """
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -25,7 +26,7 @@ from vae_cli.evaluation.batches import image_noise, over_batches, told
 from vae_cli.evaluation.reconstruction import compared
 from vae_cli.models.priors import gaussian_log_prob
 from vae_cli.models.vae import VAE
-from vae_cli.randomness import Stream, key
+from vae_cli.randomness import Stream
 
 METHODS = ("single_pass", "importance", "pseudo_gibbs")
 SHOWN_DRAWS = 3
@@ -110,13 +111,11 @@ def restore(
         weighted = tf.reduce_sum(share * pixels, axis=0)
         variance = tf.reduce_sum(share * (pixels - weighted) ** 2, axis=0)
         spread = tf.sqrt(tf.reduce_mean(variance, axis=-1, keepdims=True))
-        keyed = key(seed, Stream.CHOICE, samples)
         # Gumbel-max: the largest of perturbed weights is a draw by them
-        uniform = tf.random.stateless_uniform(
-            (SHOWN_DRAWS, *log_weights.shape[:1], tf.shape(x)[0]), keyed, 1e-9
-        )
-        perturbed = log_weights - tf.math.log(-tf.math.log(uniform))
-        by_image = tf.transpose(perturbed, (2, 0, 1))
+        normal = image_noise(index, SHOWN_DRAWS, samples, seed, Stream.CHOICE)
+        uniform = 0.5 * tf.math.erfc(-tf.transpose(normal, (1, 0, 2)) / math.sqrt(2))
+        gumbel = -tf.math.log(-tf.math.log(tf.clip_by_value(uniform, 1e-9, 1 - 1e-7)))
+        by_image = tf.transpose(log_weights)[:, None] + gumbel
         chosen = tf.argmax(by_image, axis=-1, output_type=tf.int32)
         draws = tf.gather(tf.transpose(pixels, (1, 0, 2, 3, 4)), chosen, batch_dims=1)
         if completes:

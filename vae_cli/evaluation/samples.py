@@ -6,7 +6,7 @@ import numpy as np
 
 from vae_cli.data.splits import Split
 from vae_cli.evaluation.classifier import Classifier
-from vae_cli.evaluation.latent import decode, row_context, sample_prior
+from vae_cli.evaluation.latent import completed, decode, row_context, sample_prior
 from vae_cli.models.vae import VAE
 
 PAIRS = 20_000
@@ -50,7 +50,10 @@ def drawn(
     """
     context = row_context(vae, count, 1, split)
     z = sample_prior(vae, count, seed, context=context)
-    return decode(vae, z, context=context), context.get("label")
+    images = decode(vae, z, context=context)
+    return completed(images, context) if vae.seen_network else images, context.get(
+        "label"
+    )
 
 
 def score_samples(
@@ -66,7 +69,7 @@ def score_samples(
         images: drawn, float32 [N, H, W, C] in [0, 1].
         labels: that they were asked to have, int [N], or None.
         held_out: images, labelled where there is a classifier.
-        train: the first N are held against `held_out` for the floor.
+        train: as many images, held against `held_out` for the floor.
         classifier: of the labels; None leaves out what needs one.
     """
     real = held_out.images[:] / np.float32(255)
@@ -76,7 +79,7 @@ def score_samples(
         return SampleQuality(found)
     features, taken_for = classifier(images)
     real_features, known = classifier(held_out.images)
-    train_features, _ = classifier(train.images[: len(images)])
+    train_features, _ = classifier(train.images[:])
     return SampleQuality(
         sharpness=found,
         frechet_distance=frechet_distance(features, real_features),

@@ -68,7 +68,9 @@ def _composed(config: TrainConfig, spec: DataSpec) -> VAE:
         network = seen_network(config.conditioning, config.architecture, shape)
     told_dim = network.output_shape[-1] if network else labels
     decoder = make_decoder(config.architecture, shape, latent_dim + told_dim)
-    if spec.pixel_mean is not None:
+    # where pixels are missing for good, the mean would tell of them
+    unseen = getattr(config.corruption, "score", "all") == "seen"
+    if spec.pixel_mean is not None and not unseen:
         start_at_mean(decoder, spec.pixel_mean)
     levels, top_dim = config.hierarchy, latent_dim
     if isinstance(levels, TwoLevelConfig):

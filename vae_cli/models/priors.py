@@ -156,13 +156,14 @@ class Mixture(Prior):
 
     def sample(self, noise: Any, choice: Any) -> Any:
         """Pick a component for each code, then draw from it."""
-        log_weights, mean, log_var = (np.asarray(part) for part in self.components())
-        reached = np.cumsum(np.exp(log_weights.astype(np.float64)))
-        picked = np.searchsorted(reached / reached[-1], choice, side="right")
-        top = slice(self.top_dim)
-        z = np.array(noise, np.float32)
-        z[:, top] = mean[picked] + np.exp(0.5 * log_var[picked]) * z[:, top]
-        return z
+        log_weights, mean, log_var = self.components()
+        reached = ops.cumsum(ops.softmax(log_weights))
+        choice = ops.cast(choice, "float32")
+        passed = ops.cast(choice[:, None] >= reached[:-1], "int32")
+        picked = ops.sum(passed, axis=1)
+        top = noise[:, : self.top_dim] * ops.exp(0.5 * ops.take(log_var, picked, 0))
+        top += ops.take(mean, picked, 0)
+        return ops.concatenate([top, noise[:, self.top_dim :]], axis=-1)
 
     def kl(self, z: Any, mean: Any, log_var: Any) -> Any:
         """Estimate the top's KL by one sample; the rest's has a closed form."""

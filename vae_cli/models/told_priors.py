@@ -61,9 +61,9 @@ class SeenGaussian(Prior):
         for layer in (self._mean, self._log_var):
             layer.build((None, told_dim))
 
-    def given(self, label: Any) -> Any:
+    def given(self, told: Any) -> Any:
         """Return the Gaussians of what is told of B images, [B, told_dim]."""
-        return GivenGaussian(self._mean(label), self._log_var(label))
+        return GivenGaussian(self._mean(told), self._log_var(told))
 
 
 class GivenGaussian:

@@ -94,7 +94,8 @@ def build_learner(
         jit_compile=False,  # the learner compiles what pays
     )
     # biases, norms, a learned scale and a prior are no weights to be shrunk
-    kept = [v for v in vae.trainable_variables if v.ndim < 2]
+    trained = [*vae.trainable_variables, *objective.trainable_variables]
+    kept = [v for v in trained if v.ndim < 2]
     kept += vae.prior.trainable_variables
     unscaled(optimizer).exclude_from_weight_decay(var_list=kept)
     return learner
@@ -124,7 +125,8 @@ def _compiles(
     # on a CPU, XLA's convolutions are slower than oneDNN's, and so are its matrix
     # products on one thread; it compiles for seconds, which a short run doesn't win
     # back
-    pays = vae.is_dense and parts == 1 and config.epochs * steps >= WORTH_COMPILING
+    convolves = not vae.is_dense or config.objective.name in ("perceptual", "vae_gan")
+    pays = not convolves and parts == 1 and config.epochs * steps >= WORTH_COMPILING
     return pays and distribution.gathers and config.precision == "float32"
 
 

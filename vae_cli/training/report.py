@@ -1,11 +1,11 @@
 """The figures a finished run shows."""
 
 from vae_cli.data.splits import Split
-from vae_cli.evaluation.latent import decode, row_context, sample_prior
+from vae_cli.evaluation.latent import completed, decode, row_context, sample_prior
 from vae_cli.models.vae import VAE
 from vae_cli.runs.folder import RunFolder
 from vae_cli.visualize.images import grid, write_png
-from vae_cli.visualize.model_figures import beside, completed, latent_figure
+from vae_cli.visualize.model_figures import beside, latent_figure
 from vae_cli.visualize.plots import plot_curves
 
 MOST_POINTS = 5000

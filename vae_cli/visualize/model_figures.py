@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 
 from vae_cli.data.splits import Split
-from vae_cli.evaluation.batches import Context
 from vae_cli.evaluation.latent import (
     active_units,
     decode,
@@ -54,19 +53,6 @@ def beside(split: Split, restored: np.ndarray, columns: int) -> np.ndarray:
     """
     seen = [] if split.seen is None else [to_float(split.seen)]
     return stacked([to_float(split.images), *seen, restored], columns)
-
-
-def completed(images: np.ndarray, context: Context) -> np.ndarray:
-    """Return images with what was seen put back where only missing pixels are scored.
-
-    Args:
-        images: float32 [N, H, W, C] in [0, 1].
-        context: what the model was told.
-    """
-    if not {"seen", "scored"} <= set(context):
-        return images
-    mask = context["scored"] / np.float32(255)
-    return images * mask + to_float(context["seen"]) * (1 - mask)
 
 
 def latent_figure(
