@@ -178,7 +178,7 @@ def test_dimensions_below_the_top_are_standard_normal():
 def test_samples_have_the_mean_and_covariance_of_the_mixture():
     count = 200_000
     noise = RNG.standard_normal((count, 3)).astype(np.float32)
-    z = mixture(3).sample(noise, RNG.random(count)).astype(np.float64)
+    z = np.asarray(mixture(3).sample(noise, RNG.random(count)), np.float64)
     mean = WEIGHTS @ COMPONENTS
     apart = COMPONENTS - mean
     covariance = (apart.T * WEIGHTS) @ apart
@@ -206,7 +206,7 @@ def test_samples_are_distributed_as_the_log_density_says():
 
 def test_noise_of_zero_gives_the_mean_of_the_component_that_the_choice_picks():
     choice = (np.arange(1000) + 0.5) / 1000
-    z = mixture(3).sample(np.zeros((1000, 3), np.float32), choice)
+    z = np.asarray(mixture(3).sample(np.zeros((1000, 3), np.float32), choice))
     picked = np.searchsorted(np.cumsum(WEIGHTS), choice)
     np.testing.assert_array_equal(z[:, :2], COMPONENTS[picked])
     assert not z[:, 2].any()

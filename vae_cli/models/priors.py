@@ -161,7 +161,8 @@ class Mixture(Prior):
         choice = ops.cast(choice, "float32")
         passed = ops.cast(choice[:, None] >= reached[:-1], "int32")
         picked = ops.sum(passed, axis=1)
-        top = noise[:, : self.top_dim] * ops.exp(0.5 * ops.take(log_var, picked, 0))
+        scale = ops.exp(0.5 * log_var)
+        top = noise[:, : self.top_dim] * ops.take(scale, picked, 0)
         top += ops.take(mean, picked, 0)
         return ops.concatenate([top, noise[:, self.top_dim :]], axis=-1)
 
