@@ -90,37 +90,36 @@ main()
     assert_equal_runs(alone, tmp_path / "run")
 
 
-@pytest.mark.parametrize(
-    "moment",
-    ["_pending", "save_state", "_settle"],
-    ids=["before weights", "before state", "before names"],
-)
-def test_run_killed_during_a_save_resumes_exactly(
-    alone: Path, tmp_path: Path, moment: str
-) -> None:
-    # SIGKILL as the third epoch is being saved
-    program = f"""
-import os, signal
+def test_run_killed_during_saves_resumes_exactly(alone: Path, tmp_path: Path) -> None:
+    # SIGKILL before the weights of the second epoch are saved, before the state of the
+    # third, before the names of the fourth
+    program = """
+import os, signal, sys
 from vae_cli.training.checkpoints import Checkpoints
-before = Checkpoints.{moment}
-calls = []
+moment, epoch = sys.argv.pop(1), int(sys.argv.pop(1))
+before = getattr(Checkpoints, moment)
 def killed(self, *arguments):
-    epochs = [row for row in open("run/metrics.csv")] if os.path.exists(
-        "run/metrics.csv") else []
-    if len(epochs) == 4:
-        os.kill(os.getpid(), signal.SIGKILL)
+    if os.path.exists("run/metrics.csv"):
+        if len(open("run/metrics.csv").readlines()) == 1 + epoch:
+            os.kill(os.getpid(), signal.SIGKILL)
     return before(self, *arguments)
-Checkpoints.{moment} = killed
+setattr(Checkpoints, moment, killed)
 from vae_cli.cli import main
 main()
 """
-    killed = subprocess.run(
-        [sys.executable, "-c", program, "train", *ALONE, "epochs=4", "run_dir=run"],
-        capture_output=True,
-        cwd=tmp_path,
-    )
-    assert killed.returncode == -signal.SIGKILL
-    resumed = vae("train", "resume=latest", "output_root=.", cwd=tmp_path)
+    resume = ("resume=latest", "output_root=.")
+    for epoch, moment, arguments in (
+        (2, "_pending", (*ALONE, "epochs=4", "run_dir=run")),
+        (3, "save_state", resume),
+        (4, "_settle", resume),
+    ):
+        killed = subprocess.run(
+            [sys.executable, "-c", program, moment, str(epoch), "train", *arguments],
+            capture_output=True,
+            cwd=tmp_path,
+        )
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+    resumed = vae("train", *resume, cwd=tmp_path)
     assert resumed.status == 0, resumed.stderr
     assert_equal_runs(alone, tmp_path / "run")
 

@@ -278,9 +278,8 @@ def test_gradients_reach_every_weight(architecture):
 
 
 EXPORTED = {
-    f"{architecture}-{likelihood}": (architecture, (f"likelihood={likelihood}",))
-    for architecture in ARCHITECTURES
-    for likelihood in LIKELIHOODS
+    **{name: (name, ()) for name in ARCHITECTURES},
+    **{name: ("dense", (f"likelihood={name}",)) for name in LIKELIHOODS},
 }
 EXPORTED |= {
     "gated, two levels": ("dense", ("architecture.gated=true", *TWO_LEVELS)),

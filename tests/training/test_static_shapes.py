@@ -13,11 +13,12 @@ TWO_LEVELS = ("hierarchy=two_level", "hierarchy.hidden_units=[4,3]")
 VAMP = ("prior=vamp", "prior.components=3")
 IWAE = ("objective=iwae", "objective.samples=3")
 CASES = {
-    "conv vamp": ("conv", "architecture.normalization=batch", *VAMP, *TWO_LEVELS),
+    "conv vamp": ("conv", "architecture.normalization=batch", *VAMP),
     "residual_conv iwae mog": ("residual_conv", *IWAE, "prior=mog"),
     "dense": ("dense", "free_bits=0.1", "kl_annealing=cyclical"),
-    "dense vamp": ("dense", *VAMP, "precision=mixed_bfloat16"),
-    "dense mask": ("dense", "corruption=random_mask", "objective=vae_gan"),
+    "dense vamp": ("dense", *VAMP, *TWO_LEVELS, "precision=mixed_bfloat16"),
+    "dense mask": ("dense", "corruption=random_mask"),
+    "dense vae_gan": ("dense", "prior=mog", "objective=vae_gan"),
     "dense label": (
         "dense",
         "conditioning=label",
