@@ -120,7 +120,7 @@ def test_own_pictures_are_scored_by_name(
     done = command(
         "anomaly", f"run={runs('unlabelled')}", f"images={tmp_path}", "normal=[0]"
     )
-    refused(done, "normal=[0] needs labels")
+    refused(done, "normal=[0] needs the label")
 
 
 def test_classes_that_are_not_there_are_refused(
@@ -179,6 +179,19 @@ def test_sweep_over_classes_ends_with_its_table(tmp_path: Path) -> None:
         rows = list(csv.DictReader(file))
     assert [row["normal"] for row in rows] == ["0", "all but 0", ""]
     assert (tmp_path / "sweep" / "anomaly.md").read_text() in done.stdout
+
+
+def test_data_without_test_images_are_refused_before_training(
+    tmp_path: Path, command: Command
+) -> None:
+    np.savez(tmp_path / "own.npz", x_train=np.zeros((40, 8, 8), np.uint8))
+    own = ("dataset=npz", f"dataset.path={tmp_path / 'own.npz'}")
+    run = tmp_path / "run"
+    done = command(
+        "train", *own, "dataset.validation_size=9", "anomaly=true", f"run_dir={run}"
+    )
+    refused(done, "anomaly=true scores test images", "vae-anomaly split=validation")
+    assert not run.exists()
 
 
 def test_classes_that_no_image_has_are_refused(command: Command) -> None:

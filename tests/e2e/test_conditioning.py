@@ -78,3 +78,15 @@ def test_images_without_labels_are_refused_before_a_folder_is_made(
     )
     refused(done, "y_train", "conditioning=none")
     assert not (tmp_path / "run").exists()
+
+
+def test_labels_that_were_not_trained_on_are_not_drawn(
+    tmp_path: Path, command: Command
+) -> None:
+    run = train_here(
+        tmp_path / "run", *SMALL, "epochs=1", "conditioning=label",
+        "dataset.classes=[2,0]",
+    )  # fmt: skip
+    found = drawn(command, run)
+    assert found["labels"].tolist() == [0] * 10 + [2] * 10
+    refused(command("generate", f"run={run}", "label=1"), "label=1", "one of: 0, 2")

@@ -59,6 +59,22 @@ def test_unexplained_is_one_minus_r_squared_of_each_image():
     np.testing.assert_allclose(found, left / own, rtol=1e-4)
 
 
+def test_pixels_that_are_not_scored_neither_surprise_nor_ask_to_be_explained():
+    vae = small_vae("latent_dim=3", shape=SHAPE)
+    scored = np.zeros((40, *SHAPE[:2], 1), np.uint8)
+    scored[:, :2] = 255
+    split = Split(IMAGES, scored=scored)
+    found = anomaly_scores(vae, split, code_cloud(vae, SPLIT), 1, 0)["unexplained"]
+    x = IMAGES[:, :2] / 255
+    restored = np.asarray(vae(IMAGES.astype(np.float32) / 255))[:, :2]
+    left = ((x - restored) ** 2).sum((1, 2, 3))
+    own = ((x - x.mean((1, 2, 3), keepdims=True)) ** 2).sum((1, 2, 3))
+    np.testing.assert_allclose(found, left / own, rtol=1e-4)
+    nats, whole = surprise(vae, split), surprise(vae, SPLIT)
+    np.testing.assert_allclose(nats[:, :2], whole[:, :2], rtol=1e-5)
+    assert not nats[:, 2:].any()
+
+
 def test_codes_that_never_move_have_a_distance_nevertheless():
     vae = small_vae("latent_dim=3", shape=SHAPE)
     mean = vae.encoder.get_layer("mean")

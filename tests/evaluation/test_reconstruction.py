@@ -133,3 +133,16 @@ def test_batches_change_no_score(batch_size):
     assert isinstance(whole, Reconstruction)
     assert parts.mse == pytest.approx(whole.mse, rel=1e-5)
     assert parts.ssim == pytest.approx(whole.ssim, abs=1e-5)
+
+
+def test_pixels_that_are_not_scored_count_as_right():
+    vae = small_vae("latent_dim=3", shape=(13, 19, 1))
+    images = smooth_images(6, 13, 19, 1)
+    scored = np.zeros((6, 13, 19, 1), np.uint8)
+    scored[:, :5] = 255
+    found = score_reconstruction(vae, images, context={"scored": scored})
+    x = images / 255
+    restored = np.array(vae(images.astype(np.float32) / 255))
+    restored[:, 5:] = x[:, 5:]
+    assert found.mse == pytest.approx(((x - restored)[:, :5] ** 2).mean(), rel=1e-4)
+    assert found.ssim == pytest.approx(np.mean(skimage_ssim(x, restored)), abs=1e-4)

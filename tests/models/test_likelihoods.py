@@ -147,14 +147,15 @@ def test_continuous_bernoulli_constant_makes_the_density_integrate_to_one(logit)
 
 @pytest.mark.parametrize("logit", BOTH_SIDES)
 def test_continuous_bernoulli_mean_is_the_integral_of_x(logit):
-    constant = integral(lambda x: density(x, logit), logit)
-    expected = integral(lambda x: x * density(x, logit), logit) / constant
+    bounded = 16 * math.tanh(logit / 16)
+    constant = integral(lambda x: density(x, bounded), bounded)
+    expected = integral(lambda x: x * density(x, bounded), bounded) / constant
     found = float(likelihood("continuous_bernoulli").mean(np.float32(logit)))
     assert found == pytest.approx(expected, abs=5e-5)
 
 
 def test_continuous_bernoulli_scores_images_by_its_published_density():
-    p = sigmoid(LOGITS)
+    p = sigmoid(16 * np.tanh(LOGITS.astype(np.float64) / 16))
     # Loaiza-Ganem & Cunningham, eq. 4 and 5, in lambda
     constant = 2 * np.arctanh(1 - 2 * p) / (1 - 2 * p)
     expected = per_image(np.log(constant * p**GREY * (1 - p) ** (1 - GREY)))
@@ -177,11 +178,22 @@ def test_continuous_bernoulli_gradient_is_x_minus_the_mean(logit, sign):
     with tf.GradientTape() as tape:
         tape.watch(logits)
         scored = chosen.log_prob(x, logits)
-    # an exponential family: the gradient of its log-density is x - E[x]
+    # an exponential family: the gradient of its log-density is x - E[x], here times
+    # that of the bound
     gradient = tape.gradient(scored, logits).numpy().item()
-    mean = 0.5 if abs(logit) < 1e-3 else 1 / -math.expm1(-logit) - 1 / logit
+    bounded = 16 * math.tanh(logit / 16)
+    mean = 0.5 if abs(logit) < 1e-3 else 1 / -math.expm1(-bounded) - 1 / bounded
     mean = mean if sign > 0 else 1 - mean
-    assert gradient == pytest.approx(0.3 - mean, abs=1e-4)
+    slope = 1 - (bounded / 16) ** 2
+    assert gradient == pytest.approx((0.3 - mean) * slope, abs=1e-4)
+
+
+def test_continuous_bernoulli_density_of_black_and_white_has_a_bound():
+    chosen = likelihood("continuous_bernoulli")
+    logits = np.linspace(-1000, 1000, 201, dtype=np.float32)
+    for x in (0.0, 1.0):
+        nats = np.asarray(chosen.log_prob_per_pixel(np.float32(x), logits))
+        assert nats.max() == pytest.approx(math.log(16), abs=1e-3)
 
 
 def test_continuous_bernoulli_mean_has_a_finite_gradient_at_zero():
@@ -199,7 +211,9 @@ def test_mean_stays_within_the_unit_interval_and_grows_with_the_logit(name):
     mean = np.asarray(likelihood(name).mean(logits))
     assert mean.min() >= 0
     assert mean.max() <= 1
-    assert mean[0] < 0.01 < 0.99 < mean[-1]
+    # a bounded logit keeps a sixteenth
+    least = 0.07 if name == "continuous_bernoulli" else 0.01
+    assert mean[0] < least < 1 - least < mean[-1]
     assert (np.diff(mean) > -1e-6).all()
 
 

@@ -47,6 +47,11 @@ def found_in_run(
     data = load_run_data(folder, run.config)
     whole = unfiltered(data, run.config)
     split, names = _images(config, run, whole)
+    if config.normal and split.labels is None:
+        raise ConfigError(
+            f"normal={config.normal} needs the label of each image; these have none.",
+            "leave normal= out: the scores need no labels",
+        )
     cloud = code_cloud(run.vae, scored_split(data, run.config, "train"))
     normal = config.normal or run.config.dataset.classes
 
@@ -54,7 +59,7 @@ def found_in_run(
         found = anomaly_scores(
             run.vae, split, cloud, config.samples, config.seed, config.batch_size
         )
-        return Scored(found, ink(split.images), _anomalous(config, split, normal))
+        return Scored(found, ink(split.images), _anomalous(split, normal))
 
     held_out = "validation" if len(whole.validation) else "train"
     others = scored(scored_split(whole, run.config, held_out))
@@ -130,14 +135,10 @@ def _check_labels(config: AnomalyConfig, run: TrainedRun) -> None:
         )
 
 
-def _anomalous(
-    config: AnomalyConfig, split: Split, normal: list[int] | None
-) -> np.ndarray | None:
+def _anomalous(split: Split, normal: list[int] | None) -> np.ndarray | None:
     """Return which images are of no normal class, bool [N]; None if nobody knows."""
-    if normal is None or (split.labels is None and not config.normal):
+    if normal is None or split.labels is None:
         return None
-    if split.labels is None:
-        raise ConfigError(f"normal={config.normal} needs labels; these have none.")
     return ~np.isin(split.labels, normal)
 
 

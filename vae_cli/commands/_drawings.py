@@ -42,10 +42,12 @@ def prior(config: GenerateConfig, run: TrainedRun) -> Drawing:
     With labels, one of them, or one a row.
     """
     columns = config.columns or PRIOR_SIDE
-    rows = config.rows or run.vae.num_labels or PRIOR_SIDE
+    labels = run.vae.labels
+    rows = config.rows or len(labels) or PRIOR_SIDE
     count = config.num_images or columns * rows
-    if run.vae.num_labels and config.label is None:
-        asked: Context = {"label": np.arange(count) // columns % run.vae.num_labels}
+    if len(labels) and config.label is None:
+        row = np.arange(count) // columns
+        asked: Context = {"label": labels[row % len(labels)]}
     else:
         asked = _asked(config, run, count)
     z = sample_prior(run.vae, count, config.seed, config.temperature, asked)
@@ -117,7 +119,7 @@ def _alike(config: GenerateConfig, run: TrainedRun, split: Split) -> list[np.nda
     if not run.vae.num_labels:
         _asked(config, run, 0)  # none can be
         return [np.arange(len(split))]
-    wanted = np.arange(run.vae.num_labels)
+    wanted = run.vae.labels
     if config.label is not None:
         wanted = wanted[wanted == _asked(config, run, 1)["label"]]
     groups = [np.flatnonzero(split.labels == label) for label in wanted]
@@ -135,12 +137,11 @@ def _asked(config: GenerateConfig, run: TrainedRun, count: int) -> Context:
     """
     if config.label is not None:
         return {"label": np.full(count, checked_label(config.label, run))}
-    labels = run.vae.num_labels
-    if not labels:
+    if not run.vae.num_labels:
         return {}
     raise ConfigError(
         f"mode={config.mode} of {run.folder} needs a label, none came.",
-        f"choose one of: 0 to {labels - 1}, such as label={labels - 1}",
+        choice_of_labels(run),
     )
 
 
@@ -150,19 +151,26 @@ def checked_label(label: int, run: TrainedRun) -> int:
     Raises:
         ConfigError: it knows none, or not this one.
     """
-    labels = run.vae.num_labels
-    if not labels:
+    if not run.vae.num_labels:
         raise ConfigError(
             f"label={label} needs a model that is told labels; {run.folder} was "
             f"trained with conditioning={run.config.conditioning.name}.",
             "train one: vae-train conditioning=label",
         )
-    if label >= labels:
+    if label not in run.vae.labels:
         raise ConfigError(
-            f"label={label} is no label of {run.folder}.",
-            f"choose one of: 0 to {labels - 1}, such as label={labels - 1}",
+            f"label={label} is no label of {run.folder}.", choice_of_labels(run)
         )
     return label
+
+
+def choice_of_labels(run: TrainedRun) -> str:
+    """Say which labels a run was trained on."""
+    labels = run.vae.labels.tolist()
+    low, high = labels[0], labels[-1]
+    every = labels == list(range(low, high + 1))
+    choice = f"{low} to {high}" if every else ", ".join(map(str, labels))
+    return f"choose one of: {choice}, such as label={high}"
 
 
 DRAWINGS = {

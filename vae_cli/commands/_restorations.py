@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from vae_cli.commands._drawings import checked_label
+from vae_cli.commands._drawings import checked_label, choice_of_labels
 from vae_cli.config.commands import ReconstructConfig
 from vae_cli.config.corruption import CorruptionConfig, MaskConfig
 from vae_cli.data.corruption import corrupted, with_missing
@@ -68,7 +68,7 @@ def chosen_images(
             raise ConfigError(
                 f"images={config.images}: {run.folder} is told labels, and these "
                 "images have none.",
-                f"say which: label=0 to label={run.vae.num_labels - 1}",
+                choice_of_labels(run),
             )
         split = replace(split, labels=np.full(len(split), config.label))
     if split.scored is not None:

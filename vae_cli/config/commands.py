@@ -193,8 +193,8 @@ class ReconstructConfig:
     seed: int = option("posterior noise", at_least=0, at_most=MAX_SEED)
     batch_size: int = option("images at a time; changes no figure", at_least=1)
     output: str | None = option(
-        "PNG, with a .json of the figures beside it; in the run's reconstructions/ if "
-        "null"
+        "PNG, for task=restore with a .json of the errors beside it; in the run's "
+        "reconstructions/ if null"
     )
     npz: str | None = option("also write the images, clean to restored, to this .npz")
 

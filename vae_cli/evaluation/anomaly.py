@@ -21,7 +21,6 @@ pixel, goes along as what to hold the scores against, and `unexplained` asks for
 error in simple images, too.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -31,6 +30,7 @@ import tensorflow as tf
 from vae_cli.config.commands import SCORES
 from vae_cli.data.splits import Split
 from vae_cli.evaluation.batches import image_noise, over_batches, told
+from vae_cli.evaluation.importance import images_at_a_time
 from vae_cli.evaluation.latent import encode
 from vae_cli.models.objectives import elbo_terms, log_mean_exp
 from vae_cli.models.priors import gaussian_log_prob
@@ -88,7 +88,7 @@ def anomaly_scores(
         cloud: of the training images.
         samples: S, posterior samples an image.
         seed: of posterior noise, which is an image's own.
-        batch_size: images at a time.
+        batch_size: images at a time, fewer where their samples take much memory.
 
     Returns:
         name -> float64 [N], for each of SCORES.
@@ -104,35 +104,50 @@ def anomaly_scores(
         terms = elbo_terms(given, posterior, draw, -tf.reduce_mean(log_prob, axis=0))
         log_ratio = given.prior.log_prob(draw.z) - gaussian_log_prob(*draw)
         nll = -log_mean_exp(log_prob + log_ratio)
-        left = tf.reduce_sum((x - given.pixel_means(terms.mean)) ** 2, axis=(1, 2, 3))
-        own = tf.math.reduce_variance(x, axis=(1, 2, 3)) * math.prod(x.shape[1:])
-        return (
-            *(terms.neg_elbo, nll, terms.reconstruction, terms.kl),
-            left / tf.maximum(own, 1e-3),  # a flat image has none
-            terms.mean,
-        )
+        left = unexplained(x, given.pixel_means(terms.mean), known.get("scored"))
+        return terms.neg_elbo, nll, terms.reconstruction, terms.kl, left, terms.mean
 
     index = np.arange(len(split), dtype=np.float32)
     arrays = (split.images, told(vae, split.context), index)
-    *nats, unexplained, codes = over_batches(score, arrays, batch_size)
+    at_a_time = images_at_a_time(vae, samples, batch_size)
+    *nats, left, codes = over_batches(score, arrays, at_a_time)
     away = codes - cloud.mean
     square = np.einsum("ni,ij,nj->n", away, cloud.precision, away)
-    found = [*nats, np.sqrt(np.maximum(square, 0)), unexplained]
+    found = [*nats, np.sqrt(np.maximum(square, 0)), left]
     return {k: v.astype(np.float64) for k, v in zip(SCORES, found, strict=True)}
+
+
+def unexplained(x: Any, restored: Any, scored: Any = None) -> Any:
+    """Return the share of the scored pixels' variance that is left, float32 [B].
+
+    Args:
+        x: float32 [B, H, W, C] in [0, 1].
+        restored: likewise.
+        scored: 1 for pixels that count, [B, H, W, 1]; None for all.
+    """
+    weight = tf.ones_like(x) if scored is None else scored * tf.ones_like(x)
+
+    def total(values: Any, **options: Any) -> Any:
+        return tf.reduce_sum(weight * values, axis=(1, 2, 3), **options)
+
+    counted = tf.reduce_sum(weight, axis=(1, 2, 3), keepdims=True)
+    mean = total(x, keepdims=True) / tf.maximum(counted, 1.0)
+    # a flat image has none of its own
+    return total((x - restored) ** 2) / tf.maximum(total((x - mean) ** 2), 1e-3)
 
 
 def surprise(vae: VAE, split: Split) -> np.ndarray:
     """Return -log p(x_i|z) of each pixel, summed over channels, at the posterior mean.
 
     Returns:
-        float32 [N, H, W, 1], nats.
+        float32 [N, H, W, 1], nats; 0 for pixels that aren't scored.
     """
 
     def pixels(x: Any, known: Any) -> tuple[Any]:
         given = vae.given(**known)
         mean, _ = given.encode(x)
         nats = -vae.likelihood.log_prob_per_pixel(x, given.decode(mean))
-        return (tf.reduce_sum(nats, axis=-1, keepdims=True),)
+        return (known.get("scored", 1.0) * tf.reduce_sum(nats, -1, keepdims=True),)
 
     return over_batches(pixels, (split.images, told(vae, split.context)), 250)[0]
 

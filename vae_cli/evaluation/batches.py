@@ -51,7 +51,10 @@ def told(vae: VAE, context: Context | None) -> Context:
     """
     context = context or {}
     if vae.num_labels and "label" not in context:
-        raise DataError("The model needs the label of each image, and these have none.")
+        raise DataError(
+            "The model needs the label of each image, and these have none.",
+            "use images with labels, or a run with conditioning=none",
+        )
     if vae.seen_network and "seen" not in context:
         raise DataError(
             "The model completes images: it needs what is seen of each.",

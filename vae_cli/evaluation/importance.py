@@ -155,6 +155,11 @@ def _posterior(
     return dict(zip(names, arrays, strict=True))
 
 
+def images_at_a_time(vae: VAE, samples: int, most: int, memory_mb: int = 1024) -> int:
+    """Return how many images with all their samples fit into memory, at most `most`."""
+    return max(1, min(most, memory_mb * 2**20 // (samples * _bytes_per_code(vae))))
+
+
 def _bytes_per_code(vae: VAE) -> int:
     """Return an upper bound on the memory that decoding one code takes."""
     layers = vae.decoder._flatten_layers(include_self=False)

@@ -98,7 +98,7 @@ def row_context(vae: VAE, count: int, columns: int, split: Split) -> Context:
     """
     row = np.arange(count) // columns
     if vae.num_labels:
-        return {"label": row % vae.num_labels}
+        return {"label": vae.labels[row % len(vae.labels)]}
     if vae.seen_network:
         context = split.take(row % len(split)).context
         return {name: context[name] for name in ("seen", "scored") if name in context}

@@ -18,10 +18,12 @@ class Reconstruction:
     """Errors of E[x | z = posterior mean], pixels in [0, 1].
 
     Attributes:
-        mse: squared error, mean over pixels and images.
+        mse: squared error, mean over pixels (of each image, where only some are
+            scored) and images.
         psnr: 10 log10(1 / mse), decibels; None for a perfect reconstruction.
         ssim: structural similarity (Wang et al. 2004), Gaussian window of 11 pixels and
             sigma 1.5, mean over images; None where an image is smaller than that.
+            Pixels that aren't scored are those of the image.
     """
 
     mse: float
@@ -35,7 +37,7 @@ def score_reconstruction(
     batch_size: int = 250,
     context: Context | None = None,
 ) -> Reconstruction:
-    """Reconstruct images from their posterior means and compare.
+    """Reconstruct images from their posterior means and compare what is scored.
 
     Args:
         vae: the model.
@@ -45,7 +47,13 @@ def score_reconstruction(
     """
 
     def score(x: Any, known: Any) -> tuple[Any, Any]:
-        return _errors(x, vae.given(**known)(x))
+        restored, scored = vae.given(**known)(x), known.get("scored")
+        if scored is None:
+            return _errors(x, restored)
+        # pixels that the model isn't asked for are right
+        error, similarity = _errors(x, scored * restored + (1.0 - scored) * x)
+        share = tf.reduce_mean(scored, axis=(1, 2, 3))
+        return error / tf.maximum(share, 1e-6), similarity
 
     found = over_batches(score, (images, told(vae, context)), batch_size)
     return _mean(found, images.shape)

@@ -23,6 +23,7 @@ import tensorflow as tf
 from vae_cli.data.splits import Split
 from vae_cli.data_spec import DataSpec
 from vae_cli.evaluation.batches import image_noise, over_batches, told
+from vae_cli.evaluation.importance import images_at_a_time
 from vae_cli.evaluation.reconstruction import compared
 from vae_cli.models.priors import gaussian_log_prob
 from vae_cli.models.vae import VAE
@@ -68,7 +69,7 @@ def restore(
         samples: S, posterior samples an image.
         gibbs_steps: of pseudo-Gibbs sampling.
         seed: of posterior noise.
-        batch_size: images at a time.
+        batch_size: images at a time, fewer where their samples take much memory.
     """
     known = told(vae, split.context)
     swapped = _swapped(known, label, len(split))
@@ -127,7 +128,8 @@ def restore(
         return draws, spread, single_pass, weighted, chain
 
     index = np.arange(len(split)).astype(np.float32)
-    found = over_batches(fill, (split.images, known, swapped, index), batch_size)
+    at_a_time = images_at_a_time(vae, samples, batch_size)
+    found = over_batches(fill, (split.images, known, swapped, index), at_a_time)
     draws, spread, *images = found
     names = ("single_pass", "mean_of_draws") if completes else METHODS
     methods = dict(zip(names, images, strict=True))

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import keras
+import numpy as np
 
 from vae_cli.config.parts import SeenConfig, TwoLevelConfig
 from vae_cli.config.schema import TrainConfig
@@ -54,9 +55,12 @@ def build_model(config: TrainConfig, spec: DataSpec, precision: str = "float32")
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
-        return _composed(config, spec)
+        vae = _composed(config, spec)
     finally:
         keras.config.set_dtype_policy(before)
+    if vae.num_labels and config.dataset.classes is not None:
+        vae.labels = np.sort(config.dataset.classes)
+    return vae
 
 
 def _composed(config: TrainConfig, spec: DataSpec) -> VAE:

@@ -98,11 +98,24 @@ class ContinuousBernoulli(Likelihood):
 
     Source: Loaiza-Ganem & Cunningham, "The continuous Bernoulli", 2019, eq. 4, with
     lambda = sigmoid(l).
+
+    l is MOST * tanh(logit / MOST): the density of a pixel that is exactly 0 or 1, as
+    most of MNIST's are, grows with |l| forever, and a model that follows it draws
+    nothing that can be recognised.
     """
+
+    MOST = 16.0
+    """Where sigmoid(l) can't be told from 0 or 1 in float32."""
 
     def log_prob_per_pixel(self, x: Any, logits: Any) -> Any:
         """Score each pixel: float32 [...], any shape, nats."""
+        logits = self.bounded(logits)
         return x * logits - ops.softplus(logits) + self.log_constant(logits)
+
+    @classmethod
+    def bounded(cls, logits: Any) -> Any:
+        """Return l, within (-MOST, MOST), for what the decoder gives."""
+        return cls.MOST * ops.tanh(logits / cls.MOST)
 
     @staticmethod
     def log_constant(logits: Any) -> Any:
@@ -114,6 +127,7 @@ class ContinuousBernoulli(Likelihood):
 
     def mean(self, logits: Any) -> Any:
         """Return E[x|z] = 1 / (1 - exp(-l)) - 1 / l, or 1/2 + l / 12 near 0."""
+        logits = self.bounded(logits)
         near = ops.abs(logits) < 0.05
         # |l|, so that exp never overflows; the mean is antisymmetric about 1/2
         safe = ops.where(near, 1.0, ops.abs(logits))

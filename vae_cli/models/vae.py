@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 from keras import ops
 
 from vae_cli.models.layers import Sampling
@@ -30,7 +31,8 @@ class VAE(keras.Model):
         likelihood: scores images, given logits.
         prior: p(z).
         num_labels: kinds of images that the networks are told apart; 0 tells nothing.
-            With labels, `given` them the model is used as any other.
+            With labels, `given` them the model is used as any other; `labels` are
+            those that it is trained on.
         seen_network: for a model that completes images: from what is seen of them
             [B, H, W, C] to what the decoder is told beside z, and the prior.
     """
@@ -52,6 +54,7 @@ class VAE(keras.Model):
         self.sampling = Sampling(name="sampling", dtype="float32")
         self._logits = quick_decoder(decoder)
         self.num_labels = num_labels
+        self.labels = np.arange(num_labels)
         self.seen_network = seen_network
         told = seen_network.output_shape[-1] if seen_network else num_labels
         self.latent_dim: int = decoder.input_shape[-1] - told
