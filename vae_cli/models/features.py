@@ -1,8 +1,4 @@
-"""Small convolutional networks that look at images: for features, and for judging.
-
-`feature_network` gives the activations of its layers, finest first; a classifier is
-such a network with logits on top, a discriminator one with a single logit.
-"""
+"""Small convolutional networks that look at images: for features, and for judging."""
 
 from typing import Any
 
@@ -37,4 +33,26 @@ def feature_network(
         x = keras.layers.Dropout(dropout)(x)
     found["hidden"] = keras.layers.Dense(HIDDEN, activation="relu")(x)
     found["logits"] = keras.layers.Dense(outputs)(found["hidden"])
+    return keras.Model(image, found)
+
+
+def discriminator(image_shape: tuple[int, int, int]) -> keras.Model:
+    """Strided convolutions and leaky units, whose gradients reach every pixel.
+
+    Source: Radford et al., "Unsupervised representation learning with deep
+    convolutional generative adversarial networks", 2016, section 3.
+
+    Args:
+        image_shape: (H, W, C).
+
+    Returns:
+        images [B, H, W, C] -> dict of `fine` and `coarse` features, and of `logits`
+        [B, 1], larger for real images.
+    """
+    image = x = keras.Input(image_shape, name="image")
+    found: dict[str, Any] = {}
+    for name, filters in zip(("fine", "coarse"), FILTERS, strict=True):
+        x = keras.layers.Conv2D(filters, 4, strides=2, padding="same")(x)
+        x = found[name] = keras.layers.LeakyReLU(negative_slope=0.2)(x)
+    found["logits"] = keras.layers.Dense(1)(keras.layers.Flatten()(x))
     return keras.Model(image, found)

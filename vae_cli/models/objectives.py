@@ -5,7 +5,7 @@ minimised is
 
     loss = mean(reconstruction) + beta * mean(kl)
 
-Adding one: subclass, register below, add a YAML file.
+Adding one: subclass, name it in `build_objective`, add a YAML file.
 """
 
 import math
@@ -21,7 +21,7 @@ from vae_cli.config.parts import (
     ObjectiveConfig,
     VaeGanConfig,
 )
-from vae_cli.models.features import feature_network
+from vae_cli.models.features import discriminator, feature_network
 from vae_cli.models.priors import gaussian_log_prob
 from vae_cli.models.vae import VAE, Draw
 
@@ -289,12 +289,8 @@ def _with_scaled_gradient(z: Any, reweigh: dict[str, Any]) -> Any:
     return scaled(z)
 
 
-OBJECTIVES: dict[str, type[Elbo]] = {
-    "elbo": Elbo,
-    "iwae": Iwae,
-    "perceptual": Perceptual,
-    "vae_gan": VaeGan,
-}
+OBJECTIVES: dict[str, type[Elbo]] = {"elbo": Elbo, "iwae": Iwae}
+"""Those that look at images with no network of their own."""
 
 
 def build_objective(
@@ -307,8 +303,8 @@ def build_objective(
         image_shape: (H, W, C).
         num_classes: of what a network that is trained first is trained on.
     """
-    make = OBJECTIVES[config.name]
-    if not isinstance(config, FeatureConfig):
-        return make(config)
-    outputs = 1 if isinstance(config, VaeGanConfig) else num_classes
-    return make(config, feature_network(image_shape, outputs))  # type: ignore[call-arg]
+    if isinstance(config, VaeGanConfig):
+        return VaeGan(config, discriminator(image_shape))
+    if isinstance(config, FeatureConfig):
+        return Perceptual(config, feature_network(image_shape, num_classes))
+    return OBJECTIVES[config.name](config)
