@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 from vae_cli.config.schema import TrainConfig
+from vae_cli.errors import DataError
 from vae_cli.runtime import start_tensorflow
 from vae_cli.workers import worker_index
 
@@ -26,7 +27,7 @@ def ready(
         load: gives the images.
 
     Raises:
-        DataError: the images can't be loaded.
+        DataError: the images can't be loaded, or lack what the config needs.
         ConfigError: there are no such devices, or no such workers.
     """
     worker_index(config.distribution)  # a wrong cluster is told before all work
@@ -37,6 +38,13 @@ def ready(
             loading.result()  # what is wrong with a path is told without TensorFlow
         start_tensorflow(config)
         data = loading.result()
+    if config.conditioning.name == "label":
+        data.check_labelled()
+    if config.anomaly and not data.test:
+        raise DataError(
+            "anomaly=true scores test images, and this data set has none.",
+            "train without it, then: vae-anomaly split=validation",
+        )
     from vae_cli.training.distribution import build_distribution
 
     return data, build_distribution(config.distribution, config.batch_size)

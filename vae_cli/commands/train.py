@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NoReturn
 from vae_cli.commands._main import run_command, set_up_logging
 from vae_cli.commands._ready import ready
 from vae_cli.config.schema import NpzConfig, TrainConfig
-from vae_cli.errors import DataError
 from vae_cli.runs.folder import RunFolder, new_run
 from vae_cli.workers import follow_launcher, worker_index
 
@@ -49,13 +48,6 @@ def start(config: TrainConfig) -> float:
     if isinstance(config.dataset, NpzConfig):
         config.dataset.path = str(Path(config.dataset.path).absolute())
     data, distribution = ready(config, lambda: load_data(config.dataset))
-    if config.conditioning.name == "label":
-        data.check_labelled()
-    if config.anomaly and not data.test:
-        raise DataError(
-            "anomaly=true scores test images, and this data set has none.",
-            "train without it, then: vae-anomaly split=validation",
-        )
     if worker_index(config.distribution):
         # not the chief: its folder is of no use
         with tempfile.TemporaryDirectory() as scratch:

@@ -21,7 +21,9 @@ def plot_rows(rows: dict[str, np.ndarray], title: str, path: Path) -> None:
     """
     count, height, width, _ = next(iter(rows.values())).shape
     side = 0.75  # inches an image is high
-    size = (1.6 + count * side * width / height, 0.5 + len(rows) * side)
+    longest = max(len(line) for name in rows for line in name.splitlines())
+    beside = 0.3 + 0.08 * longest  # a letter of the names is 0.08 inches wide at most
+    size = (beside + count * side * width / height, 0.5 + len(rows) * side)
     figure = Figure(figsize=size, layout="constrained")
     figure.suptitle(title, fontsize=10)
     axes = np.reshape(figure.subplots(len(rows), 1), -1)
