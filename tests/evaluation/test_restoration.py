@@ -50,6 +50,18 @@ def test_importance_gives_the_exact_mean_and_spread_of_missing_pixels(samples):
     np.testing.assert_allclose(spread, np.tile(deviation, (5, 1)), atol=0.02)
 
 
+def test_model_of_whole_images_gives_the_exact_mean_from_filled_ones():
+    toy, split = linear_gaussian(widen=8.0), half_missing()
+    start = np.where(split.scored == 255, IMAGES / 255, 0.7).astype(np.float32)
+    found = restore(toy.vae, split, None, 20_000, 60, seed=0, batch_size=2, start=start)
+    mean, _ = exact(toy, split)
+    weighted = found.methods["importance"].reshape(5, -1)
+    np.testing.assert_allclose(weighted, mean, atol=0.02)
+    single = toy.vae.pixel_means(toy.vae.encode(start)[0])
+    expected = np.where(split.scored == 255, IMAGES / 255, single)
+    np.testing.assert_allclose(found.methods["single_pass"], expected, atol=1e-5)
+
+
 def test_draws_follow_the_importance_weights():
     toy, split = linear_gaussian(widen=8.0), half_missing()
     mean, _ = exact(toy, split)

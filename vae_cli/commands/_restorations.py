@@ -91,6 +91,14 @@ def restore_task(
     output: Path,
 ) -> list[Path]:
     """Restore images, compare them with clean ones and draw some; returns files."""
+    candidates: dict[str, np.ndarray] = {}
+    start = None
+    if split.scored is not None:
+        candidates["mean_fill"] = mean_filled(split, data.spec)
+        if not isinstance(run.config.corruption, MaskConfig):
+            start = candidates["mean_fill"]
+    elif split.seen is not None:
+        candidates["median_filter"] = median_filtered(split.seen)
     restoration = restore(
         run.vae,
         split,
@@ -99,12 +107,9 @@ def restore_task(
         config.gibbs_steps,
         config.seed,
         config.batch_size,
+        start,
     )
-    candidates = dict(restoration.methods)
-    if split.scored is not None:
-        candidates = {"mean_fill": mean_filled(split, data.spec), **candidates}
-    elif split.seen is not None:
-        candidates = {"median_filter": median_filtered(split.seen), **candidates}
+    candidates |= restoration.methods
     report: dict[str, Any] = {
         "run": str(run.folder),
         "images": config.images or config.split,

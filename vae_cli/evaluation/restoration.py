@@ -11,6 +11,10 @@ ways to fill them in:
 - pseudo-Gibbs: fill, encode the filled image, draw z, decode, fill again. Source:
   Rezende et al., "Stochastic backpropagation", 2014, section 6.3; with pixel means in
   place of drawn pixels.
+
+An encoder that has seen nothing but whole images makes nothing of missing pixels: it is
+given the training mean in their place to start with, and z_s ~ q(z | what pseudo-Gibbs
+has filled in).
 """
 
 import math
@@ -58,6 +62,7 @@ def restore(
     gibbs_steps: int,
     seed: int,
     batch_size: int,
+    start: np.ndarray | None = None,
 ) -> Restoration:
     """Restore what the encoder sees of images.
 
@@ -70,6 +75,8 @@ def restore(
         gibbs_steps: of pseudo-Gibbs sampling.
         seed: of posterior noise.
         batch_size: images at a time, fewer where their samples take much memory.
+        start: for a model of whole images, what the encoder sees to start with where
+            pixels are missing, float32 [N, H, W, C].
     """
     known = told(vae, split.context)
     swapped = _swapped(known, label, len(split))
@@ -84,6 +91,8 @@ def restore(
         return Restoration({"restored": means})
 
     completes = vae.seen_network is not None
+    if start is not None:
+        known = {**known, "seen": start}
 
     def fill(x: Any, known: Any, swapped: Any, index: Any) -> tuple[Any, ...]:
         mask = known["scored"]
@@ -93,17 +102,26 @@ def restore(
             return x * mask + pixels * (1.0 - mask)
 
         noise = image_noise(index, samples, vae.latent_dim, seed)
+        chains: tuple[Any, ...] = ()
         if completes:
             # the posterior would need the whole image
             z = given.prior.sample(noise, None)
             mean = given.prior.sample(tf.zeros_like(noise[0]), None)
             log_ratio = tf.zeros(tf.shape(z)[:2])
+            single_pass = filled(decoding.pixel_means(mean))
         else:
             mean, _ = given.encode(x)
+            single_pass = filled(decoding.pixel_means(mean))
+            steps = image_noise(
+                index, gibbs_steps, vae.latent_dim, seed, Stream.GIBBS_NOISE
+            )
+            chain = _pseudo_gibbs(vae, single_pass, filled, known, swapped, steps)
+            chains = (chain,)
+            if start is not None:
+                given = vae.given(**{**known, "seen": chain})
             draw = given.draw(given.posterior(x), noise)
             z, log_ratio = draw.z, given.prior.log_prob(draw.z)
             log_ratio -= gaussian_log_prob(*draw)
-        single_pass = filled(decoding.pixel_means(mean))
         logits = decoding.decode(tf.reshape(z, (-1, vae.latent_dim)))
         logits = tf.reshape(logits, (samples, -1, *logits.shape[1:]))
         pixels = filled(vae.likelihood.mean(logits))
@@ -119,13 +137,7 @@ def restore(
         by_image = tf.transpose(log_weights)[:, None] + gumbel
         chosen = tf.argmax(by_image, axis=-1, output_type=tf.int32)
         draws = tf.gather(tf.transpose(pixels, (1, 0, 2, 3, 4)), chosen, batch_dims=1)
-        if completes:
-            return draws, spread, single_pass, weighted
-        chain = _pseudo_gibbs(
-            vae, single_pass, filled, known, swapped,
-            image_noise(index, gibbs_steps, vae.latent_dim, seed, Stream.GIBBS_NOISE),
-        )  # fmt: skip
-        return draws, spread, single_pass, weighted, chain
+        return draws, spread, single_pass, weighted, *chains
 
     index = np.arange(len(split)).astype(np.float32)
     at_a_time = images_at_a_time(vae, samples, batch_size)
