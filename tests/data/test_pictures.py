@@ -38,6 +38,24 @@ def test_grey_and_colour_become_each_other(tmp_path):
     np.testing.assert_array_equal(split.images[0], np.dstack([expected] * 3))
 
 
+def test_sixteen_bits_become_eight(tmp_path):
+    pixels = np.linspace(0, 65535, 48).astype(np.uint16).reshape(6, 8)
+    Image.fromarray(pixels).save(tmp_path / "deep.png")
+    split, _ = read_pictures(tmp_path / "deep.png", GREY)
+    np.testing.assert_array_equal(split.images[0, :, :, 0], np.rint(pixels / 257))
+    Image.fromarray(pixels / np.float32(65535)).save(tmp_path / "real.tiff")
+    with pytest.raises(DataError, match="neither of 8 nor of 16 bits"):
+        read_pictures(tmp_path / "real.tiff", GREY)
+
+
+def test_bytes_of_0_and_1_are_black_and_white_as_in_training_sets(tmp_path):
+    np.save(tmp_path / "flags.npy", (PIXELS[..., 0] > 127).astype(np.uint8))
+    split, _ = read_pictures(tmp_path / "flags.npy", GREY)
+    np.testing.assert_array_equal(
+        split.images[..., 0], np.where(PIXELS[..., 0] > 127, 255, 0)
+    )
+
+
 def test_transparent_pixels_are_missing(tmp_path):
     alpha = np.full((6, 8, 1), 255, np.uint8)
     alpha[2:4, 5] = 0
@@ -78,11 +96,13 @@ def test_arrays_are_read(tmp_path, name, kind):
         ("text", "can't be read as a picture"),
         ("large", "has 9 x 6 pixels"),
         ("pickled", "can't be read as an array"),
-        ("other shape", "needed: [N, 6, 8, 1]"),
-        ("beyond", "numbers in [0, 1]"),
-        ("empty", "needed: [N, 6, 8, 1]"),
+        ("other shape", "this model's images are [6, 8, 1]"),
+        ("beyond", "divide by 255"),
+        ("empty", "is empty"),
         ("broken", "can't be read as an array"),
-        ("words", "numbers in [0, 1]"),
+        ("words", "floats in [0, 1]"),
+        ("several", "name the one of the images `images`"),
+        ("cut off", "can't be read as an array"),
     ],
 )
 def test_what_is_no_image_is_refused(tmp_path, content, message):
@@ -104,6 +124,11 @@ def test_what_is_no_image_is_refused(tmp_path, content, message):
         }
         if content == "broken":
             path.write_bytes(b"\x93NUMPY")
+        elif content in ("several", "cut off"):
+            path = tmp_path / "mine.npz"
+            np.savez(path, labels=np.arange(2), x=np.zeros((2, 6, 8), np.uint8))
+            if content == "cut off":
+                path.write_bytes(path.read_bytes()[:-40])
         else:
             np.save(path, arrays[content], allow_pickle=True)
     with pytest.raises(DataError) as refused:

@@ -135,7 +135,7 @@ def test_label_is_swapped_or_asked_for(
     refused(command("reconstruct", f"run={run}", "label=3"), "0 to 2")
     Image.fromarray(np.zeros((12, 12), np.uint8)).save(tmp_path / "mine.png")
     images = f"images={tmp_path / 'mine.png'}"
-    refused(command("reconstruct", f"run={run}", images), "label=0 to label=2")
+    refused(command("reconstruct", f"run={run}", images), "0 to 2, such as label=2")
     assert report(command, run, images, "label=1")["num_images"] == 1
     done = command("reconstruct", f"run={runs('noise')}", "label=1")
     refused(done, "conditioning=label")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from scipy import stats
 
 from tests.helpers import grey_images, small_vae
@@ -16,6 +17,7 @@ from vae_cli.evaluation.anomaly import (
     ink,
     rank_correlation,
     surprise,
+    unexplained,
 )
 from vae_cli.evaluation.judgement import Scored, judged
 from vae_cli.evaluation.latent import encode
@@ -57,6 +59,11 @@ def test_unexplained_is_one_minus_r_squared_of_each_image():
     left = ((x - restored) ** 2).sum((1, 2, 3))
     own = ((x - x.mean((1, 2, 3), keepdims=True)) ** 2).sum((1, 2, 3))
     np.testing.assert_allclose(found, left / own, rtol=1e-4)
+
+
+def test_flat_image_leaves_its_error_in_units_of_the_least_variance():
+    x, restored = tf.fill((1, *SHAPE), 0.5), tf.fill((1, *SHAPE), 0.6)
+    assert float(unexplained(x, restored)[0]) == pytest.approx(0.1**2 / 1e-3, rel=1e-4)
 
 
 def test_pixels_that_are_not_scored_neither_surprise_nor_ask_to_be_explained():

@@ -10,8 +10,8 @@ import numpy as np
 
 from vae_cli.config.commands import AnomalyConfig
 from vae_cli.data.corruption import corrupted
-from vae_cli.data.pictures import read_pictures
-from vae_cli.data.prepare import some
+from vae_cli.data.pictures import own_name, read_pictures
+from vae_cli.data.prepare import chosen_index
 from vae_cli.data.splits import ImageData, Split
 from vae_cli.errors import ConfigError
 from vae_cli.evaluation.anomaly import (
@@ -63,6 +63,12 @@ def found_in_run(
 
     held_out = "validation" if len(whole.validation) else "train"
     others = scored(scored_split(whole, run.config, held_out))
+    if config.normal and others.anomalous is None:
+        raise ConfigError(
+            f"normal={config.normal}: the threshold is that of normal {held_out} "
+            "images, and these have no labels.",
+            "leave normal= out, which takes all of them for normal",
+        )
     if not others.normal.any():
         raise ConfigError(
             f"normal={normal}: no {held_out} image is of these classes, so there is no "
@@ -86,7 +92,7 @@ def found_in_run(
         log.info("%s", line)
     output = Path(config.output or folder.path / "anomaly")
     output.mkdir(parents=True, exist_ok=True)
-    stem = Path(config.images).stem if config.images else config.split
+    stem = own_name(config.images) if config.images else config.split
     files = [output / f"{stem}{end}" for end in (".json", ".csv", ".png")]
     write_json(files[0], report)
     write_text(files[1], _table(split, names, images, report))
@@ -113,8 +119,8 @@ def _images(
         split = corrupted(split, run.config.corruption, dataset.seed)
         return split.take(slice(config.num_images)), names[: config.num_images]
     split = scored_split(data, run.config, config.split)
-    chosen = some(split, config.num_images, run.config.dataset.seed)
-    return chosen, [f"{config.split}[{index}]" for index in range(len(chosen))]
+    index = chosen_index(len(split), config.num_images, run.config.dataset.seed)
+    return split.take(index), [f"{config.split}[{i}]" for i in index]
 
 
 def _check_labels(config: AnomalyConfig, run: TrainedRun) -> None:
@@ -177,7 +183,7 @@ def _draw_extremes(
         # each on its own scale: a flat image's few nats would not be seen beside
         # those of the others
         low, high = (f(nats, axis=(1, 2, 3), keepdims=True) for f in (np.min, np.max))
-        rows[f"{name} anomalous"] = to_float(chosen.images)
+        rows[f"{name} anomalous"] = to_float(chosen.images[:])
         rows[f"restored ({name})"] = decode(run.vae, codes, context=chosen.context)
         rows[f"nats a pixel ({name})"] = (nats - low) / np.maximum(high - low, 1e-6)
     plot_rows(rows, f"{run.folder.path.resolve().name}: by the chosen score", path)

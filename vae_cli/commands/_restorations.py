@@ -121,7 +121,7 @@ def restore_task(
         "seed": config.seed,
         # nobody knows what is under a transparent pixel
         "errors": None if how is TRANSPARENT else errors(split, candidates),
-        "accuracy": _accuracy(run, data, split, candidates)
+        "accuracy": _accuracy(run, data, split, candidates, restoration, config.label)
         if config.classifier
         else None,
     }
@@ -155,10 +155,12 @@ def interpolate_task(
     how: dict[str, Any],
     output: Path,
 ) -> list[Path]:
-    """Draw a path between the codes of two images, which are shown at its ends."""
+    """Draw a path between the codes of two images; at its ends, what was encoded."""
     if max(config.pair) >= len(split):
         raise ConfigError(
-            f"pair={config.pair}: there are {len(split)} images, 0 to {len(split) - 1}."
+            f"pair={config.pair}: there are {len(split)} images, 0 to "
+            f"{len(split) - 1}.",
+            "choose two of them, such as pair=[0,1]",
         )
     if run.vae.seen_network:
         raise ConfigError(
@@ -174,7 +176,8 @@ def interpolate_task(
         label = config.label if config.label is not None else _one_label(config, ends)
         context["label"] = np.full(len(z), label)
     steps = decode(run.vae, z, context=context)
-    first, second = to_float(ends.images)[:, None]
+    shown = ends.images[:] if ends.seen is None else ends.seen
+    first, second = to_float(shown)[:, None]
     write_png(grid(np.concatenate([first, steps, second]), len(z) + 2), output)
     written = [output]
     if config.npz:
@@ -196,9 +199,17 @@ def _one_label(config: ReconstructConfig, ends: Split) -> int:
 
 
 def _accuracy(
-    run: TrainedRun, data: ImageData, split: Split, candidates: dict[str, np.ndarray]
+    run: TrainedRun,
+    data: ImageData,
+    split: Split,
+    candidates: dict[str, np.ndarray],
+    restoration: Restoration,
+    label: int | None,
 ) -> dict[str, float]:
-    """Return how often a classifier of clean images knows the label."""
+    """Return how often a classifier of clean images knows the label.
+
+    Of what was decoded as another label, how often it sees that one.
+    """
     if split.labels is None or data.train.labels is None or not data.spec.num_classes:
         raise ConfigError("classifier=true needs images with labels; these have none.")
     log.info("training a classifier on %s images", f"{len(data.train):,}")
@@ -207,8 +218,14 @@ def _accuracy(
     images = {"clean": split.images, **candidates}
     if split.seen is not None:
         images["seen"] = split.seen
+    asked = split.labels if label is None else np.full(len(split), label)
     return {
-        name: float((classifier(x)[1] == split.labels).mean())
+        name: float(
+            (
+                classifier(x)[1]
+                == (asked if name in restoration.methods else split.labels)
+            ).mean()
+        )
         for name, x in images.items()
     }
 

@@ -1,7 +1,6 @@
 """`vae-anomaly`: how unlike a run's training images others are."""
 
 import logging
-from pathlib import Path
 from typing import Any, NoReturn
 
 from vae_cli.commands._main import run_command
@@ -33,7 +32,12 @@ def anomaly(config: AnomalyConfig, overrides: list[str]) -> None:
     if several:
         from vae_cli.runs.anomaly_table import write_table
 
-        files = write_table(Path(config.run), folders, reports)
+        try:
+            files = write_table(folders, reports)
+        except OSError as error:
+            raise RunError(
+                f"{error.filename or config.run} can't be written: {error.strerror}."
+            ) from error
         print(files[0].read_text(encoding="utf-8"))
         print(*files, sep="\n")
 

@@ -29,6 +29,7 @@ def reconstruct(config: ReconstructConfig, overrides: list[str]) -> None:
 
     start_tensorflow()
     from vae_cli.commands._restorations import TASKS, chosen_images
+    from vae_cli.data.pictures import own_name
     from vae_cli.runs.trained import load_trained
 
     run = load_trained(folder, config.checkpoint)
@@ -37,8 +38,10 @@ def reconstruct(config: ReconstructConfig, overrides: list[str]) -> None:
         # here the score says which pixels are missing
         corruption = replace(corruption, score="seen")
     split, how = chosen_images(config, run, data, corruption)
-    source = Path(config.images).stem if config.images else config.split
-    kind = corruption.name if config.task == "restore" else config.task
+    source = own_name(config.images) if config.images else config.split
+    kind = corruption.name
+    if config.task == "interpolate":
+        kind = f"interpolate-{config.pair[0]}-{config.pair[1]}"
     label = "" if config.label is None else f"-label{config.label}"
     default = folder.reconstructions / f"{source}-{kind}{label}.png"
     output = Path(config.output or default)

@@ -36,7 +36,8 @@ def run_job(config: TrainConfig, hydra: Any) -> float:
         KeyboardInterrupt: the job was interrupted, and so is the sweep.
     """
     # named by what varies: an override that was typed as it is, doesn't
-    words = ",".join(o for o in hydra.overrides.task if o not in sys.argv)
+    typed = {word.lower() for word in sys.argv}  # Hydra writes True for true
+    words = ",".join(o for o in hydra.overrides.task if o.lower() not in typed)
     safe = re.sub(r"[^\w=.,+-]", "_", words)[:100]
     folder = RunFolder(Path(hydra.sweep.dir) / f"{hydra.job.num}-{safe}")
     config = dataclasses.replace(config, run_dir=str(folder.path), anomaly=False)

@@ -167,7 +167,8 @@ class ReconstructConfig:
         "an .npy or .npz array; transparent pixels are missing"
     )
     num_images: int | None = option(
-        "at most this many images, drawn by the data set's seed; all if null",
+        "at most this many images, drawn by the seed of the data set, or the first of "
+        "own ones; all if null",
         at_least=1,
     )
     corruption: CorruptionConfig | None = option(
@@ -200,9 +201,16 @@ class ReconstructConfig:
 
     def problems(self) -> list[str]:
         """Return what is wrong between fields."""
+        found = []
         if len(self.pair) != 2:
-            return [f"pair={self.pair} must name two images, such as pair=[0,1]"]
-        return []
+            found.append(f"pair={self.pair} must name two images, such as pair=[0,1]")
+        if self.output is not None and not self.output.endswith(".png"):
+            found.append(f"output={self.output} must end in .png")
+        if self.npz is not None and self.npz == self.images:
+            found.append(f"npz={self.npz} would overwrite images={self.images}")
+        if self.classifier and self.task == "interpolate":
+            found.append("classifier=true looks at restored images; use task=restore")
+        return found
 
 
 @dataclass
@@ -220,7 +228,8 @@ class AnomalyConfig:
         "an .npy or .npz array"
     )
     num_images: int | None = option(
-        "at most this many images, drawn by the data set's seed; all if null",
+        "at most this many images, drawn by the seed of the data set, or the first of "
+        "own ones; all if null",
         at_least=1,
     )
     normal: list[int] | None = option(

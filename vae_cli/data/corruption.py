@@ -328,7 +328,7 @@ def corrupted(split: Split, config: CorruptionConfig, seed: int) -> Split:
 def with_missing(split: Split) -> Split:
     """Return a split whose unscored pixels are missing, as the encoder sees them."""
     mask = np.asarray(split.scored) / np.float32(255)
-    seen = shown(split.images / np.float32(255), mask)
+    seen = shown(split.images[:] / np.float32(255), mask)
     return replace(split, seen=np.rint(seen * 255).astype(np.uint8))
 
 

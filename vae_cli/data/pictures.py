@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from vae_cli.data.checks import checked
+from vae_cli.data.sources import UNREADABLE
 from vae_cli.data.splits import Split
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import DataError
@@ -13,6 +15,9 @@ OPAQUE = 128
 """Alpha below which a pixel is missing."""
 
 ARRAYS = (".npy", ".npz")
+UNREADABLE_PICTURE = (
+    UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError,
+)  # fmt: skip
 
 
 def read_pictures(path: Path, spec: DataSpec) -> tuple[Split, list[str]]:
@@ -31,6 +36,11 @@ def read_pictures(path: Path, spec: DataSpec) -> tuple[Split, list[str]]:
     Raises:
         DataError: a file is missing, no picture, or of another size.
     """
+    if not path.exists():
+        raise DataError(
+            f"images={path} does not exist.",
+            "give a picture, a folder of pictures, or an .npy or .npz array",
+        )
     if path.suffix.lower() in ARRAYS:
         images = _array(path, spec)
         masks = None
@@ -47,19 +57,21 @@ def read_pictures(path: Path, spec: DataSpec) -> tuple[Split, list[str]]:
     return Split(images, scored=masks), names
 
 
+def own_name(images: str) -> str:
+    """Return what results about one's own images are called: no split's name."""
+    return f"images-{Path(images).resolve().stem}"
+
+
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
         known = Image.registered_extensions()
         files = sorted(f for f in path.iterdir() if f.suffix.lower() in known)
         if files:
             return files
-        raise DataError(f"images={path} holds no picture files.")
-    if path.is_file():
-        return [path]
-    raise DataError(
-        f"images={path} does not exist.",
-        "give a picture, a folder of pictures, or an .npy or .npz array",
-    )
+        raise DataError(
+            f"images={path} holds no picture files.", "pictures are .png, .jpg, ..."
+        )
+    return [path]
 
 
 def _picture(path: Path, spec: DataSpec) -> tuple[np.ndarray, np.ndarray]:
@@ -73,51 +85,58 @@ def _picture(path: Path, spec: DataSpec) -> tuple[np.ndarray, np.ndarray]:
             "give an array: images=<file>.npy",
         )
     try:
-        with Image.open(path) as picture:
+        with Image.open(path) as opened:
+            if opened.size != (width, height):
+                raise DataError(
+                    f"images={path} has {opened.size[0]} x {opened.size[1]} pixels, "
+                    f"this model's images {width} x {height}.",
+                    "resize it first: a model knows images of one size",
+                )
+            picture = _eight_bits(opened)
             rgba = picture.convert("RGBA")
             pixels = np.asarray(picture.convert(mode))
-    except (UnidentifiedImageError, OSError, ValueError) as error:
-        raise DataError(f"images={path} can't be read as a picture: {error}") from error
-    if pixels.shape[:2] != (height, width):
+    except UNREADABLE_PICTURE as error:
         raise DataError(
-            f"images={path} has {pixels.shape[1]} x {pixels.shape[0]} pixels, this "
-            f"model's images {width} x {height}.",
-            "resize it first: a model knows images of one size",
-        )
+            f"images={path} can't be read as a picture: {error}",
+            "mend it or take it away; .png and .jpg are read, and many others",
+        ) from error
     alpha = np.asarray(rgba)[..., 3:]
     seen = np.where(alpha < OPAQUE, 0, 255).astype(np.uint8)
     return pixels.reshape(height, width, channels), seen
 
 
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """Return a picture whose pixels are bytes; Pillow would cut off what is above."""
+    if not picture.mode.startswith(("I", "F")):
+        return picture
+    pixels = np.asarray(picture)
+    if picture.mode == "F" or pixels.min() < 0 or pixels.max() > 65535:
+        raise ValueError(f"its pixels are neither of 8 nor of 16 bits ({picture.mode})")
+    return Image.fromarray(np.rint(pixels / 257).astype(np.uint8))
+
+
 def _array(path: Path, spec: DataSpec) -> np.ndarray:
-    """Return uint8 [N, H, W, C] from an array of bytes, or of numbers in [0, 1]."""
+    """Return uint8 [N, H, W, C] from an array as `dataset=npz` takes them."""
     try:
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.lib.npyio.NpzFile):
             with loaded as file:
-                name = "images" if "images" in file.files else file.files[0]
-                loaded = file[name]
-    except (OSError, ValueError, EOFError, IndexError) as error:
-        raise DataError(f"images={path} can't be read as an array.") from error
-    if loaded.ndim == 3:
-        loaded = loaded[..., None]
-    if loaded.ndim != 4 or loaded.shape[1:] != spec.image_shape or not len(loaded):
+                if "images" not in file.files and len(file.files) != 1:
+                    raise DataError(
+                        f"images={path} holds the arrays {', '.join(file.files)}.",
+                        "name the one of the images `images`",
+                    )
+                loaded = file["images" if "images" in file.files else file.files[0]]
+    except UNREADABLE as error:
         raise DataError(
-            f"images={path} holds an array {list(loaded.shape)}; needed: "
-            f"[N, {', '.join(str(n) for n in spec.image_shape)}]"
-        )
-    if loaded.dtype == np.uint8:
-        return loaded
-    is_float = np.issubdtype(loaded.dtype, np.floating)
-    if not (is_float and _within(loaded)):
-        found = f" from {loaded.min()} to {loaded.max()}" if is_float else ""
+            f"images={path} can't be read as an array.",
+            "write one with numpy.save(path, images), numbers only",
+        ) from error
+    images = np.asarray(checked(Split(loaded), f"images={path}", "labels").images)
+    if images.shape[1:] != spec.image_shape:
         raise DataError(
-            f"images={path} holds {loaded.dtype}{found}; needed: bytes, or numbers in "
-            "[0, 1]"
+            f"images={path} holds an array {list(images.shape)}; this model's images "
+            f"are {list(spec.image_shape)}.",
+            "resize them first: a model knows images of one size",
         )
-    return np.rint(loaded * 255).astype(np.uint8)
-
-
-def _within(array: np.ndarray) -> bool:
-    # false for NaN, too
-    return bool(((array >= 0) & (array <= 1)).all())
+    return images

@@ -55,11 +55,16 @@ def load_data(config: DatasetConfig) -> ImageData:
     order = generator(config.seed, Stream.SPLIT).permutation(len(whole))
     held_out, kept = np.split(order, [config.validation_size])
     kept, held_out = (_of_classes(index, whole, config) for index in (kept, held_out))
-    if not len(kept):
-        raise DataError(
-            f"dataset.classes={config.classes} leaves no image to train on.",
-            f"this set has classes {np.unique(whole.labels).tolist()}",
-        )
+    if config.classes is not None:
+        having = np.unique(whole.labels).tolist()
+        unknown = sorted(set(config.classes) - set(having))
+        if unknown or not len(kept):
+            missing = f"no image is of class {', '.join(map(str, unknown))}"
+            raise DataError(
+                f"dataset.classes={config.classes}: "
+                f"{missing if unknown else 'no image is left to train on'}.",
+                f"this set has classes {having}",
+            )
     held_out = np.sort(held_out[: config.limit])
     splits = {
         "train": whole.take(np.sort(kept[: config.limit])),
@@ -117,8 +122,12 @@ def some(split: Split, count: int | None, seed: int) -> Split:
     """Return at most `count` of the images, drawn by a seed: sets may be sorted."""
     if count is None or count >= len(split):
         return split
-    chosen = generator(seed, Stream.CHOICE).permutation(len(split))[:count]
-    return split.take(np.sort(chosen))
+    return split.take(chosen_index(len(split), count, seed))
+
+
+def chosen_index(total: int, count: int | None, seed: int) -> np.ndarray:
+    """Return which images `some` takes, in order."""
+    return np.sort(generator(seed, Stream.CHOICE).permutation(total)[:count])
 
 
 def _classes(*splits: Split | None) -> int | None:
@@ -140,6 +149,9 @@ def _spec(splits: list[Split], binarize: str, num_classes: int | None) -> DataSp
         image_shape=(height, width, channels),
         binary=binary,
         num_classes=num_classes,
+        labels=None
+        if train.labels is None
+        else tuple(np.unique(train.labels).tolist()),
         pixel_mean=mean.astype(np.float32),
     )
 

@@ -11,6 +11,8 @@ from vae_cli.errors import DataError
 
 ALIGNMENT = 64
 """Bytes; what TensorFlow asks of memory that it shares with NumPy."""
+MOST_LABELS = 10_000
+"""Class numbers that a model can be told, each a weight of every unit."""
 
 
 def aligned(images: np.ndarray) -> np.ndarray:
@@ -108,10 +110,10 @@ class ImageData:
         return chosen
 
     def check_labelled(self) -> None:
-        """Make sure that every image has a label.
+        """Make sure that every image has a label that a model can be told.
 
         Raises:
-            DataError: some have none.
+            DataError: some have none, or there are too many.
         """
         splits = {"train": self.train, "test": self.test}
         bare = [name for name, s in splits.items() if s and s.labels is None]
@@ -122,6 +124,12 @@ class ImageData:
                 f"no {names}.",
                 f"store {names} as class numbers 0, 1, ... beside the images, or train "
                 "without: conditioning=none",
+            )
+        if (self.spec.num_classes or 0) > MOST_LABELS:
+            raise DataError(
+                "conditioning=label gives each class number weights of its own; the "
+                f"labels go up to {(self.spec.num_classes or 0) - 1:,}.",
+                f"number the classes 0, 1, ..., below {MOST_LABELS:,}",
             )
 
     @property

@@ -37,6 +37,8 @@ from vae_cli.models.priors import gaussian_log_prob
 from vae_cli.models.vae import VAE
 
 RECALL = 0.95
+LEAST_VARIANCE = 1e-3
+"""Of a pixel, for `unexplained`: a flat image has none of its own to explain."""
 
 
 class CodeCloud(NamedTuple):
@@ -132,8 +134,8 @@ def unexplained(x: Any, restored: Any, scored: Any = None) -> Any:
 
     counted = tf.reduce_sum(weight, axis=(1, 2, 3), keepdims=True)
     mean = total(x, keepdims=True) / tf.maximum(counted, 1.0)
-    # a flat image has none of its own
-    return total((x - restored) ** 2) / tf.maximum(total((x - mean) ** 2), 1e-3)
+    own = tf.maximum(total((x - mean) ** 2), LEAST_VARIANCE * counted[:, 0, 0, 0])
+    return total((x - restored) ** 2) / own
 
 
 def surprise(vae: VAE, split: Split) -> np.ndarray:

@@ -18,8 +18,7 @@ class Reconstruction:
     """Errors of E[x | z = posterior mean], pixels in [0, 1].
 
     Attributes:
-        mse: squared error, mean over pixels (of each image, where only some are
-            scored) and images.
+        mse: squared error, mean over pixels (of those that are scored) and images.
         psnr: 10 log10(1 / mse), decibels; None for a perfect reconstruction.
         ssim: structural similarity (Wang et al. 2004), Gaussian window of 11 pixels and
             sigma 1.5, mean over images; None where an image is smaller than that.
@@ -46,14 +45,13 @@ def score_reconstruction(
         context: what the model is told beside the images.
     """
 
-    def score(x: Any, known: Any) -> tuple[Any, Any]:
+    def score(x: Any, known: Any) -> tuple[Any, ...]:
         restored, scored = vae.given(**known)(x), known.get("scored")
         if scored is None:
             return _errors(x, restored)
         # pixels that the model isn't asked for are right
-        error, similarity = _errors(x, scored * restored + (1.0 - scored) * x)
-        share = tf.reduce_mean(scored, axis=(1, 2, 3))
-        return error / tf.maximum(share, 1e-6), similarity
+        errors = _errors(x, scored * restored + (1.0 - scored) * x)
+        return *errors, tf.reduce_mean(scored, axis=(1, 2, 3))
 
     found = over_batches(score, (images, told(vae, context)), batch_size)
     return _mean(found, images.shape)
@@ -84,8 +82,10 @@ def _has_ssim(shape: Any) -> bool:
 
 
 def _mean(found: list[np.ndarray], shape: Any) -> Reconstruction:
-    error, similarity = found
+    error, similarity, *share = found
     mse = float(error.mean(dtype=np.float64))
+    if share:
+        mse /= max(float(share[0].mean(dtype=np.float64)), 1e-12)
     return Reconstruction(
         mse=mse,
         psnr=float(-10 * np.log10(mse)) if mse > 0 else None,

@@ -212,7 +212,7 @@ def _errors(split: Split, images: np.ndarray) -> dict[str, float | None]:
         missing = (split.scored == 0).astype(np.float64)
         if images.dtype == np.uint8:
             images = images / np.float32(255)
-        square = (images - split.images / np.float32(255)) ** 2
+        square = (images - split.images[:] / np.float32(255)) ** 2
         count = max(missing.sum() * split.images.shape[-1], 1)
         values["mse_missing"] = float((square * missing).sum() / count)
     return values
@@ -227,7 +227,7 @@ def median_filtered(images: np.ndarray) -> np.ndarray:
 
 def mean_filled(split: Split, spec: DataSpec) -> np.ndarray:
     """Return images whose missing pixels are the training mean, float32 in [0, 1]."""
-    filled = split.images / np.float32(255)
+    filled = split.images[:] / np.float32(255)
     missing = np.broadcast_to(np.asarray(split.scored) == 0, filled.shape)
     filled[missing] = np.broadcast_to(np.asarray(spec.pixel_mean), filled.shape)[
         missing

@@ -19,7 +19,7 @@ class SampleQuality:
 
     Attributes:
         sharpness: variance of the Laplacian, mean over drawn images, as a share of
-            that of the held-out images; None if theirs is 0.
+            that of the held-out images; None if theirs is 0, or images are too small.
         frechet_distance: between the features that a small classifier has of drawn and
             of held-out images. Not an FID: another network, other numbers.
         frechet_floor: the same between as many training images and the held-out ones.
@@ -73,7 +73,7 @@ def score_samples(
         classifier: of the labels; None leaves out what needs one.
     """
     real = held_out.images[:] / np.float32(255)
-    sharpness = laplacian_variance(real).mean()
+    sharpness = laplacian_variance(real).mean() if min(real.shape[1:3]) > 2 else 0
     found = float(laplacian_variance(images).mean() / sharpness) if sharpness else None
     if classifier is None or held_out.labels is None:
         return SampleQuality(found)
@@ -104,8 +104,10 @@ def laplacian_variance(images: np.ndarray) -> np.ndarray:
     return (around - 4 * inner).var(axis=(1, 2, 3), dtype=np.float64)
 
 
-def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
+def frechet_distance(a: np.ndarray, b: np.ndarray) -> float | None:
     """Return the Frechet distance of the Gaussians of two sets of features.
+
+    None where a set has a single one, and no covariance.
 
     |m_a - m_b|^2 + Tr(C_a + C_b - 2 (C_a C_b)^(1/2))
 
@@ -115,6 +117,8 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
         a: float [N, F].
         b: float [M, F].
     """
+    if min(len(a), len(b)) < 2:
+        return None
     a, b = a.astype(np.float64), b.astype(np.float64)
     first, second = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
     values, vectors = np.linalg.eigh(first)
@@ -132,13 +136,14 @@ def class_spread(
     """Return how far images of a class are apart, as a share of how far real ones are.
 
     The mean Euclidean distance between two images of one class, in pixels; the share
-    is averaged over the classes that have two images on either side.
+    is averaged over the classes that have two different images on either side.
     """
     shares = []
     for label in np.unique(labels):
         own, other = images[labels == label], real[known == label]
-        if min(len(own), len(other)) > 1:
-            shares.append(_mean_distance(own) / _mean_distance(other))
+        apart = _mean_distance(other) if min(len(own), len(other)) > 1 else 0
+        if apart:
+            shares.append(_mean_distance(own) / apart)
     return float(np.mean(shares)) if shares else None
 
 

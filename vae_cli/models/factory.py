@@ -58,8 +58,8 @@ def build_model(config: TrainConfig, spec: DataSpec, precision: str = "float32")
         vae = _composed(config, spec)
     finally:
         keras.config.set_dtype_policy(before)
-    if vae.num_labels and config.dataset.classes is not None:
-        vae.labels = np.sort(config.dataset.classes)
+    if vae.num_labels and spec.labels is not None:
+        vae.labels = np.array(spec.labels)
     return vae
 
 

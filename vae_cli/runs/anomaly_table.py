@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import statistics
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,15 @@ NOTE = (
 )
 
 
-def write_table(
-    folder: Path, runs: list[RunFolder], reports: list[dict[str, Any]]
-) -> list[Path]:
+def write_table(runs: list[RunFolder], reports: list[dict[str, Any]]) -> list[Path]:
     """Write AUROC by run and score, and the mean over runs; returns the files.
 
     Args:
-        folder: where the runs lie; their common parent if it's none of a folder's.
-        runs: that were scored.
+        runs: that were scored; the table goes to the folder that holds them all.
         reports: of each.
     """
-    home = folder if folder.is_dir() else runs[0].path.parent
+    parents = [run.path.resolve().parent for run in runs]
+    home = Path(os.path.relpath(os.path.commonpath(parents)))
     names = list(reports[0]["scores"])
     header = ["run", "normal", *names, "ink", "chosen", "AUROC of chosen"]
     rows = []
@@ -34,7 +33,13 @@ def write_table(
         figures["ink"] = (report["ink"] or {}).get("auroc")
         chosen = report["score"]
         rows.append(
-            [run.path.name, _normal(report), *figures.values(), chosen, figures[chosen]]
+            [
+                os.path.relpath(run.path, home),
+                _normal(report),
+                *figures.values(),
+                chosen,
+                figures[chosen],
+            ]
         )
     columns = list(zip(*rows, strict=True))
     means = [_mean(c) for c in columns[2:-2]]
