@@ -105,6 +105,33 @@ def test_without_normal_classes_there_is_a_threshold_and_no_auroc(
     assert {row["anomalous"] for row in rows} == {""}
 
 
+def test_few_images_keep_their_own_names(
+    runs: Callable[[str], Path], command: Command
+) -> None:
+    _, whole = scored(command, runs("unlabelled"))
+    _, few = scored(command, runs("unlabelled"), "num_images=5")
+    ink = {row["image"]: row["ink"] for row in whole}
+    assert len(few) == 5 < len(whole)
+    assert all(ink[row["image"]] == row["ink"] for row in few)
+
+
+def test_streamed_images_are_scored(tmp_path: Path, command: Command) -> None:
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for split, count in (("train", 1500), ("test", 1200)):
+        arrays[f"x_{split}"] = rng.integers(0, 256, (count, 32, 32), dtype=np.uint8)
+        arrays[f"y_{split}"] = np.arange(count) % 3
+    np.savez(tmp_path / "large.npz", **arrays)
+    run = train_here(
+        tmp_path / "run", "dataset=npz", f"dataset.path={tmp_path / 'large.npz'}",
+        "dataset.memory_mb=1", "dataset.validation_size=100", "dataset.classes=[0,2]",
+        "corruption=half", "epochs=1", "batch_size=500", *DENSE,
+    )  # fmt: skip
+    report, rows = scored(command, run, "samples=2", "num_images=30")
+    assert len(rows) == 30
+    assert report["normal_classes"] == [0, 2]
+
+
 def test_own_pictures_are_scored_by_name(
     runs: Callable[[str], Path], command: Command, tmp_path: Path
 ) -> None:

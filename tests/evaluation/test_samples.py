@@ -75,3 +75,16 @@ def test_without_labels_there_is_the_sharpness_alone():
     expected /= laplacian_variance(split.images / np.float32(255)).mean()
     assert found.sharpness == pytest.approx(expected, rel=1e-5)
     assert found.frechet_distance is None
+
+
+def test_what_can_not_be_told_is_none():
+    one, many = np.zeros((1, 4)), np.random.default_rng(0).normal(size=(9, 4))
+    assert frechet_distance(one, many) is None
+    same, labels = np.zeros((4, 5, 5, 1), np.float32), np.zeros(4, int)
+    assert (
+        class_spread(same + np.arange(4)[:, None, None, None], labels, same, labels)
+        is None
+    )
+    tiny = Split(np.zeros((4, 2, 2, 1), np.uint8))
+    found = score_samples(np.zeros((4, 2, 2, 1), np.float32), None, tiny, tiny, None)
+    assert found.sharpness is None

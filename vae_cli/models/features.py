@@ -53,6 +53,7 @@ def discriminator(image_shape: tuple[int, int, int]) -> keras.Model:
     found: dict[str, Any] = {}
     for name, filters in zip(("fine", "coarse"), FILTERS, strict=True):
         x = keras.layers.Conv2D(filters, 4, strides=2, padding="same")(x)
-        x = found[name] = keras.layers.LeakyReLU(negative_slope=0.2)(x)
+        # not TensorFlow's leaky unit, which its optimizer fails to fuse, and says so
+        x = found[name] = keras.ops.maximum(0.2 * x, x)
     found["logits"] = keras.layers.Dense(1)(keras.layers.Flatten()(x))
     return keras.Model(image, found)
