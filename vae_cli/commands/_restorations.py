@@ -219,15 +219,11 @@ def _accuracy(
     if split.seen is not None:
         images["seen"] = split.seen
     asked = split.labels if label is None else np.full(len(split), label)
-    return {
-        name: float(
-            (
-                classifier(x)[1]
-                == (asked if name in restoration.methods else split.labels)
-            ).mean()
-        )
-        for name, x in images.items()
-    }
+    found = {}
+    for name, x in images.items():
+        right = asked if name in restoration.methods else split.labels
+        found[name] = float((classifier(x)[1] == right).mean())
+    return found
 
 
 def _drawn(restoration: Restoration, few: slice) -> dict[str, np.ndarray]:
