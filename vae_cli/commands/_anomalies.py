@@ -98,7 +98,7 @@ def found_in_run(
     write_text(files[1], _table(split, names, images, report))
     plot_detection(images.scores, images.anomalous, report, files[2])
     files.append(output / f"{stem}-images.png")
-    _draw_extremes(config, run, split, images.scores[report["score"]], files[3])
+    _draw_extremes(config, run, split, images, report["score"], files[3])
     return report, files
 
 
@@ -168,10 +168,15 @@ def _table(
 
 
 def _draw_extremes(
-    config: AnomalyConfig, run: TrainedRun, split: Split, scores: np.ndarray, path: Path
+    config: AnomalyConfig,
+    run: TrainedRun,
+    split: Split,
+    images: Scored,
+    score: str,
+    path: Path,
 ) -> None:
     """Draw the most and the least anomalous images, and where they surprise."""
-    order = np.argsort(-scores)
+    order = np.argsort(-images.scores[score])
     rows: dict[str, np.ndarray] = {}
     for name, index in (
         ("most", order[: config.columns]),
@@ -185,8 +190,10 @@ def _draw_extremes(
         low, high = (f(nats, axis=(1, 2, 3), keepdims=True) for f in (np.min, np.max))
         rows[f"{name} anomalous"] = to_float(chosen.images[:])
         rows[f"restored ({name})"] = decode(run.vae, codes, context=chosen.context)
-        rows[f"nats a pixel ({name})"] = (nats - low) / np.maximum(high - low, 1e-6)
-    plot_rows(rows, f"{run.folder.path.resolve().name}: by the chosen score", path)
+        rows[f"nats a pixel ({name})\neach on its own scale"] = (
+            nats - low
+        ) / np.maximum(high - low, 1e-6)
+    plot_rows(rows, f"{run.folder.path.resolve().name}: by {score}", path)
 
 
 def _lines(report: dict[str, Any]) -> list[str]:

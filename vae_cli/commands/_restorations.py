@@ -30,7 +30,7 @@ from vae_cli.runs.trained import TrainedRun
 from vae_cli.visualize.images import grid, to_float, write_png
 from vae_cli.visualize.plots import plot_rows
 
-TRANSPARENT = {"name": "transparent pixels"}
+TRANSPARENT = {"name": "transparent"}
 """How own images are corrupted that come with holes."""
 
 log = logging.getLogger(__name__)
@@ -50,14 +50,9 @@ def chosen_images(
     """
     if config.label is not None:
         checked_label(config.label, run)
-    if run.vae.seen_network and not isinstance(corruption, MaskConfig):
-        raise ConfigError(
-            f"{run.folder} completes images: it needs to know which pixels are "
-            f"missing, which corruption={corruption.name} doesn't say.",
-            "use one that does, such as corruption=half",
-        )
     seed = run.config.dataset.seed
     if config.images is None:
+        _check_completed(run, corruption)
         split = fixed_split(data, run.config.dataset, config.split)
         split = corrupted(split, corruption, seed)
         return some(split, config.num_images, seed), asdict(corruption)
@@ -79,7 +74,18 @@ def chosen_images(
                 "leave corruption= out",
             )
         return with_missing(split), TRANSPARENT
+    _check_completed(run, corruption)
     return corrupted(split, corruption, seed), asdict(corruption)
+
+
+def _check_completed(run: TrainedRun, corruption: CorruptionConfig) -> None:
+    """Refuse a corruption that doesn't say what a completing model must know."""
+    if run.vae.seen_network and not isinstance(corruption, MaskConfig):
+        raise ConfigError(
+            f"{run.folder} completes images: it needs to know which pixels are "
+            f"missing, which corruption={corruption.name} doesn't say.",
+            "use one that does, such as corruption=half",
+        )
 
 
 def restore_task(
@@ -110,17 +116,24 @@ def restore_task(
         start,
     )
     candidates |= restoration.methods
+    as_given = how["name"] == "none"
+    # nobody knows what is under a transparent pixel, in own images that nothing was
+    # done to, or how else a digit would have been written
+    comparable = how is not TRANSPARENT and not (
+        as_given and (config.images or config.label is not None)
+    )
+    own_label = "each image's own label" if run.vae.num_labels else None
     report: dict[str, Any] = {
         "run": str(run.folder),
         "images": config.images or config.split,
         "num_images": len(split),
         "corruption": how,
-        "decoded_as": config.label,
+        "decoded_as": config.label if config.label is not None else own_label,
+        "effective_samples": restoration.effective_samples,
         "samples": config.samples,
         "gibbs_steps": config.gibbs_steps,
         "seed": config.seed,
-        # nobody knows what is under a transparent pixel
-        "errors": None if how is TRANSPARENT else errors(split, candidates),
+        "errors": errors(split, candidates) if comparable else None,
         "accuracy": _accuracy(run, data, split, candidates, restoration, config.label)
         if config.classifier
         else None,
@@ -128,7 +141,7 @@ def restore_task(
     for line in _lines(report):
         log.info("%s", line)
     few = slice(config.columns)
-    rows = {"clean": to_float(split.images[few])}
+    rows = {"given" if as_given else "clean": to_float(split.images[few])}
     if split.seen is not None:
         rows["seen"] = to_float(split.seen[few])
         if how is TRANSPARENT:
@@ -136,8 +149,8 @@ def restore_task(
     rows |= {name.replace("_", " "): x[few] for name, x in candidates.items()}
     rows |= _drawn(restoration, few)
     title = f"{run.folder.path.resolve().name}: {report['images']}, {how['name']}"
-    if config.label is not None:
-        title += f", decoded as {config.label}"
+    if report["decoded_as"] is not None:
+        title += f", told {report['decoded_as']}"
     plot_rows(rows, title, output)
     written = [output, output.with_suffix(".json")]
     write_json(written[-1], report)
@@ -253,6 +266,9 @@ def _lines(report: dict[str, Any]) -> list[str]:
         if report["accuracy"] and name in report["accuracy"]:
             parts.append(f"accuracy {report['accuracy'][name]:.4f}")
         lines.append(f"{name:<14}{'  '.join(parts)}")
+    if report["effective_samples"] is not None:
+        effective = f"{report['effective_samples']:.1f} of {report['samples']}"
+        lines.append(f"{effective} samples count in the importance weights (mean)")
     return lines
 
 

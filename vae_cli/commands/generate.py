@@ -40,7 +40,8 @@ def generate(config: GenerateConfig, overrides: list[str]) -> None:
         )
     drawing = DRAWINGS[config.mode](config, run)
     images = decode(run.vae, drawing.z, config.batch_size, drawing.context)
-    output = Path(config.output or folder.samples / f"{config.mode}.png")
+    label = "" if config.label is None else f"-label{config.label}"
+    output = Path(config.output or folder.samples / f"{config.mode}{label}.png")
     try:
         for file in _write(config, drawing, images, output):
             print(file)

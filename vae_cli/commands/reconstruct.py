@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from vae_cli.commands._main import run_command
 from vae_cli.config.commands import ReconstructConfig
-from vae_cli.config.corruption import MaskConfig
+from vae_cli.config.corruption import CorruptionConfig, MaskConfig
 from vae_cli.errors import RunError
 from vae_cli.runs.folder import open_run
 
@@ -33,13 +33,15 @@ def reconstruct(config: ReconstructConfig, overrides: list[str]) -> None:
     from vae_cli.runs.trained import load_trained
 
     run = load_trained(folder, config.checkpoint)
-    corruption = config.corruption or run_config.corruption
+    # own images are as they are
+    usual = CorruptionConfig("none") if config.images else run_config.corruption
+    corruption = config.corruption or usual
     if isinstance(corruption, MaskConfig):
         # here the score says which pixels are missing
         corruption = replace(corruption, score="seen")
     split, how = chosen_images(config, run, data, corruption)
     source = own_name(config.images) if config.images else config.split
-    kind = corruption.name
+    kind = how["name"]
     if config.task == "interpolate":
         kind = f"interpolate-{config.pair[0]}-{config.pair[1]}"
     label = "" if config.label is None else f"-label{config.label}"

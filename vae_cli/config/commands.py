@@ -172,7 +172,8 @@ class ReconstructConfig:
         at_least=1,
     )
     corruption: CorruptionConfig | None = option(
-        "what is done to the images; what the run was trained with if null"
+        "what is done to the images; if null what the run was trained with, and to own "
+        "images nothing"
     )
     label: int | None = option(
         "run with conditioning=label: decode as this class, whatever the image is",
@@ -189,7 +190,9 @@ class ReconstructConfig:
     classifier: bool = option(
         "labelled data: train a small classifier and ask it about restored images"
     )
-    pair: list[int] = option("task=interpolate: which two images", at_least=0)
+    pair: list[int] = option(
+        "task=interpolate: which two images, by number", at_least=0
+    )
     columns: int = option("images in the figure, or steps of the path", at_least=2)
     seed: int = option("posterior noise", at_least=0, at_most=MAX_SEED)
     batch_size: int = option("images at a time; changes no figure", at_least=1)

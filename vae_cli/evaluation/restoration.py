@@ -47,11 +47,13 @@ class Restoration:
         draws: float32 [SHOWN_DRAWS, N, H, W, C], or None without missing pixels.
         spread: float32 [N, H, W, 1], standard deviation over posterior samples (mean
             over channels), weighted by importance; or None.
+        effective_samples: mean over images of (sum_s w_s)^2 / sum_s w_s^2; or None.
     """
 
     methods: dict[str, np.ndarray]
     draws: np.ndarray | None = None
     spread: np.ndarray | None = None
+    effective_samples: float | None = None
 
 
 def restore(
@@ -126,7 +128,9 @@ def restore(
         logits = tf.reshape(logits, (samples, -1, *logits.shape[1:]))
         pixels = filled(vae.likelihood.mean(logits))
         log_weights = log_ratio if completes else log_ratio + given.score(x, logits)
-        share = tf.nn.softmax(log_weights, axis=0)[..., None, None, None]
+        share = tf.nn.softmax(log_weights, axis=0)
+        effective = 1.0 / tf.reduce_sum(share**2, axis=0)
+        share = share[..., None, None, None]
         weighted = tf.reduce_sum(share * pixels, axis=0)
         variance = tf.reduce_sum(share * (pixels - weighted) ** 2, axis=0)
         spread = tf.sqrt(tf.reduce_mean(variance, axis=-1, keepdims=True))
@@ -137,15 +141,17 @@ def restore(
         by_image = tf.transpose(log_weights)[:, None] + gumbel
         chosen = tf.argmax(by_image, axis=-1, output_type=tf.int32)
         draws = tf.gather(tf.transpose(pixels, (1, 0, 2, 3, 4)), chosen, batch_dims=1)
-        return draws, spread, single_pass, weighted, *chains
+        return draws, spread, effective, single_pass, weighted, *chains
 
     index = np.arange(len(split)).astype(np.float32)
     at_a_time = images_at_a_time(vae, samples, batch_size)
     found = over_batches(fill, (split.images, known, swapped, index), at_a_time)
-    draws, spread, *images = found
+    draws, spread, effective, *images = found
     names = ("single_pass", "mean_of_draws") if completes else METHODS
     methods = dict(zip(names, images, strict=True))
-    return Restoration(methods, np.swapaxes(draws, 0, 1), spread)
+    return Restoration(
+        methods, np.swapaxes(draws, 0, 1), spread, float(effective.mean())
+    )
 
 
 def _swapped(known: dict[str, Any], label: int | None, count: int) -> dict[str, Any]:

@@ -219,7 +219,18 @@ def one_line(report: dict[str, Any]) -> str:
         if report[key] is not None:
             samples = f"{report['importance_samples']:,} samples"
             parts.append(f"{name} {with_error(report, key)} with {samples}")
-    return "; ".join(parts) + " (nats per image)"
+    line = "; ".join(parts) + " (nats per image)"
+    drawn = [
+        f"{name} {report[key]:{form}}"
+        for key, name, form in (
+            ("sharpness", "sharpness", ".2f"),
+            ("frechet_distance", "Frechet distance", ".2f"),
+            ("label_agreement", "label agreement", ".1%"),
+            ("class_spread", "class spread", ".3f"),
+        )
+        if report.get(key) is not None
+    ]
+    return f"{line}; samples: {', '.join(drawn)}" if drawn else line
 
 
 def with_error(report: dict[str, Any], key: str) -> str:

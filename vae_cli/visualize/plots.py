@@ -23,7 +23,8 @@ def plot_rows(rows: dict[str, np.ndarray], title: str, path: Path) -> None:
     side = 0.75  # inches an image is high
     longest = max(len(line) for name in rows for line in name.splitlines())
     beside = 0.3 + 0.08 * longest  # a letter of the names is 0.08 inches wide at most
-    size = (beside + count * side * width / height, 0.5 + len(rows) * side)
+    wide = max(beside + count * side * width / height, 0.09 * len(title))
+    size = (wide, 0.5 + len(rows) * side)
     figure = Figure(figsize=size, layout="constrained")
     figure.suptitle(title, fontsize=10)
     axes = np.reshape(figure.subplots(len(rows), 1), -1)
