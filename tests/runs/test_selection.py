@@ -7,7 +7,7 @@ from vae_cli.config.compose import composed
 from vae_cli.errors import RunError, UsageError
 from vae_cli.runs.files import write_json
 from vae_cli.runs.folder import RunFolder
-from vae_cli.runs.selection import open_runs
+from vae_cli.runs.selection import common_folder, open_runs
 
 
 def run_at(path: Path, finished: bool = True, moved: int = 100) -> Path:
@@ -96,3 +96,10 @@ def test_jobs_of_a_sweep_may_have_commas_in_their_names(tmp_path: Path) -> None:
 def test_many_runs_may_be_named(tmp_path: Path) -> None:
     runs = [run_at(tmp_path / f"run-with-a-long-name-{i:03}") for i in range(60)]
     assert opened(",".join(map(str, runs)), tmp_path) == runs
+
+
+def test_folder_of_all_runs_is_told_as_they_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert common_folder([Path("a/1"), Path("a/b/2")]) == Path("a")
+    assert common_folder([Path("1"), Path("2")]) == Path()
+    assert common_folder([tmp_path / "a" / "1"]) == tmp_path / "a"

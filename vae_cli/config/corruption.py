@@ -28,7 +28,7 @@ class GaussianNoiseConfig(CorruptionConfig):
 class ShareConfig(CorruptionConfig):
     """Pixels that lose their value; nobody says which."""
 
-    share: float = option("probability that a pixel does", above=0, below=1)
+    share: float = option("probability that a pixel is struck", above=0, below=1)
 
 
 @dataclass

@@ -83,7 +83,7 @@ class Corruption:
             images: float32 [B, H, W, C] in [0, 1].
             noise: from `draw`.
         """
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} corrupts nothing")
 
     def told(self, images: Any, noise: Any) -> dict[str, Any]:
         """Corrupt images; returns what `VAE.given` is told of them."""
@@ -137,7 +137,7 @@ class Mask(Corruption):
 
     def mask(self, noise: Any) -> Any:
         """Return 1 where a pixel is seen and 0 where it is missing, [B, H, W, 1]."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} defines no mask")
 
     def __call__(self, images: Any, noise: Any) -> Corrupted:
         """Take pixels away."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from vae_cli.runs.files import write_text
 from vae_cli.runs.folder import RunFolder
+from vae_cli.runs.selection import common_folder
 
 NOTE = (
     "AUROC in percent. A likelihood ranks simple images as normal, such as the digit "
@@ -23,8 +24,7 @@ def write_table(runs: list[RunFolder], reports: list[dict[str, Any]]) -> list[Pa
         runs: that were scored; the table goes to the folder that holds them all.
         reports: of each.
     """
-    parents = [run.path.resolve().parent for run in runs]
-    home = Path(os.path.relpath(os.path.commonpath(parents)))
+    home = common_folder([run.path for run in runs])
     names = list(reports[0]["scores"])
     header = ["run", "normal", *names, "ink", "chosen", "AUROC of chosen"]
     rows = []

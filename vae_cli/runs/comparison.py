@@ -5,7 +5,6 @@ import dataclasses
 import io
 import json
 import logging
-import os
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from vae_cli.config.schema import TrainConfig
 from vae_cli.errors import RunError
 from vae_cli.runs.evaluations import ROWS
 from vae_cli.runs.files import write_text
+from vae_cli.runs.selection import common_folder
 
 log = logging.getLogger(__name__)
 
@@ -115,8 +115,8 @@ def write_comparison(
     for run, digest in zip(runs, digests, strict=True):
         if digest in twice:
             log.warning("%s has the same weights as another run: no new evidence", run)
-    common = os.path.commonpath([Path(run).absolute().parent for run in runs])
-    folder = Path(output) if output else Path(common) / "evaluation"
+    common = common_folder([Path(run) for run in runs])
+    folder = Path(output) if output else common / "evaluation"
     groups = group_runs(runs, configs, reports)
     table, values = folder / f"{split}.md", folder / f"{split}.csv"
     figure = folder / f"{split}-rate-distortion.png"

@@ -1,6 +1,7 @@
 """Which runs a command means that takes several."""
 
 import logging
+import os
 from pathlib import Path
 
 from vae_cli.errors import RunError, UsageError
@@ -10,6 +11,14 @@ log = logging.getLogger(__name__)
 
 MOST_COMMAS = 20
 """In a folder's name."""
+
+
+def common_folder(runs: list[Path]) -> Path:
+    """Return the innermost folder that holds all runs; as seen from here, as they."""
+    common = os.path.commonpath([run.absolute().parent for run in runs])
+    if any(run.is_absolute() for run in runs):
+        return Path(common)
+    return Path(os.path.relpath(common))
 
 
 def open_runs(names: str, output_root: str) -> list[RunFolder]:
