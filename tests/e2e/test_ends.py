@@ -35,10 +35,10 @@ def test_run_in_use_is_refused_and_sigterm_saves_it(
         assert time.perf_counter() < deadline and child.poll() is None
         time.sleep(0.05)
     second = command("train", f"resume={tmp_path / 'run'}")
-    assert second.status == 1
-    assert "run is being trained by another process" in second.stderr
     child.send_signal(signal.SIGTERM)
     _, errors = child.communicate(timeout=60)
+    assert second.status == 1
+    assert "run is being trained by another process" in second.stderr
     assert child.returncode == 130
     assert errors.rstrip().endswith("go on with: vae-train resume=run")
     assert "Traceback" not in errors

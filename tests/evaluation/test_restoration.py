@@ -50,6 +50,15 @@ def test_importance_gives_the_exact_mean_and_spread_of_missing_pixels(samples):
     np.testing.assert_allclose(spread, np.tile(deviation, (5, 1)), atol=0.02)
 
 
+def test_exact_posterior_makes_every_sample_count():
+    # of a whole image, all of whose pixels are seen
+    toy = linear_gaussian()
+    whole = with_missing(Split(IMAGES, scored=np.full((5, *SHAPE), 255, np.uint8)))
+    for model, least, most in ((toy, 39.9, 40.1), (linear_gaussian(widen=8.0), 1, 30)):
+        found = restore(model.vae, whole, None, 40, 2, seed=0, batch_size=5)
+        assert least < found.effective_samples < most
+
+
 def test_model_of_whole_images_gives_the_exact_mean_from_filled_ones():
     toy, split = linear_gaussian(widen=8.0), half_missing()
     start = np.where(split.scored == 255, IMAGES / 255, 0.7).astype(np.float32)

@@ -47,7 +47,8 @@ class Restoration:
         draws: float32 [SHOWN_DRAWS, N, H, W, C], or None without missing pixels.
         spread: float32 [N, H, W, 1], standard deviation over posterior samples (mean
             over channels), weighted by importance; or None.
-        effective_samples: mean over images of (sum_s w_s)^2 / sum_s w_s^2; or None.
+        effective_samples: mean over images of (sum_s w_s)^2 / sum_s w_s^2; None where
+            there are no weights.
     """
 
     methods: dict[str, np.ndarray]
@@ -149,9 +150,8 @@ def restore(
     draws, spread, effective, *images = found
     names = ("single_pass", "mean_of_draws") if completes else METHODS
     methods = dict(zip(names, images, strict=True))
-    return Restoration(
-        methods, np.swapaxes(draws, 0, 1), spread, float(effective.mean())
-    )
+    counted = None if completes else float(effective.mean())
+    return Restoration(methods, np.swapaxes(draws, 0, 1), spread, counted)
 
 
 def _swapped(known: dict[str, Any], label: int | None, count: int) -> dict[str, Any]:

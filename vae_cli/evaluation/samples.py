@@ -51,9 +51,9 @@ def drawn(
     context = row_context(vae, count, 1, split)
     z = sample_prior(vae, count, seed, context=context)
     images = decode(vae, z, context=context)
-    return completed(images, context) if vae.seen_network else images, context.get(
-        "label"
-    )
+    if vae.seen_network:
+        images = completed(images, context)
+    return images, context.get("label")
 
 
 def score_samples(
