@@ -24,7 +24,7 @@ def test_folder_is_read_in_order_of_names(tmp_path):
     (tmp_path / "notes.txt").write_text("no picture")
     split, names = read_pictures(tmp_path, COLOUR)
     assert names == ["a.png", "b.png", "c.png"]
-    np.testing.assert_array_equal(split.images, PIXELS[[1, 0, 2]])
+    np.testing.assert_array_equal(split.images[:], PIXELS[[1, 0, 2]])
     assert split.scored is None
 
 
@@ -84,7 +84,7 @@ def test_arrays_are_read(tmp_path, name, kind):
     write = np.save if name.endswith("npy") else np.savez
     write(tmp_path / name, array)
     split, names = read_pictures(tmp_path / name, GREY)
-    np.testing.assert_array_equal(split.images, images)
+    np.testing.assert_array_equal(split.images[:], images)
     assert names[2] == f"{name}[2]"
 
 

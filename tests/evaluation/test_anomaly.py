@@ -7,6 +7,7 @@ from scipy import stats
 
 from tests.helpers import grey_images, small_vae
 from tests.models.toys import SHAPE, linear_gaussian
+from vae_cli.data.images import Images
 from vae_cli.data.splits import Split
 from vae_cli.evaluation.anomaly import (
     SCORES,
@@ -43,7 +44,7 @@ def test_latent_distance_is_mahalanobis_distance_to_training_codes():
     vae = small_vae("latent_dim=3", shape=SHAPE)
     train = Split(grey_images(300, *SHAPE, seed=1))
     found = anomaly_scores(vae, SPLIT, code_cloud(vae, train), 1, 0)
-    codes, _ = encode(vae, train.images)
+    codes, _ = encode(vae, train.images[:])
     own, _ = encode(vae, IMAGES)
     precision = np.linalg.inv(np.cov(codes.T.astype(np.float64), ddof=0))
     away = own - codes.mean(axis=0)
@@ -106,7 +107,7 @@ def test_surprise_adds_up_to_the_reconstruction_at_the_mean():
     split = Split(grey_images(6, 4, 5, 3))
     nats = surprise(vae, split)
     assert nats.shape == (6, 4, 5, 1)
-    x = split.images.astype(np.float32) / 255
+    x = split.images[:].astype(np.float32) / 255
     mean, _ = vae.encode(x)
     expected = -np.asarray(vae.score(x, vae.decode(mean)))
     np.testing.assert_allclose(nats.sum((1, 2, 3)), expected, rtol=1e-5)
@@ -142,7 +143,7 @@ def test_rank_correlation_is_spearmans():
 
 
 def test_ink_is_the_mean_pixel():
-    np.testing.assert_allclose(ink(IMAGES), IMAGES.mean((1, 2, 3)) / 255)
+    np.testing.assert_allclose(ink(Images(IMAGES)), IMAGES.mean((1, 2, 3)) / 255)
 
 
 def scored(count, anomalous, **shifts):

@@ -72,7 +72,7 @@ def test_without_labels_there_is_the_sharpness_alone():
     assert labels is None
     found = score_samples(images, None, split, split, None)
     expected = laplacian_variance(images).mean()
-    expected /= laplacian_variance(split.images / np.float32(255)).mean()
+    expected /= laplacian_variance(split.images[:] / np.float32(255)).mean()
     assert found.sharpness == pytest.approx(expected, rel=1e-5)
     assert found.frechet_distance is None
 

@@ -50,10 +50,10 @@ def usual() -> Evaluation:
 def test_report_holds_what_each_measure_says(usual):
     report = usual.report
     vae = tiny_vae()
-    scores = score_images(vae, TEST.images, seed=3)
-    weights = importance_sampling(vae, TEST.images, 8, seed=3)
-    found = score_reconstruction(vae, TEST.images)
-    codes, _ = encode(vae, TRAIN.images)
+    scores = score_images(vae, TEST.images[:], seed=3)
+    weights = importance_sampling(vae, TEST.images[:], 8, seed=3)
+    found = score_reconstruction(vae, TEST.images[:])
+    codes, _ = encode(vae, TRAIN.images[:])
     probes = probe(codes, TRAIN.labels, scores.mean, TEST.labels)
     neg_elbo = scores.reconstruction.astype(np.float64) + scores.kl
     expected = {
@@ -93,7 +93,7 @@ def test_report_is_strict_json(overrides):
 
 
 def test_report_has_the_same_keys_whatever_was_measured(usual):
-    unlabelled = Split(TEST.images)
+    unlabelled = Split(TEST.images[:])
     reports = [
         usual.report,
         evaluate(train=None, samples=None).report,
@@ -138,8 +138,8 @@ def test_without_importance_sampling_there_is_no_estimate():
     "train, split",
     [
         (None, TEST),
-        (Split(TRAIN.images), TEST),
-        (TRAIN, Split(TEST.images)),
+        (Split(TRAIN.images[:]), TEST),
+        (TRAIN, Split(TEST.images[:])),
     ],
     ids=["not asked for", "training has none", "split has none"],
 )

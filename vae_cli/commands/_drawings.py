@@ -101,7 +101,7 @@ def interpolation(config: GenerateConfig, run: TrainedRun) -> Drawing:
     codes, _ = encode(run.vae, ended.images, context=ended.context)
     ends = codes.reshape(rows, 2, -1)
     z = [interpolate(a, b, columns, config.interpolation) for a, b in ends]
-    shown = to_float(ended.images).reshape(rows, 2, *ended.images.shape[1:])
+    shown = to_float(ended.images[:]).reshape(rows, 2, *ended.images.shape[1:])
     context = {}
     if run.vae.num_labels and ended.labels is not None:
         context["label"] = np.repeat(ended.labels[::2], columns)

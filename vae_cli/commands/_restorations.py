@@ -104,7 +104,7 @@ def restore_task(
         if not isinstance(run.config.corruption, MaskConfig):
             start = candidates["mean_fill"]
     elif split.seen is not None:
-        candidates["median_filter"] = median_filtered(split.seen)
+        candidates["median_filter"] = median_filtered(split.seen[:])
     restoration = restore(
         run.vae,
         split,
@@ -189,13 +189,13 @@ def interpolate_task(
         label = config.label if config.label is not None else _one_label(config, ends)
         context["label"] = np.full(len(z), label)
     steps = decode(run.vae, z, context=context)
-    shown = ends.images[:] if ends.seen is None else ends.seen
+    shown = (ends.images if ends.seen is None else ends.seen)[:]
     first, second = to_float(shown)[:, None]
     write_png(grid(np.concatenate([first, steps, second]), len(z) + 2), output)
     written = [output]
     if config.npz:
         written.append(Path(config.npz))
-        write_npz(written[-1], {"images": steps, "z": z, "ends": ends.images})
+        write_npz(written[-1], {"images": steps, "z": z, "ends": ends.images[:]})
     return written
 
 
@@ -228,9 +228,9 @@ def _accuracy(
     log.info("training a classifier on %s images", f"{len(data.train):,}")
     train = fixed_split(data, run.config.dataset, "train")
     classifier = train_classifier(train, data.spec.num_classes)
-    images = {"clean": split.images, **candidates}
+    images = {"clean": split.images[:], **candidates}
     if split.seen is not None:
-        images["seen"] = split.seen
+        images["seen"] = split.seen[:]
     asked = split.labels if label is None else np.full(len(split), label)
     found = {}
     for name, x in images.items():
@@ -251,7 +251,7 @@ def _drawn(restoration: Restoration, few: slice) -> dict[str, np.ndarray]:
 
 def _arrays(split: Split) -> dict[str, np.ndarray]:
     found = {"images": split.images, "seen": split.seen, "mask": split.scored}
-    return {name: array for name, array in found.items() if array is not None}
+    return {name: x[:] for name, x in found.items() if x is not None}
 
 
 def _lines(report: dict[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ from PIL import Image, UnidentifiedImageError
 
 from vae_cli.data.checks import checked
 from vae_cli.data.sources import UNREADABLE
-from vae_cli.data.splits import Split
+from vae_cli.data.splits import Arrays, Split
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import DataError
 
@@ -132,7 +132,7 @@ def _array(path: Path, spec: DataSpec) -> np.ndarray:
             f"images={path} can't be read as an array.",
             "write one with numpy.save(path, images), numbers only",
         ) from error
-    images = np.asarray(checked(Split(loaded), f"images={path}", "labels").images)
+    images = checked(Arrays(loaded), f"images={path}", "labels").images[:]
     if images.shape[1:] != spec.image_shape:
         raise DataError(
             f"images={path} holds an array {list(images.shape)}; this model's images "

@@ -1,6 +1,6 @@
 """Sources: where images come from. Each returns raw arrays; `prepare.py` does the rest.
 
-Adding one: write a function from its config to a `(train, test)` pair of splits,
+Adding one: write a function from its config to a `(train, test)` pair of `Arrays`,
 register it in `SOURCES`, name its dataclass in `config/store.py`, add a YAML file.
 """
 
@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from vae_cli.config.schema import DatasetConfig, NpzConfig, SyntheticConfig
-from vae_cli.data.rows import mapped_member
-from vae_cli.data.splits import Split
+from vae_cli.data.mapped import mapped_member
+from vae_cli.data.splits import Arrays
 from vae_cli.data.synthetic import shapes
 from vae_cli.errors import DataError
 from vae_cli.randomness import Stream, generator
@@ -38,7 +38,7 @@ UNREADABLE = (
 )  # fmt: skip
 """What NumPy and zipfile raise for files that are damaged or something else."""
 
-Pair = tuple[Split, Split | None]
+Pair = tuple[Arrays, Arrays | None]
 
 
 def mnist(config: DatasetConfig) -> Pair:
@@ -146,13 +146,13 @@ def _from_npz(path: Path, most: float = math.inf) -> Pair:
         )
     test = None
     if "x_test" in arrays:
-        test = Split(arrays["x_test"], arrays.get("y_test"))
-    return Split(arrays["x_train"], arrays.get("y_train")), test
+        test = Arrays(arrays["x_test"], arrays.get("y_test"))
+    return Arrays(arrays["x_train"], arrays.get("y_train")), test
 
 
 def _from_keras(arrays: Any) -> Pair:
     (x_train, y_train), (x_test, y_test) = arrays
-    return Split(x_train, y_train.reshape(-1)), Split(x_test, y_test.reshape(-1))
+    return Arrays(x_train, y_train.reshape(-1)), Arrays(x_test, y_test.reshape(-1))
 
 
 def _refuse_damaged(folder: Path) -> None:

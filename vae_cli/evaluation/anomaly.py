@@ -28,6 +28,7 @@ import numpy as np
 import tensorflow as tf
 
 from vae_cli.config.commands import SCORES
+from vae_cli.data.images import Images
 from vae_cli.data.splits import Split
 from vae_cli.evaluation.batches import image_noise, over_batches, told
 from vae_cli.evaluation.importance import images_at_a_time
@@ -154,9 +155,9 @@ def surprise(vae: VAE, split: Split) -> np.ndarray:
     return over_batches(pixels, (split.images, told(vae, split.context)), 250)[0]
 
 
-def ink(images: np.ndarray) -> np.ndarray:
+def ink(images: Images) -> np.ndarray:
     """Return the mean pixel of each image, float64 [N] in [0, 1]."""
-    return images[:].mean(axis=(1, 2, 3)) / 255
+    return np.concatenate([x.mean(axis=(1, 2, 3)) / 255 for x in images.batches()])
 
 
 def detection(scores: np.ndarray, anomalous: np.ndarray) -> Detection:

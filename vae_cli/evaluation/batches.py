@@ -10,9 +10,9 @@ from vae_cli.errors import DataError
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, key
 
-Context = dict[str, np.ndarray]
+Context = dict[str, Any]
 """What a model is told beside images: `label` int [N], `seen` and `scored` uint8
-[N, H, W, C]; of a split, `Split.context`."""
+[N, H, W, C] as arrays or `Images`; of a split, `Split.context`."""
 
 
 def over_batches(
@@ -23,7 +23,8 @@ def over_batches(
     Args:
         function: takes what `arrays` holds as float32 tensors, returns a tuple of
             tensors whose first axis is the batch.
-        arrays: [N, ...] each, or a dict of such; uint8 images are scaled to [0, 1].
+        arrays: [N, ...] each, arrays or `Images`, or a dict of such; uint8 images are
+            scaled to [0, 1].
         batch_size: images at a time; the last batch may be smaller.
 
     Returns:
@@ -65,7 +66,7 @@ def told(vae: VAE, context: Context | None) -> Context:
 
 def known(vae: VAE, context: Context | None) -> dict[str, tf.Tensor]:
     """Return what `vae.given` takes of a few images, all at once."""
-    return {name: as_float(array) for name, array in told(vae, context).items()}
+    return {name: as_float(array[:]) for name, array in told(vae, context).items()}
 
 
 def image_noise(

@@ -114,8 +114,8 @@ def completed(images: np.ndarray, context: Context) -> np.ndarray:
     """
     if not {"seen", "scored"} <= set(context):
         return images
-    mask = context["scored"] / np.float32(255)
-    return images * mask + context["seen"] / np.float32(255) * (1 - mask)
+    mask = context["scored"][:] / np.float32(255)
+    return images * mask + context["seen"][:] / np.float32(255) * (1 - mask)
 
 
 def kl_to_normal(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:

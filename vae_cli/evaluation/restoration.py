@@ -208,14 +208,14 @@ def errors(
         are missing `mse_missing`, the mean over those alone.
     """
     if split.seen is not None:
-        candidates = {"seen": split.seen, **candidates}
+        candidates = {"seen": split.seen[:], **candidates}
     return {name: _errors(split, images) for name, images in candidates.items()}
 
 
 def _errors(split: Split, images: np.ndarray) -> dict[str, float | None]:
     values: dict[str, float | None] = asdict(compared(split.images, images))
     if split.scored is not None:
-        missing = (split.scored == 0).astype(np.float64)
+        missing = (split.scored[:] == 0).astype(np.float64)
         if images.dtype == np.uint8:
             images = images / np.float32(255)
         square = (images - split.images[:] / np.float32(255)) ** 2
@@ -234,7 +234,7 @@ def median_filtered(images: np.ndarray) -> np.ndarray:
 def mean_filled(split: Split, spec: DataSpec) -> np.ndarray:
     """Return images whose missing pixels are the training mean, float32 in [0, 1]."""
     filled = split.images[:] / np.float32(255)
-    missing = np.broadcast_to(np.asarray(split.scored) == 0, filled.shape)
+    missing = np.broadcast_to(split.scored[:] == 0, filled.shape)
     filled[missing] = np.broadcast_to(np.asarray(spec.pixel_mean), filled.shape)[
         missing
     ]

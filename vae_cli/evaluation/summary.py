@@ -38,7 +38,7 @@ class Evaluation:
 
     def arrays(self, split: Split) -> dict[str, np.ndarray]:
         """Return the scores of each image beside the images that they are of."""
-        found = {"images": split.images, "neg_elbo": self.neg_elbo}
+        found = {"images": split.images[:], "neg_elbo": self.neg_elbo}
         if split.labels is not None:
             found["labels"] = split.labels
         if self.importance is not None:

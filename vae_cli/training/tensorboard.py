@@ -50,7 +50,7 @@ class ImageGrids(keras.callbacks.Callback):
             # eagerly: to compile this anew after every epoch would take longer
             samples = np.asarray(vae.given(**known(vae, asked)).pixel_means(codes))
             given = vae.given(**known(vae, shown.context))
-            restored = np.asarray(given(as_float(shown.images)))
+            restored = np.asarray(given(as_float(shown.images[:])))
         with self._writer.as_default(step=epoch):
             tf.summary.image("samples", grid(samples, SIDE)[None])
             tf.summary.image("reconstructions", beside(shown, restored, SIDE)[None])

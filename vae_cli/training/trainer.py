@@ -3,6 +3,7 @@
 import logging
 import warnings
 import zlib
+from dataclasses import replace
 
 import keras
 import tensorflow as tf
@@ -132,6 +133,7 @@ def _first(config: TrainConfig, data: ImageData) -> Split:
     """Return the first images that are scored after each epoch, or trained on."""
     split = data.validation if len(data.validation) else data.train
     split = split.take(slice(SIDE * SIDE))
+    split = replace(split, images=split.images.in_memory())
     return corrupted(split, config.corruption, config.dataset.seed)
 
 

@@ -28,7 +28,7 @@ def evaluation_figure(
     def shown(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         chosen = split.take(rows)
         codes, _ = encode(vae, chosen.images, context=chosen.context)
-        return to_float(chosen.images), decode(vae, codes, context=chosen.context)
+        return to_float(chosen.images[:]), decode(vae, codes, context=chosen.context)
 
     importance = evaluation.importance
     plot_evaluation(
@@ -51,8 +51,8 @@ def beside(split: Split, restored: np.ndarray, columns: int) -> np.ndarray:
         restored: float32 [N, H, W, C] in [0, 1].
         columns: images a row.
     """
-    seen = [] if split.seen is None else [to_float(split.seen)]
-    return stacked([to_float(split.images), *seen, restored], columns)
+    seen = [] if split.seen is None else [to_float(split.seen[:])]
+    return stacked([to_float(split.images[:]), *seen, restored], columns)
 
 
 def latent_figure(
