@@ -100,7 +100,7 @@ def test_training_seed_does_not_touch_the_data():
     assert first.fingerprint == second.fingerprint
     for name in ("train", "validation", "test"):
         np.testing.assert_array_equal(
-            first.split(name).images[:], second.split(name).images
+            first.split(name).images[:], second.split(name).images[:]
         )
 
 
@@ -214,7 +214,7 @@ def test_static_draw_repeats_for_the_same_data_seed(tmp_path):
     first, second = (ramps(tmp_path, binarize="static", seed=5) for _ in range(2))
     for name in ("train", "validation", "test"):
         np.testing.assert_array_equal(
-            first.split(name).images[:], second.split(name).images
+            first.split(name).images[:], second.split(name).images[:]
         )
 
 
@@ -241,7 +241,7 @@ def test_dynamic_scores_the_validation_and_test_images_that_static_scores(tmp_pa
     static = ramps(tmp_path, binarize="static")
     for name in ("validation", "test"):
         np.testing.assert_array_equal(
-            dynamic.split(name).images[:], static.split(name).images
+            dynamic.split(name).images[:], static.split(name).images[:]
         )
     assert black_and_white(dynamic.test.images[:])
 
