@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from vae_cli.errors import DataError
+from vae_cli.errors import DataError, ModelError
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, key
 
@@ -28,6 +28,9 @@ def over_batches(
 
     Returns:
         one array [N, ...] for each output.
+
+    Raises:
+        ModelError: a value is NaN or infinite.
     """
     signature = tf.nest.map_structure(
         lambda a: tf.TensorSpec((None, *a.shape[1:]), tf.float32), arrays
@@ -40,7 +43,14 @@ def over_batches(
         rows = slice(start, start + batch_size)
         batch = tf.nest.map_structure(lambda a, rows=rows: as_float(a[rows]), arrays)
         parts.append([np.asarray(part) for part in compiled(*batch)])
-    return [np.concatenate(column) for column in zip(*parts, strict=True)]
+    joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    if not all(np.isfinite(values).all() for values in joined):
+        raise ModelError(
+            "The model gives values that are NaN or infinite: its weights are damaged "
+            "or too large.",
+            "try the other checkpoint: checkpoint=best or checkpoint=last",
+        )
+    return joined
 
 
 def told(vae: VAE, context: Context | None) -> Context:

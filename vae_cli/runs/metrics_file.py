@@ -4,7 +4,9 @@ import csv
 from pathlib import Path
 from typing import Any
 
+from vae_cli.errors import RunError
 from vae_cli.runs.files import write_text
+from vae_cli.runs.reading import MOST_CSV, read_bytes
 
 PARTS = ("loss", "reconstruction_loss", "kl_loss", "neg_elbo", "active_units")
 COLUMNS = (
@@ -15,6 +17,10 @@ COLUMNS = (
 
 OTHERS = ("neg_iwae", "val_neg_iwae", "penalty", "discriminator_loss")
 """Columns that follow where the objective has more than the ELBO."""
+
+
+MOST_DIGITS = 9
+"""Of an epoch."""
 
 
 def append_row(path: Path, values: dict[str, Any]) -> None:
@@ -29,7 +35,11 @@ def append_row(path: Path, values: dict[str, Any]) -> None:
 
 
 def read_rows(path: Path) -> list[dict[str, float]]:
-    """Return the complete rows, empty columns left out."""
+    """Return the complete rows, empty columns left out.
+
+    Raises:
+        RunError: the file can't be read; a missing one has no rows.
+    """
     columns, lines = _parsed(path)
     rows = (dict(zip(columns, line.split(","), strict=True)) for line in lines)
     return [{name: float(text) for name, text in row.items() if text} for row in rows]
@@ -47,9 +57,11 @@ def keep_epochs(path: Path, epochs: int) -> None:
 
 def _parsed(path: Path) -> tuple[list[str], list[str]]:
     """Return the header's columns and the complete rows; cut ones are dropped."""
-    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    text = read_bytes(path, MOST_CSV).decode("utf-8", "replace")
     header, *lines = text.split("\n")[:-1] or [""]
     columns = header.split(",") if header.startswith("epoch,") else []
+    if len(set(columns)) < len(columns):
+        raise RunError(f"{path} can't be read: it has a column twice.")
     return columns, [line for line in lines if _whole(line, len(columns))]
 
 
@@ -59,4 +71,11 @@ def _whole(line: str, width: int) -> bool:
         numbers = [float(text) for text in cells if text]
     except ValueError:
         return False
-    return len(cells) == width and cells[0].isdigit() and bool(numbers)
+    epoch = cells[0]
+    return (
+        len(cells) == width
+        and epoch.isascii()
+        and epoch.isdigit()
+        and len(epoch) <= MOST_DIGITS
+        and bool(numbers)
+    )

@@ -46,9 +46,13 @@ def complete_folder(
         )
     measure = vae.likelihood.measure(data.spec)
     rows = read_rows(folder.metrics_csv)
-    if len(rows) < progress.best_epoch:
+    columns = {"beta", "images_per_second", "loss", "reconstruction_loss", "kl_loss"}
+    whole = all(columns <= row.keys() for row in rows)
+    if not rows or len(rows) < progress.best_epoch or not whole:
         raise RunError(
-            f"{folder.metrics_csv} has lost rows; the run can't be summed up."
+            f"{folder.metrics_csv} has lost rows or columns; the run can't be summed "
+            "up.",
+            "its weights still work in vae-generate",
         )
     write_json(
         folder.metrics_json,
