@@ -86,6 +86,7 @@ def test_protocol_says_how_a_figure_came_about(run: RunFolder) -> None:
         "probe_codes": 20_000,
         "run_state": "finished, 30 of 30 epochs",
         "labels_sha256": None,
+        "images_sha256": None,
         "vae_cli": __version__,
         "weights_sha256": hashlib.sha256(WEIGHTS).hexdigest(),
     }
