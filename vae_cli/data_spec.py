@@ -7,7 +7,7 @@ import numpy as np
 
 MOST_SIDE = 2**16
 """Pixels of a side, or channels, that a run folder may name."""
-MOST_VALUES = 2**26
+MOST_VALUES = 2**24
 """Pixels times channels of an image."""
 MOST_CLASSES = 2**20
 

@@ -15,6 +15,10 @@ Context = dict[str, np.ndarray]
 [N, H, W, C]; of a split, `Split.context`."""
 
 
+MOST_VALUE = 1e18
+"""Squares of larger values overflow float32."""
+
+
 def over_batches(
     function: Callable[..., Any], arrays: tuple[Any, ...], batch_size: int
 ) -> list[np.ndarray]:
@@ -30,7 +34,7 @@ def over_batches(
         one array [N, ...] for each output.
 
     Raises:
-        ModelError: a value is NaN or infinite.
+        ModelError: a value is NaN, infinite or beyond `MOST_VALUE`.
     """
     signature = tf.nest.map_structure(
         lambda a: tf.TensorSpec((None, *a.shape[1:]), tf.float32), arrays
@@ -44,10 +48,11 @@ def over_batches(
         batch = tf.nest.map_structure(lambda a, rows=rows: as_float(a[rows]), arrays)
         parts.append([np.asarray(part) for part in compiled(*batch)])
     joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    if not all(np.isfinite(values).all() for values in joined):
+    # NaN is not below either
+    if not all((np.abs(values) < MOST_VALUE).all() for values in joined):
         raise ModelError(
-            "The model gives values that are NaN or infinite: its weights are damaged "
-            "or too large.",
+            f"The model gives values that are NaN, infinite or beyond {MOST_VALUE:g}: "
+            "its weights are damaged or too large.",
             "try the other checkpoint: checkpoint=best or checkpoint=last",
         )
     return joined

@@ -19,6 +19,8 @@ OTHERS = ("neg_iwae", "val_neg_iwae", "penalty", "discriminator_loss")
 """Columns that follow where the objective has more than the ELBO."""
 
 
+NEEDED = {"beta", "images_per_second", "loss", "reconstruction_loss", "kl_loss"}
+"""Columns that are never empty, and that the end of a run reads."""
 MOST_DIGITS = 9
 """Of an epoch."""
 
@@ -43,6 +45,25 @@ def read_rows(path: Path) -> list[dict[str, float]]:
     columns, lines = _parsed(path)
     rows = (dict(zip(columns, line.split(","), strict=True)) for line in lines)
     return [{name: float(text) for name, text in row.items() if text} for row in rows]
+
+
+def complete_rows(path: Path, epochs: int) -> list[dict[str, float]]:
+    """Return the rows, of which a run needs one an epoch to be summed up.
+
+    Raises:
+        RunError: rows or columns are missing, or the file can't be read.
+    """
+    rows = read_rows(path)
+    numbers = [row["epoch"] for row in rows[:epochs]]
+    if numbers != list(range(1, epochs + 1)) or any(
+        not row.keys() >= NEEDED for row in rows
+    ):
+        raise RunError(
+            f"{path} has lost rows or columns of its {epochs} epochs, so the run can't "
+            "be continued or summed up.",
+            "put the file back; its weights still work in vae-generate",
+        )
+    return rows
 
 
 def keep_epochs(path: Path, epochs: int) -> None:

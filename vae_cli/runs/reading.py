@@ -104,9 +104,9 @@ def read_arrays(path: Path, most: int) -> dict[str, np.ndarray]:
     """
     try:
         _check_regular(path)
+        if not zipfile.is_zipfile(path):
+            raise ValueError("it is not an .npz file, or cut short")
         with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise ValueError("it is not an .npz file")
             held = sum(entry.file_size for entry in file.zip.infolist())
             if held > most:
                 raise ValueError(f"it holds {held:,} bytes, {most:,} at most fit")
@@ -153,6 +153,8 @@ def _unreadable(path: Path, error: Exception) -> RunError:
     reason = error.strerror if isinstance(error, OSError) else str(error)
     if isinstance(error, RecursionError):
         reason = "it is nested too deeply"
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        reason = f"{error.problem} in line {error.problem_mark.line + 1}"
     return RunError(f"{path} can't be read: {reason or type(error).__name__}.")
 
 

@@ -7,6 +7,7 @@ from vae_cli.config.schema import TrainConfig
 from vae_cli.errors import RunError, UsageError, VaeCliError
 from vae_cli.runs.folder import RunFolder, find_runs, has_config, open_run
 from vae_cli.runs.metrics_file import read_rows
+from vae_cli.runs.reading import read_json
 
 log = logging.getLogger(__name__)
 
@@ -92,11 +93,19 @@ def check_files(folder: RunFolder) -> None:
     """
     read_rows(folder.metrics_csv)
     if folder.environment_file.exists():
-        resumed = folder.read_json(folder.environment_file).get("resumed", [])
+        advice = "put the file back as it was, or delete it, then resume"
+        try:
+            resumed = read_json(folder.environment_file).get("resumed", [])
+        except RunError as error:
+            raise RunError(*error.args, advice) from error
         if not isinstance(resumed, list):
+            raise RunError(f"{folder.environment_file}: resumed is no list.", advice)
+    written = (folder.status_file, folder.metrics_json, folder.log_file)
+    for file in (*written, folder.data_file, folder.environment_file):
+        if file.exists() and not file.is_file():
             raise RunError(
-                f"{folder.environment_file}: resumed={resumed} must be a list.",
-                "put the file back as it was, or delete it, then resume",
+                f"{file} must be a file, and is something else.",
+                "move it away, then resume",
             )
     boards = [folder.tensorboard / name for name in ("train", "validation", "images")]
     own = (folder.checkpoints, folder.model, folder.figures, folder.tensorboard)
