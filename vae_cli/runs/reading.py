@@ -194,8 +194,8 @@ def _check_events(text: str) -> None:
     for event in yaml.parse(text, Loader=_PlainLoader):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise ValueError("it has YAML aliases, which no config of ours has")
-        if getattr(event, "tag", None):
-            raise ValueError(f"it has the YAML tag {event.tag}")
+        if tag := getattr(event, "tag", None):
+            raise ValueError(f"it has the YAML tag {tag}")
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > MOST_DEPTH:
