@@ -66,8 +66,8 @@ def draw_side_by_side(
         if not {"real", "samples"} <= arrays.keys():
             raise RunError(f"{file} holds no samples: delete it and evaluate again.")
         rows.setdefault("real images", arrays["real"])
-        label = f"{Path(name).name}\nsharpness {report['sharpness'] or 0:.2f}"
-        if report["frechet_distance"] is not None:
+        label = f"{Path(name).name}\nsharpness {report.get('sharpness') or 0:.2f}"
+        if report.get("frechet_distance") is not None:
             label += f"\nFrechet {report['frechet_distance']:.2f}"
         rows[label] = arrays["samples"]
     plot_rows(rows, "samples from the prior", path)

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import itertools
 import logging
-import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ from vae_cli.config.schema import TrainConfig
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import ConfigError, RunError
 from vae_cli.runs.files import write_json, write_text
+from vae_cli.runs.lock import take_lock
 from vae_cli.runs.reading import read_json, read_yaml
 
 log = logging.getLogger(__name__)
@@ -170,7 +170,7 @@ class RunFolder:
         except OSError as error:
             raise unwritable(self.path, error) from error
         with file:
-            if not _take_lock(file, exclusive=True):
+            if not take_lock(file, exclusive=True):
                 raise RunError(
                     f"{self.path} is being trained by another process.",
                     "wait for it, or stop it, then resume",
@@ -183,7 +183,7 @@ class RunFolder:
             if not self._lock_file.is_file():  # a pipe would be opened for ever
                 return False
             with self._lock_file.open("rb") as file:
-                return not _take_lock(file, exclusive=False)
+                return not take_lock(file, exclusive=False)
         except OSError:  # no lock: nobody has trained here
             return False
 
@@ -297,20 +297,3 @@ def open_run(
         f"{len(runs)} there, the last is {runs[-1]}.",
         "vae runs shows their states; train one: vae-train experiment=quickstart",
     )
-
-
-def _take_lock(file: Any, exclusive: bool) -> bool:
-    try:
-        import fcntl
-    except ImportError:  # no such locks on this platform: trust the user
-        return True
-    kind = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
-    # someone who only looks (`vae runs`) holds the lock for an instant
-    for _ in range(10 if exclusive else 1):
-        try:
-            fcntl.flock(file, kind | fcntl.LOCK_NB)
-        except OSError:
-            time.sleep(0.05 if exclusive else 0)
-        else:
-            return True
-    return False
