@@ -19,7 +19,7 @@ from vae_cli.runs.data import check_same_data
 from vae_cli.runs.files import write_json, write_text
 from vae_cli.runs.folder import RunFolder, find_runs, new_run, open_run
 from vae_cli.runs.metrics_file import append_row
-from vae_cli.runs.resume import resumed_config
+from vae_cli.runs.resume import check_files, resumed_config
 
 HOLD = """
 import sys
@@ -103,6 +103,17 @@ def test_place_that_can_not_be_a_folder_is_refused(place: str, tmp_path: Path) -
     with pytest.raises(RunError, match="can't be written") as refused:
         RunFolder(tmp_path / place).create()
     assert "run_dir=" in str(refused.value)
+
+
+def test_name_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    # TensorFlow could not write there: said before anything is trained
+    with pytest.raises(RunError, match="its name is not UTF-8") as refused:
+        RunFolder(tmp_path / "r\udcff").create()
+    assert "r\\udcff" in str(refused.value)
+    run = started(tmp_path, "run", "interrupted", 100)
+    moved = run.path.rename(tmp_path / "r\udcff")
+    with pytest.raises(RunError, match="its name is not UTF-8"):
+        check_files(RunFolder(moved))
 
 
 def test_run_dir_decides_where_a_run_goes(tmp_path: Path) -> None:

@@ -37,6 +37,21 @@ def write_json(path: Path, values: Any) -> None:
     write_text(path, json.dumps(values, indent=2, allow_nan=False) + "\n")
 
 
+def check_name(folder: Path) -> None:
+    """Refuse a folder that TensorFlow, whose names are UTF-8, can't write to.
+
+    Raises:
+        RunError: its name holds other bytes.
+    """
+    try:
+        str(folder.absolute()).encode()
+    except UnicodeEncodeError as error:
+        raise RunError(
+            f"The run folder {folder} can't be written: its name is not UTF-8.",
+            "rename it, or choose another with run_dir=<folder>",
+        ) from error
+
+
 def check_finite(path: Path, values: Any, key: str = "") -> None:
     """Refuse figures that say nothing, before any is written.
 

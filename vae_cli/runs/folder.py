@@ -15,7 +15,7 @@ from vae_cli.config.load import load
 from vae_cli.config.schema import TrainConfig
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import ConfigError, RunError
-from vae_cli.runs.files import write_json, write_text
+from vae_cli.runs.files import check_name, write_json, write_text
 from vae_cli.runs.lock import take_lock
 from vae_cli.runs.reading import read_json, read_yaml
 
@@ -58,6 +58,7 @@ class RunFolder:
         Raises:
             RunError: it holds files already, or can't be written.
         """
+        check_name(self.path)
         try:
             if self.path.is_dir() and any(self.path.iterdir()):
                 raise RunError(

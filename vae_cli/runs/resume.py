@@ -5,6 +5,7 @@ from pathlib import Path
 
 from vae_cli.config.schema import TrainConfig
 from vae_cli.errors import RunError, UsageError, VaeCliError
+from vae_cli.runs.files import check_name
 from vae_cli.runs.folder import RunFolder, find_runs, has_config, open_run
 from vae_cli.runs.metrics_file import read_rows
 from vae_cli.runs.reading import read_json
@@ -91,6 +92,7 @@ def check_files(folder: RunFolder) -> None:
     Raises:
         RunError: one can't be read, or stands where a folder must be.
     """
+    check_name(folder.path)
     read_rows(folder.metrics_csv)
     if folder.environment_file.exists():
         advice = "put the file back as it was, or delete it, then resume"
