@@ -30,7 +30,7 @@ def composed(command: str, arguments: list[str]) -> Any:
 
     Raises:
         ConfigError: an override is wrong.
-        UsageError: a flag is wrong.
+        UsageError: a flag is wrong, or something is no override.
     """
     from hydra import compose, initialize_config_dir
 

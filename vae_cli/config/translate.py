@@ -23,7 +23,8 @@ def in_our_words(command: str, words: list[str]) -> Iterator[None]:
         words: the command line, for errors that don't name the override.
 
     Raises:
-        ConfigError: an override is wrong.
+        ConfigError: an override is refused.
+        UsageError: something is no override.
     """
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
@@ -44,7 +45,7 @@ def _translated(error: Exception, command: str) -> VaeCliError:
     text = str(error).strip()
     first = text.splitlines()[0] if text else type(error).__name__
     if isinstance(error, OverrideParseException):
-        return ConfigError(
+        return UsageError(
             f"{error.override} is not a valid override: {first}",
             "write key=value; quote a value with commas, = or accents: 'key=\"a, b\"'",
         )
@@ -80,7 +81,7 @@ def _translated(error: Exception, command: str) -> VaeCliError:
 def _missing_option(file: str, choices: list[str]) -> VaeCliError:
     group, _, name = file.rpartition("/")
     if not group:
-        return UsageError(f"config {file} does not exist in {configs_dir()}.")
+        return ConfigError(f"config {file} does not exist in {configs_dir()}.")
     ours = group in (*GROUPS, *PRESETS)
     choices = choices or (options(group) if ours else [])
     advice = [f"choose one of: {', '.join(choices)}"] if choices else []

@@ -10,6 +10,7 @@ from typing import Any
 from vae_cli.runs.files import write_text
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.selection import common_folder
+from vae_cli.text import table_cell
 
 NOTE = (
     "AUROC in percent. A likelihood ranks simple images as normal, such as the digit "
@@ -75,4 +76,4 @@ def _line(cells: list[Any]) -> str:
 def _text(cell: Any) -> str:
     if cell is None:
         return "-"
-    return f"{100 * cell:.1f}" if isinstance(cell, float) else str(cell)
+    return f"{100 * cell:.1f}" if isinstance(cell, float) else table_cell(cell)

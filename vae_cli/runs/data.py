@@ -31,6 +31,15 @@ def load_run_data(folder: RunFolder, config: TrainConfig) -> ImageData:
         ) from error
     if folder.data_file.exists():
         check_same_data(folder, data.fingerprint)
+        spec = folder.load_spec()
+        for name in ("image_shape", "num_classes", "binary"):
+            own, now = getattr(spec, name), getattr(data.spec, name)
+            if own != now:
+                raise RunError(
+                    f"{folder.data_file} doesn't fit the run's images: {name} is "
+                    f"{own}, theirs is {now}.",
+                    "was the file edited? put it back as it was",
+                )
     return data
 
 

@@ -13,8 +13,10 @@ from vae_cli.config.schema import TrainConfig
 from vae_cli.data.splits import ImageData
 from vae_cli.errors import RunError, VaeCliError
 from vae_cli.evaluation.probes import MOST_CODES
-from vae_cli.runs.files import write_json, write_text
+from vae_cli.runs.files import check_finite, write_json, write_text
 from vae_cli.runs.folder import RunFolder
+from vae_cli.runs.reading import check_number
+from vae_cli.text import printable
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +98,7 @@ def protocol(
         "probe_codes": MOST_CODES,
         "run_state": f"{status['state']}, {status['epoch']} of {run.epochs} epochs",
         "labels_sha256": _labels_digest(data),
+        "images_sha256": _images_digest(data, evaluation.split),
         "weights_sha256": weights_digest(folder, evaluation.checkpoint),
         "vae_cli": __version__,
     }
@@ -120,6 +123,12 @@ def _labels_digest(data: ImageData) -> str | None:
     return digest.hexdigest()
 
 
+def _images_digest(data: ImageData, split: str) -> str | None:
+    """Return the digest of the file's images that a split was taken from."""
+    whole = "x_test_sha256" if split == "test" else "x_train_sha256"
+    return data.fingerprint.get(whole)
+
+
 def saved_report(
     folder: RunFolder, split: str, protocol: dict[str, Any]
 ) -> dict[str, Any] | None:
@@ -132,11 +141,15 @@ def saved_report(
 
 
 def _is_of(folder: RunFolder, file: Path, protocol: dict[str, Any]) -> bool:
-    """Return whether a file is a report by this protocol."""
+    """Return whether a file is a report by this protocol, with figures in it."""
     try:
-        return folder.read_json(file).get("protocol") == protocol
-    except VaeCliError:
+        report = folder.read_json(file)
+        for key, *_ in ROWS:
+            check_number(report.get(key), key)
+            check_number(report.get(f"{key}_se"), key)
+    except (VaeCliError, ValueError):
         return False
+    return report.get("protocol") == protocol
 
 
 def _put_aside(folder: RunFolder, split: str) -> None:
@@ -180,6 +193,7 @@ def write_report(folder: RunFolder, report: dict[str, Any]) -> None:
 
     An earlier report by another protocol moves to `evaluation/earlier/<number>/`.
     """
+    check_finite(folder.evaluation, report)
     folder.evaluation.mkdir(exist_ok=True)
     split = report["split"]
     file = folder.evaluation / f"{split}.json"
@@ -193,7 +207,7 @@ def markdown(folder: RunFolder, report: dict[str, Any]) -> str:
     """Return a report for reading."""
     how = report["protocol"]
     lines = [
-        f"# {folder.path.resolve().name}: {report['split']}",
+        f"# {printable(folder.path.resolve().name)}: {report['split']}",
         "",
         f"{report['num_images']:,} images of {how['dataset']}, binarization "
         f"{how['binarization']} (draw seed {how['draw_seed']}), model trained on "

@@ -12,6 +12,7 @@ from vae_cli.runs.files import write_json
 from vae_cli.runs.folder import RunFolder, unwritable
 from vae_cli.runs.metrics_file import read_rows
 from vae_cli.runs.provenance import environment
+from vae_cli.text import PrintableFormatter
 
 log = logging.getLogger("vae_cli")
 
@@ -43,7 +44,7 @@ def recorded(folder: RunFolder, resume_command: str) -> Iterator[None]:
         handler = logging.FileHandler(folder.log_file, encoding="utf-8")
     except OSError as error:
         raise unwritable(folder.path, error) from error
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     try:
         folder.write_status("running", _epochs(folder))
