@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from vae_cli.visualize.files import save_figure
 from vae_cli.visualize.images import stacked
 from vae_cli.visualize.plots import draw_kl_bars
 
@@ -34,7 +35,7 @@ def plot_evaluation(
         easiest: images and their reconstructions, float32 [M, H, W, C] each.
         hardest: likewise.
         title: the run and the split.
-        path: PNG to write.
+        path: file to write, as `save_figure` takes it.
     """
     figure = Figure(figsize=(12, 7), layout="constrained")
     figure.suptitle(title, fontsize=11)
@@ -50,7 +51,7 @@ def plot_evaluation(
     draw_kl_bars(bars, kl)
     _pictures(easy, easiest, "smallest -ELBO; below: reconstructions")
     _pictures(hard, hardest, "largest -ELBO; below: reconstructions")
-    figure.savefig(path, dpi=110)
+    save_figure(figure, path)
 
 
 def plot_rate_distortion(
@@ -66,7 +67,7 @@ def plot_rate_distortion(
         rate: KL in nats.
         distortion: reconstruction loss in nats.
         beta: of each point.
-        path: PNG to write.
+        path: file to write, as `save_figure` takes it.
         curves: name of the curve that each point lies on; one curve if None.
 
     Source: Alemi et al., "Fixing a broken ELBO", 2018, section 3.
@@ -87,7 +88,7 @@ def plot_rate_distortion(
     axis.set_xlabel("rate: KL, nats per image")
     axis.set_ylabel("distortion: reconstruction loss, nats per image")
     axis.grid(alpha=0.3)
-    figure.savefig(path, dpi=110)
+    save_figure(figure, path)
 
 
 def _pictures(axis: Axes, shown: tuple[np.ndarray, np.ndarray], title: str) -> None:
