@@ -59,16 +59,23 @@ def _found_again(path: Path, folder: RunFolder) -> str:
     A path that was typed relative to a project's folder, or the file's name alone, is
     looked for from the current folder and from those above the run.
     """
-    if path.exists():
+    if _is_there(path):
         return str(path)
     parts = path.parts[1:] if path.is_absolute() else path.parts
     for start in range(len(parts)):
         for base in (Path.cwd(), *folder.path.absolute().parents):
             moved = base.joinpath(*parts[start:])
-            if moved.is_file():
+            if _is_there(moved):
                 log.warning("%s is gone; the images are read from %s", path, moved)
                 return str(moved)
     return str(path)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # in a folder of someone else's
+        return False
 
 
 def split_name(data: ImageData, name: str | None) -> str:
