@@ -1,5 +1,7 @@
 """Figures are what their suffix says, whatever wrote them."""
 
+import warnings
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -7,6 +9,7 @@ from PIL import Image
 
 from tests.helpers import grey_images
 from vae_cli.errors import ConfigError
+from vae_cli.visualize.evaluation_plots import plot_rate_distortion
 from vae_cli.visualize.files import (
     RASTER,
     SUFFIXES,
@@ -76,3 +79,20 @@ def test_no_text_is_read_as_mathematics(tmp_path, text, suffix):
     axis.set_xlabel(text)
     axis.annotate(text, (0, 1))
     save_figure(figure, tmp_path / f"figure{suffix}")
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (64, 8), (1, 1), (3, 500)])
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("name", ["a", "W" * 150, "W\n$W\nsharp"])
+def test_long_names_leave_room_for_the_images(tmp_path, shape, count, name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # matplotlib's, of a layout that fails
+        images = np.zeros((count, *shape, 1), np.float32)
+        plot_rows({name: images, "b": images}, "W" * 100, tmp_path / "a.png")
+
+
+def test_names_of_many_curves_leave_room_for_them(tmp_path):
+    names = [f"{'W' * 80} {i}" for i in range(20)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plot_rate_distortion(range(20), range(20), range(20), tmp_path / "a.png", names)

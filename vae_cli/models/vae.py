@@ -143,7 +143,9 @@ class VAE(keras.Model):
             inputs.append(keras.Input(self.encoder.input_shape[1:], name="seen"))
             told = [self.seen_network(inputs[1])]
         pixels = self.likelihood.mean(self.decoder(_side_by_side([inputs[0], *told])))
-        return self.encoder, keras.Model(inputs, pixels, name="decoder")
+        # Keras warns where one array comes for a list of one
+        single = inputs if told else inputs[0]
+        return self.encoder, keras.Model(single, pixels, name="decoder")
 
 
 class Given:

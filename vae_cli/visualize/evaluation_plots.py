@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vae_cli.visualize.files import save_figure
+from vae_cli.visualize.files import save_figure, text_width
 from vae_cli.visualize.images import stacked
 from vae_cli.visualize.plots import draw_kl_bars
 
@@ -72,15 +72,18 @@ def plot_rate_distortion(
 
     Source: Alemi et al., "Fixing a broken ELBO", 2018, section 3.
     """
-    figure = Figure(figsize=(7, 5.5), layout="constrained")
-    axis = figure.subplots()
     curves = curves or [""] * len(rate)
+    names = [*dict.fromkeys(curves)] if len(set(curves)) > 1 else []
+    # the names of the curves stand below it, a line each
+    wide = max([7, *(1 + text_width(name, fontsize=10) for name in names)])
+    figure = Figure(figsize=(wide, 5.5 + 0.22 * len(names)), layout="constrained")
+    axis = figure.subplots()
     for name in dict.fromkeys(curves):
         points = zip(rate, distortion, curves, strict=True)
         own = sorted((x, y) for x, y, curve in points if curve == name)
         axis.plot(*zip(*own, strict=True), "o-", label=name)
-    if len(set(curves)) > 1:
-        axis.legend()
+    if names:
+        figure.legend(loc="outside lower left")
     for x, y, label in zip(rate, distortion, beta, strict=True):
         axis.annotate(
             f"beta {label:g}", (x, y), xytext=(6, 5), textcoords="offset points"

@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
+from matplotlib.textpath import text_to_path
 from PIL import Image
 
 from vae_cli.errors import ConfigError
@@ -55,6 +57,14 @@ def save_figure(figure: Figure, path: Path) -> None:
         text.set_text(printable(text.get_text(), keep="\n"))
     suffix = figure_path(path).suffix.lower()
     figure.savefig(path, dpi=DPI, format=suffix[1:])
+
+
+def text_width(text: str, fontsize: float) -> float:
+    """Return how many inches wide a line is in a figure."""
+    font = FontProperties(size=fontsize)
+    shown = printable(text)
+    points, _, _ = text_to_path.get_text_width_height_descent(shown, font, ismath=False)
+    return points / 72
 
 
 def save_pixels(pixels: np.ndarray, path: Path) -> None:

@@ -8,7 +8,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vae_cli.visualize.files import save_figure
+from vae_cli.visualize.files import save_figure, text_width
 from vae_cli.visualize.images import grid
 
 
@@ -22,10 +22,10 @@ def plot_rows(rows: dict[str, np.ndarray], title: str, path: Path) -> None:
     """
     count, height, width, _ = next(iter(rows.values())).shape
     side = 0.75  # inches an image is high
-    longest = max(len(line) for name in rows for line in name.splitlines())
-    beside = 0.3 + 0.08 * longest  # a letter of the names is 0.08 inches wide at most
-    wide = max(beside + count * side * width / height, 0.09 * len(title))
-    size = (wide, 0.5 + len(rows) * side)
+    lines = [line for name in rows for line in name.splitlines()]
+    beside = 0.3 + max(text_width(line, fontsize=9) for line in lines)
+    wide = beside + max(0.3, count * side * width / height)
+    size = (max(wide, 0.3 + text_width(title, fontsize=10)), 0.5 + len(rows) * side)
     figure = Figure(figsize=size, layout="constrained")
     figure.suptitle(title, fontsize=10)
     axes = np.reshape(figure.subplots(len(rows), 1), -1)
