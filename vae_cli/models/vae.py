@@ -202,7 +202,9 @@ class Given:
         if self._told is None:
             return self._vae.decode(z, training=training)
         samples = ops.shape(z)[0] // ops.shape(self._told)[0]
-        told = ops.tile(self._told, (samples, 1))
+        # not `tile`, whose gradient transposes integers: oneDNN complains of them
+        told = ops.broadcast_to(self._told, (samples, *ops.shape(self._told)))
+        told = ops.reshape(told, (-1, self._told.shape[-1]))
         return self._vae.decode(_side_by_side([z, told]), training=training)
 
     def score(self, images: Any, logits: Any) -> Any:
