@@ -247,7 +247,8 @@ def test_resume_with_another_override_is_wrong_usage(tmp_path: Path) -> None:
     done = vae("train", "resume=latest", "beta=3", "epochs=9", cwd=tmp_path)
     refused(done, tmp_path, status=2)
     assert done.stderr == (
-        "resume= takes no other override than a larger epochs=, got: beta=3\n"
+        "resume= takes no other override than a larger epochs=, and dataset.path= of a "
+        "file that has moved; got: beta=3\n"
         "  the run goes on with its own config.yaml; to change something, start a new "
         "run\n"
     )

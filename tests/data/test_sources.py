@@ -1,5 +1,7 @@
 import gzip
 import hashlib
+import inspect
+import os
 import pickle
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 from tests.helpers import grey_images, load_arrays, npz_config
 from vae_cli.config.schema import DatasetConfig, SyntheticConfig
 from vae_cli.data.prepare import load_data
-from vae_cli.data.sources import FASHION_MD5
+from vae_cli.data.sources import CIFAR_SHA256, FASHION_MD5
 from vae_cli.errors import DataError
 
 GREY = grey_images(10, 4, 5)
@@ -141,7 +143,7 @@ def test_file_that_is_no_npz_is_refused(tmp_path, content):
 
 
 def test_folder_is_refused(tmp_path):
-    assert f"dataset.path={tmp_path} can't be read as .npz" in unreadable(tmp_path)
+    assert f"dataset.path={tmp_path} is a folder" in unreadable(tmp_path)
 
 
 def test_single_array_is_refused(tmp_path):
@@ -368,7 +370,9 @@ def test_cifar10_out_of_reach_names_its_file_and_its_place(keras_home, monkeypat
         load_data(keras_set("cifar10"))
     message = str(refused.value)
     assert "dataset=cifar10" in message
-    assert "cifar-10-batches-py-target_archive" in message
+    assert "cifar-10-python.tar.gz" in message  # as it is published
+    assert "cifar-10-batches-py-target_archive" in message  # as Keras keeps it
+    assert CIFAR_SHA256 in message
     assert str(keras_home / "datasets") in message
 
 
@@ -445,3 +449,14 @@ def test_synthetic_images_change_with_the_data_seed():
 def test_synthetic_images_have_the_size_and_channels_of_the_config(channels):
     data = load_data(synthetic(image_size=11, channels=channels))
     assert data.spec.image_shape == (11, 11, channels)
+
+
+def test_named_pipe_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    path = tmp_path / "images.npz"
+    path.symlink_to("pipe")
+    assert f"dataset.path={path} is a named pipe" in unreadable(path)
+
+
+def test_cifar10_is_checked_against_the_sum_that_is_named():
+    assert CIFAR_SHA256 in inspect.getsource(keras.datasets.cifar10.load_data)

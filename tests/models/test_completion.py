@@ -5,6 +5,7 @@ import math
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.helpers import grey_images, small_config, small_vae
 from tests.models.toys import SHAPE, linear_gaussian
@@ -166,3 +167,25 @@ def test_missing_pixels_are_used_nowhere():
     assert np.mean(hidden.pixel_means(zero)) == pytest.approx(0.5, abs=0.1)
     with pytest.raises(ConfigError, match=r"prior\.start=noise"):
         small_config("corruption=random_mask", "prior=vamp", "prior.start=data")
+
+
+def test_gradient_of_a_completing_model_transposes_no_integers():
+    # oneDNN prints a line to stderr for each such graph
+    vae = small_vae(
+        "conditioning=seen",
+        "conditioning.hidden_units=[4]",
+        "corruption=box",
+        "corruption.score=missing",
+        "latent_dim=3",
+    )
+    seen = tf.zeros((2, 4, 5, 1))
+
+    @tf.function
+    def gradient(z):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(vae.given(seen=seen, scored=seen).decode(z))
+        return tape.gradient(loss, vae.trainable_variables)
+
+    graph = gradient.get_concrete_function(tf.zeros((6, 3))).graph
+    moved = [op for op in graph.get_operations() if op.type == "Transpose"]
+    assert not [op for op in moved if op.inputs[0].dtype == tf.int32]

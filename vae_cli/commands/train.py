@@ -63,14 +63,19 @@ def _resume(config: TrainConfig, overrides: list[str]) -> float:
     from vae_cli.runs.resume import resumed_config
 
     folder, saved = resumed_config(config, overrides)
+    path = None
+    if isinstance(config.dataset, NpzConfig):
+        path = str(Path(config.dataset.path).absolute())
     if worker_index(saved.distribution):
         with tempfile.TemporaryDirectory() as scratch:
             # before the workers meet: the chief then begins to write
             copy = _copied(folder, Path(scratch))
-            data, distribution = ready(saved, lambda: load_run_data(folder, saved))
+            data, distribution = ready(
+                saved, lambda: load_run_data(folder, saved, path)
+            )
             return _train(saved, data, distribution, copy, resumed=False)
     with folder.locked():
-        data, distribution = ready(saved, lambda: load_run_data(folder, saved))
+        data, distribution = ready(saved, lambda: load_run_data(folder, saved, path))
         return _train(saved, data, distribution, folder, resumed=True)
 
 

@@ -10,6 +10,21 @@ SCORES = (
     "neg_elbo", "nll", "reconstruction", "kl", "latent_distance", "unexplained",
 )  # fmt: skip
 SPLITS = ("train", "validation", "test")
+SPLIT = "which images; null: test, or validation where a data set has no test images"
+FIGURE = "its suffix says what is written: .png, .jpg, .webp, .pdf, .svg"
+
+
+@dataclass
+class RunDataConfig:
+    """Where the images of a run are now."""
+
+    path: str | None = option(
+        "the .npz file of the run's images, if it is no longer where it was"
+    )
+
+
+def _run_data() -> RunDataConfig:
+    return RunDataConfig(path=None)
 
 
 @dataclass
@@ -19,6 +34,7 @@ class GenerateConfig:
     run: str = option("run folder, or latest")
     output_root: str = option("where `latest` looks")
     checkpoint: str = option("which weights", choices=("best", "last"))
+    dataset: RunDataConfig = option("the run's images", default_factory=_run_data)
     mode: str = option(
         "what to draw", choices=("prior", "manifold", "traversal", "interpolation")
     )
@@ -38,7 +54,9 @@ class GenerateConfig:
         at_most=MAX_SEED,
     )
     batch_size: int = option("images decoded at a time; changes no image", at_least=1)
-    output: str | None = option("PNG of the grid; the run's samples/<mode>.png if null")
+    output: str | None = option(
+        f"file of the grid, in the run's samples/ if null; {FIGURE}"
+    )
     npz: str | None = option("also write `images` and codes `z` to this .npz")
     images_dir: str | None = option("also write every image as a PNG to this folder")
     gif: str | None = option("interpolation: also write an animated GIF")
@@ -79,7 +97,8 @@ class PlotLatentConfig:
     run: str = option("run folder, or latest")
     output_root: str = option("where `latest` looks")
     checkpoint: str = option("which weights", choices=("best", "last"))
-    split: str = option("which images", choices=SPLITS)
+    dataset: RunDataConfig = option("the run's images", default_factory=_run_data)
+    split: str | None = option(SPLIT, choices=SPLITS)
     num_points: int | None = option("at most this many points; all if null", at_least=1)
     method: str = option(
         "dims: two dimensions as they are; auto: dims for 2, else pca",
@@ -93,7 +112,9 @@ class PlotLatentConfig:
         at_least=0,
         at_most=MAX_SEED,
     )
-    output: str | None = option("PNG; the run's figures/latent-<split>.png if null")
+    output: str | None = option(
+        f"file of the figure, in the run's figures/ if null; {FIGURE}"
+    )
     npz: str | None = option("also write `mean`, `log_var`, labels to this .npz")
 
     def problems(self) -> list[str]:
@@ -117,7 +138,8 @@ class EvaluateConfig:
     )
     output_root: str = option("where `latest` looks")
     checkpoint: str = option("which weights", choices=("best", "last"))
-    split: str = option("which images", choices=SPLITS)
+    dataset: RunDataConfig = option("the run's images", default_factory=_run_data)
+    split: str | None = option(SPLIT, choices=SPLITS)
     num_images: int | None = option(
         "at most this many images, drawn by the data set's seed; all if null",
         at_least=1,
@@ -157,11 +179,12 @@ class ReconstructConfig:
     run: str = option("run folder, or latest")
     output_root: str = option("where `latest` looks")
     checkpoint: str = option("which weights", choices=("best", "last"))
+    dataset: RunDataConfig = option("the run's images", default_factory=_run_data)
     task: str = option(
         "restore: corrupt and restore; interpolate: a path between two images",
         choices=("restore", "interpolate"),
     )
-    split: str = option("which images", choices=SPLITS)
+    split: str | None = option(SPLIT, choices=SPLITS)
     images: str | None = option(
         "own images in place of a split: a PNG or other picture, a folder of them, or "
         "an .npy or .npz array; transparent pixels are missing"
@@ -197,8 +220,8 @@ class ReconstructConfig:
     seed: int = option("posterior noise", at_least=0, at_most=MAX_SEED)
     batch_size: int = option("images at a time; changes no figure", at_least=1)
     output: str | None = option(
-        "PNG, for task=restore with a .json of the errors beside it; in the run's "
-        "reconstructions/ if null"
+        "file of the figure, for task=restore with a .json of the errors beside it; "
+        f"in the run's reconstructions/ if null; {FIGURE}"
     )
     npz: str | None = option("also write the images, clean to restored, to this .npz")
 
@@ -207,8 +230,6 @@ class ReconstructConfig:
         found = []
         if len(self.pair) != 2:
             found.append(f"pair={self.pair} must name two images, such as pair=[0,1]")
-        if self.output is not None and not self.output.endswith(".png"):
-            found.append(f"output={self.output} must end in .png")
         if self.npz is not None and self.npz == self.images:
             found.append(f"npz={self.npz} would overwrite images={self.images}")
         if self.classifier and self.task == "interpolate":
@@ -225,7 +246,8 @@ class AnomalyConfig:
     )
     output_root: str = option("where `latest` looks")
     checkpoint: str = option("which weights", choices=("best", "last"))
-    split: str = option("which images", choices=SPLITS)
+    dataset: RunDataConfig = option("the run's images", default_factory=_run_data)
+    split: str | None = option(SPLIT, choices=SPLITS)
     images: str | None = option(
         "own images in place of a split: a PNG or other picture, a folder of them, or "
         "an .npy or .npz array"

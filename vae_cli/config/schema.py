@@ -61,6 +61,15 @@ class NpzConfig(DatasetConfig):
         at_least=1,
         default=4096,
     )
+    channels_first: bool = option(
+        "the arrays are [N, C, H, W]; they are transposed", default=False
+    )
+    channels: int | None = option(
+        "channels of the images; needed where there are more than 4, checked where "
+        "it is given",
+        at_least=1,
+        default=None,
+    )
 
 
 @dataclass

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vae_cli.data.npy_header import checked_header
 from vae_cli.errors import DataError
 
 
@@ -46,4 +47,5 @@ def mapped_member(path: Path, member: str, most: float) -> np.ndarray | None:
     begin = info.header_offset + 30 + int(lengths.sum()) + header
     if fortran:
         raise DataError(f"{member} of dataset.path={path} is in Fortran order.")
+    checked_header(shape, dtype, path.stat().st_size, begin)
     return np.memmap(path, dtype, "r", begin, shape)

@@ -98,7 +98,7 @@ def protocol(
         "probe_codes": MOST_CODES,
         "run_state": f"{status['state']}, {status['epoch']} of {run.epochs} epochs",
         "labels_sha256": _labels_digest(data),
-        "images_sha256": _images_digest(data, evaluation.split),
+        "images_sha256": _images_digest(data, evaluation.split or "test"),
         "weights_sha256": weights_digest(folder, evaluation.checkpoint),
         "vae_cli": __version__,
     }

@@ -3,6 +3,7 @@
 import logging
 from pathlib import Path
 
+from vae_cli.config.compose import FROM_FILE
 from vae_cli.config.schema import TrainConfig
 from vae_cli.errors import RunError, UsageError, VaeCliError
 from vae_cli.runs.files import check_name
@@ -12,7 +13,7 @@ from vae_cli.runs.reading import read_json
 
 log = logging.getLogger(__name__)
 
-ALLOWED = ("resume", "epochs", "output_root")
+ALLOWED = ("resume", "epochs", "output_root", "dataset.path")
 """Keys that may stand beside `resume=`."""
 
 
@@ -30,11 +31,12 @@ def resumed_config(
         RunError: there is no such run, it can't be continued, there are fewer epochs,
             or nothing is left to train.
     """
-    refused = [text for text in overrides if text.split("=")[0] not in ALLOWED]
+    typed = [text for text in overrides if text != FROM_FILE]
+    refused = [text for text in typed if text.split("=")[0] not in ALLOWED]
     if refused:
         raise UsageError(
-            "resume= takes no other override than a larger epochs=, got: "
-            f"{' '.join(refused)}",
+            "resume= takes no other override than a larger epochs=, and dataset.path= "
+            f"of a file that has moved; got: {' '.join(refused)}",
             "the run goes on with its own config.yaml; to change something, start a "
             "new run",
         )

@@ -70,7 +70,7 @@ def latent_figure(
         vae: the model.
         split: images, and labels to colour them by.
         name: what to call the split.
-        path: PNG to write.
+        path: file to write, as `save_figure` takes it.
         method: as `project` takes it; `dims` and `seed` too.
         dims: two latent dimensions.
         seed: t-SNE's.
