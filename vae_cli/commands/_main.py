@@ -17,6 +17,7 @@ from vae_cli.config.help import command_help
 from vae_cli.config.translate import in_our_words
 from vae_cli.errors import Interrupted, RunError, UsageError, VaeCliError
 from vae_cli.paths import configs_dir
+from vae_cli.training.stop import listening
 
 Config = TypeVar("Config")
 Task = Callable[[Any, list[str]], float | None]
@@ -45,20 +46,26 @@ def run_guarded(main: Callable[[], int]) -> NoReturn:
     Args:
         main: returns the exit status.
     """
-    _reopen_closed_streams()
-    try:
-        status = main()
-        sys.stdout.flush()
-    except VaeCliError as error:
-        status = _report(error, error.exit_status)
-    except Interrupted as error:
-        status = _report(error, error.exit_status)
-    except KeyboardInterrupt:
-        status = _report("interrupted", Interrupted.exit_status)
-    except BrokenPipeError:
-        # the reader (`head`, say) has gone; leave nothing for the final flush
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 0
+    with listening() as stop:
+        _reopen_closed_streams()
+        try:
+            status = main()
+            sys.stdout.flush()
+        except VaeCliError as error:
+            status = _report(error, error.exit_status)
+        except Interrupted as error:
+            status = _report(error, error.exit_status)
+        except KeyboardInterrupt:
+            status = _report("interrupted", Interrupted.exit_status)
+        except BrokenPipeError:
+            # the reader (`head`, say) has gone; leave nothing for the final flush
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            status = 0
+        except BaseException:
+            # what a signal broke off may surface as an error of another library
+            if not stop.received:
+                raise
+            status = _report("interrupted", Interrupted.exit_status)
     sys.exit(status)
 
 
@@ -83,6 +90,7 @@ def _run(
             from vae_cli.commands._rehearsal import check_sweep
 
             check_sweep(command)
+    typed = list(sys.argv)
     failures: list[BaseException] = []
     jobs: list[tuple[Any, Path]] = []
 
@@ -92,6 +100,8 @@ def _run(
 
         hydra = HydraConfig.get()
         if hydra.mode == RunMode.MULTIRUN:
+            # a launcher may run the job in a process with an argv of its own
+            sys.argv = typed
             config = checked(command, values)
             jobs.append((config, Path(hydra.sweep.dir)))
             return task(config, list(hydra.overrides.task))
