@@ -151,7 +151,7 @@ class PriorConfig:
 class MixtureConfig(PriorConfig):
     """A mixture of diagonal Gaussians."""
 
-    components: int = option("Gaussians in the mixture", at_least=1, at_most=1_000_000)
+    components: int = option("Gaussians in the mixture", at_least=1, at_most=100_000)
 
 
 @dataclass
