@@ -42,7 +42,7 @@ def generate(config: GenerateConfig, overrides: list[str]) -> None:
     count = config.num_images or (config.rows or 1) * (config.columns or 1)
     check_arrays(
         f"{count:,} images and their grid",
-        (count, *run.spec.image_shape),
+        (count, *folder.load_spec().image_shape),
         "num_images, rows or columns",
         copies=3,
     )
