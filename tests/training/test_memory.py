@@ -112,3 +112,16 @@ def test_arrays_beyond_memory_are_refused_with_what_takes_how_much(
     with pytest.raises(ConfigError, match=r"3\.7 GiB for codes") as caught:
         memory.check_arrays("codes", (10**6, 1000), "num_images")
     assert "make num_images smaller" in str(caught.value)
+
+
+def test_images_beyond_memory_are_not_drawn(
+    trained: Path, tmp_path: Path, command: Command
+) -> None:
+    output = tmp_path / "many.png"
+    done = command(
+        "generate", f"run={trained}", "num_images=1000000000000", f"output={output}"
+    )
+    assert done.status == 1
+    assert "Traceback" not in done.stderr
+    assert "num_images" in done.stderr
+    assert not output.exists()
