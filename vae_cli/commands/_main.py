@@ -19,6 +19,7 @@ from vae_cli.config.translate import in_our_words
 from vae_cli.errors import Interrupted, RunError, UsageError, VaeCliError
 from vae_cli.paths import configs_dir
 from vae_cli.text import PrintableFormatter, PrintableStream, printable
+from vae_cli.training.stop import StopSignal, listening
 
 Config = TypeVar("Config")
 Task = Callable[[Any, list[str]], float | None]
@@ -47,13 +48,14 @@ def run_guarded(main: Callable[[], int]) -> NoReturn:
     Args:
         main: returns the exit status.
     """
-    _reopen_closed_streams()
-    with contextlib.redirect_stdout(PrintableStream(sys.stdout)):
-        status = _status(main)
+    with listening() as stop:
+        _reopen_closed_streams()
+        with contextlib.redirect_stdout(PrintableStream(sys.stdout)):
+            status = _status(main, stop)
     sys.exit(status)
 
 
-def _status(main: Callable[[], int]) -> int:
+def _status(main: Callable[[], int], stop: StopSignal) -> int:
     """Call a command's body; returns the exit status, its errors reported."""
     try:
         status = main()
@@ -68,6 +70,11 @@ def _status(main: Callable[[], int]) -> int:
         # the reader (`head`, say) has gone; leave nothing for the final flush
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
+    except BaseException:
+        # what a signal broke off may surface as an error of another library
+        if not stop.received:
+            raise
+        status = _report("interrupted", Interrupted.exit_status)
     return status
 
 
@@ -92,6 +99,7 @@ def _run(
             from vae_cli.commands._rehearsal import check_sweep
 
             check_sweep(command)
+    typed = list(sys.argv)
     failures: list[BaseException] = []
     jobs: list[tuple[Any, Path]] = []
 
@@ -101,6 +109,8 @@ def _run(
 
         hydra = HydraConfig.get()
         if hydra.mode == RunMode.MULTIRUN:
+            # a launcher may run the job in a process with an argv of its own
+            sys.argv = typed
             config = checked(command, values)
             jobs.append((config, Path(hydra.sweep.dir)))
             return task(config, list(hydra.overrides.task))

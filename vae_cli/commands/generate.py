@@ -11,6 +11,7 @@ from vae_cli.config.commands import GenerateConfig
 from vae_cli.errors import ConfigError, RunError
 from vae_cli.runs.files import write_npz
 from vae_cli.runs.folder import open_run
+from vae_cli.training.memory import check_arrays
 
 if TYPE_CHECKING:
     from vae_cli.commands._drawings import Drawing
@@ -53,6 +54,13 @@ def generate(config: GenerateConfig, overrides: list[str]) -> None:
             "(conditioning=seen).",
             f"complete some: vae-reconstruct run={folder}",
         )
+    count = config.num_images or (config.rows or 1) * (config.columns or 1)
+    check_arrays(
+        f"{count:,} images and their grid",
+        (count, *folder.load_spec().image_shape),
+        "num_images, rows or columns",
+        copies=3,
+    )
     drawing = DRAWINGS[config.mode](config, run)
     images = decode(run.vae, drawing.z, config.batch_size, drawing.context)
     try:

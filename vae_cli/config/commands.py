@@ -148,6 +148,7 @@ class EvaluateConfig:
         "posterior samples an image for log p(x); the literature takes 5000; null "
         "leaves it out",
         at_least=1,
+        at_most=1_000_000,
     )
     seed: int | None = option(
         "posterior noise; the run's own seed if null", at_least=0, at_most=MAX_SEED
@@ -163,6 +164,7 @@ class EvaluateConfig:
         "images to draw, and to judge by their sharpness and a small classifier that "
         "is trained for it; null draws none",
         at_least=100,
+        at_most=1_000_000,
     )
     npz: str | None = option(
         "one run: also write images, `neg_elbo` and `log_prob` of each to this .npz"
@@ -205,10 +207,12 @@ class ReconstructConfig:
     samples: int = option(
         "missing pixels: posterior samples an image, averaged by importance",
         at_least=1,
+        at_most=100_000,
     )
     gibbs_steps: int = option(
         "missing pixels: steps of pseudo-Gibbs sampling; the later half is averaged",
         at_least=2,
+        at_most=100_000,
     )
     classifier: bool = option(
         "labelled data: train a small classifier and ask it about restored images"
@@ -267,7 +271,7 @@ class AnomalyConfig:
         "hold anomalies, else neg_elbo",
         choices=("auto", *SCORES),
     )
-    samples: int = option("posterior samples an image", at_least=1)
+    samples: int = option("posterior samples an image", at_least=1, at_most=100_000)
     quantile: float = option(
         "share of normal validation images below the threshold", above=0, below=1
     )
