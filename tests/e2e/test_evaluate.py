@@ -393,3 +393,20 @@ def test_split_that_a_set_has_not_is_refused(
 ) -> None:
     done = command("evaluate", f"run={unlabelled}", "split=validation")
     refused(done, "split=validation has no images", "choose one of: train, test")
+
+
+def test_inpainting_run_is_scored_without_its_encoder_seeing_the_missing_pixels(
+    tmp_path: Path, command: Command
+) -> None:
+    run = train_here(
+        tmp_path / "run", *TINY, "architecture=dense", "architecture.hidden_units=[16]",
+        "conditioning=seen", "conditioning.hidden_units=[8]", "corruption=half",
+        "corruption.score=missing", "epochs=3", "latent_dim=2",
+    )  # fmt: skip
+    report = evaluate_here(run, SAMPLES)
+    done = command("reconstruct", f"run={run}", "samples=2")
+    assert done.status == 0, done.stderr
+    file = run / "reconstructions" / "test-half.json"
+    errors = json.loads(file.read_text())["errors"]["single_pass"]
+    assert report["mse"] == pytest.approx(errors["mse_missing"], rel=1e-5)
+    assert report["ssim"] == pytest.approx(errors["ssim"], rel=1e-5)

@@ -10,12 +10,14 @@ from tests.helpers import grey_images, small_config, small_vae
 from tests.models.toys import SHAPE, linear_gaussian
 from vae_cli.data.splits import Split
 from vae_cli.errors import ConfigError, DataError
+from vae_cli.evaluation.anomaly import anomaly_scores, code_cloud
 from vae_cli.evaluation.bounds import evaluate_elbo
 from vae_cli.evaluation.importance import importance_sampling
 from vae_cli.evaluation.latent import (
     completed,
     decode,
     encode,
+    reconstruct,
     row_context,
     sample_prior,
 )
@@ -166,3 +168,20 @@ def test_missing_pixels_are_used_nowhere():
     assert np.mean(hidden.pixel_means(zero)) == pytest.approx(0.5, abs=0.1)
     with pytest.raises(ConfigError, match=r"prior\.start=noise"):
         small_config("corruption=random_mask", "prior=vamp", "prior.start=data")
+
+
+def test_missing_pixels_change_no_reconstruction_and_no_unexplained_variance_of_it():
+    vae = completing()
+    changed = np.where(MASKS > 0, 255 - IMAGES, IMAGES).astype(np.uint8)
+    context = {"seen": SEEN, "scored": MASKS}
+    first, second = (reconstruct(vae, x, context=context) for x in (IMAGES, changed))
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_allclose(first[:, :, 2:], SEEN[:, :, 2:] / np.float32(255))
+    split = Split(IMAGES, seen=SEEN, scored=MASKS)
+    cloud = code_cloud(vae, split)
+    found = anomaly_scores(vae, split, cloud, samples=2, seed=0)["unexplained"]
+    x, restored = IMAGES[:, :, :2] / 255, first[:, :, :2]
+    own = ((x - x.mean((1, 2, 3), keepdims=True)) ** 2).sum((1, 2, 3))
+    np.testing.assert_allclose(
+        found, ((x - restored) ** 2).sum((1, 2, 3)) / own, rtol=1e-4
+    )
