@@ -206,7 +206,8 @@ def _lines(report: dict[str, Any]) -> list[str]:
         if "auroc" in values:
             parts.append(f"AUROC {values['auroc']:.3f}  AUPR {values['aupr']:.3f}")
             parts.append(f"FPR at 95 % recall {values['fpr_at_95_recall']:.3f}")
-        parts.append("<- chosen" if name == report["score"] else "")
+        by = report["chosen_by"]
+        parts.append(f"<- {by}" if name == report["score"] else "")
         lines.append("  ".join(parts).rstrip())
     if report["ink"]:
         lines.append(
