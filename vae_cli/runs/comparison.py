@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 PROTOCOL = (
     "split", "num_images", "dataset", "binarization", "likelihood", "estimator",
-    "importance_samples", "checkpoint",
+    "importance_samples", "checkpoint", "corruption", "pixels",
 )  # fmt: skip
 """What a row must be quoted with."""
 NOT_SETTINGS = (
