@@ -83,7 +83,7 @@ def test_rows_agree_with_the_report(
     assert [row["flagged"] for row in rows] == [str(int(f)) for f in flagged]
     assert (report["score"], report["chosen_by"]) == (
         "neg_elbo",
-        "score=, before any label is looked at",
+        "score= (fixed beforehand)",
     )
 
 
@@ -106,7 +106,7 @@ def test_without_normal_classes_there_is_a_threshold_and_no_auroc(
     assert report["base_rate"] is None
     assert (report["score"], report["chosen_by"]) == (
         "neg_elbo",
-        "score=, before any label is looked at",
+        "score= (fixed beforehand)",
     )
     assert {row["anomalous"] for row in rows} == {""}
 
@@ -205,7 +205,7 @@ def test_several_runs_make_a_table(
     assert [row["run"] for row in rows] == ["squares", "label", "mean"]
     each = [float(row["AUROC of score"]) for row in rows]
     assert each[2] == pytest.approx((each[0] + each[1]) / 2)
-    assert "chosen by: score=, before any label is looked at" in table
+    assert "chosen by: score= (fixed beforehand)" in table
     refused(
         command("anomaly", f"run={','.join(names)}", "output=x"), "output=x takes one"
     )
