@@ -172,3 +172,13 @@ def test_standard_error_is_that_of_a_mean():
     # deviation sqrt(5 / 3) over sqrt(4)
     assert standard_error(np.array([1.0, 2, 3, 4])) == pytest.approx((5 / 12) ** 0.5)
     assert standard_error(np.array([1.0])) is None
+
+
+def test_probes_say_what_else_the_encoder_was_given(usual):
+    assert usual.report["probes_of"] == "posterior means"
+    vae = small_vae("conditioning=label", "latent_dim=3", shape=SHAPE, num_classes=3)
+    spec = DataSpec(SHAPE, binary=True, num_classes=3)
+    found = evaluate_split(vae, spec, TEST, TRAIN, 3, None, lambda share: None)
+    assert found.report["probes_of"] == (
+        "posterior means of an encoder that was given the label"
+    )

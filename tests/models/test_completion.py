@@ -11,12 +11,14 @@ from tests.helpers import grey_images, small_config, small_vae
 from tests.models.toys import SHAPE, linear_gaussian
 from vae_cli.data.splits import Split
 from vae_cli.errors import ConfigError, DataError
+from vae_cli.evaluation.anomaly import anomaly_scores, code_cloud
 from vae_cli.evaluation.bounds import evaluate_elbo
 from vae_cli.evaluation.importance import importance_sampling
 from vae_cli.evaluation.latent import (
     completed,
     decode,
     encode,
+    reconstruct,
     row_context,
     sample_prior,
 )
@@ -189,3 +191,20 @@ def test_gradient_of_a_completing_model_transposes_no_integers():
     graph = gradient.get_concrete_function(tf.zeros((6, 3))).graph
     moved = [op for op in graph.get_operations() if op.type == "Transpose"]
     assert not [op for op in moved if op.inputs[0].dtype == tf.int32]
+
+
+def test_missing_pixels_change_no_reconstruction_and_no_unexplained_variance_of_it():
+    vae = completing()
+    changed = np.where(MASKS > 0, 255 - IMAGES, IMAGES).astype(np.uint8)
+    context = {"seen": SEEN, "scored": MASKS}
+    first, second = (reconstruct(vae, x, context=context) for x in (IMAGES, changed))
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_allclose(first[:, :, 2:], SEEN[:, :, 2:] / np.float32(255))
+    split = Split(IMAGES, seen=SEEN, scored=MASKS)
+    cloud = code_cloud(vae, split)
+    found = anomaly_scores(vae, split, cloud, samples=2, seed=0)["unexplained"]
+    x, restored = IMAGES[:, :, :2] / 255, first[:, :, :2]
+    own = ((x - x.mean((1, 2, 3), keepdims=True)) ** 2).sum((1, 2, 3))
+    np.testing.assert_allclose(
+        found, ((x - restored) ** 2).sum((1, 2, 3)) / own, rtol=1e-4
+    )

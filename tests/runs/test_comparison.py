@@ -187,6 +187,20 @@ def test_setting_can_not_add_a_column_or_a_line(tmp_path: Path) -> None:
     assert lines[-2] == "| 0 | a\\|b\\x0ac\\x1b |"
 
 
+def test_line_above_the_table_names_corruption_pixels_and_what_probes_are_of() -> None:
+    how = {"corruption": "quadrants", "pixels": "missing"}
+    report = {
+        **SCORES[0],
+        "protocol": how,
+        "samples_are": "draws",
+        "probes_of": "codes",
+    }
+    (first, *_) = markdown_table(groups("seed=1", reports=[report])).splitlines()
+    assert first == (
+        "corruption quadrants; pixels missing; samples_are draws; probes_of codes"
+    )
+
+
 def test_csv_holds_means_and_deviations_in_full(tmp_path: Path) -> None:
     first, second = table(written(tmp_path, "seed=1", "seed=2", "beta=4")[1])
     assert first["beta"] == "1"

@@ -183,7 +183,8 @@ def test_markdown_shows_figures_with_their_errors_and_units(run: RunFolder) -> N
     assert lines[0] == "# run: test"
     assert lines[2] == (
         "10,000 images of mnist, binarization static (draw seed 7), model trained on "
-        "50,000 images, best checkpoint, run finished, 30 of 30 epochs."
+        "50,000 images, best checkpoint, run finished, 30 of 30 epochs. "
+        "Corruption none, all pixels count."
     )
     assert (
         "| -ELBO | 101.24 (s.e. 0.46) | nats per image, one posterior sample |" in lines

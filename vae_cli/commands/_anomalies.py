@@ -23,7 +23,7 @@ from vae_cli.evaluation.anomaly import (
     surprise,
 )
 from vae_cli.evaluation.judgement import Scored, judged
-from vae_cli.evaluation.latent import decode, encode
+from vae_cli.evaluation.latent import reconstruct
 from vae_cli.runs.data import load_run_data, scored_split, split_name, unfiltered
 from vae_cli.runs.files import write_json, write_text
 from vae_cli.runs.folder import RunFolder
@@ -186,13 +186,14 @@ def _draw_extremes(
         ("least", order[::-1][: config.columns]),
     ):
         chosen = split.take(index)
-        codes, _ = encode(run.vae, chosen.images, context=chosen.context)
         nats = surprise(run.vae, chosen)
         # each on its own scale: a flat image's few nats would not be seen beside
         # those of the others
         low, high = (f(nats, axis=(1, 2, 3), keepdims=True) for f in (np.min, np.max))
         rows[f"{name} anomalous"] = to_float(chosen.images[:])
-        rows[f"restored ({name})"] = decode(run.vae, codes, context=chosen.context)
+        rows[f"restored ({name})"] = reconstruct(
+            run.vae, chosen.images, context=chosen.context
+        )
         rows[f"nats a pixel ({name})\neach on its own scale"] = (
             nats - low
         ) / np.maximum(high - low, 1e-6)
@@ -208,7 +209,8 @@ def _lines(report: dict[str, Any]) -> list[str]:
         if "auroc" in values:
             parts.append(f"AUROC {values['auroc']:.3f}  AUPR {values['aupr']:.3f}")
             parts.append(f"FPR at 95 % recall {values['fpr_at_95_recall']:.3f}")
-        parts.append("<- chosen" if name == report["score"] else "")
+        by = report["chosen_by"]
+        parts.append(f"<- {by}" if name == report["score"] else "")
         lines.append("  ".join(parts).rstrip())
     if report["ink"]:
         lines.append(

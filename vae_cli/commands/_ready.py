@@ -44,6 +44,12 @@ def ready(
     check_training(config, data.spec.image_shape, len(data.train))
     if config.conditioning.name == "label":
         data.check_labelled()
+    if config.objective.name == "vae_gan" and data.spec.binary:
+        raise DataError(
+            "objective=vae_gan needs grey images, and every pixel of these is 0 or 1: "
+            "its discriminator would tell them from pixel means at a glance.",
+            "use objective=elbo, iwae or perceptual",
+        )
     if config.anomaly and not data.test:
         raise DataError(
             "anomaly=true scores test images, and this data set has none.",

@@ -35,7 +35,8 @@ def sample_report(
     """Return the figures of `count` drawn images, and keep some; None draws none."""
     if count is None:
         return dict.fromkeys(SampleQuality.__dataclass_fields__, None)
-    images, labels = drawn(run.vae, count, seed, split)
+    binary = run.vae.likelihood.is_discrete(data.spec)
+    images, labels = drawn(run.vae, count, seed, split, binary)
     train = fixed_split(data, run.config.dataset, "train")
     classifier = None
     if split.labels is not None and train.labels is not None:
@@ -47,7 +48,7 @@ def sample_report(
         shown_file(run.folder),
         {"samples": images[:SHOWN], "real": to_float(split.images[:SHOWN])},
     )
-    return asdict(quality)
+    return {**asdict(quality), "samples_are": "draws" if binary else "means"}
 
 
 def shown_file(folder: RunFolder) -> Path:

@@ -9,6 +9,8 @@ from vae_cli.config.schema import MAX_SEED
 SCORES = (
     "neg_elbo", "nll", "reconstruction", "kl", "latent_distance", "unexplained",
 )  # fmt: skip
+BY_LABELS = "by_validation_auroc"
+"""In place of a score: the one that does best on labelled validation anomalies."""
 SPLITS = ("train", "validation", "test")
 SPLIT = "which images; null: test, or validation where a data set has no test images"
 FIGURE = "its suffix says what is written: .png, .jpg, .webp, .pdf, .svg"
@@ -267,9 +269,9 @@ class AnomalyConfig:
     )
     score: str = option(
         "which score sets the threshold and sorts the images, of the six that are "
-        "all computed; auto: the one of best AUROC on validation images where these "
-        "hold anomalies, else neg_elbo",
-        choices=("auto", *SCORES),
+        "all computed; by_validation_auroc: the one of best AUROC on labelled "
+        "validation anomalies, which the other choices don't need",
+        choices=(*SCORES, BY_LABELS),
     )
     samples: int = option("posterior samples an image", at_least=1, at_most=100_000)
     quantile: float = option(

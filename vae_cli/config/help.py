@@ -72,7 +72,11 @@ EXAMPLES = {
         ("vae-anomaly", "test images of the latest run: scores, threshold, figures"),
         ("vae-anomaly normal=[0,1,2,3,4]", "all other classes are anomalies"),
         ("vae-anomaly images=photos", "pictures of your own, from a folder"),
-        ("vae-anomaly score=nll samples=200", "sort and flag by another score"),
+        ("vae-anomaly score=unexplained", "sort and flag by another score"),
+        (
+            "vae-anomaly score=by_validation_auroc",
+            "by the score of best AUROC on labelled validation anomalies",
+        ),
         (
             "vae-anomaly run=outputs/2026-01-31/10-00-00-sweep",
             "a sweep: one table of AUROC",

@@ -28,6 +28,7 @@ from vae_cli.data.splits import Split
 from vae_cli.data_spec import DataSpec
 from vae_cli.evaluation.batches import image_noise, over_batches, told
 from vae_cli.evaluation.importance import images_at_a_time
+from vae_cli.evaluation.latent import reconstruction_code
 from vae_cli.evaluation.reconstruction import compared
 from vae_cli.models.priors import gaussian_log_prob
 from vae_cli.models.vae import VAE
@@ -106,15 +107,13 @@ def restore(
 
         noise = image_noise(index, samples, vae.latent_dim, seed)
         chains: tuple[Any, ...] = ()
+        code = reconstruction_code(vae, given, x)
+        single_pass = filled(decoding.pixel_means(code))
         if completes:
             # the posterior would need the whole image
             z = given.prior.sample(noise, None)
-            mean = given.prior.sample(tf.zeros_like(noise[0]), None)
             log_ratio = tf.zeros(tf.shape(z)[:2])
-            single_pass = filled(decoding.pixel_means(mean))
         else:
-            mean, _ = given.encode(x)
-            single_pass = filled(decoding.pixel_means(mean))
             steps = image_noise(
                 index, gibbs_steps, vae.latent_dim, seed, Stream.GIBBS_NOISE
             )

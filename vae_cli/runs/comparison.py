@@ -21,7 +21,8 @@ log = logging.getLogger(__name__)
 
 PROTOCOL = (
     "split", "num_images", "dataset", "binarization", "likelihood", "estimator",
-    "importance_samples", "checkpoint",
+    "importance_samples", "checkpoint", "corruption", "pixels", "samples_are",
+    "probes_of",
 )  # fmt: skip
 """What a row must be quoted with."""
 COMPARED = (

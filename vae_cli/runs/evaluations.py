@@ -40,8 +40,8 @@ ROWS = (
     ("mse", "MSE", "mean over pixels, reconstruction from posterior means"),
     ("psnr", "PSNR", "dB"),
     ("ssim", "SSIM", "window 11, sigma 1.5"),
-    ("knn_accuracy", "kNN accuracy", "10 neighbours, posterior means"),
-    ("linear_accuracy", "linear accuracy", "logistic regression, posterior means"),
+    ("knn_accuracy", "kNN accuracy", "10 neighbours"),
+    ("linear_accuracy", "linear accuracy", "logistic regression"),
     ("sharpness", "sharpness of samples", "variance of the Laplacian; 1: as held-out"),
     (
         "frechet_distance",
@@ -58,6 +58,15 @@ ROWS = (
     ),
 )
 """Key, what it is called, and its unit or how it was obtained."""
+
+
+PIXELS = {
+    "all": "all pixels count",
+    "seen": "observed pixels alone count",
+    "missing": "missing pixels alone count",
+}
+"""Corruption's score -> which pixels bounds and errors are of."""
+SAMPLES_ARE = {"draws": "draws of binary pixels", "means": "pixel means"}
 
 
 def protocol(
@@ -212,7 +221,7 @@ def markdown(folder: RunFolder, report: dict[str, Any]) -> str:
         f"{report['num_images']:,} images of {how['dataset']}, binarization "
         f"{how['binarization']} (draw seed {how['draw_seed']}), model trained on "
         f"{how['train_size']:,} images, {how['checkpoint']} checkpoint, run "
-        f"{how['run_state']}.",
+        f"{how['run_state']}. {scored_pixels(how).capitalize()}.",
         "",
         "| measure | value | |",
         "| --- | --- | --- |",
@@ -221,9 +230,18 @@ def markdown(folder: RunFolder, report: dict[str, Any]) -> str:
         if report.get(key) is not None:
             if key in ("nll", "cross_entropy_bound"):
                 unit += f", {report['importance_samples']:,} samples"
+            if key in ("knn_accuracy", "linear_accuracy"):
+                unit += f", {report['probes_of']}"
+            if key == "sharpness":
+                unit += f"; of {SAMPLES_ARE[report['samples_are']]}"
             lines.append(f"| {name} | {with_error(report, key)} | {unit} |")
     lines += ["", f"![figure]({report['split']}.png)", ""]
     return "\n".join(lines)
+
+
+def scored_pixels(protocol: dict[str, Any]) -> str:
+    """Say how images were corrupted, and which pixels the bounds and errors are of."""
+    return f"corruption {protocol['corruption']}, {PIXELS[protocol['pixels']]}"
 
 
 def one_line(report: dict[str, Any]) -> str:
@@ -233,7 +251,7 @@ def one_line(report: dict[str, Any]) -> str:
         if report[key] is not None:
             samples = f"{report['importance_samples']:,} samples"
             parts.append(f"{name} {with_error(report, key)} with {samples}")
-    line = "; ".join(parts) + " (nats per image)"
+    line = f"{'; '.join(parts)} (nats per image; {scored_pixels(report['protocol'])})"
     drawn = [
         f"{name} {report[key]:{form}}"
         for key, name, form in (
@@ -244,7 +262,9 @@ def one_line(report: dict[str, Any]) -> str:
         )
         if report.get(key) is not None
     ]
-    return f"{line}; samples: {', '.join(drawn)}" if drawn else line
+    if not drawn:
+        return line
+    return f"{line}; samples ({report['samples_are']}): {', '.join(drawn)}"
 
 
 def with_error(report: dict[str, Any], key: str) -> str:
