@@ -5,12 +5,14 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 from vae_cli.config.store import GROUPS
 from vae_cli.errors import ConfigError, closest
 
 T = TypeVar("T")
+_hints = cache(typing.get_type_hints)
 
 
 def load(schema: type[T], values: Mapping[str, Any], source: str = "") -> T:
@@ -35,7 +37,7 @@ def load(schema: type[T], values: Mapping[str, Any], source: str = "") -> T:
 def _build(schema: type[T], values: Mapping[str, Any], at: str, out: list[str]) -> Any:
     """Build one dataclass; append problems to `out`."""
     known = {f.name: f for f in fields(schema)}  # type: ignore[arg-type]
-    hints = typing.get_type_hints(schema)
+    hints = _hints(schema)
     for key in values:
         if key not in known:
             out.append(unknown_key(at + str(key), [at + name for name in known]))
@@ -133,7 +135,7 @@ def unknown_key(key: str, known: list[str]) -> str:
 def refused_key(key: str, schema: type) -> str:
     """Return the message for a key that the chosen options don't have."""
     group, _, name = key.partition(".")
-    chosen = is_group(typing.get_type_hints(schema).get(group))
+    chosen = is_group(_hints(schema).get(group))
     having = [
         option
         for option, dataclass in GROUPS.get(group, {}).items()
@@ -148,7 +150,7 @@ def refused_key(key: str, schema: type) -> str:
 def all_keys(schema: type) -> list[str]:
     """Return every dotted key a command takes, those of all group options included."""
     keys = []
-    hints = typing.get_type_hints(schema)
+    hints = _hints(schema)
     for spec in fields(schema):
         hint = hints[spec.name]
         if is_section(hint):

@@ -71,11 +71,24 @@ def shares(
     else:
         dataset = order.flat_map(plain(every))
     if images is None:
-        return dataset
+        return without_autotuning(dataset)
 
     def with_pixels(share: Share) -> Share:
         pixels = tf.numpy_function(lambda i: images[i], [share["index"]], tf.uint8)
         pixels.set_shape((*share["index"].shape, *images.shape[1:]))
         return {**share, "pixels": pixels}
 
-    return dataset.map(plain(with_pixels), num_parallel_calls=2).prefetch(AHEAD)
+    read = dataset.map(plain(with_pixels), num_parallel_calls=2).prefetch(AHEAD)
+    return without_autotuning(read)
+
+
+def without_autotuning(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Return a dataset whose iterators TensorFlow doesn't tune while they run.
+
+    The tuner's thread sleeps, for a second before long, and whoever destroys an
+    iterator waits until it wakes up: at the end of every few epochs training would
+    stand still. There is nothing here to tune: how much is read ahead is fixed.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)

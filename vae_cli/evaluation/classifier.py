@@ -8,7 +8,9 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
+from vae_cli.data.pipeline import without_autotuning
 from vae_cli.data.splits import Split
 from vae_cli.evaluation.batches import over_batches
 from vae_cli.models.features import feature_network
@@ -76,5 +78,9 @@ def fit_classifier(
         keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(2e-3, steps)),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
-    pixels = images.astype(np.float32) / 255
-    trained.fit(pixels, labels, batch_size=128, epochs=epochs, verbose=0)
+    order = tf.data.Dataset.range(len(images)).shuffle(len(images), seed=0).batch(128)
+    pixels, kinds = tf.constant(images), tf.constant(labels)
+    batches = order.map(
+        lambda i: (tf.cast(tf.gather(pixels, i), tf.float32) / 255, tf.gather(kinds, i))
+    )
+    trained.fit(without_autotuning(batches), epochs=epochs, verbose=0)

@@ -1,0 +1,233 @@
+"""A set of configs in which every two options that go together meet at least once.
+
+Three defects in four sit where two features meet; every pair of options fits into some
+fifty runs, all combinations would take thousands.
+"""
+
+import copy
+import itertools
+import random
+from functools import cache
+from typing import Any
+
+import yaml
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from vae_cli.config.load import load
+from vae_cli.config.schema import TrainConfig
+from vae_cli.config.store import GROUPS
+from vae_cli.errors import ConfigError
+from vae_cli.paths import configs_dir
+
+Choice = dict[str, str]
+"""Axis -> the value chosen, a name in AXES[axis]."""
+
+AXES: dict[str, dict[str, tuple[str, ...]]] = {
+    "architecture": {
+        "dense": ("architecture=dense", "architecture.hidden_units=[8]"),
+        "gated_dense": ("architecture=gated_dense", "architecture.hidden_units=[8]"),
+        "conv": ("architecture=conv", "architecture.filters=[2,3]"),
+        "residual_conv": (
+            "architecture=residual_conv",
+            "architecture.filters=[2,3]",
+            "architecture.blocks=1",
+            "architecture.dense_units=6",
+        ),
+    },
+    "normalization": {
+        name: (f"architecture.normalization={name}",)
+        for name in ("none", "batch", "layer")
+    },
+    "dropout": {rate: (f"architecture.dropout={rate}",) for rate in ("0.0", "0.2")},
+    "likelihood": {
+        name: (f"likelihood={name}",)
+        for name in ("bernoulli", "gaussian", "continuous_bernoulli")
+    },
+    "prior": {
+        "standard": (),
+        "mog": ("prior=mog", "prior.components=3"),
+        "vamp": ("prior=vamp", "prior.components=3"),
+        "vamp from data": ("prior=vamp", "prior.components=3", "prior.start=data"),
+    },
+    "hierarchy": {
+        "none": (),
+        "two_level": ("hierarchy=two_level", "hierarchy.hidden_units=[6]"),
+    },
+    "conditioning": {
+        "none": (),
+        "label": ("conditioning=label",),
+        "label, learned prior": (
+            "conditioning=label",
+            "conditioning.learned_prior=true",
+        ),
+        "seen": ("conditioning=seen", "conditioning.hidden_units=[6]"),
+    },
+    "corruption": {
+        "none": (),
+        **{
+            name: (f"corruption={name}",)
+            for name in (
+                "gaussian_noise",
+                "salt_and_pepper",
+                "masking_noise",
+                "random_mask",
+                "half",
+                "quadrants",
+                "box",
+            )
+        },
+        "half, any side": ("corruption=half", "corruption.side=random"),
+    },
+    "pixels": {
+        "default": (),
+        "seen": ("corruption.score=seen",),
+        "missing": ("corruption.score=missing",),
+    },
+    "objective": {
+        "elbo": (),
+        "iwae": ("objective=iwae", "objective.samples=2"),
+        "iwae, doubly": (
+            "objective=iwae",
+            "objective.samples=2",
+            "objective.doubly_reparameterized=true",
+        ),
+        "perceptual": ("objective=perceptual",),
+        "vae_gan": ("objective=vae_gan",),
+    },
+    "annealing": {
+        name: (f"kl_annealing={name}",)
+        for name in ("none", "linear", "sigmoid", "cyclical")
+    },
+    "optimizer": {name: (f"optimizer={name}",) for name in ("adam", "adamax", "adamw")},
+    "average": {"none": (), "0.9": ("optimizer.ema_decay=0.9",)},
+    "clipping": {"none": (), "1": ("optimizer.clip_norm=1.0",)},
+    "schedule": {
+        "constant": (),
+        "cosine": ("learning_rate_schedule=cosine",),
+        "step": ("learning_rate_schedule=step",),
+    },
+    "pixel values": {
+        name: (f"dataset.binarize={name}",)
+        for name in ("none", "threshold", "static", "dynamic")
+    },
+    "free bits": {"none": (), "0.1": ("free_bits=0.1",)},
+    "precision": {
+        name: (f"precision={name}",)
+        for name in ("float32", "mixed_bfloat16", "mixed_float16")
+    },
+    "xla": {"auto": (), "true": ("jit=true",)},
+    "replicas": {
+        "one": (),
+        "two": ("distribution=mirrored", "distribution.devices=[CPU:0,CPU:1]"),
+    },
+    "validation": {"20": (), "none": ("dataset.validation_size=0",)},
+    "classes": {"all": (), "two of three": ("dataset.classes=[0,1]",)},
+    "memory": {"held": (), "streamed": ("dataset.memory_mb=1",)},
+}
+
+STEPS = 50
+"""Changes that are tried before a pair is taken to be impossible."""
+BASE = (
+    "dataset=npz",
+    "dataset.path=images.npz",
+    "dataset.validation_size=20",
+    "epochs=1",
+    "batch_size=300",
+    "latent_dim=4",
+)
+
+
+def overrides(choice: Choice) -> list[str]:
+    """Return the command line of a choice."""
+    words = [w for axis, value in choice.items() for w in AXES[axis][value]]
+    return [*BASE, *words]
+
+
+def covering(seed: int = 0, tries: int = 6) -> tuple[list[Choice], set[frozenset]]:
+    """Return choices that cover all pairs, and pairs that no valid config has."""
+    rng = random.Random(seed)
+    pairs = {
+        frozenset(((a, x), (b, y)))
+        for a, b in itertools.combinations(AXES, 2)
+        for x in AXES[a]
+        for y in AXES[b]
+    }
+    found: list[Choice] = []
+    impossible: set[frozenset] = set()
+    while pairs:
+        pair = min(pairs, key=lambda p: sorted(p))
+        candidates = [c for _ in range(tries) if (c := _completed(pair, rng))]
+        if not candidates:  # drawn anew, many times, before it is given up
+            candidates = [c for _ in range(8) if (c := _completed(pair, rng))][:1]
+        if not candidates:
+            pairs.remove(pair)
+            impossible.add(pair)
+            continue
+        best = max(candidates, key=lambda c: len(_pairs(c) & pairs))
+        found.append(best)
+        pairs -= _pairs(best)
+    return found, impossible
+
+
+def _pairs(choice: Choice) -> set[frozenset]:
+    return {frozenset(two) for two in itertools.combinations(choice.items(), 2)}
+
+
+def _completed(pair: frozenset, rng: random.Random) -> Choice | None:
+    """Return a valid choice with a pair: drawn, then changed towards fewer problems."""
+    fixed = dict(pair)
+    choice = {axis: fixed.get(axis) or rng.choice(list(AXES[axis])) for axis in AXES}
+    left = problems(choice)
+    for _ in range(STEPS):
+        if not left:
+            return choice
+        axis = rng.choice([axis for axis in AXES if axis not in fixed])
+        other = {**choice, axis: rng.choice(list(AXES[axis]))}
+        found = problems(other)
+        if found <= left:
+            choice, left = other, found
+    return None
+
+
+def problems(choice: Choice) -> int:
+    """Return how many problems a choice's config has."""
+    values = copy.deepcopy(_default())
+    for word in overrides(choice):
+        key, _, text = word.partition("=")
+        if key in GROUPS:
+            values[key] = dict(_option(key, text))
+    for word in overrides(choice):
+        key, _, text = word.partition("=")
+        if key in GROUPS:
+            continue
+        *group, name = key.split(".")
+        place = values[group[0]] if group else values
+        place[name] = _parsed(text)
+    try:
+        load(TrainConfig, values)
+    except ConfigError as error:
+        return len(error.args)
+    return 0
+
+
+@cache
+def _parsed(text: str) -> Any:
+    return yaml.safe_load(text)
+
+
+@cache
+def _option(group: str, name: str) -> tuple[tuple[str, Any], ...]:
+    return tuple(_composed(f"{group}={name}")[group].items())
+
+
+@cache
+def _default() -> dict[str, Any]:
+    return _composed()
+
+
+def _composed(*words: str) -> dict[str, Any]:
+    """Return what Hydra composes, unchecked."""
+    with initialize_config_dir(str(configs_dir()), version_base="1.3"):
+        values = OmegaConf.to_container(compose("train", list(words)), resolve=True)
+    return dict(values)

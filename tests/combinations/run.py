@@ -1,0 +1,143 @@
+"""Train some choices and use each run: python -m tests.combinations.run FIRST STEP
+
+A process of its own, with two devices, takes every STEP-th choice from FIRST on and
+prints what went wrong with each as a line of JSON.
+"""
+
+import csv
+import json
+import math
+import shutil
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.combinations.covering import Choice, overrides
+from vae_cli.config.compose import composed
+from vae_cli.errors import VaeCliError
+from vae_cli.runtime import start_tensorflow
+
+
+def main() -> None:
+    """Run choices.json of the current folder, which holds images.npz, too."""
+    first, step = (int(word) for word in sys.argv[1:])
+    choices = json.loads(Path("choices.json").read_text())
+    two = ["distribution=mirrored", "distribution.devices=[CPU:0,CPU:1]"]
+    start_tensorflow(composed("train", two))
+    for number in range(first, len(choices), step):
+        problem = used(Path(f"run-{number}"), choices[number])
+        line = {"number": number, "problem": problem, "choice": choices[number]}
+        print(json.dumps(line), file=sys.__stdout__, flush=True)
+
+
+def write_images(folder: Path) -> None:
+    """Write 1.1 MiB of training images of three kinds: more than `memory_mb=1`."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(2400) % 3
+    images = rng.integers(0, 60, (2400, 24, 24, 1), dtype=np.uint8)
+    for label in range(3):
+        images[labels == label, 7 * label : 7 * label + 8, 3:20] += 180
+    train, test = slice(0, 2340), slice(2340, None)
+    np.savez(
+        folder / "images.npz",
+        x_train=images[train],
+        y_train=labels[train],
+        x_test=images[test],
+        y_test=labels[test],
+    )
+
+
+def used(run: Path, choice: Choice) -> str | None:
+    """Train a choice, use the run, check the figures; returns a problem."""
+    try:
+        _train(run, choice)
+        _check_losses(run)
+        if choice["conditioning"] == "seen":
+            _refused("generate", run, "completes images")
+        else:
+            _call("generate", run)
+        own = json.loads((run / "metrics.json").read_text())["test"]["neg_elbo"]
+        _call("evaluate", run, "importance_samples=3", "samples=100")
+        found = json.loads((run / "evaluation" / "test.json").read_text())["neg_elbo"]
+        if not math.isclose(own, found, rel_tol=1e-4):
+            raise AssertionError(
+                f"test -ELBO {own} at the end of training, now {found}"
+            )
+        if choice["validation"] != "none":
+            _check_validation(run)
+        _call("reconstruct", run, "num_images=20", "samples=3", "gibbs_steps=4")
+        if choice["conditioning"] != "seen":
+            half = ("corruption=half", "num_images=20", "samples=3", "gibbs_steps=4")
+            _call("reconstruct", run, *half)
+        if choice["conditioning"].startswith("label") and choice["classes"] != "all":
+            _refused("anomaly", run, "label")
+        else:
+            _call("anomaly", run, "samples=2")
+        _call("plot_latent", run)
+    except Exception:
+        return traceback.format_exc()
+    finally:
+        shutil.rmtree(run / "tensorboard", ignore_errors=True)
+    return None
+
+
+def _train(run: Path, choice: Choice) -> None:
+    from vae_cli.commands.train import start
+
+    start(composed("train", [*overrides(choice), f"run_dir={run}"]))
+
+
+def _call(command: str, run: Path, *words: str) -> None:
+    from importlib import import_module
+
+    name = {"plot_latent": "plot"}.get(command, command)
+    function = getattr(import_module(f"vae_cli.commands.{command}"), name)
+    function(composed(command, [f"run={run}", *words]), [])
+
+
+def _refused(command: str, run: Path, reason: str) -> None:
+    try:
+        _call(command, run)
+    except VaeCliError as error:
+        if reason not in str(error):
+            raise
+        return
+    raise AssertionError(f"{command} was expected to be refused: {reason}")
+
+
+def _check_losses(run: Path) -> None:
+    with (run / "metrics.csv").open() as file:
+        rows: list[dict[str, Any]] = list(csv.DictReader(file))
+    for row in rows:
+        figures = {name: float(text) for name, text in row.items() if text}
+        bad = [name for name, value in figures.items() if not math.isfinite(value)]
+        for prefix in ("", "val_"):
+            if f"{prefix}loss" in figures:
+                parts = figures[f"{prefix}reconstruction_loss"]
+                parts += figures["beta"] * figures[f"{prefix}kl_loss"]
+                if not math.isclose(figures[f"{prefix}loss"], parts, rel_tol=1e-5):
+                    bad.append(f"{prefix}loss is not the sum of its parts")
+        if bad:
+            raise AssertionError(f"{bad} in {row}")
+
+
+def _check_validation(run: Path) -> None:
+    """The bound that selected the checkpoint is the one that evaluation finds."""
+    _call("evaluate", run, "split=validation", "importance_samples=null")
+    found = json.loads((run / "evaluation" / "validation.json").read_text())
+    with (run / "metrics.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    own = float(row["val_neg_elbo"])
+    # mixtures estimate the KL with the samples of the objective
+    tolerance = 0.05 if row.get("val_neg_iwae") else 1e-4
+    if not math.isclose(own, found["neg_elbo"], rel_tol=tolerance):
+        raise AssertionError(
+            f"validation -ELBO {own} in training, {found['neg_elbo']} by vae-evaluate"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,239 @@
+"""A set that is streamed from its file, beside the same set in memory.
+
+Fewer images than are shuffled together keep the same order, so that both train alike to
+the bit; every command then finds the same.
+"""
+
+import csv
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from tests.conftest import Finished, train_here, vae
+
+TRAIN = (
+    "batch_size=64",
+    "epochs=2",
+    "dataset.validation_size=100",
+    "latent_dim=3",
+)
+DENSE = ("architecture=dense", "architecture.hidden_units=[16]")
+CLOCK = ("seconds", "images_per_second")
+CONV = (
+    "architecture=conv",
+    "architecture.filters=[2,3]",
+    "architecture.dense_units=[]",
+)
+LABEL = ("conditioning=label", "conditioning.learned_prior=true")
+CASES = {
+    "dense": (),
+    "conv": CONV,
+    "residual": (
+        "architecture=residual_conv",
+        "architecture.filters=[2,3]",
+        "architecture.dense_units=8",
+    ),
+    "threshold": ("dataset.binarize=threshold",),
+    "static": ("dataset.binarize=static", "prior=mog", "prior.components=3"),
+    "dynamic": ("dataset.binarize=dynamic",),
+    "without validation": ("dataset.validation_size=0",),
+    "labels": LABEL,
+    "noise": ("corruption=gaussian_noise",),
+    "missing data": ("corruption=random_mask", "corruption.score=seen"),
+    "inpainting": (
+        "corruption=quadrants",
+        "corruption.score=missing",
+        "conditioning=seen",
+        "conditioning.hidden_units=[8]",
+    ),
+    "bfloat16": ("precision=mixed_bfloat16",),
+    "pseudo-inputs": ("prior=vamp", "prior.components=3", "prior.start=data"),
+    "perceptual": ("objective=perceptual",),
+    "one batch a call": ("steps_per_execution=1",),
+}
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in CASES if name != "conv"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """1,400 images of 32 x 32: 1.3 MiB of training images, more than `memory_mb=1`."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(1400) % 3
+    images = rng.integers(0, 40, (1400, 32, 32), dtype=np.uint8)
+    for label in range(3):
+        images[labels == label, 9 * label : 9 * label + 12, 4:28] += 180
+    file = tmp_path_factory.mktemp("data") / "images.npz"
+    np.savez(
+        file,
+        x_train=images[:1340],
+        y_train=labels[:1340],
+        x_test=images[1340:],
+        y_test=labels[1340:],
+    )
+    return file
+
+
+def overrides(data: Path, streamed: bool, *own: str) -> list[str]:
+    memory = "dataset.memory_mb=1" if streamed else "dataset.memory_mb=100"
+    if not any(word.startswith("architecture=") for word in own):
+        own = (*DENSE, *own)
+    return ["dataset=npz", f"dataset.path={data}", memory, *TRAIN, *own]
+
+
+def figures(run: Path) -> dict[str, np.ndarray]:
+    """Return the columns of `metrics.csv` but those that a clock decides."""
+    with (run / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    columns = [name for name in rows[0] if name not in CLOCK and rows[0][name]]
+    return {name: np.array([float(row[name]) for row in rows]) for name in columns}
+
+
+def weights(run: Path) -> dict[str, np.ndarray]:
+    found = {}
+
+    def keep(name: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset):
+            found[name] = item[()]
+
+    with h5py.File(run / "checkpoints" / "last.weights.h5") as file:
+        file.visititems(keep)
+    return found
+
+
+def same(one: dict, other: dict, **tolerance: float) -> None:
+    assert one.keys() == other.keys()
+    for name in one:
+        np.testing.assert_allclose(one[name], other[name], **tolerance, err_msg=name)
+
+
+def same_training(streamed: Path, held: Path) -> None:
+    """Weights are the same to the bit, figures to what sums round off."""
+    assert "are streamed from the file" in (streamed / "train.log").read_text()
+    assert "are streamed" not in (held / "train.log").read_text()
+    same(weights(streamed), weights(held), rtol=0)
+    same(figures(streamed), figures(held), rtol=2e-6)
+
+
+def without_clock(file: Path) -> dict:
+    report = json.loads(file.read_text())
+    for key in ("seconds", "run"):
+        report.pop(key, None)
+    return report
+
+
+def compare(command, streamed: Path, held: Path, line: str, *files: str) -> None:
+    """Run a command on both runs and compare the files that it writes."""
+    for run in (streamed, held):
+        done: Finished = command(*line.split(), f"run={run}")
+        assert done.status == 0, f"{line}: {done.stderr}"
+    for file in files:
+        one, other = streamed / file, held / file
+        if file.endswith(".json"):
+            assert without_clock(one) == without_clock(other), line
+        elif file.endswith(".npz"):
+            first, second = np.load(one), np.load(other)
+            for name in first.files:
+                np.testing.assert_array_equal(first[name], second[name])
+        else:
+            assert one.read_bytes() == other.read_bytes(), line
+
+
+@pytest.mark.parametrize("name", ["conv", *SLOW])
+def test_streamed_set_trains_and_is_used_as_the_one_in_memory(
+    name: str, data: Path, tmp_path: Path, command
+) -> None:
+    own = CASES[name]
+    streamed = train_here(tmp_path / "streamed", *overrides(data, True, *own))
+    held = train_here(tmp_path / "held", *overrides(data, False, *own))
+    same_training(streamed, held)
+    compare(
+        command,
+        streamed,
+        held,
+        "evaluate split=train num_images=200 importance_samples=5",
+        "evaluation/train.json",
+    )
+    compare(command, streamed, held, "evaluate samples=100", "evaluation/test.json")
+    compare(
+        command, streamed, held, "plot-latent split=train", "figures/latent-train.png"
+    )
+    compare(
+        command, streamed, held, "anomaly split=train num_images=50",
+        "anomaly/train.json", "anomaly/train.csv",
+    )  # fmt: skip
+    if name == "inpainting":
+        compare(command, streamed, held, "reconstruct split=train num_images=50")
+        return
+    compare(command, streamed, held, "generate", "samples/prior.png")
+    for mode in ("traversal", "interpolation"):
+        label = " label=1" if name == "labels" else ""
+        compare(command, streamed, held, f"generate mode={mode}{label}")
+    for corruption in ("half", "salt_and_pepper"):
+        line = f"reconstruct split=train num_images=50 corruption={corruption}"
+        compare(command, streamed, held, line)
+    for one, other in zip(
+        sorted((streamed / "reconstructions").glob("*.json")),
+        sorted((held / "reconstructions").glob("*.json")),
+        strict=True,
+    ):
+        assert without_clock(one) == without_clock(other)
+
+
+@pytest.mark.slow
+def test_streamed_run_resumes_as_one_in_memory(
+    data: Path, tmp_path: Path, command
+) -> None:
+    streamed = train_here(tmp_path / "streamed", *overrides(data, True, "epochs=1"))
+    assert command("train", f"resume={streamed}", "epochs=2").status == 0
+    held = train_here(tmp_path / "held", *overrides(data, False))
+    same_training(streamed, held)
+
+
+@pytest.mark.slow
+def test_two_replicas_stream_as_they_hold(data: Path, tmp_path: Path) -> None:
+    devices = ("distribution=mirrored", "distribution.devices=[CPU:0,CPU:1]")
+    for streamed in (True, False):
+        done = vae(
+            "train",
+            *overrides(data, streamed, *devices),
+            f"run_dir={'streamed' if streamed else 'held'}",
+            cwd=tmp_path,
+        )
+        assert done.status == 0, done.stderr
+    runs = figures(tmp_path / "streamed"), figures(tmp_path / "held")
+    same(*runs, rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_set_without_test_images_is_streamed(data: Path, tmp_path: Path) -> None:
+    with np.load(data) as arrays:
+        np.savez(tmp_path / "bare.npz", x_train=arrays["x_train"])
+    runs = [
+        train_here(
+            tmp_path / f"run{streamed}", *overrides(tmp_path / "bare.npz", streamed)
+        )
+        for streamed in (True, False)
+    ]
+    same_training(*runs)
+
+
+@pytest.mark.slow
+def test_more_images_than_are_shuffled_together_are_all_read_once(
+    tmp_path: Path,
+) -> None:
+    rng = np.random.default_rng(0)
+    np.savez(
+        tmp_path / "many.npz", x_train=rng.integers(0, 256, (17_000, 8, 8), np.uint8)
+    )
+    runs = [
+        train_here(
+            tmp_path / f"run{streamed}",
+            *overrides(tmp_path / "many.npz", streamed, "batch_size=500", "epochs=1"),
+        )
+        for streamed in (True, False)
+    ]
+    one, other = (figures(run) for run in runs)
+    assert one["loss"] == pytest.approx(other["loss"], rel=0.02)
