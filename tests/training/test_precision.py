@@ -2,15 +2,29 @@ import keras
 import numpy as np
 import pytest
 
-from tests.helpers import small_config
+from tests.helpers import small_config, whole
 from vae_cli.data.prepare import load_data
 from vae_cli.data_spec import DataSpec
 from vae_cli.models.factory import build_model
 from vae_cli.training.build import build_learner
 from vae_cli.training.distribution import Distribution
+from vae_cli.training.learner import Learner
 from vae_cli.training.optimizers import LossScale
 
 MIXED = ["mixed_bfloat16", "mixed_float16"]
+
+
+def mixed_learner(precision: str, *overrides: str) -> Learner:
+    """Return the learner of a tiny run, in a precision."""
+    config = small_config(
+        f"precision={precision}",
+        "dataset.num_images=60",
+        "dataset.validation_size=10",
+        *overrides,
+    )
+    learner = build_learner(config, load_data(config.dataset), Distribution())
+    learner.compile(learner.optimizer, run_eagerly=True)
+    return learner
 
 
 @pytest.mark.parametrize("architecture", ["dense", "conv", "residual_conv"])
@@ -60,3 +74,48 @@ def test_float16_averages_the_weights_and_leaves_biases_undecayed():
     with learner.averaged_weights():
         np.testing.assert_array_equal(np.asarray(weights[0]), raw + 1)
     np.testing.assert_array_equal(np.asarray(weights[0]), raw)
+
+
+COMPLETING = (
+    "corruption=quadrants",
+    "corruption.score=missing",
+    "conditioning=seen",
+    "conditioning.hidden_units=[5]",
+)
+DISTRIBUTIONS = {
+    "standard": (),
+    "mog": ("prior=mog", "prior.components=3"),
+    "vamp": ("prior=vamp", "prior.components=3"),
+    "label": ("conditioning=label", "conditioning.learned_prior=true"),
+    "seen": COMPLETING,
+    "two levels": ("hierarchy=two_level", "hierarchy.hidden_units=[4]"),
+    "iwae": ("objective=iwae", "objective.samples=2"),
+    "gaussian": ("likelihood=gaussian", "likelihood.learn_scale=true"),
+    "continuous_bernoulli": ("likelihood=continuous_bernoulli",),
+}
+"""Every prior and every likelihood."""
+
+
+@pytest.mark.parametrize("precision", MIXED)
+@pytest.mark.parametrize("kind", DISTRIBUTIONS)
+def test_every_prior_and_likelihood_is_float32_in_a_mixed_precision_step(
+    kind, precision
+):
+    learner = mixed_learner(precision, *DISTRIBUTIONS[kind])
+    found = []
+    objective = learner.objective
+
+    def spy(*arguments, **options):
+        found.append(objective(*arguments, **options))
+        return found[-1]
+
+    spy.samples, spy.network = objective.samples, objective.network
+    spy.trainable_variables, spy.bound = (), objective.bound
+    learner.objective = spy
+    learner.train_step(whole(range(8)))
+    terms = [term for term in found[0] if term is not None]
+    assert {term.dtype.name for term in terms} == {"float32"}
+    assert all(np.isfinite(term).all() for term in terms)
+    for part in (learner.vae.prior, learner.vae.likelihood):
+        layers = part._flatten_layers()
+        assert {layer.compute_dtype for layer in layers} == {"float32"}

@@ -35,7 +35,7 @@ def standard_kl_per_dim(mean: Any, log_var: Any) -> Any:
 
 
 class Prior(keras.layers.Layer):
-    """Base of all priors.
+    """Base of all priors; float32, whatever the networks compute in.
 
     Args:
         config: its options.
@@ -46,7 +46,7 @@ class Prior(keras.layers.Layer):
     """Whether its KL is a sum over dimensions."""
 
     def __init__(self, config: PriorConfig, latent_dim: int) -> None:
-        super().__init__(name="prior")
+        super().__init__(name="prior", dtype="float32")
         self.latent_dim = latent_dim
 
     def log_prob(self, z: Any) -> Any:
