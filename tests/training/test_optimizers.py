@@ -132,14 +132,14 @@ def test_adam_takes_the_steps_of_its_formula():
 @pytest.mark.parametrize("name", ["adam", "adamw"])
 def test_updates_at_once_are_those_of_keras(name):
     theirs = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}[name]
-    options = {"clip_norm": 2.0, "ema_decay": 0.9}
+    options = {"clip_norm": 2.0}
     ours = optimizer(
         f"optimizer={name}",
         "optimizer.learning_rate=0.05",
         *(f"optimizer.{key}={value}" for key, value in options.items()),
     )
     own = {"weight_decay": ours.weight_decay} if name == "adamw" else {}
-    plain = theirs(0.05, global_clipnorm=2.0, use_ema=True, ema_momentum=0.9, **own)
+    plain = theirs(0.05, global_clipnorm=2.0, **own)
     rng = np.random.default_rng(0)
     found = []
     start, gradients = rng.normal(size=(3, 5)), rng.normal(size=(20, 3, 5))
@@ -177,22 +177,3 @@ def test_gradients_are_left_alone_without_a_clip_norm():
     weight = keras.Variable([0.0])
     built.apply([keras.ops.array([3.0])], [weight])
     assert float(weight[0]) == pytest.approx(-3 / 4)
-
-
-def test_average_of_the_weights_has_the_decay_of_the_config():
-    options = "optimizer.ema_decay=0.75", "optimizer.learning_rate=0.1"
-    built = optimizer(*options)
-    weight = keras.Variable([1.0])
-    trail = []
-    for _ in range(3):
-        built.apply([keras.ops.ones(1)], [weight])
-        trail.append(float(weight[0]))
-    average = trail[0]
-    for value in trail[1:]:
-        average = 0.75 * average + 0.25 * value
-    built.finalize_variable_values([weight])
-    assert float(weight[0]) == pytest.approx(average, rel=1e-6)
-
-
-def test_weights_are_not_averaged_unless_asked():
-    assert not optimizer().use_ema

@@ -57,23 +57,33 @@ def test_a_step_that_overflows_is_counted_and_changes_nothing():
     assert (np.asarray(weight) < [1.0, 2.0]).all()
 
 
-def test_float16_averages_the_weights_and_leaves_biases_undecayed():
-    config = small_config(
-        "precision=mixed_float16",
-        "optimizer=adamw",
-        "optimizer.ema_decay=0.9",
-        "dataset.num_images=60",
-        "dataset.validation_size=10",
-    )
-    learner = build_learner(config, load_data(config.dataset), Distribution())
+def test_float16_leaves_biases_undecayed():
+    learner = mixed_learner("mixed_float16", "optimizer=adamw")
     inner = learner.optimizer.inner_optimizer
     weights = learner.vae.trainable_variables
     assert {w.name for w in weights if inner._use_weight_decay(w)} == {"kernel"}
-    average, raw = inner._model_variables_moving_average[0], np.asarray(weights[0])
-    average.assign(raw + 1)
+
+
+def test_average_starts_at_the_weights_where_the_first_step_overflows():
+    learner = mixed_learner("mixed_float16", "optimizer.ema_decay=0.9")
+    weight = learner.vae.trainable_variables[0]
+    # whatever the loss, scaled by this its gradients are infinite
+    learner.optimizer.dynamic_scale.assign(3e38)
+    trail = [np.asarray(weight).astype(float)]
+    for step in range(4):
+        learner.train_step(whole(range(8)))
+        trail.append(np.asarray(weight).astype(float))
+        if step == 0:
+            learner.optimizer.dynamic_scale.assign(1.0)
+    np.testing.assert_array_equal(trail[0], trail[1])
+    assert (trail[1] != trail[2]).any()
+    average = trail[0]
+    for value in trail[1:]:
+        average = 0.9 * average + 0.1 * value
+    np.testing.assert_allclose(learner.average.variables[0], average, atol=1e-6)
     with learner.averaged_weights():
-        np.testing.assert_array_equal(np.asarray(weights[0]), raw + 1)
-    np.testing.assert_array_equal(np.asarray(weights[0]), raw)
+        np.testing.assert_allclose(weight, average, atol=1e-6)
+    np.testing.assert_array_equal(weight, trail[-1])
 
 
 COMPLETING = (

@@ -87,6 +87,7 @@ def build_learner(
         jit=_compiles(config, vae, steps, distribution, parts),
         parts=parts,
         distribution=distribution,
+        ema_decay=config.optimizer.ema_decay,
     )
     learner.compile(
         optimizer=optimizer,

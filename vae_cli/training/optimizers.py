@@ -120,8 +120,6 @@ def build_optimizer(
         for key, value in vars(options).items()
         if key not in ("name", "learning_rate", "clip_norm", "ema_decay")
     }
-    if options.ema_decay is not None:
-        own |= {"use_ema": True, "ema_momentum": options.ema_decay}
     optimizer = OPTIMIZERS[options.name](
         learning_rate=learning_rate(
             config.learning_rate_schedule,

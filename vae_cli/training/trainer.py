@@ -108,7 +108,7 @@ def _train(
                 config, data, folder, stop, learner, checkpoints, progress, distribution
             )
         stop.look()
-        # fit leaves averaged weights behind; the state file has the raw ones
+        # the state file decides where the run stands
         progress = checkpoints.restore()
     _check_agreement(learner, distribution)
     if progress.epoch < config.epochs:
