@@ -2,9 +2,11 @@ import keras
 import numpy as np
 import pytest
 
-from tests.helpers import small_config, whole
+from tests.helpers import TINY, small_config, whole
+from vae_cli.data.corruption import corrupted
 from vae_cli.data.prepare import load_data
 from vae_cli.data_spec import DataSpec
+from vae_cli.evaluation.bounds import evaluate_elbo
 from vae_cli.models.factory import build_model
 from vae_cli.training.build import build_learner
 from vae_cli.training.distribution import Distribution
@@ -14,13 +16,16 @@ from vae_cli.training.optimizers import LossScale
 MIXED = ["mixed_bfloat16", "mixed_float16"]
 
 
-def mixed_learner(precision: str, *overrides: str) -> Learner:
+def mixed_learner(
+    precision: str, *overrides: str, architecture: str = "dense"
+) -> Learner:
     """Return the learner of a tiny run, in a precision."""
     config = small_config(
         f"precision={precision}",
         "dataset.num_images=60",
         "dataset.validation_size=10",
         *overrides,
+        architecture=architecture,
     )
     learner = build_learner(config, load_data(config.dataset), Distribution())
     learner.compile(learner.optimizer, run_eagerly=True)
@@ -129,3 +134,62 @@ def test_every_prior_and_likelihood_is_float32_in_a_mixed_precision_step(
     for part in (learner.vae.prior, learner.vae.likelihood):
         layers = part._flatten_layers()
         assert {layer.compute_dtype for layer in layers} == {"float32"}
+
+
+EVALUATED = {
+    "dense": (),
+    "conv": (),
+    "residual_conv": (),
+    "batch norm, average": (
+        "architecture.normalization=batch", "optimizer.ema_decay=0.5",
+    ),
+    "layer norm, gated": (
+        "architecture.normalization=layer", "architecture.gated=true",
+    ),
+    "two levels, vamp": (
+        "hierarchy=two_level", "hierarchy.hidden_units=[4]", "latent_dim=4",
+        "prior=vamp", "prior.components=3",
+    ),
+    "label": ("conditioning=label",),
+    "seen": COMPLETING,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("precision", MIXED)
+@pytest.mark.parametrize("kind", EVALUATED)
+def test_validation_in_training_is_the_float32_evaluation_of_what_is_saved(
+    kind, precision, tmp_path
+):
+    options = ("dataset.image_size=8", "optimizer.learning_rate=0.03", *EVALUATED[kind])
+    architecture = kind if kind in TINY else "dense"
+    learner = mixed_learner(precision, *options, architecture=architecture)
+    for _ in range(5):
+        learner.train_step(whole(range(30)))
+    learner.reset_metrics()
+    with learner.averaged_weights():
+        learner.test_step(whole(range(10)))
+        learner.vae.save_weights(tmp_path / "saved.weights.h5")
+    config = small_config(
+        "dataset.num_images=60",
+        "dataset.validation_size=10",
+        *options,
+        architecture=architecture,
+    )
+    data = load_data(config.dataset)
+    saved = build_model(config, data.spec)
+    saved.load_weights(tmp_path / "saved.weights.h5")
+    split = corrupted(data.validation, config.corruption, config.dataset.seed)
+    score = evaluate_elbo(saved, split.images[:], config.seed, context=split.context)
+    found = learner._validation_logs()
+    assert float(found["neg_elbo"]) == pytest.approx(score.neg_elbo, rel=2e-6)
+
+
+def test_training_goes_on_in_16_bits_after_a_validation():
+    learner = mixed_learner("mixed_bfloat16", "architecture.normalization=batch")
+    layers = learner.vae._flatten_layers()
+    before = [layer.dtype_policy.name for layer in layers]
+    learner.test_step(whole(range(10)))
+    assert [
+        layer.dtype_policy.name for layer in learner.vae._flatten_layers()
+    ] == before
+    assert "mixed_bfloat16" in before

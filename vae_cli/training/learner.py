@@ -233,7 +233,7 @@ class Learner(keras.Model):
         return gradients, terms, kl
 
     def test_step(self, share: Share) -> None:
-        """Score a batch of validation images with their fixed noise."""
+        """Score a batch of validation images with their fixed noise, in float32."""
         beta = self.beta_at(self.optimizer.iterations.value)
         found: list[Terms] = []
         weights: list[Any] = []
@@ -241,8 +241,10 @@ class Learner(keras.Model):
         for part in cut(share, self._parts):
             noise = tf.gather(self._validation_noise, part["index"], axis=1)
             images = store.read(part, 0)
-            vae = self.vae.given(**store.context(images, part, 0))
-            terms = self.objective(vae, images, noise, beta, training=False)
+            context = store.context(images, part, 0)
+            with self.vae.in_float32():
+                vae = self.vae.given(**context)
+                terms = self.objective(vae, images, noise, beta, training=False)
             weights.append(part.get("weight"))
             found.append(weighted(terms, weights[-1]))
         terms, weight = joined(found), _joined(weights)

@@ -17,14 +17,15 @@ from vae_cli.models.factory import build_model
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.metrics_file import keep_epochs
 from vae_cli.runs.trained import load_weights
+from vae_cli.runtime import exact_products
 from vae_cli.training.build import build_learner, read_on_the_way, steps_per_epoch
 from vae_cli.training.callbacks import (
-    AveragedValidation,
     CollapseWarning,
     EarlyStopping,
     EpochLogs,
     Guard,
     Saving,
+    Validation,
 )
 from vae_cli.training.checkpoints import Checkpoints, Progress
 from vae_cli.training.completion import complete_folder
@@ -122,7 +123,8 @@ def _train(
         # one device, and float32 throughout
         vae = build_model(config, data.spec)
         load_weights(vae, folder, "best")
-        complete_folder(config, data, folder, vae, progress)
+        with exact_products():
+            complete_folder(config, data, folder, vae, progress)
     folder.write_status("finished", progress.epoch)
     distribution.any(False)  # a worker that left early would be taken for dead
     return float(progress.best_bound or 0.0)
@@ -178,7 +180,7 @@ def _fit(
         EpochLogs(progress, len(data.train), config.batch_size),
         *([bar] if bar else []),
         Guard(stop, progress, checkpoints, steps),
-        AveragedValidation(),
+        Validation(),
         *(
             [EarlyStopping(progress, config.early_stopping, learner.objective.bound)]
             if config.early_stopping
