@@ -6,7 +6,7 @@ import tensorflow as tf
 from tests.helpers import small_config, whole
 from vae_cli.data.prepare import load_data
 from vae_cli.evaluation.bounds import evaluate_elbo
-from vae_cli.training.averages import WeightAverage
+from vae_cli.training.averages import WeightAverage, batch_statistics
 from vae_cli.training.build import build_learner
 from vae_cli.training.checkpoints import Checkpoints, Progress
 from vae_cli.training.distribution import Distribution
@@ -79,25 +79,24 @@ def test_moving_statistics_are_averaged_as_the_weights_are():
         np.testing.assert_array_equal(raw, found)
 
 
-def test_averaged_statistics_fit_the_averaged_weights():
-    learner, data = learner_of("optimizer.ema_decay=0.98")
+def test_averaged_statistics_fit_the_averaged_weights_as_raw_ones_do_not():
+    learner, data = learner_of("optimizer.ema_decay=0.99", "latent_dim=4")
     images = data.train.images[:]
-    train_step = tf.function(learner.train_step)
-    for step in range(400):
-        train_step(whole((np.arange(50) + 37 * step) % len(images)))
+    for step in range(150):
+        learner.train_step(whole((np.arange(50) + 37 * step) % len(images)))
+    raw = statistics(learner)
     with learner.averaged_weights():
         found = evaluate_elbo(learner.vae, images, 0).neg_elbo
+        for variable, value in zip(batch_statistics(learner.vae), raw, strict=True):
+            variable.assign(value)
+        of_raw = evaluate_elbo(learner.vae, images, 0).neg_elbo
         pixels = images.astype(np.float32) / 255
-
-        @tf.function
-        def estimate() -> None:
+        for _ in range(600):  # statistics estimated anew, with the same weights
             mean, _ = learner.vae.encode(pixels, training=True)
             learner.vae.decode(mean, training=True)
-
-        for _ in range(600):  # statistics estimated anew, with the same weights
-            estimate()
         anew = evaluate_elbo(learner.vae, images, 0).neg_elbo
-    assert found == pytest.approx(anew, rel=0.02)
+    print(found, of_raw, anew)
+    assert abs(found - anew) < 0.3 * abs(of_raw - anew)
 
 
 def test_average_and_its_statistics_are_restored_to_the_bit(tmp_path):
