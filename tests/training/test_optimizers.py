@@ -3,6 +3,9 @@ import numpy as np
 import pytest
 
 from tests.helpers import small_config
+from vae_cli.data.prepare import load_data
+from vae_cli.training.build import build_learner
+from vae_cli.training.distribution import Distribution
 from vae_cli.training.optimizers import OPTIMIZERS, build_optimizer
 
 STEPS_PER_EPOCH = 50
@@ -177,3 +180,33 @@ def test_gradients_are_left_alone_without_a_clip_norm():
     weight = keras.Variable([0.0])
     built.apply([keras.ops.array([3.0])], [weight])
     assert float(weight[0]) == pytest.approx(-3 / 4)
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "adamax"])
+def test_a_network_beside_the_model_is_clipped_by_its_own_norm(name):
+    config = small_config(
+        f"optimizer={name}",
+        "optimizer.clip_norm=1",
+        "optimizer.epsilon=100",
+        "optimizer.learning_rate=1",
+    )
+    model = [np.array([3.0, -4.0], "f"), np.array([12.0], "f")]
+    network = [np.array([600.0], "f"), np.array([-800.0, 0.0], "f")]
+    both = [keras.Variable(np.zeros_like(g)) for g in model + network]
+    alone = [[keras.Variable(np.zeros_like(g)) for g in g_] for g_ in (model, network)]
+    build_optimizer(config, 1, apart=2).apply(model + network, both)
+    for gradients, weights in zip((model, network), alone, strict=True):
+        build_optimizer(config, 1).apply(gradients, weights)
+    for found, expected in zip(both, [*alone[0], *alone[1]], strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_the_discriminator_is_the_network_that_is_clipped_apart():
+    config = small_config(
+        "objective=vae_gan", "optimizer.clip_norm=1", "dataset.num_images=60",
+        "dataset.validation_size=10", "precision=mixed_float16",
+    )  # fmt: skip
+    learner = build_learner(config, load_data(config.dataset), Distribution())
+    apart = learner.optimizer.inner_optimizer.apart
+    own = learner._trained[-apart:]
+    assert [id(v) for v in own] == [id(v) for v in learner.objective.network.weights]

@@ -38,8 +38,9 @@ def build_learner(
         objective = build_objective(
             config.objective, data.spec.image_shape, num_kinds(data)
         )
-        optimizer = build_optimizer(config, steps, distribution.replicas)
-        optimizer.build([*vae.trainable_variables, *objective.trainable_variables])
+        own = objective.trainable_variables
+        optimizer = build_optimizer(config, steps, distribution.replicas, len(own))
+        optimizer.build([*vae.trainable_variables, *own])
     dynamic = config.dataset.binarize == "dynamic"
     validation = len(data.validation) or None
     if isinstance(config.prior, VampConfig) and config.prior.start == "data":

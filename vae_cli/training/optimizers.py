@@ -39,17 +39,38 @@ class _AtOnce:
         )
 
 
-class Adam(_AtOnce, keras.optimizers.Adam):
+class _ClipsApart:
+    """Clips the gradients of an objective's own network by a norm of their own.
+
+    A model and the discriminator that it plays against minimise different losses:
+    large gradients of one are no reason to shorten the steps of the other.
+    """
+
+    apart = 0
+    """How many gradients, the last ones, are of that network."""
+
+    def _clip_gradients(self: Any, gradients: list[Any]) -> list[Any]:
+        count = len(gradients) - self.apart
+        groups = [group for group in (gradients[:count], gradients[count:]) if group]
+        clip = super()._clip_gradients  # type: ignore[misc]
+        return [gradient for group in groups for gradient in clip(group)]
+
+
+class Adam(_AtOnce, _ClipsApart, keras.optimizers.Adam):
     """Keras's Adam, sooner."""
 
 
-class AdamW(_AtOnce, keras.optimizers.AdamW):
+class AdamW(_AtOnce, _ClipsApart, keras.optimizers.AdamW):
     """Keras's AdamW, sooner."""
+
+
+class Adamax(_ClipsApart, keras.optimizers.Adamax):
+    """Keras's Adamax."""
 
 
 OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
     "adam": Adam,
-    "adamax": keras.optimizers.Adamax,
+    "adamax": Adamax,
     "adamw": AdamW,
 }
 
@@ -105,7 +126,7 @@ def learning_rate(
 
 
 def build_optimizer(
-    config: TrainConfig, steps_per_epoch: int, replicas: int = 1
+    config: TrainConfig, steps_per_epoch: int, replicas: int = 1, apart: int = 0
 ) -> keras.optimizers.Optimizer:
     """Return the configured optimizer with its learning-rate schedule.
 
@@ -113,6 +134,7 @@ def build_optimizer(
         config: optimizer, schedule and the distribution's scaling are read.
         steps_per_epoch: training steps an epoch.
         replicas: how many share a batch.
+        apart: how many of the variables, the last ones, are an objective's own.
     """
     options: OptimizerConfig = config.optimizer
     own = {
@@ -131,6 +153,7 @@ def build_optimizer(
         global_clipnorm=options.clip_norm and options.clip_norm / replicas,
         **own,
     )
+    optimizer.apart = apart
     return LossScale(optimizer) if config.precision == "mixed_float16" else optimizer
 
 
