@@ -7,7 +7,7 @@ import zlib
 import keras
 import tensorflow as tf
 
-from vae_cli.config.schema import TrainConfig
+from vae_cli.config.schema import CyclicalConfig, TrainConfig
 from vae_cli.data.batches import evaluation_order, training_order
 from vae_cli.data.corruption import corrupted
 from vae_cli.data.pipeline import Replicas, shares
@@ -94,6 +94,12 @@ def _train(
             "%s training images are streamed from the file: they take more than "
             "dataset.memory_mb",
             f"{len(data.train):,}",
+        )
+    if config.early_stopping and isinstance(config.kl_annealing, CyclicalConfig):
+        log.warning(
+            "early_stopping=%d may stop within a cycle of kl_annealing=cyclical: the "
+            "validation bound, at beta 1, gets worse wherever beta is low",
+            config.early_stopping,
         )
     learner = build_learner(config, data, distribution)
     checkpoints = Checkpoints(folder.checkpoints, learner)
