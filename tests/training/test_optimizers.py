@@ -3,6 +3,9 @@ import numpy as np
 import pytest
 
 from tests.helpers import small_config
+from vae_cli.data.prepare import load_data
+from vae_cli.training.build import build_learner
+from vae_cli.training.distribution import Distribution
 from vae_cli.training.optimizers import OPTIMIZERS, build_optimizer
 
 STEPS_PER_EPOCH = 50
@@ -177,3 +180,27 @@ def test_gradients_are_left_alone_without_a_clip_norm():
     weight = keras.Variable([0.0])
     built.apply([keras.ops.array([3.0])], [weight])
     assert float(weight[0]) == pytest.approx(-3 / 4)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_gradients_clipped_apart_are_scaled_by_their_own_norm(name):
+    options = "optimizer.beta_1=0", "optimizer.beta_2=0", "optimizer.epsilon=1"
+    rate = "optimizer.learning_rate=1"
+    clipped = optimizer(f"optimizer={name}", *options, "optimizer.clip_norm=1", rate)
+    clipped.clipped_apart = 1
+    plain = optimizer(f"optimizer={name}", *options, rate)
+    found = []
+    for built, gradients in ((clipped, [3, -4, 30]), (plain, [0.6, -0.8, 1])):
+        weights = [keras.Variable([0.0]) for _ in gradients]
+        built.apply([keras.ops.array([float(g)]) for g in gradients], weights)
+        found.append([float(weight[0]) for weight in weights])
+    assert found[0] == pytest.approx(found[1], rel=1e-5)
+
+
+def test_clipping_of_a_model_ignores_its_discriminator():
+    config = small_config("objective=vae_gan", "dataset.num_images=60")
+    config.dataset.validation_size = 10
+    learner = build_learner(config, load_data(config.dataset), Distribution())
+    apart = learner.optimizer.clipped_apart
+    assert apart == len(learner.objective.trainable_variables) > 0
+    assert apart + len(learner.vae.trainable_variables) == len(learner._trained)

@@ -16,7 +16,19 @@ from vae_cli.config.schema import (
 )
 
 
-class _AtOnce:
+class _ClippedApart:
+    """Clips the gradients of some of its variables by a norm of their own."""
+
+    clipped_apart = 0
+    """How many of the last variables those are."""
+
+    def _clip_gradients(self: Any, grads: Any) -> list[Any]:
+        clip: Any = super()._clip_gradients  # type: ignore[misc]
+        first = len(grads) - self.clipped_apart
+        return [*clip(grads[:first]), *clip(grads[first:])]
+
+
+class _AtOnce(_ClippedApart):
     """Adam's update of a variable as one operation instead of ten; the same formula."""
 
     def update_step(
@@ -47,9 +59,13 @@ class AdamW(_AtOnce, keras.optimizers.AdamW):
     """Keras's AdamW, sooner."""
 
 
+class Adamax(_ClippedApart, keras.optimizers.Adamax):
+    """Keras's Adamax."""
+
+
 OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
     "adam": Adam,
-    "adamax": keras.optimizers.Adamax,
+    "adamax": Adamax,
     "adamw": AdamW,
 }
 
