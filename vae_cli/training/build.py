@@ -38,9 +38,10 @@ def build_learner(
         objective = build_objective(
             config.objective, data.spec.image_shape, num_kinds(data)
         )
-        own = objective.trainable_variables
-        optimizer = build_optimizer(config, steps, distribution.replicas, len(own))
-        optimizer.build([*vae.trainable_variables, *own])
+        optimizer = build_optimizer(config, steps, distribution.replicas)
+        # model and discriminator are minimised apart, and clipped apart
+        unscaled(optimizer).clipped_apart = len(objective.trainable_variables)
+        optimizer.build([*vae.trainable_variables, *objective.trainable_variables])
     dynamic = config.dataset.binarize == "dynamic"
     validation = len(data.validation) or None
     if isinstance(config.prior, VampConfig) and config.prior.start == "data":

@@ -16,7 +16,19 @@ from vae_cli.config.schema import (
 )
 
 
-class _AtOnce:
+class _ClippedApart:
+    """Clips the gradients of some of its variables by a norm of their own."""
+
+    clipped_apart = 0
+    """How many of the last variables those are."""
+
+    def _clip_gradients(self: Any, grads: Any) -> list[Any]:
+        clip: Any = super()._clip_gradients  # type: ignore[misc]
+        first = len(grads) - self.clipped_apart
+        return [*clip(grads[:first]), *clip(grads[first:])]
+
+
+class _AtOnce(_ClippedApart):
     """Adam's update of a variable as one operation instead of ten; the same formula."""
 
     def update_step(
@@ -39,32 +51,15 @@ class _AtOnce:
         )
 
 
-class _ClipsApart:
-    """Clips the gradients of an objective's own network by a norm of their own.
-
-    A model and the discriminator that it plays against minimise different losses:
-    large gradients of one are no reason to shorten the steps of the other.
-    """
-
-    apart = 0
-    """How many gradients, the last ones, are of that network."""
-
-    def _clip_gradients(self: Any, gradients: list[Any]) -> list[Any]:
-        count = len(gradients) - self.apart
-        groups = [group for group in (gradients[:count], gradients[count:]) if group]
-        clip = super()._clip_gradients  # type: ignore[misc]
-        return [gradient for group in groups for gradient in clip(group)]
-
-
-class Adam(_AtOnce, _ClipsApart, keras.optimizers.Adam):
+class Adam(_AtOnce, keras.optimizers.Adam):
     """Keras's Adam, sooner."""
 
 
-class AdamW(_AtOnce, _ClipsApart, keras.optimizers.AdamW):
+class AdamW(_AtOnce, keras.optimizers.AdamW):
     """Keras's AdamW, sooner."""
 
 
-class Adamax(_ClipsApart, keras.optimizers.Adamax):
+class Adamax(_ClippedApart, keras.optimizers.Adamax):
     """Keras's Adamax."""
 
 
@@ -126,7 +121,7 @@ def learning_rate(
 
 
 def build_optimizer(
-    config: TrainConfig, steps_per_epoch: int, replicas: int = 1, apart: int = 0
+    config: TrainConfig, steps_per_epoch: int, replicas: int = 1
 ) -> keras.optimizers.Optimizer:
     """Return the configured optimizer with its learning-rate schedule.
 
@@ -134,7 +129,6 @@ def build_optimizer(
         config: optimizer, schedule and the distribution's scaling are read.
         steps_per_epoch: training steps an epoch.
         replicas: how many share a batch.
-        apart: how many of the variables, the last ones, are an objective's own.
     """
     options: OptimizerConfig = config.optimizer
     own = {
@@ -153,7 +147,6 @@ def build_optimizer(
         global_clipnorm=options.clip_norm and options.clip_norm / replicas,
         **own,
     )
-    optimizer.apart = apart
     return LossScale(optimizer) if config.precision == "mixed_float16" else optimizer
 
 
