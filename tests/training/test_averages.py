@@ -125,6 +125,7 @@ def test_average_after_a_step_has_the_statistics_of_that_batch(options):
             np.testing.assert_allclose(found, value, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_averaged_statistics_are_near_those_estimated_anew_on_training_images():
     learner, data = learner_of("optimizer.ema_decay=0.99", "latent_dim=4")
     images = data.train.images[:]
