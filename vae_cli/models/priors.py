@@ -149,7 +149,13 @@ class Mixture(Prior):
         return self.top_log_prob(z[..., : self.top_dim], components) + rest_log_prob
 
     def top_log_prob(self, top: Any, components: tuple[Any, Any, Any]) -> Any:
-        """Return the mixture's log-density: float32 [..., top_dim] -> [...]."""
+        """Return the mixture's log-density: [..., top_dim] -> [...], same dtype.
+
+        Both products are far larger than their difference. With 500 components in 40
+        dimensions, float32 is off by 5e-5 nats (root mean square) at a scale of 0.3,
+        5e-4 at 0.1 and 5e-3 at 0.03; GPUs with `tf32`, in training, by .05, 2 and 20.
+        What has to be exact takes `density`.
+        """
         log_weights, mean, log_var = components
         precision = ops.exp(-log_var)
         # the squared distances to all components as two matrix products

@@ -99,8 +99,12 @@ def _train(
     if config.early_stopping and isinstance(config.kl_annealing, CyclicalConfig):
         log.warning(
             "early_stopping=%d may stop within a cycle of kl_annealing=cyclical: the "
-            "validation bound, at beta 1, gets worse wherever beta is low",
+            "validation bound, at beta 1, gets worse wherever beta is low. Let it wait "
+            "for more epochs than a cycle has (kl_annealing.period=%g %s), or use "
+            "kl_annealing=linear",
             config.early_stopping,
+            config.kl_annealing.period,
+            config.kl_annealing.unit,
         )
     learner = build_learner(config, data, distribution)
     checkpoints = Checkpoints(folder.checkpoints, learner)
