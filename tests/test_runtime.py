@@ -1,14 +1,16 @@
+import contextlib
 import logging
 import os
 import sys
 import threading
 import time
-from unittest.mock import MagicMock
+from unittest.mock import MagicMock, Mock
 
 import pytest
 
+from tests.conftest import TINY, train_here
 from tests.helpers import small_config
-from vae_cli.runtime import _settle, _stderr_kept_back, batch_parts
+from vae_cli.runtime import _settle, _stderr_kept_back, batch_parts, start_tensorflow
 
 
 @pytest.fixture
@@ -116,3 +118,55 @@ def test_what_was_kept_back_is_shown_when_the_import_fails(capfd):
         os.write(2, b"no such library\n")
         raise ImportError
     assert "no such library" in capfd.readouterr().err
+
+
+@pytest.fixture
+def tf32():
+    """TensorFlow's switch, which is put back afterwards."""
+    import tensorflow as tf
+
+    options = tf.config.experimental
+    before = options.tensor_float_32_execution_enabled()
+    yield options
+    options.enable_tensor_float_32_execution(before)
+
+
+def test_commands_that_evaluate_multiply_in_float32(tf32):
+    tf32.enable_tensor_float_32_execution(True)
+    start_tensorflow()
+    assert not tf32.tensor_float_32_execution_enabled()
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_validation_in_training_multiplies_in_float32(tf32, wanted):
+    from vae_cli.training.callbacks import Validation
+
+    tf32.enable_tensor_float_32_execution(wanted)
+    callback = Validation()
+    callback.set_model(Mock(averaged_weights=contextlib.nullcontext))
+    callback.on_test_begin()
+    assert not tf32.tensor_float_32_execution_enabled()
+    callback.on_test_end()
+    assert tf32.tensor_float_32_execution_enabled() == wanted
+
+
+def test_a_run_is_trained_with_tf32_and_scored_without(tf32, tmp_path, monkeypatch):
+    from vae_cli.training import learner, trainer
+
+    found = {}
+
+    def noted(name, function):
+        def note(*arguments):
+            found[name] = tf32.tensor_float_32_execution_enabled()
+            return function(*arguments)
+
+        return note
+
+    for name in ("train_step", "test_step"):
+        step = getattr(learner.Learner, name)
+        monkeypatch.setattr(learner.Learner, name, noted(name, step))
+    complete = noted("final scores", trainer.complete_folder)
+    monkeypatch.setattr(trainer, "complete_folder", complete)
+    tf32.enable_tensor_float_32_execution(True)
+    train_here(tmp_path / "run", *TINY, "architecture=dense", "tf32=true")
+    assert found == {"train_step": True, "test_step": False, "final scores": False}

@@ -37,13 +37,15 @@ def start_tensorflow(config: TrainConfig | None = None) -> None:
         config: threads, determinism, devices and GPU settings are read. On a CPU, the
             contraction of a long dimension into a tiny output depends on thread timing
             even with deterministic kernels, so only a single thread is bitwise
-            repeatable.
+            repeatable. None, for what only evaluates: GPUs multiply float32 as such.
     """
     import_keras()
     with _stderr_kept_back():
         import tensorflow as tf
 
-        if config is not None:
+        if config is None:
+            tf.config.experimental.enable_tensor_float_32_execution(False)
+        else:
             _settle(tf, config)
         # devices start here, noise and all; several workers must meet before that
         if config is None or not isinstance(config.distribution, MultiWorkerConfig):
@@ -75,6 +77,20 @@ def _settle(tf: Any, config: TrainConfig) -> None:
             tf.config.list_physical_devices("CPU")[0],
             [tf.config.LogicalDeviceConfiguration()] * parts,
         )
+
+
+@contextlib.contextmanager
+def exact_products() -> Iterator[None]:
+    """Let GPUs multiply float32 with all of its mantissa here, whatever `tf32` says."""
+    import tensorflow as tf
+
+    options = tf.config.experimental
+    before = options.tensor_float_32_execution_enabled()
+    options.enable_tensor_float_32_execution(False)
+    try:
+        yield
+    finally:
+        options.enable_tensor_float_32_execution(before)
 
 
 def batch_parts(config: TrainConfig, gpus: bool) -> int:

@@ -295,6 +295,20 @@ def test_keys_that_contradict_each_other_are_refused(
     assert problems(values("train", *overrides, **changes)) == [message]
 
 
+@pytest.mark.parametrize("conditioning", ["none", "label"])
+@pytest.mark.parametrize("mask", ["quadrants", "half", "random_mask", "box"])
+def test_scoring_missing_pixels_alone_needs_a_model_of_them_given_the_seen(
+    mask: str, conditioning: str
+) -> None:
+    plain = values("train", f"corruption={mask}", f"conditioning={conditioning}")
+    plain["corruption"]["score"] = "missing"
+    assert problems(plain) == [
+        "corruption.score=missing trains the decoder on missing pixels alone, so only "
+        "p(missing|seen) can be modelled, which needs conditioning=seen, got "
+        f"conditioning={conditioning}; use conditioning=seen, or corruption.score=all"
+    ]
+
+
 @pytest.mark.parametrize("floor", [(), ("free_bits=0.0",)], ids=["default", "zero"])
 @pytest.mark.parametrize("part", ["prior=vamp", "prior=mog", "objective=iwae"])
 def test_bound_without_a_kl_for_each_dimension_is_taken_without_free_bits(

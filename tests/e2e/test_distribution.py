@@ -21,7 +21,7 @@ OPTIONS = (
     "dataset.validation_size=41", "dataset.binarize=dynamic", "architecture=dense",
     "architecture.hidden_units=[30]", "architecture.normalization=batch",
     "latent_dim=5", "batch_size=32", "seed=3", "optimizer.clip_norm=5",
-    "free_bits=0.05", "steps_per_execution=3",
+    "optimizer.ema_decay=0.9", "free_bits=0.05", "steps_per_execution=3",
 )  # fmt: skip
 """5 steps an epoch, the last of 31 images: an odd number, for replicas to share."""
 TWO = ("distribution=mirrored", "distribution.devices=[CPU:0,CPU:1]")
@@ -53,7 +53,7 @@ def reconstructions(run: Path) -> np.ndarray:
 
 
 def assert_same(run: Path, single: Path) -> None:
-    np.testing.assert_allclose(trajectory(run), trajectory(single), rtol=1e-4)
+    np.testing.assert_allclose(trajectory(run), trajectory(single), rtol=3e-4)
     np.testing.assert_allclose(reconstructions(run), reconstructions(single), atol=1e-4)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conftest import SMALL, Finished, train_here
+from tests.conftest import SMALL, TINY, Finished, train_here
 from tests.e2e.runs import EXACT, rows, state
 from vae_cli.training import optimizers
 
@@ -96,6 +96,18 @@ def test_interrupted_sweep_saves_its_job_and_ends(tmp_path: Path) -> None:
     assert "Traceback" not in errors
     (job,) = tmp_path.glob("sweep/*/status.json")
     assert json.loads(job.read_text())["state"] == "interrupted"
+
+
+@pytest.mark.parametrize("annealing", ["cyclical", "linear"])
+def test_early_stopping_under_cycles_of_beta_is_warned_of(
+    tmp_path: Path, annealing: str
+) -> None:
+    options = ["early_stopping=5", f"kl_annealing={annealing}"]
+    run = train_here(tmp_path / "run", *TINY, "architecture=dense", *options)
+    log = (run / "train.log").read_text()
+    warned = "early_stopping=5 may stop within a cycle of kl_annealing=cyclical"
+    assert (warned in log) == (annealing == "cyclical")
+    assert ("or use kl_annealing=linear" in log) == (annealing == "cyclical")
 
 
 def test_early_stopping_stops_and_keeps_the_best(tmp_path: Path) -> None:

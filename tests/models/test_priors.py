@@ -168,6 +168,28 @@ def test_mixture_of_sharp_components_keeps_single_precision():
     np.testing.assert_allclose(prior.log_prob(z), expected, atol=2e-3)
 
 
+@pytest.mark.parametrize("deviation", [0.3, 0.1, 0.03, 0.01])
+def test_density_of_a_mixture_is_exact_however_narrow_its_components(deviation):
+    rng = np.random.default_rng(0)
+    prior = MixtureOfGaussians(MixtureConfig("mog", components=500), 41, 40)
+    means = rng.standard_normal((500, 40)).astype(np.float32)
+    log_vars = np.full((500, 40), 2 * np.log(deviation), np.float32)
+    for weight, value in zip(prior.trainable_weights, (means, log_vars), strict=False):
+        weight.assign(value)
+    z = rng.standard_normal((200, 41)).astype(np.float32)
+    z[:, :40] = means[:200] + deviation * z[:, :40]
+    exact_deviation = np.exp(log_vars[0].astype(np.float64) / 2)
+    parts = [
+        stats.norm.logpdf(z[:, :40].astype(np.float64), mean, exact_deviation).sum(1)
+        for mean in means.astype(np.float64)
+    ]
+    expected = np.logaddexp.reduce(parts, axis=0) - np.log(500)
+    expected += stats.norm.logpdf(z[:, 40])
+    found = prior.density()(z)
+    assert found.dtype == "float32"
+    np.testing.assert_allclose(found, expected, atol=2e-5)
+
+
 def test_dimensions_below_the_top_are_standard_normal():
     z = RNG.normal(0, 2, (50, 5)).astype(np.float32)
     top = log_density(z[:, :2], WEIGHTS, COMPONENTS, SPREADS)

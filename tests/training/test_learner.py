@@ -71,6 +71,7 @@ def make_learner(
         ),
         jit=jit,
         parts=parts,
+        ema_decay=config.optimizer.ema_decay,
     )
     learner.compile(optimizer or build_optimizer(config, len(EPOCH)), run_eagerly=True)
     return learner
@@ -295,15 +296,16 @@ def test_free_bits_of_validation_are_the_floor_of_the_whole_split():
 
 def test_averaged_weights_stand_in_for_the_raw_ones_and_give_them_back():
     learner = make_learner("optimizer.ema_decay=0.75")
-    trail = []
+    trail = [weights(learner)]
     for batch in EPOCH:
         train(learner, [batch])
         trail.append(weights(learner))
     with learner.averaged_weights():
         inside = weights(learner)
-    for index, found in enumerate(inside):
-        first, second, third = (step[index] for step in trail)
-        average = 0.75 * (0.75 * first + 0.25 * second) + 0.25 * third
+    for found, steps in zip(inside, zip(*trail, strict=True), strict=True):
+        average = 0.75**3 * steps[0].astype(float)
+        for age, value in enumerate(reversed(steps[1:])):
+            average += 0.25 * 0.75**age * value
         np.testing.assert_allclose(found, average, atol=1e-6)
     assert same(weights(learner), trail[-1])
 

@@ -3,6 +3,9 @@ import numpy as np
 import pytest
 
 from tests.helpers import small_config
+from vae_cli.data.prepare import load_data
+from vae_cli.training.build import build_learner
+from vae_cli.training.distribution import Distribution
 from vae_cli.training.optimizers import OPTIMIZERS, build_optimizer
 
 STEPS_PER_EPOCH = 50
@@ -132,14 +135,14 @@ def test_adam_takes_the_steps_of_its_formula():
 @pytest.mark.parametrize("name", ["adam", "adamw"])
 def test_updates_at_once_are_those_of_keras(name):
     theirs = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}[name]
-    options = {"clip_norm": 2.0, "ema_decay": 0.9}
+    options = {"clip_norm": 2.0}
     ours = optimizer(
         f"optimizer={name}",
         "optimizer.learning_rate=0.05",
         *(f"optimizer.{key}={value}" for key, value in options.items()),
     )
     own = {"weight_decay": ours.weight_decay} if name == "adamw" else {}
-    plain = theirs(0.05, global_clipnorm=2.0, use_ema=True, ema_momentum=0.9, **own)
+    plain = theirs(0.05, global_clipnorm=2.0, **own)
     rng = np.random.default_rng(0)
     found = []
     start, gradients = rng.normal(size=(3, 5)), rng.normal(size=(20, 3, 5))
@@ -179,20 +182,25 @@ def test_gradients_are_left_alone_without_a_clip_norm():
     assert float(weight[0]) == pytest.approx(-3 / 4)
 
 
-def test_average_of_the_weights_has_the_decay_of_the_config():
-    options = "optimizer.ema_decay=0.75", "optimizer.learning_rate=0.1"
-    built = optimizer(*options)
-    weight = keras.Variable([1.0])
-    trail = []
-    for _ in range(3):
-        built.apply([keras.ops.ones(1)], [weight])
-        trail.append(float(weight[0]))
-    average = trail[0]
-    for value in trail[1:]:
-        average = 0.75 * average + 0.25 * value
-    built.finalize_variable_values([weight])
-    assert float(weight[0]) == pytest.approx(average, rel=1e-6)
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_gradients_clipped_apart_are_scaled_by_their_own_norm(name):
+    options = "optimizer.beta_1=0", "optimizer.beta_2=0", "optimizer.epsilon=1"
+    rate = "optimizer.learning_rate=1"
+    clipped = optimizer(f"optimizer={name}", *options, "optimizer.clip_norm=1", rate)
+    clipped.clipped_apart = 1
+    plain = optimizer(f"optimizer={name}", *options, rate)
+    found = []
+    for built, gradients in ((clipped, [3, -4, 30]), (plain, [0.6, -0.8, 1])):
+        weights = [keras.Variable([0.0]) for _ in gradients]
+        built.apply([keras.ops.array([float(g)]) for g in gradients], weights)
+        found.append([float(weight[0]) for weight in weights])
+    assert found[0] == pytest.approx(found[1], rel=1e-5)
 
 
-def test_weights_are_not_averaged_unless_asked():
-    assert not optimizer().use_ema
+def test_clipping_of_a_model_ignores_its_discriminator():
+    config = small_config("objective=vae_gan", "dataset.num_images=60")
+    config.dataset.validation_size = 10
+    learner = build_learner(config, load_data(config.dataset), Distribution())
+    apart = learner.optimizer.clipped_apart
+    assert apart == len(learner.objective.trainable_variables) > 0
+    assert apart + len(learner.vae.trainable_variables) == len(learner._trained)

@@ -93,9 +93,19 @@ def _latent_problems(config: "TrainConfig") -> list[str]:
             f"conditioning.learned_prior=true takes the place of the prior, got "
             f"prior={config.prior.name}; use prior=standard"
         )
+    score = getattr(config.corruption, "score", "all")
     if isinstance(config.conditioning, SeenConfig):
         found += _completion_problems(config)
-    unseen = getattr(config.corruption, "score", "all") == "seen"
+    elif score == "missing":
+        # with random masks neither: no code was trained to give the pixels that its
+        # own encoder saw, so they can't say how well it fits
+        found.append(
+            "corruption.score=missing trains the decoder on missing pixels alone, so "
+            "only p(missing|seen) can be modelled, which needs conditioning=seen, got "
+            f"conditioning={config.conditioning.name}; use conditioning=seen, or "
+            "corruption.score=all"
+        )
+    unseen = score == "seen"
     if unseen and getattr(config.prior, "start", "noise") == "data":
         found.append(
             "prior.start=data with corruption.score=seen would show pixels that are "

@@ -245,7 +245,8 @@ class TrainConfig:
         default=False,
     )
     tf32: bool = option(
-        "let GPUs multiply float32 with 10 bits of mantissa, faster", default=True
+        "let GPUs multiply float32 with 10 bits of mantissa in training, faster",
+        default=True,
     )
 
     def problems(self) -> list[str]:

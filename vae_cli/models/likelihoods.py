@@ -15,10 +15,13 @@ from vae_cli.data_spec import DataSpec
 
 
 class Likelihood(keras.layers.Layer):
-    """Base: decoder outputs are logits, one a channel."""
+    """Base: decoder outputs are logits, one a channel.
+
+    It is float32, whatever the networks compute in.
+    """
 
     def __init__(self, config: LikelihoodConfig) -> None:
-        super().__init__(name="likelihood")
+        super().__init__(name="likelihood", dtype="float32")
         self._sigmoid = keras.layers.Activation(
             "sigmoid", name="pixel_means", dtype="float32"
         )

@@ -56,8 +56,9 @@ class SeenGaussian(Prior):
 
     def __init__(self, config: PriorConfig, latent_dim: int, told_dim: int) -> None:
         super().__init__(config, latent_dim)
-        self._mean = keras.layers.Dense(latent_dim, name="mean")
-        self._log_var = keras.layers.Dense(latent_dim, name="log_var")
+        # a distribution's own parameters: not in the networks' 16 bits
+        self._mean = keras.layers.Dense(latent_dim, name="mean", dtype="float32")
+        self._log_var = keras.layers.Dense(latent_dim, name="log_var", dtype="float32")
         for layer in (self._mean, self._log_var):
             layer.build((None, told_dim))
 

@@ -1,5 +1,7 @@
 """The variational autoencoder: encoder, posterior, prior, decoder, likelihood."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import keras
@@ -120,6 +122,22 @@ class VAE(keras.Model):
         """Reconstruct from posterior means: [B, H, W, C] -> the same."""
         mean, _ = self.encode(images, training=training)
         return self.likelihood.mean(self.decode(mean, training=training))
+
+    @contextlib.contextmanager
+    def in_float32(self) -> Iterator[None]:
+        """Let the networks compute in float32 here, whatever they are trained in.
+
+        Their weights are float32 already. What is traced in here stays in float32.
+        """
+        lower = [x for x in self._flatten_layers() if x.compute_dtype != "float32"]
+        before = [layer.dtype_policy for layer in lower]
+        for layer in lower:
+            layer.dtype_policy = "float32"
+        try:
+            yield
+        finally:
+            for layer, policy in zip(lower, before, strict=True):
+                layer.dtype_policy = policy
 
     @property
     def is_dense(self) -> bool:

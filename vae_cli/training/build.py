@@ -38,6 +38,8 @@ def build_learner(
             config.objective, data.spec.image_shape, num_kinds(data)
         )
         optimizer = build_optimizer(config, steps, distribution.replicas)
+        # model and discriminator are minimised apart, and clipped apart
+        unscaled(optimizer).clipped_apart = len(objective.trainable_variables)
         optimizer.build([*vae.trainable_variables, *objective.trainable_variables])
     dynamic = config.dataset.binarize == "dynamic"
     validation = len(data.validation) or None
@@ -86,6 +88,7 @@ def build_learner(
         jit=_compiles(config, vae, steps, distribution, parts),
         parts=parts,
         distribution=distribution,
+        ema_decay=config.optimizer.ema_decay,
     )
     learner.compile(
         optimizer=optimizer,

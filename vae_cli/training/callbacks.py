@@ -18,6 +18,7 @@ from vae_cli.config.schema import TrainConfig
 from vae_cli.errors import Interrupted
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.metrics_file import append_row
+from vae_cli.runtime import exact_products
 from vae_cli.training.checkpoints import Checkpoints, Progress, non_finite
 from vae_cli.training.stop import StopSignal
 
@@ -178,8 +179,11 @@ class Saving(keras.callbacks.Callback):
             raise Interrupted(f"saved after epoch {progress.epoch}")
 
 
-class AveragedValidation(keras.callbacks.Callback):
-    """Validates the averaged weights, where `optimizer.ema_decay` asks for them.
+class Validation(keras.callbacks.Callback):
+    """Validates as every evaluation is done, and the weights that are saved.
+
+    GPUs multiply float32 with its whole mantissa, and the averaged weights are in
+    place, where `optimizer.ema_decay` is set.
 
     Keras's `SwapEMAWeights` swaps by adding and subtracting, which changes the raw
     weights in their last bits; resuming would then not be exact.
@@ -187,15 +191,16 @@ class AveragedValidation(keras.callbacks.Callback):
 
     def __init__(self) -> None:
         super().__init__()
-        self._swapped = contextlib.ExitStack()
+        self._meanwhile = contextlib.ExitStack()
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Put the average in place."""
-        self._swapped.enter_context(self.model.averaged_weights())
+        self._meanwhile.enter_context(exact_products())
+        self._meanwhile.enter_context(self.model.averaged_weights())
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
         """Put the raw weights back."""
-        self._swapped.close()
+        self._meanwhile.close()
 
 
 class CollapseWarning(keras.callbacks.Callback):

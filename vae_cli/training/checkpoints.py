@@ -148,6 +148,7 @@ class Checkpoints:
             *(learner.objective.network.variables if learner.objective.network else ()),
             *learner.optimizer.variables,
             *learner.metrics_variables,
+            *(learner.average.variables if learner.average else ()),
         ]
 
     def _pending(self, name: str, epoch: int) -> Path:

@@ -1,7 +1,7 @@
 """The learner: one training step and one validation step around a VAE."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ from vae_cli.models.objectives import Elbo, Terms, joined, weighted
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, key
 from vae_cli.training.annealing import Schedule
+from vae_cli.training.averages import WeightAverage
 from vae_cli.training.distribution import Distribution
 from vae_cli.training.metrics import (
     MEANS,
@@ -55,6 +56,7 @@ class Learner(keras.Model):
         jit: compile loss and gradients by XLA.
         parts: cut each batch into so many, for a CPU core each.
         distribution: the replicas that share each batch; one if None.
+        ema_decay: of the average of the weights; None for no average.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Learner(keras.Model):
         jit: bool = False,
         parts: int = 1,
         distribution: Distribution | None = None,
+        ema_decay: float | None = None,
     ) -> None:
         super().__init__(name="learner")
         self.vae = vae
@@ -96,6 +99,7 @@ class Learner(keras.Model):
             self._means = ImageMean((len(MEANS),), name="means")
             self._kl_per_dim = ImageMean((vae.latent_dim,), name="kl_per_dim")
             self._active_units = ActiveUnits(vae.latent_dim)
+            self.average = WeightAverage(vae, ema_decay) if ema_decay else None
         self._batches = {"training": 0, "validation": 0}
         self._taken = 0
         self.built = True
@@ -109,29 +113,9 @@ class Learner(keras.Model):
         scaled = isinstance(self.optimizer, LossScale)
         return scaled or bool(unscaled(self.optimizer).global_clipnorm)
 
-    @contextlib.contextmanager
-    def averaged_weights(self) -> Iterator[None]:
-        """Put the weights' moving average in their place, where there is one.
-
-        Each value goes through a copy, so that the raw weights come back to the bit.
-        """
-        self._swap_average()
-        try:
-            yield
-        finally:
-            self._swap_average()
-
-    def _swap_average(self) -> None:
-        optimizer = unscaled(self.optimizer)
-        if not optimizer.use_ema:
-            return
-        averages = optimizer._model_variables_moving_average
-        # those of a discriminator follow
-        own = zip(self.vae.trainable_variables, averages, strict=False)
-        for weight, average in own:
-            raw = ops.copy(weight)
-            weight.assign(average)
-            average.assign(raw)
+    def averaged_weights(self) -> contextlib.AbstractContextManager[None]:
+        """Put the weights' moving average in their place, where there is one."""
+        return self.average.in_place() if self.average else contextlib.nullcontext()
 
     def beta_at(self, step: Any) -> Any:
         """Return the weight of the KL term at a step, scalar float32."""
@@ -220,6 +204,8 @@ class Learner(keras.Model):
         if self._averages_first:
             gradients = self._distribution.mean(gradients)
         self.optimizer.apply_gradients(zip(gradients, self._trained, strict=True))
+        if self.average:
+            self.average.update()
         kl = tf.add_n(kl) * total
         self._record(self._sums(joined(list(terms)), kl, beta, _joined(weights)))
 
@@ -247,7 +233,7 @@ class Learner(keras.Model):
         return gradients, terms, kl
 
     def test_step(self, share: Share) -> None:
-        """Score a batch of validation images with their fixed noise."""
+        """Score a batch of validation images with their fixed noise, in float32."""
         beta = self.beta_at(self.optimizer.iterations.value)
         found: list[Terms] = []
         weights: list[Any] = []
@@ -255,8 +241,10 @@ class Learner(keras.Model):
         for part in cut(share, self._parts):
             noise = tf.gather(self._validation_noise, part["index"], axis=1)
             images = store.read(part, 0)
-            vae = self.vae.given(**store.context(images, part, 0))
-            terms = self.objective(vae, images, noise, beta, training=False)
+            context = store.context(images, part, 0)
+            with self.vae.in_float32():
+                vae = self.vae.given(**context)
+                terms = self.objective(vae, images, noise, beta, training=False)
             weights.append(part.get("weight"))
             found.append(weighted(terms, weights[-1]))
         terms, weight = joined(found), _joined(weights)

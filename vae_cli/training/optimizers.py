@@ -16,7 +16,19 @@ from vae_cli.config.schema import (
 )
 
 
-class _AtOnce:
+class _ClippedApart:
+    """Clips the gradients of some of its variables by a norm of their own."""
+
+    clipped_apart = 0
+    """How many of the last variables those are."""
+
+    def _clip_gradients(self: Any, grads: Any) -> list[Any]:
+        clip: Any = super()._clip_gradients  # type: ignore[misc]
+        first = len(grads) - self.clipped_apart
+        return [*clip(grads[:first]), *clip(grads[first:])]
+
+
+class _AtOnce(_ClippedApart):
     """Adam's update of a variable as one operation instead of ten; the same formula."""
 
     def update_step(
@@ -47,9 +59,13 @@ class AdamW(_AtOnce, keras.optimizers.AdamW):
     """Keras's AdamW, sooner."""
 
 
+class Adamax(_ClippedApart, keras.optimizers.Adamax):
+    """Keras's Adamax."""
+
+
 OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
     "adam": Adam,
-    "adamax": keras.optimizers.Adamax,
+    "adamax": Adamax,
     "adamw": AdamW,
 }
 
@@ -120,8 +136,6 @@ def build_optimizer(
         for key, value in vars(options).items()
         if key not in ("name", "learning_rate", "clip_norm", "ema_decay")
     }
-    if options.ema_decay is not None:
-        own |= {"use_ema": True, "ema_momentum": options.ema_decay}
     optimizer = OPTIMIZERS[options.name](
         learning_rate=learning_rate(
             config.learning_rate_schedule,

@@ -8,7 +8,7 @@ from dataclasses import replace
 import keras
 import tensorflow as tf
 
-from vae_cli.config.schema import TrainConfig
+from vae_cli.config.schema import CyclicalConfig, TrainConfig
 from vae_cli.data.batches import evaluation_order, training_order
 from vae_cli.data.corruption import corrupted
 from vae_cli.data.pipeline import Replicas, shares
@@ -18,14 +18,15 @@ from vae_cli.models.factory import build_model
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.metrics_file import complete_rows, keep_epochs
 from vae_cli.runs.trained import load_weights
+from vae_cli.runtime import exact_products
 from vae_cli.training.build import build_learner, read_on_the_way, steps_per_epoch
 from vae_cli.training.callbacks import (
-    AveragedValidation,
     CollapseWarning,
     EarlyStopping,
     EpochLogs,
     Guard,
     Saving,
+    Validation,
 )
 from vae_cli.training.checkpoints import Checkpoints, Progress
 from vae_cli.training.completion import complete_folder
@@ -95,6 +96,16 @@ def _train(
             "dataset.memory_mb",
             f"{len(data.train):,}",
         )
+    if config.early_stopping and isinstance(config.kl_annealing, CyclicalConfig):
+        log.warning(
+            "early_stopping=%d may stop within a cycle of kl_annealing=cyclical: the "
+            "validation bound, at beta 1, gets worse wherever beta is low. Let it wait "
+            "for more epochs than a cycle has (kl_annealing.period=%g %s), or use "
+            "kl_annealing=linear",
+            config.early_stopping,
+            config.kl_annealing.period,
+            config.kl_annealing.unit,
+        )
     learner = build_learner(config, data, distribution)
     checkpoints = Checkpoints(folder.checkpoints, learner)
     progress = checkpoints.restore()
@@ -110,7 +121,7 @@ def _train(
                 config, data, folder, stop, learner, checkpoints, progress, distribution
             )
         stop.look()
-        # fit leaves averaged weights behind; the state file has the raw ones
+        # the state file decides where the run stands
         progress = checkpoints.restore()
     _check_agreement(learner, distribution)
     if progress.epoch < config.epochs:
@@ -124,7 +135,8 @@ def _train(
         # one device, and float32 throughout
         vae = build_model(config, data.spec)
         load_weights(vae, folder, "best")
-        complete_folder(config, data, folder, vae, progress)
+        with exact_products():
+            complete_folder(config, data, folder, vae, progress)
     folder.write_status("finished", progress.epoch)
     distribution.any(False)  # a worker that left early would be taken for dead
     return float(progress.best_bound or 0.0)
@@ -181,7 +193,7 @@ def _fit(
         EpochLogs(progress, len(data.train), config.batch_size),
         *([bar] if bar else []),
         Guard(stop, progress, checkpoints, steps),
-        AveragedValidation(),
+        Validation(),
         *(
             [EarlyStopping(progress, config.early_stopping, learner.objective.bound)]
             if config.early_stopping
