@@ -85,7 +85,9 @@ def evaluate_here(run: Path, *overrides: str) -> dict[str, Any]:
 
     config = composed("evaluate", [f"run='{run}'", *overrides])
     evaluate(config, [])
-    return json.loads((run / "evaluation" / f"{config.split}.json").read_text())
+    return json.loads(
+        (run / "evaluation" / f"{config.split or 'test'}.json").read_text()
+    )
 
 
 @pytest.fixture

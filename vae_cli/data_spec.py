@@ -5,6 +5,12 @@ from typing import Any
 
 import numpy as np
 
+MOST_SIDE = 2**16
+"""Pixels of a side, or channels, that a run folder may name."""
+MOST_VALUES = 2**24
+"""Pixels times channels of an image."""
+MOST_CLASSES = 2**20
+
 
 @dataclass(frozen=True)
 class DataSpec:
@@ -37,12 +43,39 @@ class DataSpec:
 
     @staticmethod
     def from_json(values: dict[str, Any]) -> "DataSpec":
-        """Rebuild the spec that a run folder recorded."""
-        height, width, channels = (int(n) for n in values["image_shape"])
+        """Rebuild the spec that a run folder recorded.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is none.
+        """
+        shape, binary = values["image_shape"], values["binary"]
         classes, labels = values["num_classes"], values.get("labels")
+        if not isinstance(shape, list) or len(shape) != 3:
+            raise ValueError(f"image_shape={shape} must be [height, width, channels]")
+        if not isinstance(binary, bool):
+            raise ValueError(f"binary={binary} must be true or false")
+        if labels is not None and not isinstance(labels, list):
+            raise ValueError(f"labels={labels} must be a list")
+        height, width, channels = (
+            _count(size, "image_shape", 1, MOST_SIDE) for size in shape
+        )
+        if height * width * channels > MOST_VALUES:
+            raise ValueError(f"image_shape={shape} is larger than any image of ours")
         return DataSpec(
             image_shape=(height, width, channels),
-            binary=bool(values["binary"]),
-            num_classes=None if classes is None else int(classes),
-            labels=None if labels is None else tuple(int(label) for label in labels),
+            binary=binary,
+            num_classes=None
+            if classes is None
+            else _count(classes, "num_classes", 1, MOST_CLASSES),
+            labels=None
+            if labels is None
+            else tuple(_count(label, "labels", 0, MOST_CLASSES) for label in labels),
         )
+
+
+def _count(value: Any, key: str, least: int, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{key}: {value} must be an integer")
+    if not least <= value <= most:
+        raise ValueError(f"{key}: {value} must be from {least} to {most}")
+    return value

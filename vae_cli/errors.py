@@ -2,10 +2,22 @@
 
 Everything raised on purpose is a `VaeCliError`; the command wrapper prints it and
 exits with its status. Any other exception is a bug of ours and keeps its traceback.
+
+Exit status of every command and tool:
+
+- 0: done.
+- 1: failed or refused. The words make a request, and what they name is refused,
+  missing or has failed: a key, a value, an option, a file, a run.
+- 2: wrong usage. The words make no request: no such command, a wrong flag or argument
+  of one, something that is no `key=value`, too few or too many words, words that never
+  stand together (`resume=` beside another override, `-m` beside `vae launch`).
+- 130: interrupted; what was computed has been saved.
 """
 
 import difflib
 from collections.abc import Iterable
+
+from vae_cli.text import printable
 
 
 class VaeCliError(Exception):
@@ -22,11 +34,11 @@ class VaeCliError(Exception):
         super().__init__(problem, *advice)
 
     def __str__(self) -> str:
-        return "\n  ".join(self.args)
+        return printable("\n  ".join(map(str, self.args)), keep="\n")
 
 
 class UsageError(VaeCliError):
-    """The command line itself is wrong (unknown command, missing argument)."""
+    """The words make no request: an unknown command or flag, too many words."""
 
     exit_status = 2
 
@@ -41,6 +53,10 @@ class DataError(VaeCliError):
 
 class RunError(VaeCliError):
     """A run folder is missing, incomplete, in use or doesn't fit."""
+
+
+class ModelError(VaeCliError):
+    """A model's weights give no figures."""
 
 
 class TrainingError(VaeCliError):

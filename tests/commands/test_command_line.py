@@ -89,8 +89,6 @@ def test_wrong_override_is_refused_with_one_message(
     ("override", "parts"),
     [
         ("+tyop=1", ["tyop is not an option"]),
-        ("name=[a", ["name=[a is not a valid override", "write key=value"]),
-        ("latent_dim", ["latent_dim is not a valid override", "write key=value"]),
         ("kl_annealing=null", ["kl_annealing"]),
         ("dataset=npz", ["dataset.path is missing", "add dataset.path="]),
         ("beta=${nope}", ["nope"]),
@@ -100,6 +98,39 @@ def test_override_that_can_not_be_composed_is_refused(
     override: str, parts: list[str], tmp_path: Path
 ) -> None:
     refused(vae("train", override, cwd=tmp_path), tmp_path, *parts)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["train", "\x1b[2J=1"], 2),
+        (["train", "--\x1b[2J"], 2),
+        (["train", "name='\x1b[2J'", "beta=-1"], 1),
+        (["train", "dataset=npz", "dataset.path='\x1b[2J'"], 1),
+        (["train", "likelihood='\x1b[2J'"], 1),
+        (["list", "\x1b[2J"], 1),
+        (["copy", "\x1b[2J", "x"], 1),
+        (["runs", "\x1b[2J"], 1),
+        (["evaluate", "run='\x1b[2J'"], 1),
+        (["launch", "--workers", "2", "\x1b[2J"], 2),
+        (["\x1b[2J"], 2),
+    ],
+    ids=lambda value: repr(value),
+)
+def test_words_are_repeated_as_text_and_not_obeyed(
+    arguments: list[str], status: int, tmp_path: Path
+) -> None:
+    done = vae(*arguments, cwd=tmp_path)
+    refused(done, tmp_path, status=status)
+    assert "\x1b" not in done.stderr
+    assert "beta=-1" in done.stderr or "\\x1b" in done.stderr
+
+
+@pytest.mark.parametrize("word", ["name=[a", "latent_dim"])
+def test_word_that_is_no_override_is_wrong_usage(word: str, tmp_path: Path) -> None:
+    done = vae("train", word, cwd=tmp_path)
+    parts = (f"{word} is not a valid override", "write key=value")
+    refused(done, tmp_path, *parts, status=2)
 
 
 def test_added_key_that_exists_is_not_told_to_take_another_plus(tmp_path: Path) -> None:
@@ -216,7 +247,8 @@ def test_resume_with_another_override_is_wrong_usage(tmp_path: Path) -> None:
     done = vae("train", "resume=latest", "beta=3", "epochs=9", cwd=tmp_path)
     refused(done, tmp_path, status=2)
     assert done.stderr == (
-        "resume= takes no other override than a larger epochs=, got: beta=3\n"
+        "resume= takes no other override than a larger epochs=, and dataset.path= of a "
+        "file that has moved; got: beta=3\n"
         "  the run goes on with its own config.yaml; to change something, start a new "
         "run\n"
     )

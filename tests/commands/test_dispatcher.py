@@ -32,7 +32,7 @@ def run(tmp_path: Path) -> RunFolder:
     return folder
 
 
-def refused(done: Finished, *parts: str, status: int) -> None:
+def refused(done: Finished, *parts: str, status: int = 1) -> None:
     assert (done.status, done.stdout) == (status, "")
     for part in parts:
         assert part in done.stderr
@@ -79,7 +79,6 @@ def test_list_of_an_unknown_group_names_the_closest_one(command: Command) -> Non
         command("list", "liklihood"),
         "liklihood is not a config group.",
         "did you mean vae list likelihood?",
-        status=2,
     )
 
 
@@ -118,7 +117,6 @@ def test_validate_takes_the_options_of_evaluate(command: Command) -> None:
     refused(
         command("validate", "evaluate", "importance_sample=5"),
         "did you mean importance_samples?",
-        status=1,
     )
 
 
@@ -174,7 +172,6 @@ def test_config_dir_that_is_missing_is_refused(command: Command) -> None:
         command("show", "train", "--config-dir", "nowhere"),
         "--config-dir",
         "nowhere does not exist.",
-        status=1,
     )
 
 
@@ -213,7 +210,6 @@ def test_copy_overwrites_nothing(command: Command) -> None:
     refused(
         command("copy", "architecture/conv", "."),
         "conv.yaml exists already and is left as it is.",
-        status=2,
     )
     assert Path("conv.yaml").read_text() == "# mine\n"
 
@@ -223,7 +219,6 @@ def test_copy_below_a_regular_file_is_refused(command: Command) -> None:
     refused(
         command("copy", "architecture/conv", "file/architecture"),
         "can't be written",
-        status=2,
     )
 
 
@@ -241,7 +236,6 @@ def test_copy_of_an_unknown_option_names_the_closest_one(command: Command) -> No
         command("copy", "architecture/con", "mine"),
         "architecture/con is not a shipped option.",
         "did you mean vae copy architecture/conv?",
-        status=2,
     )
     assert not Path("mine").exists()
 
@@ -260,7 +254,7 @@ def test_copy_takes_nothing_but_a_shipped_option(
 ) -> None:
     Path("outside.yaml").write_text("# not ours\n")
     name = option.format(here=tmp_path)
-    refused(command("copy", name, "mine"), "is not a shipped option.", status=2)
+    refused(command("copy", name, "mine"), "is not a shipped option.")
     assert not Path("mine").exists()
 
 
@@ -269,7 +263,8 @@ def test_runs_prints_one_line_a_run(command: Command, run: RunFolder) -> None:
     header, line = done.stdout.splitlines()
     assert header.split()[:2] == ["state", "epochs"]
     assert line.split() == [
-        *("finished", "2/2", "mnist", "conv", "3", "4", "-", "-", "-"),
+        *("finished", "2/2", "mnist", "conv", "3", "4", "bernoulli", "none"),
+        *("-", "-", "-"),
         "outputs/run",
     ]
 
@@ -280,7 +275,12 @@ def test_runs_takes_a_folder(command: Command, run: RunFolder) -> None:
 
 
 def test_runs_of_an_empty_folder_says_so(command: Command) -> None:
-    assert command("runs", "nowhere") == Finished(0, "", "no runs below nowhere/\n")
+    Path("empty").mkdir()
+    assert command("runs", "empty") == Finished(0, "", "no runs below empty/\n")
+
+
+def test_runs_of_a_missing_folder_is_refused(command: Command) -> None:
+    refused(command("runs", "nowhere"), "nowhere is not a folder.")
 
 
 def test_runs_takes_one_folder(command: Command) -> None:
@@ -296,7 +296,7 @@ def test_runs_shows_the_best_epoch_and_the_test_result(
     for epoch, score in ((1, 150.456), (2, 151.0)):
         append_row(run.metrics_csv, {"epoch": epoch, "val_neg_elbo": score})
     write_json(run.metrics_json, {"test": {"neg_elbo": 149.5}})
-    assert command("runs").stdout.splitlines()[1].split()[6:9] == [
+    assert command("runs").stdout.splitlines()[1].split()[8:11] == [
         *("1", "150.46", "149.50")
     ]
 
@@ -310,7 +310,7 @@ def test_runs_shows_the_best_epoch_by_the_bound_that_chose_it(
     for epoch, elbo, bound in ((1, 150.0, 148.0), (2, 151.0, 147.0)):
         values = {"epoch": epoch, "val_neg_elbo": elbo, "val_neg_iwae": bound}
         append_row(run.metrics_csv, {**values, "neg_iwae": bound})
-    assert command("runs").stdout.splitlines()[1].split()[6] == "2"
+    assert command("runs").stdout.splitlines()[1].split()[8] == "2"
 
 
 @pytest.mark.parametrize(

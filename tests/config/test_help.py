@@ -9,7 +9,7 @@ import yaml
 
 from vae_cli.config.compose import composed
 from vae_cli.config.help import EXAMPLES, command_help, options, summary
-from vae_cli.config.load import is_group
+from vae_cli.config.load import is_group, is_section
 from vae_cli.config.store import COMMANDS, GROUPS, PRESETS
 from vae_cli.paths import configs_dir
 
@@ -31,10 +31,24 @@ def line_of(command: str, key: str) -> str:
     )
 
 
-def plain_keys(command: str) -> list[str]:
-    """The keys of a command that are no groups."""
+def plain_keys(command: str) -> dict[str, tuple[str, object]]:
+    """The keys of a command that are no groups: what they mean, and their defaults."""
     hints = typing.get_type_hints(COMMANDS[command])
-    return [name for name, hint in hints.items() if not is_group(hint)]
+    values = yaml.safe_load((configs_dir() / f"{command}.yaml").read_text())
+    found = {}
+    for spec in fields(COMMANDS[command]):
+        inner = [spec]
+        if is_section(hints[spec.name]):
+            inner = [*fields(hints[spec.name])]
+        if is_group(hints[spec.name]):
+            continue
+        for field in inner:
+            nested = field is not spec
+            key = f"{spec.name}.{field.name}" if nested else spec.name
+            value = values[spec.name]
+            value = value[field.name] if nested else value
+            found[key] = (field.metadata["doc"], value)
+    return found
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -72,21 +86,19 @@ def test_train_help_lists_every_option_of_every_group(group: str) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_tells_every_key_and_its_meaning(command: str) -> None:
     text = words(command)
-    docs = {f.name: f.metadata["doc"] for f in fields(COMMANDS[command])}
-    for key in plain_keys(command):
+    for key, (doc, _) in plain_keys(command).items():
         assert line_of(command, key)
-        assert docs[key] in text
+        assert doc in text
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_shows_the_default_of_every_key(command: str) -> None:
-    values = yaml.safe_load((configs_dir() / f"{command}.yaml").read_text())
-    for key in plain_keys(command):
+    for key, (_, default) in plain_keys(command).items():
         shown = line_of(command, key).split("  ")[1]
-        if values[key] is None:
+        if default is None:
             assert shown == key
         else:
-            assert yaml.safe_load(shown.split("=", 1)[1]) == values[key]
+            assert yaml.safe_load(shown.split("=", 1)[1]) == default
 
 
 @pytest.mark.parametrize(("group", "name"), OPTIONS)

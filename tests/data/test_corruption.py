@@ -141,10 +141,10 @@ def test_split_is_corrupted_image_by_image(name):
     assert split.seen.shape == IMAGES.shape
     # the noise is an image's own, whichever images are beside it
     first = corrupted(Split(IMAGES[:5]), config(name), seed=3)
-    np.testing.assert_array_equal(split.seen[:5], first.seen)
+    np.testing.assert_array_equal(split.seen[:5], first.seen[:])
     if name not in ("half", "quadrants"):
         other = corrupted(Split(IMAGES), config(name), seed=4)
-        assert (other.seen != split.seen).any()
+        assert (other.seen[:] != split.seen[:]).any()
 
 
 @pytest.mark.parametrize(
@@ -179,5 +179,5 @@ def test_image_that_is_corrupted_for_good_looks_the_same_at_every_step():
     later = corrupt(FLOATS[4:6], share(4, 6, 6), 9)
     np.testing.assert_array_equal(first["seen"][4:], later["seen"])
     split = corrupted(Split(IMAGES[:6]), config("random_mask"), seed=3)
-    np.testing.assert_array_equal(split.scored == 255, first["scored"] == 1)
-    np.testing.assert_allclose(split.seen / 255, first["seen"], atol=0.003)
+    np.testing.assert_array_equal(split.scored[:] == 255, first["scored"] == 1)
+    np.testing.assert_allclose(split.seen[:] / 255, first["seen"], atol=0.003)

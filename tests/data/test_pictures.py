@@ -1,11 +1,16 @@
 """Images of one's own: read as a model takes them, or refused."""
 
+import os
+import socket
+import warnings
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from tests.helpers import grey_images
-from vae_cli.data.pictures import read_pictures
+from vae_cli.data.pictures import own_name, read_pictures
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import DataError
 
@@ -24,7 +29,7 @@ def test_folder_is_read_in_order_of_names(tmp_path):
     (tmp_path / "notes.txt").write_text("no picture")
     split, names = read_pictures(tmp_path, COLOUR)
     assert names == ["a.png", "b.png", "c.png"]
-    np.testing.assert_array_equal(split.images, PIXELS[[1, 0, 2]])
+    np.testing.assert_array_equal(split.images[:], PIXELS[[1, 0, 2]])
     assert split.scored is None
 
 
@@ -84,7 +89,7 @@ def test_arrays_are_read(tmp_path, name, kind):
     write = np.save if name.endswith("npy") else np.savez
     write(tmp_path / name, array)
     split, names = read_pictures(tmp_path / name, GREY)
-    np.testing.assert_array_equal(split.images, images)
+    np.testing.assert_array_equal(split.images[:], images)
     assert names[2] == f"{name}[2]"
 
 
@@ -135,3 +140,70 @@ def test_what_is_no_image_is_refused(tmp_path, content, message):
         read_pictures(path, GREY)
     assert message in str(refused.value)
     assert str(path) in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["ink.eps", "ink.png"])
+def test_postscript_never_reaches_an_interpreter(tmp_path, name, monkeypatch):
+    monkeypatch.setattr(
+        "PIL.EpsImagePlugin.Ghostscript", lambda *_: pytest.fail("it was run")
+    )
+    path = tmp_path / name
+    Image.fromarray(PIXELS[0]).save(path, format="EPS")
+    with pytest.raises(DataError, match="can't be read as a picture"):
+        read_pictures(path, COLOUR)
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg", "webp", "bmp", "gif", "tiff"])
+def test_common_formats_are_read(tmp_path, kind):
+    saved(tmp_path / f"a.{kind}", PIXELS[0])
+    split, names = read_pictures(tmp_path, COLOUR)
+    assert (len(split), names) == (1, [f"a.{kind}"])
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.npy", "a.npz"])
+@pytest.mark.parametrize("linked", [False, True])
+def test_pipes_are_refused_at_once(tmp_path, name, linked):
+    os.mkfifo(tmp_path / ("pipe" if linked else name))
+    if linked:
+        (tmp_path / name).symlink_to("pipe")
+    with pytest.raises(DataError, match="is a named pipe"):
+        read_pictures(tmp_path / name, GREY)
+    if name == "a.png":
+        with pytest.raises(DataError, match="is a named pipe"):
+            read_pictures(tmp_path, GREY)
+
+
+def test_sockets_and_devices_are_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("a.png")
+        with pytest.raises(DataError, match="is a socket"):
+            read_pictures(Path("a.png"), GREY)
+    with pytest.raises(DataError, match="is a device"):
+        read_pictures(Path("/dev/zero"), GREY)
+
+
+def test_name_of_any_bytes_is_shown_as_text(tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.png")
+    saved(path, PIXELS[0])
+    _, names = read_pictures(tmp_path, COLOUR)
+    assert names == ["caf\\udce9.png"]
+    own_name(str(path)).encode()
+
+
+def test_palette_with_opacities_is_read_without_a_warning(tmp_path):
+    picture = Image.fromarray(PIXELS[0]).quantize(4)
+    picture.save(tmp_path / "a.png", transparency=bytes([0, 255, 200, 255]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        split, _ = read_pictures(tmp_path / "a.png", COLOUR)
+    np.testing.assert_array_equal(
+        split.scored[0, ..., 0], np.where(np.asarray(picture) == 0, 0, 255)
+    )
+    np.testing.assert_array_equal(split.images[0], np.asarray(picture.convert("RGB")))
+
+
+def test_array_with_channels_first_is_refused_with_what_turns_it(tmp_path):
+    np.save(tmp_path / "a.npy", np.moveaxis(PIXELS, -1, 1))
+    with pytest.raises(DataError, match=r"numpy.moveaxis\(images, 1, -1\)"):
+        read_pictures(tmp_path / "a.npy", COLOUR)

@@ -1,5 +1,7 @@
 import gzip
 import hashlib
+import inspect
+import os
 import pickle
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 from tests.helpers import grey_images, load_arrays, npz_config
 from vae_cli.config.schema import DatasetConfig, SyntheticConfig
 from vae_cli.data.prepare import load_data
-from vae_cli.data.sources import FASHION_MD5
+from vae_cli.data.sources import CIFAR_SHA256, FASHION_MD5
 from vae_cli.errors import DataError
 
 GREY = grey_images(10, 4, 5)
@@ -36,7 +38,7 @@ def keras_set(name: str) -> DatasetConfig:
 
 def all_images(data) -> np.ndarray:
     """The images of the training file, in any order, as sorted rows."""
-    images = np.concatenate([data.train.images, data.validation.images])
+    images = np.concatenate([data.train.images[:], data.validation.images[:]])
     return np.sort(images.reshape(len(images), -1), axis=0)
 
 
@@ -49,31 +51,31 @@ def test_uint8_pixels_are_kept(tmp_path):
 
 @pytest.mark.parametrize("dtype", ["int64", "int32", "uint16"])
 def test_integers_up_to_255_are_the_same_as_uint8(tmp_path, dtype):
-    expected = load_arrays(tmp_path, {"x_train": GREY}).train.images
+    expected = load_arrays(tmp_path, {"x_train": GREY}).train.images[:]
     data = load_arrays(tmp_path, {"x_train": GREY.astype(dtype)})
-    np.testing.assert_array_equal(data.train.images, expected)
+    np.testing.assert_array_equal(data.train.images[:], expected)
     assert data.train.images.dtype == np.uint8
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
 def test_floats_are_kept_at_eight_bits(tmp_path, dtype):
-    expected = load_arrays(tmp_path, {"x_train": GREY}).train.images
+    expected = load_arrays(tmp_path, {"x_train": GREY}).train.images[:]
     data = load_arrays(tmp_path, {"x_train": (GREY / 255).astype(dtype)})
-    np.testing.assert_array_equal(data.train.images, expected)
+    np.testing.assert_array_equal(data.train.images[:], expected)
 
 
 @pytest.mark.parametrize("off", [-0.4, 0.4])
 def test_floats_go_to_the_nearest_of_256_levels(tmp_path, off):
     pixels = np.clip(GREY, 1, 254)
-    expected = load_arrays(tmp_path, {"x_train": pixels}).train.images
+    expected = load_arrays(tmp_path, {"x_train": pixels}).train.images[:]
     data = load_arrays(tmp_path, {"x_train": (pixels + off) / 255})
-    np.testing.assert_array_equal(data.train.images, expected)
+    np.testing.assert_array_equal(data.train.images[:], expected)
 
 
 def test_booleans_become_black_and_white(tmp_path):
     expected = load_arrays(tmp_path, {"x_train": 255 * (GREY > 99).astype(np.uint8)})
     data = load_arrays(tmp_path, {"x_train": GREY > 99})
-    np.testing.assert_array_equal(data.train.images, expected.train.images)
+    np.testing.assert_array_equal(data.train.images[:], expected.train.images[:])
     assert data.spec.binary
 
 
@@ -141,7 +143,7 @@ def test_file_that_is_no_npz_is_refused(tmp_path, content):
 
 
 def test_folder_is_refused(tmp_path):
-    assert f"dataset.path={tmp_path} can't be read as .npz" in unreadable(tmp_path)
+    assert f"dataset.path={tmp_path} is a folder" in unreadable(tmp_path)
 
 
 def test_single_array_is_refused(tmp_path):
@@ -368,7 +370,9 @@ def test_cifar10_out_of_reach_names_its_file_and_its_place(keras_home, monkeypat
         load_data(keras_set("cifar10"))
     message = str(refused.value)
     assert "dataset=cifar10" in message
-    assert "cifar-10-batches-py-target_archive" in message
+    assert "cifar-10-python.tar.gz" in message  # as it is published
+    assert "cifar-10-batches-py-target_archive" in message  # as Keras keeps it
+    assert CIFAR_SHA256 in message
     assert str(keras_home / "datasets") in message
 
 
@@ -380,7 +384,7 @@ def test_cifar10_comes_as_keras_gives_it(monkeypatch):
     data = load_data(keras_set("cifar10"))
     assert data.spec.image_shape == (32, 32, 3)
     assert data.fingerprint["sizes"] == {"train": 8, "validation": 2, "test": 4}
-    np.testing.assert_array_equal(data.test.images, images[:4])
+    np.testing.assert_array_equal(data.test.images[:], images[:4])
     np.testing.assert_array_equal(data.test.labels, [0, 1, 2, 3])
 
 
@@ -426,22 +430,33 @@ def test_synthetic_set_has_a_fifth_as_many_test_images():
 
 def test_synthetic_factors_go_with_their_images():
     data = load_data(synthetic(num_images=30, image_size=40))
-    brightest = data.train.images.max((1, 2, 3)) / 255
+    brightest = data.train.images[:].max((1, 2, 3)) / 255
     np.testing.assert_allclose(brightest, data.train.factors["shade"], atol=0.002)
 
 
 def test_synthetic_test_images_are_not_the_training_images():
     data = load_data(synthetic(num_images=100))
-    train = {image.tobytes() for image in data.train.images}
-    assert not train & {image.tobytes() for image in data.test.images}
+    train = {image.tobytes() for image in data.train.images[:]}
+    assert not train & {image.tobytes() for image in data.test.images[:]}
 
 
 def test_synthetic_images_change_with_the_data_seed():
     first, second = load_data(synthetic()), load_data(synthetic(seed=1))
-    assert (first.train.images != second.train.images).any()
+    assert (first.train.images[:] != second.train.images[:]).any()
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_synthetic_images_have_the_size_and_channels_of_the_config(channels):
     data = load_data(synthetic(image_size=11, channels=channels))
     assert data.spec.image_shape == (11, 11, channels)
+
+
+def test_named_pipe_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    path = tmp_path / "images.npz"
+    path.symlink_to("pipe")
+    assert f"dataset.path={path} is a named pipe" in unreadable(path)
+
+
+def test_cifar10_is_checked_against_the_sum_that_is_named():
+    assert CIFAR_SHA256 in inspect.getsource(keras.datasets.cifar10.load_data)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from matplotlib.path import Path as Outline
 
+from vae_cli.data.splits import Split
 from vae_cli.data.synthetic import KINDS, shapes
 
 SIZE = 48
@@ -14,7 +15,7 @@ CORNERS = {  # of shapes whose area is pi, as multiples of the radius
 
 @pytest.fixture(scope="module")
 def split():
-    return shapes(200, SIZE, 1, np.random.default_rng(0))
+    return Split(*shapes(200, SIZE, 1, np.random.default_rng(0)))
 
 
 def cover(split) -> np.ndarray:
@@ -68,7 +69,7 @@ def test_shape_is_the_polygon_turned_by_its_angle(split, kind):
 
 
 def test_brightest_pixel_is_the_shade(split):
-    brightest = split.images.max((1, 2, 3)) / 255
+    brightest = split.images[:].max((1, 2, 3)) / 255
     np.testing.assert_allclose(brightest, split.factors["shade"], atol=0.5 / 255 + 1e-6)
 
 
@@ -103,7 +104,7 @@ def test_images_are_uint8_of_the_size_and_channels_asked_for(channels):
 
 
 def test_channels_are_shades_of_one_shape():
-    images = shapes(30, SIZE, 3, np.random.default_rng(1)).images.astype(float)
+    images = shapes(30, SIZE, 3, np.random.default_rng(1)).images[:].astype(float)
     peaks = images.max((1, 2))
     alike = images / peaks[:, None, None, :]
     np.testing.assert_allclose(alike[..., 0], alike[..., 1], atol=0.03)

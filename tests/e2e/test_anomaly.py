@@ -81,7 +81,10 @@ def test_rows_agree_with_the_report(
     chosen = report["scores"][report["score"]]["threshold"]
     flagged = [float(row[report["score"]]) > chosen for row in rows]
     assert [row["flagged"] for row in rows] == [str(int(f)) for f in flagged]
-    assert report["chosen_by"] == "validation AUROC"
+    assert (report["score"], report["chosen_by"]) == (
+        "neg_elbo",
+        "score= (fixed beforehand)",
+    )
 
 
 @pytest.mark.parametrize(
@@ -108,8 +111,25 @@ def test_without_normal_classes_there_is_a_threshold_and_no_auroc(
     report, rows = scored(command, runs("unlabelled"), "num_images=5")
     assert len(rows) == 5
     assert report["base_rate"] is None
-    assert (report["score"], report["chosen_by"]) == ("neg_elbo", "default")
+    assert (report["score"], report["chosen_by"]) == (
+        "neg_elbo",
+        "score= (fixed beforehand)",
+    )
     assert {row["anomalous"] for row in rows} == {""}
+
+
+def test_score_chosen_by_labels_says_so_and_is_refused_without_them(
+    runs: Callable[[str], Path], command: Command
+) -> None:
+    by_labels = "score=by_validation_auroc"
+    done = command("anomaly", f"run={runs('squares')}", "samples=2", by_labels)
+    assert done.status == 0, done.stderr
+    file = runs("squares") / "anomaly" / "test.json"
+    report = json.loads(file.read_text())
+    assert report["chosen_by"] == "AUROC on labelled validation anomalies"
+    assert "<- AUROC on labelled validation anomalies" in done.stderr
+    done = command("anomaly", f"run={runs('unlabelled')}", by_labels)
+    refused(done, by_labels, "neg_elbo")
 
 
 def test_few_images_keep_their_own_names(
@@ -190,8 +210,9 @@ def test_several_runs_make_a_table(
     with (folder / "anomaly.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["run"] for row in rows] == ["squares", "label", "mean"]
-    each = [float(row["AUROC of chosen"]) for row in rows]
+    each = [float(row["AUROC of score"]) for row in rows]
     assert each[2] == pytest.approx((each[0] + each[1]) / 2)
+    assert "chosen by: score= (fixed beforehand)" in table
     refused(
         command("anomaly", f"run={','.join(names)}", "output=x"), "output=x takes one"
     )

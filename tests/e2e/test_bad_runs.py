@@ -1,9 +1,11 @@
 """Every damaged run folder and bad request: one message and no traceback."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -16,6 +18,168 @@ Command = Callable[..., Finished]
 def damaged(trained: Path, tmp_path: Path) -> Path:
     """A copy to break."""
     return Path(shutil.copytree(trained, tmp_path / "run"))
+
+
+def change(file: Path, *keys: str, value: object) -> None:
+    """Replace a value within a JSON file."""
+    values = inner = json.loads(file.read_text())
+    for key in keys[:-1]:
+        inner = inner[key]
+    inner[keys[-1]] = value
+    file.write_text(json.dumps(values))
+
+
+def fill_weights(run: Path, value: float) -> None:
+    """Set every weight of the best checkpoint."""
+    with h5py.File(run / "checkpoints" / "best.weights.h5", "r+") as file:
+        arrays: list[h5py.Dataset] = []
+        file.visititems(
+            lambda _, item: arrays.append(item) if hasattr(item, "dtype") else None
+        )
+        for array in arrays:
+            if array.dtype.kind == "f":
+                array[...] = value
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [784, [1e30] * 3, [0, 12, 1], [-12, 12, 1], [2**16, 2**16, 1], [12, 12, 1.5]],
+    ids=str,
+)
+@pytest.mark.parametrize("name", ["generate", "evaluate"])
+def test_image_shape_that_no_image_has_is_refused(
+    command: Command, damaged: Path, name: str, shape: object
+) -> None:
+    change(damaged / "data.json", "spec", "image_shape", value=shape)
+    done = command(name, f"run={damaged}")
+    refused(done, f"{damaged / 'data.json'} is not a data record: image_shape")
+
+
+@pytest.mark.parametrize(
+    "shape", [[12, 12, 3], [28, 28, 1], [1, 1, 1], [4096] * 2 + [1]]
+)
+def test_image_shape_of_another_model_is_refused_before_it_is_built(
+    command: Command, damaged: Path, shape: list[int]
+) -> None:
+    change(damaged / "data.json", "spec", "image_shape", value=shape)
+    done = command("generate", f"run={damaged}")
+    refused(done, "best.weights.h5 doesn't fit", "config.yaml and data.json")
+
+
+@pytest.mark.parametrize("name", ["evaluate", "reconstruct", "anomaly", "plot-latent"])
+def test_image_shape_other_than_the_images_is_refused(
+    command: Command, damaged: Path, name: str
+) -> None:
+    # which the convolutions' weights fit
+    change(damaged / "data.json", "spec", "image_shape", value=[11, 11, 1])
+    done = command(name, f"run={damaged}")
+    refused(done, "data.json doesn't fit the run's images", "(11, 11, 1)")
+
+
+@pytest.mark.parametrize("value", [1e38, -1e38, float("nan")])
+@pytest.mark.parametrize("name", ["evaluate", "anomaly", "plot-latent"])
+def test_weights_beyond_all_figures_are_named_before_files_are_written(
+    command: Command, damaged: Path, name: str, value: float
+) -> None:
+    fill_weights(damaged, value)
+    before = {path for path in damaged.rglob("*") if path.is_file()}
+    done = command(name, f"run={damaged}")
+    refused(done, "NaN", "checkpoint=last")
+    assert {path for path in damaged.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("metrics.csv", "epoch,loss\n1,2\n"),
+        ("metrics.csv", "epoch,loss\ninf,2\n1e300,2\n"),
+        ("metrics.csv", None),
+        ("metrics.json", None),
+        ("status.json", None),
+        ("train.log", None),
+        ("data.json", '{"spec": ' + "[" * 100_000),
+        ("environment.json", '{"spec": ' + "[" * 100_000),
+        ("environment.json", '{"resumed": null}'),
+        ("environment.json", '{"resumed": "text"}'),
+        ("checkpoints/training_state.npz", ""),
+        ("checkpoints/training_state.npz", "text"),
+        ("tensorboard", ""),
+        ("tensorboard/train", ""),
+        ("tensorboard/images", ""),
+        ("figures", ""),
+    ],
+    ids=lambda value: str(value)[:25],
+)
+def test_file_that_a_resumed_run_can_not_use_is_named_before_it_trains(
+    command: Command, damaged: Path, file: str, text: str | None
+) -> None:
+    path = damaged / file
+    if text is None:
+        path.unlink()
+        path.mkdir()
+    else:
+        if path.is_dir():
+            shutil.rmtree(path)
+        path.write_text(text)
+    done = command("train", f"resume={damaged}", "epochs=7")
+    refused(done, str(path))
+    assert "epoch 7" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("metrics.json", '{"test": "text"}'),
+        ("metrics.json", '{"test": [1]}'),
+        ("metrics.json", '{"test": {"neg_elbo": [1]}}'),
+        ("metrics.json", '{"test": {"neg_elbo": ' + "9" * 400 + "}}"),
+        ("metrics.json", '{"test": {"neg_elbo": ' + "9" * 5000 + "}}"),
+        ("metrics.json", '{"test": ' + "[" * 100_000),
+        ("metrics.json", None),
+        ("metrics.csv", "epoch,val_neg_elbo\ninf,1\n1e300,1\n"),
+        ("metrics.csv", "epoch,val_neg_elbo\n1,inf\n2,nan\n"),
+        ("metrics.csv", "epoch,epoch\n1,inf\n"),
+        ("metrics.csv", None),
+        ("config.yaml", "[" * 60_000),
+        ("config.yaml", "a: 1\n" * 4_000_000),
+        ("config.yaml", "latent_dim: " + "9" * 5000),
+        ("config.yaml", 'name: "\\uD800"'),
+        ("config.yaml", "? [a]\n: 1\n"),
+        ("config.yaml", None),
+        ("status.json", '{"state": [], "epoch": 1}'),
+        ("status.json", '{"state": "finished", "epoch": true}'),
+        ("status.json", '{"state": ' + "[" * 100_000),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_bad_run_never_spoils_the_table(
+    command: Command, trained: Path, damaged: Path, file: str, text: str | None
+) -> None:
+    shutil.copytree(trained, damaged.with_name("good"))
+    (damaged / file).unlink()
+    if text is None:
+        (damaged / file).mkdir()
+    else:
+        (damaged / file).write_text(text)
+    done = command("runs", str(damaged.parent))
+    assert done.status == 0, done.stderr
+    lines = {line.split()[-1]: line.split() for line in done.stdout.splitlines()}
+    assert lines[str(damaged.with_name("good"))][0] == "finished"
+    assert str(damaged) in lines
+
+
+def test_text_of_a_run_folder_is_printed_and_not_obeyed(
+    command: Command, damaged: Path
+) -> None:
+    config = damaged / "config.yaml"
+    config.write_text(config.read_text() + '"\\e[2J\\u202E": 1\n')
+    hostile = Path(damaged.rename(damaged.with_name("\x1b]0;title\x07")))
+    done = command("generate", f"run='{hostile}'")
+    refused(done, "\\x1b[2J\\u202e is not an option", "\\x1b]0;title\\x07")
+    done = command("runs", str(hostile.parent))
+    assert "unreadable" in done.stdout
+    assert "\\x1b]0;title\\x07" in done.stdout
+    assert not {"\x1b", "\x07"} & set(done.stdout + done.stderr)
 
 
 def test_truncated_weights_are_named(command: Command, damaged: Path) -> None:

@@ -136,6 +136,17 @@ def test_sweep_trains_each_job_as_if_alone(tmp_path: Path, command: Command) -> 
     for name, value in state(alone).items():
         np.testing.assert_allclose(state(jobs[1])[name], value, rtol=1e-3, atol=1e-6)
     assert rows(jobs[0])[0]["loss"] != rows(jobs[1])[0]["loss"]
+    # its end says where it is, which job is best, and what to type next
+    assert done.stdout == f"{tmp_path / 'sweep'}\n"
+    bounds = [
+        json.loads((j / "metrics.json").read_text())["best_neg_elbo"] for j in jobs
+    ]
+    best, other = sorted(range(2), key=lambda index: bounds[index])
+    assert (
+        f"{bounds[best]:10.2f}  {jobs[best].name}\n"
+        f"  {bounds[other]:10.2f}  {jobs[other].name}\n"
+        f"next: vae-evaluate run={tmp_path / 'sweep'}\n"
+    ) in done.stderr
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from PIL import Image
 
 from tests.conftest import TINY, Finished, evaluate_here, refused, train_here
 from vae_cli.data.prepare import some
+from vae_cli.runs.evaluations import one_line
 from vae_cli.runs.folder import RunFolder
 
 Command = Callable[..., Finished]
@@ -29,10 +30,10 @@ KEYS = {
     ),
     *("kl_loss", "nll", "nll_se", "importance_samples", "bits_per_dim"),
     *("cross_entropy_bound", "cross_entropy_bound_se", "active_units", "kl_per_dim"),
-    *("mse", "psnr", "ssim", "knn_accuracy", "linear_accuracy"),
+    *("mse", "psnr", "ssim", "knn_accuracy", "linear_accuracy", "probes_of"),
     *("effective_sample_size", "seconds", "protocol"),
     *("sharpness", "frechet_distance", "frechet_floor", "classifier_accuracy"),
-    *("label_agreement", "class_spread"),
+    *("label_agreement", "class_spread", "samples_are"),
 }
 PROTOCOL = {"dataset", "binarization", "train_size", "draw_seed", "estimator"}
 CONV = "architecture.filters=[4]"
@@ -393,3 +394,41 @@ def test_split_that_a_set_has_not_is_refused(
 ) -> None:
     done = command("evaluate", f"run={unlabelled}", "split=validation")
     refused(done, "split=validation has no images", "choose one of: train, test")
+
+
+def test_inpainting_run_is_scored_without_its_encoder_seeing_the_missing_pixels(
+    tmp_path: Path, command: Command
+) -> None:
+    run = train_here(
+        tmp_path / "run", *TINY, "architecture=dense", "architecture.hidden_units=[16]",
+        "conditioning=seen", "conditioning.hidden_units=[8]", "corruption=half",
+        "corruption.score=missing", "epochs=3", "latent_dim=2",
+    )  # fmt: skip
+    report = evaluate_here(run, SAMPLES)
+    assert "corruption half, missing pixels alone count" in one_line(report)
+    text = (run / "evaluation" / "test.md").read_text()
+    assert "Corruption half, missing pixels alone count." in text
+    assert "posterior means of an encoder that was given the missing pixels" in text
+    done = command("reconstruct", f"run={run}", "samples=2")
+    assert done.status == 0, done.stderr
+    file = run / "reconstructions" / "test-half.json"
+    errors = json.loads(file.read_text())["errors"]["single_pass"]
+    assert report["mse"] == pytest.approx(errors["mse_missing"], rel=1e-5)
+    assert report["ssim"] == pytest.approx(errors["ssim"], rel=1e-5)
+
+
+def test_binary_pixels_are_drawn_before_samples_are_judged(binary: Path) -> None:
+    report = evaluate_here(binary, "importance_samples=null", "samples=100")
+    assert report["samples_are"] == "draws"
+    assert "samples (draws): sharpness" in one_line(report)
+    with np.load(binary / "evaluation" / "samples.npz") as file:
+        assert set(np.unique(file["samples"])) == {0, 1}
+    assert (
+        "; of draws of binary pixels |"
+        in (binary / "evaluation" / "test.md").read_text()
+    )
+
+
+def test_grey_samples_are_judged_by_their_means(trained: Path) -> None:
+    report = evaluate_here(trained, "importance_samples=null", "samples=100")
+    assert report["samples_are"] == "means"

@@ -227,7 +227,7 @@ def test_broken_config_of_one_run_is_told_before_any_is_evaluated(
     command: Command, unevaluated: Path
 ) -> None:
     (unevaluated / "1" / "config.yaml").write_text("latent_dim: 0\n")
-    done = command("evaluate", f"run={unevaluated}")
+    done = command("evaluate", f"run={unevaluated / '0'},{unevaluated / '1'}")
     refused(done, str(unevaluated / "1" / "config.yaml"))
     assert not reports(unevaluated)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.conftest import SMALL, Finished, evaluate_here, train_here
+from tests.conftest import SMALL, TINY, Finished, evaluate_here, refused, train_here
 
 Command = Callable[..., Finished]
 DENSE = ("architecture=dense", "architecture.hidden_units=[16]", "latent_dim=3")
@@ -68,3 +68,18 @@ def test_drawn_images_are_judged(trained: Path) -> None:
     assert report["frechet_distance"] > report["frechet_floor"] >= 0
     assert 0 < report["classifier_accuracy"] <= 1
     assert report["label_agreement"] is None
+
+
+def test_discriminator_of_binary_images_is_refused_before_a_folder_is_made(
+    tmp_path: Path, command: Command
+) -> None:
+    run = tmp_path / "run"
+    gan = ("objective=vae_gan", *DENSE, f"run_dir={run}")
+    done = command("train", *TINY, *gan, "dataset.binarize=dynamic")
+    refused(done, "dataset.binarize=dynamic", "dataset.binarize=none")
+    black_and_white = 255 * np.random.default_rng(0).integers(0, 2, (60, 8, 8))
+    np.savez(tmp_path / "own.npz", x_train=black_and_white.astype(np.uint8))
+    own = ("dataset=npz", f"dataset.path={tmp_path / 'own.npz'}")
+    done = command("train", *own, "dataset.validation_size=10", *gan)
+    refused(done, "every pixel of these is 0 or 1", "objective=elbo")
+    assert not run.exists()

@@ -162,5 +162,5 @@ def test_run_trained_on_colour_images_generates(
     )  # fmt: skip
     assert done.status == 0, done.stderr
     generate(command, run, "mode=manifold", "rows=2")
-    with Image.open(run / "samples" / "manifold.png") as picture:
+    with Image.open(run / "samples" / "manifold-rows2.png") as picture:
         assert picture.mode == "RGB"

@@ -7,7 +7,9 @@ from scipy import stats
 
 from tests.helpers import grey_images, small_vae
 from tests.models.toys import SHAPE, linear_gaussian
+from vae_cli.data.images import Images
 from vae_cli.data.splits import Split
+from vae_cli.errors import ConfigError
 from vae_cli.evaluation.anomaly import (
     SCORES,
     CodeCloud,
@@ -43,7 +45,7 @@ def test_latent_distance_is_mahalanobis_distance_to_training_codes():
     vae = small_vae("latent_dim=3", shape=SHAPE)
     train = Split(grey_images(300, *SHAPE, seed=1))
     found = anomaly_scores(vae, SPLIT, code_cloud(vae, train), 1, 0)
-    codes, _ = encode(vae, train.images)
+    codes, _ = encode(vae, train.images[:])
     own, _ = encode(vae, IMAGES)
     precision = np.linalg.inv(np.cov(codes.T.astype(np.float64), ddof=0))
     away = own - codes.mean(axis=0)
@@ -106,7 +108,7 @@ def test_surprise_adds_up_to_the_reconstruction_at_the_mean():
     split = Split(grey_images(6, 4, 5, 3))
     nats = surprise(vae, split)
     assert nats.shape == (6, 4, 5, 1)
-    x = split.images.astype(np.float32) / 255
+    x = split.images[:].astype(np.float32) / 255
     mean, _ = vae.encode(x)
     expected = -np.asarray(vae.score(x, vae.decode(mean)))
     np.testing.assert_allclose(nats.sum((1, 2, 3)), expected, rtol=1e-5)
@@ -142,7 +144,7 @@ def test_rank_correlation_is_spearmans():
 
 
 def test_ink_is_the_mean_pixel():
-    np.testing.assert_allclose(ink(IMAGES), IMAGES.mean((1, 2, 3)) / 255)
+    np.testing.assert_allclose(ink(Images(IMAGES)), IMAGES.mean((1, 2, 3)) / 255)
 
 
 def scored(count, anomalous, **shifts):
@@ -155,7 +157,7 @@ def scored(count, anomalous, **shifts):
 
 def test_threshold_is_the_quantile_of_normal_held_out_images():
     images, held_out = scored(500, 100, nll=3), scored(1000, 300, nll=3)
-    found = judged(images, held_out, 0.9, "auto")
+    found = judged(images, held_out, 0.9, "neg_elbo")
     own = found["scores"]["nll"]
     assert own["threshold"] == np.quantile(held_out.scores["nll"][300:], 0.9)
     assert own["flagged"] == np.mean(images.scores["nll"] > own["threshold"])
@@ -163,20 +165,32 @@ def test_threshold_is_the_quantile_of_normal_held_out_images():
     assert found["num_anomalous"] == 100
 
 
-def test_best_score_is_chosen_on_held_out_images_not_on_those_judged():
+def test_score_by_labels_is_chosen_on_held_out_images_not_on_those_judged():
     images, held_out = scored(500, 100, kl=5), scored(500, 100, reconstruction=5)
-    found = judged(images, held_out, 0.95, "auto")
+    found = judged(images, held_out, 0.95, "by_validation_auroc")
     assert (found["score"], found["chosen_by"]) == (
         "reconstruction",
-        "validation AUROC",
+        "AUROC on labelled validation anomalies",
     )
-    assert judged(images, held_out, 0.95, "kl")["score"] == "kl"
-    alone = judged(images, scored(500, None), 0.95, "auto")
-    assert (alone["score"], alone["chosen_by"]) == ("neg_elbo", "default")
+
+
+def test_fixed_score_is_the_one_that_counts_whatever_the_labels_say():
+    images, held_out = scored(500, 100, kl=5), scored(500, 100, reconstruction=5)
+    found = judged(images, held_out, 0.95, "neg_elbo")
+    assert (found["score"], found["chosen_by"]) == (
+        "neg_elbo",
+        "score= (fixed beforehand)",
+    )
+
+
+@pytest.mark.parametrize("anomalous", [None, 0])
+def test_score_by_labels_is_refused_where_validation_images_are_of_one_kind(anomalous):
+    with pytest.raises(ConfigError, match="score=by_validation_auroc"):
+        judged(scored(500, 100), scored(500, anomalous), 0.95, "by_validation_auroc")
 
 
 @pytest.mark.parametrize("anomalous", [None, 0, 500])
 def test_images_of_one_kind_have_no_auroc(anomalous):
-    found = judged(scored(500, anomalous), scored(500, None), 0.95, "auto")
+    found = judged(scored(500, anomalous), scored(500, None), 0.95, "neg_elbo")
     assert "auroc" not in found["scores"]["nll"]
     assert (found["ink"], found["base_rate"]) == (None, None)

@@ -29,7 +29,7 @@ def half_missing():
 def exact(toy, split):
     """Return mean and deviation of the missing pixels' means, given the seen ones."""
     seen = split.scored[0].reshape(-1) == 255
-    x = split.images.reshape(5, -1) / 255
+    x = split.images[:].reshape(5, -1) / 255
     kernel, bias = toy.kernel.astype(np.float64), toy.bias
     precision = np.eye(2) + kernel[seen].T @ kernel[seen] / toy.scale**2
     covariance = np.linalg.inv(precision)
@@ -61,13 +61,13 @@ def test_exact_posterior_makes_every_sample_count():
 
 def test_model_of_whole_images_gives_the_exact_mean_from_filled_ones():
     toy, split = linear_gaussian(widen=8.0), half_missing()
-    start = np.where(split.scored == 255, IMAGES / 255, 0.7).astype(np.float32)
+    start = np.where(split.scored[:] == 255, IMAGES / 255, 0.7).astype(np.float32)
     found = restore(toy.vae, split, None, 20_000, 60, seed=0, batch_size=2, start=start)
     mean, _ = exact(toy, split)
     weighted = found.methods["importance"].reshape(5, -1)
     np.testing.assert_allclose(weighted, mean, atol=0.02)
     single = toy.vae.pixel_means(toy.vae.encode(start)[0])
-    expected = np.where(split.scored == 255, IMAGES / 255, single)
+    expected = np.where(split.scored[:] == 255, IMAGES / 255, single)
     np.testing.assert_allclose(found.methods["single_pass"], expected, atol=1e-5)
 
 
@@ -96,20 +96,20 @@ def test_seen_pixels_are_kept_and_batches_change_nothing():
     split = half_missing()
     whole = restore(vae, split, None, 4, 6, seed=1, batch_size=5)
     apart = restore(vae, split, None, 4, 6, seed=1, batch_size=2)
-    seen = np.broadcast_to(split.scored == 255, IMAGES.shape)
+    seen = np.broadcast_to(split.scored[:] == 255, IMAGES.shape)
     for name, images in whole.methods.items():
         np.testing.assert_allclose(images[seen], IMAGES[seen] / 255, atol=1e-6)
         np.testing.assert_allclose(images, apart.methods[name], atol=1e-5)
     np.testing.assert_allclose(whole.draws, apart.draws, atol=1e-5)
     assert whole.draws.shape == (3, *IMAGES.shape)
-    assert (whole.spread[split.scored == 255] < 1e-6).all()
+    assert (whole.spread[split.scored[:] == 255] < 1e-6).all()
 
 
 def test_noise_is_restored_from_what_is_seen():
     vae = small_vae("latent_dim=3", shape=SHAPE)
     split = Split(IMAGES, seen=grey_images(5, *SHAPE, seed=2))
     found = restore(vae, split, None, 4, 6, seed=1, batch_size=2)
-    expected = vae(split.seen.astype(np.float32) / 255)
+    expected = vae(split.seen[:].astype(np.float32) / 255)
     np.testing.assert_allclose(found.methods["restored"], expected, atol=1e-5)
     assert found.draws is None
 
@@ -135,7 +135,7 @@ def test_errors_are_told_for_what_was_seen_and_for_missing_pixels_alone():
     filled = mean_filled(split, DataSpec(SHAPE, False, None, np.full(SHAPE, 0.5)))
     found = errors(split, {"mean_fill": filled})
     x = IMAGES / 255
-    missing = np.broadcast_to(split.scored == 0, x.shape)
+    missing = np.broadcast_to(split.scored[:] == 0, x.shape)
     expected = ((x - 0.5) ** 2)[missing].mean()
     for values in found.values():
         assert values["mse_missing"] == pytest.approx(expected, rel=0.01)

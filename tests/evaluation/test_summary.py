@@ -50,10 +50,10 @@ def usual() -> Evaluation:
 def test_report_holds_what_each_measure_says(usual):
     report = usual.report
     vae = tiny_vae()
-    scores = score_images(vae, TEST.images, seed=3)
-    weights = importance_sampling(vae, TEST.images, 8, seed=3)
-    found = score_reconstruction(vae, TEST.images)
-    codes, _ = encode(vae, TRAIN.images)
+    scores = score_images(vae, TEST.images[:], seed=3)
+    weights = importance_sampling(vae, TEST.images[:], 8, seed=3)
+    found = score_reconstruction(vae, TEST.images[:])
+    codes, _ = encode(vae, TRAIN.images[:])
     probes = probe(codes, TRAIN.labels, scores.mean, TEST.labels)
     neg_elbo = scores.reconstruction.astype(np.float64) + scores.kl
     expected = {
@@ -93,7 +93,7 @@ def test_report_is_strict_json(overrides):
 
 
 def test_report_has_the_same_keys_whatever_was_measured(usual):
-    unlabelled = Split(TEST.images)
+    unlabelled = Split(TEST.images[:])
     reports = [
         usual.report,
         evaluate(train=None, samples=None).report,
@@ -138,8 +138,8 @@ def test_without_importance_sampling_there_is_no_estimate():
     "train, split",
     [
         (None, TEST),
-        (Split(TRAIN.images), TEST),
-        (TRAIN, Split(TEST.images)),
+        (Split(TRAIN.images[:]), TEST),
+        (TRAIN, Split(TEST.images[:])),
     ],
     ids=["not asked for", "training has none", "split has none"],
 )
@@ -172,3 +172,13 @@ def test_standard_error_is_that_of_a_mean():
     # deviation sqrt(5 / 3) over sqrt(4)
     assert standard_error(np.array([1.0, 2, 3, 4])) == pytest.approx((5 / 12) ** 0.5)
     assert standard_error(np.array([1.0])) is None
+
+
+def test_probes_say_what_else_the_encoder_was_given(usual):
+    assert usual.report["probes_of"] == "posterior means"
+    vae = small_vae("conditioning=label", "latent_dim=3", shape=SHAPE, num_classes=3)
+    spec = DataSpec(SHAPE, binary=True, num_classes=3)
+    found = evaluate_split(vae, spec, TEST, TRAIN, 3, None, lambda share: None)
+    assert found.report["probes_of"] == (
+        "posterior means of an encoder that was given the label"
+    )

@@ -140,6 +140,67 @@ def test_markdown_has_a_row_a_group_and_no_empty_column() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("key", "values", "named"),
+    [
+        ("num_images", (600, 10_000), "num_images (600, 10000)"),
+        ("split", ("test", "validation"), "split (test, validation)"),
+        ("dataset", ("mnist", "npz"), "dataset (mnist, npz)"),
+        ("images_sha256", ("ab", "cd"), "images"),
+        ("binarization", ("none", "static"), "binarization (none, static)"),
+        ("likelihood", ("bernoulli", "gaussian"), "likelihood (bernoulli, gaussian)"),
+        ("corruption", ("none", "half"), "corruption (none, half)"),
+    ],
+)
+def test_table_of_figures_that_do_not_compare_says_so(
+    key: str,
+    values: tuple[Any, Any],
+    named: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    reports: list[Report] = [
+        {"neg_elbo": 100.0, "protocol": {key: value}} for value in values
+    ]
+    message = f"These figures don't compare: the runs differ in {named}."
+    assert f"**{message}**" in markdown_table(
+        groups("beta=1", "beta=4", reports=reports)
+    )
+    configs = [composed("train", [f"beta={beta}"]) for beta in (1, 1)]
+    names = [str(tmp_path / name) for name in "ab"]
+    write_comparison(names, configs, reports, "test", str(tmp_path / "out"))
+    assert caplog.messages == [message]
+
+
+def test_table_of_one_protocol_has_no_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = written(tmp_path, "seed=1", "seed=2")
+    assert "compare" not in files[0].read_text()
+    assert not caplog.messages
+
+
+def test_setting_can_not_add_a_column_or_a_line(tmp_path: Path) -> None:
+    found = groups("dataset.binarize=none", "dataset.binarize=static")
+    found[0].settings["dataset.binarize"] = "a|b\nc\x1b"
+    lines = markdown_table(found).splitlines()
+    assert lines[-2] == "| 0 | a\\|b\\x0ac\\x1b |"
+
+
+def test_line_above_the_table_names_corruption_pixels_and_what_probes_are_of() -> None:
+    how = {"corruption": "quadrants", "pixels": "missing"}
+    report = {
+        **SCORES[0],
+        "protocol": how,
+        "samples_are": "draws",
+        "probes_of": "codes",
+    }
+    (first, *_) = markdown_table(groups("seed=1", reports=[report])).splitlines()
+    assert first == (
+        "corruption quadrants; pixels missing; samples_are draws; probes_of codes"
+    )
+
+
 def test_csv_holds_means_and_deviations_in_full(tmp_path: Path) -> None:
     first, second = table(written(tmp_path, "seed=1", "seed=2", "beta=4")[1])
     assert first["beta"] == "1"

@@ -86,6 +86,7 @@ def test_protocol_says_how_a_figure_came_about(run: RunFolder) -> None:
         "probe_codes": 20_000,
         "run_state": "finished, 30 of 30 epochs",
         "labels_sha256": None,
+        "images_sha256": None,
         "vae_cli": __version__,
         "weights_sha256": hashlib.sha256(WEIGHTS).hexdigest(),
     }
@@ -136,6 +137,29 @@ def test_report_of_other_weights_is_not_taken(run: RunFolder) -> None:
     assert saved_report(run, "test", how(run)) is None
 
 
+@pytest.mark.parametrize("value", ["text", [1], True, {}])
+@pytest.mark.parametrize("key", ["nll", "nll_se", "sharpness"])
+def test_report_whose_figures_are_no_numbers_is_not_taken(
+    key: str, value: object, run: RunFolder
+) -> None:
+    write_report(run, report(run))
+    changed = report(run, **{key: value})
+    (run.evaluation / "test.json").write_text(json.dumps(changed))
+    assert saved_report(run, "test", how(run)) is None
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_report_without_finite_figures_leaves_the_earlier_one(
+    value: float, run: RunFolder
+) -> None:
+    write_report(run, report(run))
+    before = {path: path.read_bytes() for path in run.evaluation.rglob("*.*")}
+    other = report(run, nll=value, protocol=how(run, "seed=1"))
+    with pytest.raises(RunError, match=r"is not written: nll is (nan|inf)"):
+        write_report(run, other)
+    assert {p: p.read_bytes() for p in run.evaluation.rglob("*.*")} == before
+
+
 def test_report_of_another_split_is_not_taken(run: RunFolder) -> None:
     write_report(run, report(run))
     assert saved_report(run, "validation", how(run)) is None
@@ -159,7 +183,8 @@ def test_markdown_shows_figures_with_their_errors_and_units(run: RunFolder) -> N
     assert lines[0] == "# run: test"
     assert lines[2] == (
         "10,000 images of mnist, binarization static (draw seed 7), model trained on "
-        "50,000 images, best checkpoint, run finished, 30 of 30 epochs."
+        "50,000 images, best checkpoint, run finished, 30 of 30 epochs. "
+        "Corruption none, all pixels count."
     )
     assert (
         "| -ELBO | 101.24 (s.e. 0.46) | nats per image, one posterior sample |" in lines

@@ -19,7 +19,7 @@ from vae_cli.runs.data import check_same_data
 from vae_cli.runs.files import write_json, write_text
 from vae_cli.runs.folder import RunFolder, find_runs, new_run, open_run
 from vae_cli.runs.metrics_file import append_row
-from vae_cli.runs.resume import resumed_config
+from vae_cli.runs.resume import check_files, resumed_config
 
 HOLD = """
 import sys
@@ -66,6 +66,7 @@ def started(root: Path, name: str, state: str, moved: int) -> RunFolder:
     folder.create()
     folder.save_config(composed("train", ["epochs=2"]))
     folder.write_status(state, 1)
+    (folder.checkpoints / "best.weights.h5").touch()
     os.utime(folder.status_file, (moved, moved))
     return folder
 
@@ -102,6 +103,17 @@ def test_place_that_can_not_be_a_folder_is_refused(place: str, tmp_path: Path) -
     with pytest.raises(RunError, match="can't be written") as refused:
         RunFolder(tmp_path / place).create()
     assert "run_dir=" in str(refused.value)
+
+
+def test_name_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    # TensorFlow could not write there: said before anything is trained
+    with pytest.raises(RunError, match="its name is not UTF-8") as refused:
+        RunFolder(tmp_path / "r\udcff").create()
+    assert "r\\udcff" in str(refused.value)
+    run = started(tmp_path, "run", "interrupted", 100)
+    moved = run.path.rename(tmp_path / "r\udcff")
+    with pytest.raises(RunError, match="its name is not UTF-8"):
+        check_files(RunFolder(moved))
 
 
 def test_run_dir_decides_where_a_run_goes(tmp_path: Path) -> None:
@@ -145,6 +157,41 @@ def test_latest_is_the_run_that_moved_last(tmp_path: Path) -> None:
     order = [str(run.path.relative_to(tmp_path)) for run in find_runs(tmp_path)]
     assert order == ["c", "a", "d", "b/deep"]
     assert open_run("latest", str(tmp_path)).path == tmp_path / "b" / "deep"
+
+
+@pytest.mark.parametrize("damage", ["no weights", "config", "no config"])
+def test_latest_passes_over_runs_that_can_not_be_opened_and_says_so_once(
+    damage: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = started(tmp_path, "good", "finished", 100)
+    bad = [started(tmp_path, name, "failed", 200) for name in ("b", "c")]
+    for run in bad:
+        if damage == "no weights":
+            (run.checkpoints / "best.weights.h5").unlink()
+        elif damage == "config":
+            run.config_file.write_text("[" * 100)
+        else:
+            run.config_file.unlink()
+    assert open_run("latest", str(tmp_path)).path == good.path
+    warnings = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    (warning,) = warnings
+    assert f"passes over {bad[1]}, {bad[0]}" in warning
+
+
+def test_latest_of_runs_without_weights_is_refused(tmp_path: Path) -> None:
+    run = started(tmp_path, "run", "failed", 100)
+    (run.checkpoints / "best.weights.h5").unlink()
+    with pytest.raises(RunError, match="found no run with weights") as refused:
+        open_run("latest", str(tmp_path))
+    assert str(run) in str(refused.value)
+
+
+def test_resume_latest_passes_over_a_config_that_can_not_be_read(
+    tmp_path: Path,
+) -> None:
+    started(tmp_path, "cut", "failed", 200)
+    started(tmp_path, "bad", "failed", 300).config_file.write_text("[" * 100)
+    assert resume("latest", tmp_path)[0].path.name == "cut"
 
 
 @pytest.mark.parametrize("root", ["", "nowhere"])
@@ -368,11 +415,17 @@ def test_asking_whether_a_run_is_in_use_takes_no_lock(run: RunFolder) -> None:
 def test_failed_write_leaves_the_old_file_whole(tmp_path: Path) -> None:
     file = tmp_path / "status.json"
     write_json(file, {"epoch": 1})
-    with pytest.raises(ValueError, match="JSON compliant"):
-        write_json(file, {"epoch": float("nan")})
-    with pytest.raises(UnicodeEncodeError):
-        write_text(file, "\ud800")
+    with pytest.raises(RunError, match=r"status.json is not written: a.0 is nan"):
+        write_json(file, {"epoch": 2, "a": [float("nan")]})
+    file.with_name(f".status.json.{os.getpid()}.partial").mkdir()
+    with pytest.raises(OSError, match="Is a directory"):
+        write_text(file, "{}")
     assert json.loads(file.read_text()) == {"epoch": 1}
+
+
+def test_text_that_no_encoding_has_is_written_as_an_escape(tmp_path: Path) -> None:
+    write_text(tmp_path / "names.csv", "\udcff.png\n")
+    assert (tmp_path / "names.csv").read_text() == "\\udcff.png\n"
 
 
 def test_written_file_leaves_no_other_behind(tmp_path: Path) -> None:
@@ -427,7 +480,7 @@ def test_run_whose_own_bound_got_better_has_not_stopped_early(run: RunFolder) ->
 
 def test_run_whose_own_bound_got_no_better_has_stopped_early(run: RunFolder) -> None:
     importance_weighted(run, elbos=[152, 151, 150], bounds=[147, 148, 149])
-    with pytest.raises(UsageError, match="has stopped early: 2 epochs") as told:
+    with pytest.raises(RunError, match="has stopped early: 2 epochs") as told:
         resume(str(run.path), run.path.parent, "epochs=9")
     assert "val_neg_iwae" in str(told.value)
 
@@ -438,18 +491,23 @@ def test_run_whose_own_bound_got_no_better_has_stopped_early(run: RunFolder) -> 
         ("{run}", ["epochs=1"], "epochs=1 is less than the run's 2"),
         ("{run}", [], "run is finished."),
         ("latest", [], "every run below {root}/ is finished or in use."),
-        ("{run}", ["beta=3"], "resume= takes no other override"),
-        ("{run}", ["++beta=3"], "resume= takes no other override"),
-        ("{run}", ["~experiment"], "resume= takes no other override"),
     ],
 )
-def test_resume_that_makes_no_sense_is_wrong_usage(
+def test_resume_that_makes_no_sense_is_refused(
     which: str, more: list[str], message: str, run: RunFolder
 ) -> None:
     root = run.path.parent
-    with pytest.raises(UsageError) as refused:
+    with pytest.raises(RunError) as refused:
         resume(which.format(run=run.path), root, *more)
     assert message.format(root=root) in str(refused.value)
+
+
+@pytest.mark.parametrize("word", ["beta=3", "++beta=3", "~experiment"])
+def test_resume_beside_another_override_is_wrong_usage(
+    word: str, run: RunFolder
+) -> None:
+    with pytest.raises(UsageError, match="resume= takes no other override"):
+        resume(str(run.path), run.path.parent, word)
 
 
 def test_resume_with_other_images_is_refused(run: RunFolder) -> None:

@@ -4,20 +4,21 @@ from pathlib import Path
 import pytest
 
 from vae_cli.config.compose import composed
-from vae_cli.errors import RunError, UsageError
+from vae_cli.errors import ConfigError, RunError
 from vae_cli.runs.files import write_json
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.selection import common_folder, open_runs
 
 
 def run_at(path: Path, finished: bool = True, moved: int = 100) -> Path:
-    """A run folder without weights."""
+    """A run folder whose weights are empty."""
     folder = RunFolder(path)
     folder.create()
     folder.save_config(composed("train", ["epochs=2"]))
     folder.write_status("finished" if finished else "interrupted", 2)
     if finished:
         write_json(folder.metrics_json, {"test": None})
+    (folder.checkpoints / "best.weights.h5").touch()
     os.utime(folder.status_file, (moved, moved))
     return path
 
@@ -47,6 +48,19 @@ def test_folder_of_runs_is_its_finished_runs_by_name(tmp_path: Path) -> None:
     assert opened(str(tmp_path / "sweep"), tmp_path) == sorted(runs)
 
 
+@pytest.mark.parametrize("damage", ["config", "weights"])
+def test_run_that_can_not_be_opened_is_left_out_of_its_folder(
+    damage: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    good, bad = (run_at(tmp_path / "sweep" / name) for name in "ab")
+    if damage == "config":
+        (bad / "config.yaml").write_text("latent_dim: 0x10\n")
+    else:
+        (bad / "checkpoints" / "best.weights.h5").unlink()
+    assert opened(str(tmp_path / "sweep"), tmp_path) == [good]
+    assert str(bad) in caplog.text
+
+
 def test_unfinished_run_is_opened_by_its_name(tmp_path: Path) -> None:
     run = run_at(tmp_path / "run", finished=False)
     assert opened(str(run), tmp_path) == [run]
@@ -65,8 +79,8 @@ def test_folder_with_a_comma_in_its_name_is_one_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("names", ["", ",", " , "])
-def test_no_name_is_wrong_usage(names: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="run= names no folder"):
+def test_no_name_is_refused(names: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="run= names no folder"):
         opened(names, tmp_path)
 
 

@@ -130,7 +130,7 @@ def test_points_of_other_settings_lie_on_curves_of_their_own(tmp_path, figures):
     first, second = figures[0].axes[0].get_lines()
     assert (list(first.get_xdata()), list(first.get_ydata())) == ([3, 6], [170, 150])
     assert (list(second.get_xdata()), list(second.get_ydata())) == ([9, 20], [130, 90])
-    legend = figures[0].axes[0].get_legend()
+    (legend,) = figures[0].legends
     assert [text.get_text() for text in legend.get_texts()] == ["z 2", "z 8"]
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ from vae_cli.evaluation.anomaly import (
     surprise,
 )
 from vae_cli.evaluation.judgement import Scored, judged
-from vae_cli.evaluation.latent import decode, encode
-from vae_cli.runs.data import load_run_data, scored_split, unfiltered
+from vae_cli.evaluation.latent import reconstruct
+from vae_cli.runs.data import load_run_data, scored_split, split_name, unfiltered
 from vae_cli.runs.files import write_json, write_text
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.trained import TrainedRun, load_trained
@@ -44,8 +45,10 @@ def found_in_run(
     """
     run = load_trained(folder, config.checkpoint)
     _check_labels(config, run)
-    data = load_run_data(folder, run.config)
+    data = load_run_data(folder, run.config, config.dataset.path)
     whole = unfiltered(data, run.config)
+    if not config.images:
+        config = replace(config, split=split_name(whole, config.split))
     split, names = _images(config, run, whole)
     if config.normal and split.labels is None:
         raise ConfigError(
@@ -92,7 +95,7 @@ def found_in_run(
         log.info("%s", line)
     output = Path(config.output or folder.path / "anomaly")
     output.mkdir(parents=True, exist_ok=True)
-    stem = own_name(config.images) if config.images else config.split
+    stem = own_name(config.images) if config.images else str(config.split)
     files = [output / f"{stem}{end}" for end in (".json", ".csv", ".png")]
     write_json(files[0], report)
     write_text(files[1], _table(split, names, images, report))
@@ -118,7 +121,7 @@ def _images(
         dataset = run.config.dataset
         split = corrupted(split, run.config.corruption, dataset.seed)
         return split.take(slice(config.num_images)), names[: config.num_images]
-    split = scored_split(data, run.config, config.split)
+    split = scored_split(data, run.config, str(config.split))
     index = chosen_index(len(split), config.num_images, run.config.dataset.seed)
     return split.take(index), [f"{config.split}[{i}]" for i in index]
 
@@ -183,13 +186,14 @@ def _draw_extremes(
         ("least", order[::-1][: config.columns]),
     ):
         chosen = split.take(index)
-        codes, _ = encode(run.vae, chosen.images, context=chosen.context)
         nats = surprise(run.vae, chosen)
         # each on its own scale: a flat image's few nats would not be seen beside
         # those of the others
         low, high = (f(nats, axis=(1, 2, 3), keepdims=True) for f in (np.min, np.max))
         rows[f"{name} anomalous"] = to_float(chosen.images[:])
-        rows[f"restored ({name})"] = decode(run.vae, codes, context=chosen.context)
+        rows[f"restored ({name})"] = reconstruct(
+            run.vae, chosen.images, context=chosen.context
+        )
         rows[f"nats a pixel ({name})\neach on its own scale"] = (
             nats - low
         ) / np.maximum(high - low, 1e-6)
@@ -205,7 +209,8 @@ def _lines(report: dict[str, Any]) -> list[str]:
         if "auroc" in values:
             parts.append(f"AUROC {values['auroc']:.3f}  AUPR {values['aupr']:.3f}")
             parts.append(f"FPR at 95 % recall {values['fpr_at_95_recall']:.3f}")
-        parts.append("<- chosen" if name == report["score"] else "")
+        by = report["chosen_by"]
+        parts.append(f"<- {by}" if name == report["score"] else "")
         lines.append("  ".join(parts).rstrip())
     if report["ink"]:
         lines.append(

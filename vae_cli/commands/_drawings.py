@@ -1,5 +1,6 @@
 """What `vae-generate` decodes, by mode: codes and how to lay them out."""
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -45,10 +46,18 @@ def prior(config: GenerateConfig, run: TrainedRun) -> Drawing:
     labels = run.vae.labels
     rows = config.rows or len(labels) or PRIOR_SIDE
     count = config.num_images or columns * rows
+    free = config.num_images and not config.rows and not config.columns
+    if config.num_images and config.rows and not config.columns:
+        columns = math.ceil(count / config.rows)
     if len(labels) and config.label is None:
-        row = np.arange(count) // columns
-        asked: Context = {"label": labels[row % len(labels)]}
+        # in groups of one label, whatever the number: fewer are the first of more
+        group = np.arange(count) // columns
+        asked: Context = {"label": labels[group % len(labels)]}
+        if free:  # whole groups beside each other
+            columns *= max(1, round(math.sqrt(count) / columns))
     else:
+        if free:
+            columns = math.ceil(math.sqrt(count))
         asked = _asked(config, run, count)
     z = sample_prior(run.vae, count, config.seed, config.temperature, asked)
     return Drawing(z, min(columns, count), context=asked)
@@ -72,7 +81,7 @@ def manifold(config: GenerateConfig, run: TrainedRun) -> Drawing:
 
 def traversal(config: GenerateConfig, run: TrainedRun) -> Drawing:
     """One row a latent dimension, the one of largest KL on top."""
-    _, split = _held_out(run)
+    _, split = _held_out(run, config.dataset.path)
     some = split.take(slice(2000))
     kl = kl_to_normal(*encode(run.vae, some.images, context=some.context))
     order = np.argsort(-kl)[: config.rows]
@@ -86,7 +95,7 @@ def interpolation(config: GenerateConfig, run: TrainedRun) -> Drawing:
 
     With labels, the two images of a path have the same one.
     """
-    name, split = _held_out(run)
+    name, split = _held_out(run, config.dataset.path)
     rows, columns = config.rows or PAIRS, config.columns or STEPS
     if columns < 2:
         raise ConfigError(f"columns={columns}: a path needs at least 2 images.")
@@ -101,16 +110,16 @@ def interpolation(config: GenerateConfig, run: TrainedRun) -> Drawing:
     codes, _ = encode(run.vae, ended.images, context=ended.context)
     ends = codes.reshape(rows, 2, -1)
     z = [interpolate(a, b, columns, config.interpolation) for a, b in ends]
-    shown = to_float(ended.images).reshape(rows, 2, *ended.images.shape[1:])
+    shown = to_float(ended.images[:]).reshape(rows, 2, *ended.images.shape[1:])
     context = {}
     if run.vae.num_labels and ended.labels is not None:
         context["label"] = np.repeat(ended.labels[::2], columns)
     return Drawing(np.concatenate(z), columns, shown, context)
 
 
-def _held_out(run: TrainedRun) -> tuple[str, Split]:
+def _held_out(run: TrainedRun, path: str | None) -> tuple[str, Split]:
     """Return images that the run wasn't trained on, where it has any."""
-    data = load_run_data(run.folder, run.config)
+    data = load_run_data(run.folder, run.config, path)
     return data.held_out, scored_split(data, run.config, data.held_out)
 
 

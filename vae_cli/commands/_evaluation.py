@@ -1,6 +1,7 @@
 """How `vae-evaluate` scores one run."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +32,14 @@ def evaluate_run(
     """
     run_config = folder.load_config()
     from vae_cli.data.prepare import some
-    from vae_cli.runs.data import load_run_data, scored_split
+    from vae_cli.runs.data import load_run_data, scored_split, split_name
 
-    data = load_run_data(folder, run_config)
-    data.split(config.split)  # told before TensorFlow starts
+    data = load_run_data(folder, run_config, config.dataset.path)
+    name = split_name(data, config.split)  # told before TensorFlow starts
+    config = replace(config, split=name)
     seed = run_config.seed if config.seed is None else config.seed
     how = protocol(folder, run_config, config, seed, data)
-    report = saved_report(folder, config.split, how) if reuse else None
+    report = saved_report(folder, name, how) if reuse else None
     if report is not None:
         log.info("%s: evaluated already, with the same protocol", folder)
         return report
@@ -50,7 +52,7 @@ def evaluate_run(
     from vae_cli.training.progress_bar import share_bar
     from vae_cli.visualize.model_figures import evaluation_figure
 
-    split = scored_split(data, run_config, config.split)
+    split = scored_split(data, run_config, name)
     split = some(split, config.num_images, run_config.dataset.seed)
     run = load_trained(folder, config.checkpoint)
     if weights_digest(folder, config.checkpoint) != how["weights_sha256"]:
@@ -59,7 +61,7 @@ def evaluate_run(
             "it is being trained: evaluate it when it has finished",
         )
     train = None
-    if config.split != "train":
+    if name != "train":
         train = scored_split(data, run_config, "train")
     with share_bar(f"log p(x), {folder.path.name}") as progress:
         evaluation = evaluate_split(
@@ -77,12 +79,12 @@ def evaluate_run(
     try:
         quality = sample_report(run, data, split, config.samples, seed)
         report = {
-            "split": config.split, **evaluation.report, **quality, "protocol": how,
+            "split": name, **evaluation.report, **quality, "protocol": how,
         }  # fmt: skip
         log.info("%s", one_line(report))
         write_report(folder, report)
-        figure = folder.evaluation / f"{config.split}.png"
-        title = f"{folder.path.resolve().name}: {len(split):,} {config.split} images"
+        figure = folder.evaluation / f"{name}.png"
+        title = f"{folder.path.resolve().name}: {len(split):,} {name} images"
         evaluation_figure(run.vae, split, evaluation, title, figure)
         if config.npz:
             write_npz(Path(config.npz), evaluation.arrays(split))
@@ -92,5 +94,5 @@ def evaluate_run(
             f"{error.filename or folder.evaluation} can't be written: {error.strerror}."
         ) from error
     for suffix in ("json", "md", "png"):
-        print(folder.evaluation / f"{config.split}.{suffix}")
+        print(folder.evaluation / f"{name}.{suffix}")
     return report

@@ -4,6 +4,7 @@ Hydra composes; what it says when that fails is translated, since its advice (ad
 `+`) leads to a key that nothing reads. Hydra makes no folder for a single run.
 """
 
+import contextlib
 import logging
 import os
 import sys
@@ -17,6 +18,8 @@ from vae_cli.config.help import command_help
 from vae_cli.config.translate import in_our_words
 from vae_cli.errors import Interrupted, RunError, UsageError, VaeCliError
 from vae_cli.paths import configs_dir
+from vae_cli.text import PrintableFormatter, PrintableStream, printable
+from vae_cli.training.stop import StopSignal, listening
 
 Config = TypeVar("Config")
 Task = Callable[[Any, list[str]], float | None]
@@ -45,7 +48,15 @@ def run_guarded(main: Callable[[], int]) -> NoReturn:
     Args:
         main: returns the exit status.
     """
-    _reopen_closed_streams()
+    with listening() as stop:
+        _reopen_closed_streams()
+        with contextlib.redirect_stdout(PrintableStream(sys.stdout)):
+            status = _status(main, stop)
+    sys.exit(status)
+
+
+def _status(main: Callable[[], int], stop: StopSignal) -> int:
+    """Call a command's body; returns the exit status, its errors reported."""
     try:
         status = main()
         sys.stdout.flush()
@@ -59,7 +70,12 @@ def run_guarded(main: Callable[[], int]) -> NoReturn:
         # the reader (`head`, say) has gone; leave nothing for the final flush
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
-    sys.exit(status)
+    except BaseException:
+        # what a signal broke off may surface as an error of another library
+        if not stop.received:
+            raise
+        status = _report("interrupted", Interrupted.exit_status)
+    return status
 
 
 def _run(
@@ -83,6 +99,7 @@ def _run(
             from vae_cli.commands._rehearsal import check_sweep
 
             check_sweep(command)
+    typed = list(sys.argv)
     failures: list[BaseException] = []
     jobs: list[tuple[Any, Path]] = []
 
@@ -92,6 +109,8 @@ def _run(
 
         hydra = HydraConfig.get()
         if hydra.mode == RunMode.MULTIRUN:
+            # a launcher may run the job in a process with an argv of its own
+            sys.argv = typed
             config = checked(command, values)
             jobs.append((config, Path(hydra.sweep.dir)))
             return task(config, list(hydra.overrides.task))
@@ -125,17 +144,27 @@ def compose_and_call(command: str, job: Callable[[Any], Any]) -> None:
 
     # Hydra then raises instead of printing and exiting
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    terminal = sys.stderr
+
+    def with_terminal(values: Any) -> Any:
+        with contextlib.redirect_stderr(terminal):  # a progress bar moves the cursor
+            return job(values)
+
     application = hydra.main(
         version_base="1.3", config_path=str(configs_dir()), config_name=command
-    )(job)
-    with in_our_words(command, sys.argv[1:]):
+    )(with_terminal)
+    with (
+        in_our_words(command, sys.argv[1:]),
+        # argparse repeats a wrong flag as it was typed
+        contextlib.redirect_stderr(PrintableStream(terminal)),
+    ):
         application()
 
 
 def set_up_logging(level: int = logging.INFO) -> None:
     """Send our log to stderr; results alone go to stdout."""
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(PrintableFormatter("%(message)s"))
     log.handlers[:] = [handler]
     log.setLevel(level)
     log.propagate = False
@@ -154,5 +183,5 @@ def _reopen_closed_streams() -> None:
 
 def _report(problem: object, status: int) -> int:
     if str(problem):
-        print(problem, file=sys.stderr)
+        print(printable(problem, keep="\n"), file=sys.stderr)
     return status

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
-from vae_cli.config.schema import TrainConfig
+from vae_cli.config.schema import SyntheticConfig, TrainConfig
 from vae_cli.errors import DataError
 from vae_cli.runtime import start_tensorflow
+from vae_cli.training.memory import check_synthetic, check_training
 from vae_cli.workers import worker_index
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ def ready(
         DataError: the images can't be loaded, or lack what the config needs.
         ConfigError: there are no such devices, or no such workers.
     """
+    if isinstance(config.dataset, SyntheticConfig):
+        check_synthetic(config.dataset)
     worker_index(config.distribution)  # a wrong cluster is told before all work
     with ThreadPoolExecutor(1) as pool:
         loading = pool.submit(load)
@@ -38,8 +41,15 @@ def ready(
             loading.result()  # what is wrong with a path is told without TensorFlow
         start_tensorflow(config)
         data = loading.result()
+    check_training(config, data.spec.image_shape, len(data.train))
     if config.conditioning.name == "label":
         data.check_labelled()
+    if config.objective.name == "vae_gan" and data.spec.binary:
+        raise DataError(
+            "objective=vae_gan needs grey images, and every pixel of these is 0 or 1: "
+            "its discriminator would tell them from pixel means at a glance.",
+            "use objective=elbo, iwae or perceptual",
+        )
     if config.anomaly and not data.test:
         raise DataError(
             "anomaly=true scores test images, and this data set has none.",

@@ -1,5 +1,7 @@
 """A sweep is rehearsed before it starts: composed and checked, nothing trained."""
 
+import contextlib
+import math
 import sys
 import tempfile
 from typing import Any
@@ -17,15 +19,22 @@ def check_sweep(command: str) -> None:
     """
     problems: list[str] = []
 
-    def rehearse(values: Any) -> None:
+    rehearsed = 0
+
+    def rehearse(values: Any) -> float:
+        nonlocal rehearsed
         from hydra.core.hydra_config import HydraConfig
 
-        job = f"job {HydraConfig.get().job.num}: "
+        hydra = HydraConfig.get()
+        if rehearsed and rehearsed >= _known_jobs(hydra.sweeper):
+            raise _Enough
+        rehearsed += 1
+        job = f"job {hydra.job.num}: "
         try:
             config = checked(command, values)
         except ConfigError as error:
             problems.extend(job + line for line in error.args)
-            return
+            return 0.0
         if config.run_dir:
             problems.append(
                 f"{job}run_dir={config.run_dir} would be shared by all jobs; use "
@@ -33,6 +42,7 @@ def check_sweep(command: str) -> None:
             )
         if config.resume:
             problems.append(f"{job}resume={config.resume} can't be part of a sweep")
+        return 0.0  # a sweeper that searches needs a number
 
     typed = sys.argv
     with tempfile.TemporaryDirectory() as folder:
@@ -40,12 +50,28 @@ def check_sweep(command: str) -> None:
         # overrides must stand together: put these beside the first one
         first = next((i for i, w in enumerate(typed) if _is_override(w)), len(typed))
         sys.argv = [*typed[:first], *rehearsal, *typed[first:]]
+        if any(word.startswith("hydra.sweeper.storage=") for word in typed):
+            # nothing of a rehearsal belongs into the study
+            sys.argv.append("hydra.sweeper.storage=null")
         try:
-            compose_and_call(command, rehearse)
+            with contextlib.suppress(_Enough):
+                compose_and_call(command, rehearse)
         finally:
             sys.argv = typed
     if problems:
         raise ConfigError(*problems)
+
+
+class _Enough(BaseException):
+    """Ends a rehearsal; not an `Exception`, which Hydra would take for a failed job."""
+
+
+def _known_jobs(sweeper: Any) -> float:
+    """Return how many jobs are known before the first has ended."""
+    if sweeper.get("_target_", "").endswith(".BasicSweeper"):
+        return math.inf
+    # the others choose what comes next by what came out
+    return int(sweeper.get("n_jobs") or 1)
 
 
 def _is_override(word: str) -> bool:

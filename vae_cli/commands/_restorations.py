@@ -14,7 +14,7 @@ from vae_cli.data.corruption import corrupted, with_missing
 from vae_cli.data.pictures import read_pictures
 from vae_cli.data.prepare import fixed_split, some
 from vae_cli.data.splits import ImageData, Split
-from vae_cli.errors import ConfigError
+from vae_cli.errors import ConfigError, RunError
 from vae_cli.evaluation.classifier import train_classifier
 from vae_cli.evaluation.latent import decode, encode
 from vae_cli.evaluation.paths import interpolate
@@ -25,9 +25,11 @@ from vae_cli.evaluation.restoration import (
     median_filtered,
     restore,
 )
+from vae_cli.runs.data import load_run_data
 from vae_cli.runs.files import write_json, write_npz
 from vae_cli.runs.trained import TrainedRun
-from vae_cli.visualize.images import grid, to_float, write_png
+from vae_cli.visualize.files import save_pixels
+from vae_cli.visualize.images import grid, to_float
 from vae_cli.visualize.plots import plot_rows
 
 TRANSPARENT = {"name": "transparent"}
@@ -36,13 +38,34 @@ TRANSPARENT = {"name": "transparent"}
 log = logging.getLogger(__name__)
 
 
-def chosen_images(
+def split_images(
     config: ReconstructConfig,
     run: TrainedRun,
     data: ImageData,
+    name: str,
     corruption: CorruptionConfig,
 ) -> tuple[Split, dict[str, Any]]:
-    """Return images with what the encoder sees of them, and how they were corrupted.
+    """Return images of a split with what the encoder sees, and how they were corrupted.
+
+    Raises:
+        ConfigError: a label that the run doesn't know.
+    """
+    if config.label is not None:
+        checked_label(config.label, run)
+    _check_completed(run, corruption)
+    seed = run.config.dataset.seed
+    split = fixed_split(data, run.config.dataset, name)
+    split = corrupted(split, corruption, seed)
+    return some(split, config.num_images, seed), asdict(corruption)
+
+
+def own_images(
+    config: ReconstructConfig,
+    run: TrainedRun,
+    images: str,
+    corruption: CorruptionConfig,
+) -> tuple[Split, dict[str, Any]]:
+    """Return images of one's own, likewise; none of the run's own are needed.
 
     Raises:
         ConfigError: a label that the run doesn't know, or one is needed.
@@ -50,13 +73,7 @@ def chosen_images(
     """
     if config.label is not None:
         checked_label(config.label, run)
-    seed = run.config.dataset.seed
-    if config.images is None:
-        _check_completed(run, corruption)
-        split = fixed_split(data, run.config.dataset, config.split)
-        split = corrupted(split, corruption, seed)
-        return some(split, config.num_images, seed), asdict(corruption)
-    split, _ = read_pictures(Path(config.images), data.spec)
+    split, _ = read_pictures(Path(images), run.folder.load_spec())
     split = split.take(slice(config.num_images))
     if run.vae.num_labels:
         if config.label is None:
@@ -75,7 +92,8 @@ def chosen_images(
             )
         return with_missing(split), TRANSPARENT
     _check_completed(run, corruption)
-    return corrupted(split, corruption, seed), asdict(corruption)
+    split = corrupted(split, corruption, run.config.dataset.seed)
+    return split, asdict(corruption)
 
 
 def _check_completed(run: TrainedRun, corruption: CorruptionConfig) -> None:
@@ -91,7 +109,7 @@ def _check_completed(run: TrainedRun, corruption: CorruptionConfig) -> None:
 def restore_task(
     config: ReconstructConfig,
     run: TrainedRun,
-    data: ImageData,
+    data: ImageData | None,
     split: Split,
     how: dict[str, Any],
     output: Path,
@@ -100,11 +118,13 @@ def restore_task(
     candidates: dict[str, np.ndarray] = {}
     start = None
     if split.scored is not None:
-        candidates["mean_fill"] = mean_filled(split, data.spec)
-        if not isinstance(run.config.corruption, MaskConfig):
-            start = candidates["mean_fill"]
+        start = _mean_fill(config, run, data, split)
+        if start is not None:
+            candidates["mean_fill"] = start
+        if isinstance(run.config.corruption, MaskConfig):
+            start = None
     elif split.seen is not None:
-        candidates["median_filter"] = median_filtered(split.seen)
+        candidates["median_filter"] = median_filtered(split.seen[:])
     restoration = restore(
         run.vae,
         split,
@@ -160,10 +180,24 @@ def restore_task(
     return written
 
 
+def _mean_fill(
+    config: ReconstructConfig, run: TrainedRun, data: ImageData | None, split: Split
+) -> np.ndarray | None:
+    """Return images filled from the training mean; None where that can't be had."""
+    try:
+        data = data or load_run_data(run.folder, run.config, config.dataset.path)
+    except RunError as error:
+        if config.dataset.path is not None:
+            raise
+        log.warning("mean_fill is left out, which needs the training images. %s", error)
+        return None
+    return mean_filled(split, data.spec)
+
+
 def interpolate_task(
     config: ReconstructConfig,
     run: TrainedRun,
-    data: ImageData,
+    data: ImageData | None,
     split: Split,
     how: dict[str, Any],
     output: Path,
@@ -189,13 +223,13 @@ def interpolate_task(
         label = config.label if config.label is not None else _one_label(config, ends)
         context["label"] = np.full(len(z), label)
     steps = decode(run.vae, z, context=context)
-    shown = ends.images[:] if ends.seen is None else ends.seen
+    shown = (ends.images if ends.seen is None else ends.seen)[:]
     first, second = to_float(shown)[:, None]
-    write_png(grid(np.concatenate([first, steps, second]), len(z) + 2), output)
+    save_pixels(grid(np.concatenate([first, steps, second]), len(z) + 2), output)
     written = [output]
     if config.npz:
         written.append(Path(config.npz))
-        write_npz(written[-1], {"images": steps, "z": z, "ends": ends.images})
+        write_npz(written[-1], {"images": steps, "z": z, "ends": ends.images[:]})
     return written
 
 
@@ -213,7 +247,7 @@ def _one_label(config: ReconstructConfig, ends: Split) -> int:
 
 def _accuracy(
     run: TrainedRun,
-    data: ImageData,
+    data: ImageData | None,
     split: Split,
     candidates: dict[str, np.ndarray],
     restoration: Restoration,
@@ -223,14 +257,19 @@ def _accuracy(
 
     Of what was decoded as another label, how often it sees that one.
     """
-    if split.labels is None or data.train.labels is None or not data.spec.num_classes:
+    if (
+        data is None
+        or split.labels is None
+        or data.train.labels is None
+        or not data.spec.num_classes
+    ):
         raise ConfigError("classifier=true needs images with labels; these have none.")
     log.info("training a classifier on %s images", f"{len(data.train):,}")
     train = fixed_split(data, run.config.dataset, "train")
     classifier = train_classifier(train, data.spec.num_classes)
-    images = {"clean": split.images, **candidates}
+    images = {"clean": split.images[:], **candidates}
     if split.seen is not None:
-        images["seen"] = split.seen
+        images["seen"] = split.seen[:]
     asked = split.labels if label is None else np.full(len(split), label)
     found = {}
     for name, x in images.items():
@@ -251,7 +290,7 @@ def _drawn(restoration: Restoration, few: slice) -> dict[str, np.ndarray]:
 
 def _arrays(split: Split) -> dict[str, np.ndarray]:
     found = {"images": split.images, "seen": split.seen, "mask": split.scored}
-    return {name: array for name, array in found.items() if array is not None}
+    return {name: x[:] for name, x in found.items() if x is not None}
 
 
 def _lines(report: dict[str, Any]) -> list[str]:

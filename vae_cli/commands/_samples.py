@@ -9,16 +9,20 @@ import numpy as np
 
 from vae_cli.data.prepare import fixed_split, some
 from vae_cli.data.splits import ImageData, Split
+from vae_cli.errors import RunError
 from vae_cli.evaluation.classifier import Classifier, train_classifier
 from vae_cli.evaluation.samples import SampleQuality, drawn, score_samples
 from vae_cli.runs.files import write_npz
 from vae_cli.runs.folder import RunFolder
+from vae_cli.runs.reading import read_arrays
 from vae_cli.runs.trained import TrainedRun
 from vae_cli.visualize.images import to_float
 from vae_cli.visualize.plots import plot_rows
 
 SHOWN = 12
 """Samples of a run in the figure."""
+MOST_SAMPLES = 2**31
+"""Bytes of the samples and real images that are kept of a run."""
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +35,8 @@ def sample_report(
     """Return the figures of `count` drawn images, and keep some; None draws none."""
     if count is None:
         return dict.fromkeys(SampleQuality.__dataclass_fields__, None)
-    images, labels = drawn(run.vae, count, seed, split)
+    binary = run.vae.likelihood.is_discrete(data.spec)
+    images, labels = drawn(run.vae, count, seed, split, binary)
     train = fixed_split(data, run.config.dataset, "train")
     classifier = None
     if split.labels is not None and train.labels is not None:
@@ -43,7 +48,7 @@ def sample_report(
         shown_file(run.folder),
         {"samples": images[:SHOWN], "real": to_float(split.images[:SHOWN])},
     )
-    return asdict(quality)
+    return {**asdict(quality), "samples_are": "draws" if binary else "means"}
 
 
 def shown_file(folder: RunFolder) -> Path:
@@ -57,12 +62,15 @@ def draw_side_by_side(
     """Draw samples of several runs, a row each, below real images."""
     rows: dict[str, np.ndarray] = {}
     for name, report in zip(names, reports, strict=True):
-        with np.load(shown_file(RunFolder(Path(name))), allow_pickle=False) as file:
-            rows.setdefault("real images", file["real"])
-            label = f"{Path(name).name}\nsharpness {report['sharpness'] or 0:.2f}"
-            if report["frechet_distance"] is not None:
-                label += f"\nFrechet {report['frechet_distance']:.2f}"
-            rows[label] = file["samples"]
+        file = shown_file(RunFolder(Path(name)))
+        arrays = read_arrays(file, MOST_SAMPLES)
+        if not {"real", "samples"} <= arrays.keys():
+            raise RunError(f"{file} holds no samples: delete it and evaluate again.")
+        rows.setdefault("real images", arrays["real"])
+        label = f"{Path(name).name}\nsharpness {report.get('sharpness') or 0:.2f}"
+        if report.get("frechet_distance") is not None:
+            label += f"\nFrechet {report['frechet_distance']:.2f}"
+        rows[label] = arrays["samples"]
     plot_rows(rows, "samples from the prior", path)
 
 

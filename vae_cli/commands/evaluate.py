@@ -31,11 +31,17 @@ def evaluate(config: EvaluateConfig, overrides: list[str]) -> None:
         from vae_cli.runs.comparison import write_comparison
 
         names = [str(folder) for folder in folders]
-        files = write_comparison(names, configs, reports, config.split, config.output)
+        split = reports[0]["split"]
+        if any(report["split"] != split for report in reports):
+            raise ConfigError(
+                "Some of these runs have test images, others don't.",
+                "choose images that all have: split=validation",
+            )
+        files = write_comparison(names, configs, reports, split, config.output)
         if config.samples:
             from vae_cli.commands._samples import draw_side_by_side
 
-            files.append(files[0].with_name(f"{config.split}-samples.png"))
+            files.append(files[0].with_name(f"{split}-samples.png"))
             draw_side_by_side(names, reports, files[-1])
         print(files[0].read_text(encoding="utf-8"))
         print(*files, sep="\n")

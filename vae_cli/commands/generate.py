@@ -6,13 +6,21 @@ from typing import TYPE_CHECKING, NoReturn
 import numpy as np
 
 from vae_cli.commands._main import run_command
+from vae_cli.commands._names import suffix
 from vae_cli.config.commands import GenerateConfig
 from vae_cli.errors import ConfigError, RunError
 from vae_cli.runs.files import write_npz
 from vae_cli.runs.folder import open_run
+from vae_cli.training.memory import check_arrays
 
 if TYPE_CHECKING:
     from vae_cli.commands._drawings import Drawing
+
+DRAWN = (
+    "label", "num_images", "rows", "columns", "temperature", "spacing", "span", "dims",
+    "interpolation", "seed", "checkpoint",
+)  # fmt: skip
+"""Keys that change the picture: its name says those that aren't the defaults."""
 
 
 def main() -> NoReturn:
@@ -22,8 +30,16 @@ def main() -> NoReturn:
 
 def generate(config: GenerateConfig, overrides: list[str]) -> None:
     """Draw, decode and write; prints the files written."""
+    from vae_cli.visualize.files import figure_path
+
+    output = figure_path(config.output) if config.output else None
+    if config.gif:
+        config.gif = str(figure_path(config.gif, "gif", (".gif",)))
     folder = open_run(config.run, config.output_root)
     folder.load_config()  # a broken folder is told before TensorFlow starts
+    if output is None:
+        name = f"{config.mode}{suffix('generate', config, DRAWN)}.png"
+        output = folder.samples / name
     from vae_cli.runtime import start_tensorflow
 
     start_tensorflow()
@@ -38,10 +54,15 @@ def generate(config: GenerateConfig, overrides: list[str]) -> None:
             "(conditioning=seen).",
             f"complete some: vae-reconstruct run={folder}",
         )
+    count = config.num_images or (config.rows or 1) * (config.columns or 1)
+    check_arrays(
+        f"{count:,} images and their grid",
+        (count, *folder.load_spec().image_shape),
+        "num_images, rows or columns",
+        copies=3,
+    )
     drawing = DRAWINGS[config.mode](config, run)
     images = decode(run.vae, drawing.z, config.batch_size, drawing.context)
-    label = "" if config.label is None else f"-label{config.label}"
-    output = Path(config.output or folder.samples / f"{config.mode}{label}.png")
     try:
         for file in _write(config, drawing, images, output):
             print(file)
@@ -56,6 +77,7 @@ def _write(
     config: GenerateConfig, drawing: "Drawing", images: np.ndarray, output: Path
 ) -> list[Path]:
     """Write the grid and what else was asked for; return the files."""
+    from vae_cli.visualize.files import save_pixels
     from vae_cli.visualize.images import grid, to_uint8, write_gif, write_png
 
     written = [output]
@@ -66,7 +88,7 @@ def _write(
         cells = cells.reshape(-1, *images.shape[1:])
         columns += 2
     output.parent.mkdir(parents=True, exist_ok=True)
-    write_png(grid(cells, columns), output)
+    save_pixels(grid(cells, columns), output)
     if config.npz:
         written.append(Path(config.npz))
         found = {"images": images, "z": drawing.z}

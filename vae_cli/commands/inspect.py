@@ -9,7 +9,7 @@ from typing import Any
 from vae_cli.config.compose import composed
 from vae_cli.config.help import options, summary
 from vae_cli.config.store import COMMANDS, GROUPS, PRESETS
-from vae_cli.errors import UsageError, closest
+from vae_cli.errors import ConfigError, RunError, UsageError, closest
 from vae_cli.paths import configs_dir
 
 
@@ -22,7 +22,7 @@ def list_command(arguments: list[str]) -> int:
         return 0
     for group in arguments:
         if group not in groups:
-            raise UsageError(
+            raise ConfigError(
                 f"{group} is not a config group.",
                 _guess(group, groups, "vae list "),
                 f"choose one of: {', '.join(groups)}",
@@ -58,7 +58,7 @@ def copy_command(arguments: list[str]) -> int:
     option, target = arguments[0].removesuffix(".yaml"), Path(arguments[1])
     known = [f"{g}/{name}" for g in (*GROUPS, *PRESETS) for name in options(g)]
     if option not in known:
-        raise UsageError(
+        raise ConfigError(
             f"{option} is not a shipped option.",
             _guess(option, known, "vae copy "),
             "vae list shows them all",
@@ -66,7 +66,7 @@ def copy_command(arguments: list[str]) -> int:
     source = configs_dir() / f"{option}.yaml"
     destination = target / source.name
     if destination.exists():
-        raise UsageError(
+        raise ConfigError(
             f"{destination} exists already and is left as it is.",
             "choose another folder, or delete it first",
         )
@@ -74,7 +74,9 @@ def copy_command(arguments: list[str]) -> int:
         target.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, destination)
     except OSError as error:
-        raise UsageError(f"{destination} can't be written: {error.strerror}.") from None
+        raise ConfigError(
+            f"{destination} can't be written: {error.strerror}."
+        ) from None
     group = option.split("/")[0]
     print(destination)
     hint = f"rename it, change it, then: vae-train --config-dir {target.parent}"
@@ -93,6 +95,11 @@ def runs_command(arguments: list[str]) -> int:
     if len(arguments) > 1:
         raise UsageError("vae runs takes one folder.", "vae runs outputs")
     root = Path(arguments[0] if arguments else "outputs")
+    if arguments and not root.is_dir():
+        raise RunError(
+            f"{root} is not a folder.",
+            "name a folder of runs, such as: vae runs outputs",
+        )
     runs = find_runs(root)
     if not runs:
         print(f"no runs below {root}/", file=sys.stderr)

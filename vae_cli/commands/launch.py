@@ -1,10 +1,12 @@
 """`vae launch`: the workers of one training on this machine, started and watched."""
 
+import dataclasses
 import signal
 from types import FrameType
 
+from vae_cli.config.compose import composed
 from vae_cli.errors import Interrupted, TrainingError, UsageError
-from vae_cli.runs.resume import resumable
+from vae_cli.runs.resume import resumable, resumed_config
 from vae_cli.workers import Workers, cores
 
 USAGE = "vae launch --workers 2 train experiment=dense"
@@ -79,7 +81,13 @@ def _completed(command: list[str], count: int) -> list[str]:
         # a worker that came later would find the chief's run in use
         root = given.get("output_root", "outputs")
         folder = resumable(given["resume"], root, longer="epochs" in given)
-        chosen = folder.load_config().distribution.name
+        # refused here, once, and not by each worker
+        config = composed("train", command[1:])
+        typed = [word for word in command[1:] if not word.startswith("-")]
+        _, saved = resumed_config(
+            dataclasses.replace(config, resume=str(folder)), typed
+        )
+        chosen = saved.distribution.name
         others = [word for word in command if not word.startswith("resume=")]
         command = [*others, f"resume={folder}"]
     else:

@@ -4,10 +4,14 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from vae_cli.commands._main import run_command
+from vae_cli.commands._names import suffix
 from vae_cli.config.commands import PlotLatentConfig
 from vae_cli.errors import RunError
 from vae_cli.runs.files import write_npz
 from vae_cli.runs.folder import open_run
+
+DRAWN = ("method", "dims", "num_points", "seed", "checkpoint")
+"""Keys that change the picture: its name says those that aren't the defaults."""
 
 
 def main() -> NoReturn:
@@ -17,16 +21,22 @@ def main() -> NoReturn:
 
 def plot(config: PlotLatentConfig, overrides: list[str]) -> None:
     """Encode, project, draw; prints the files written."""
+    from vae_cli.visualize.files import figure_path
+
+    output = figure_path(config.output) if config.output else None
     folder = open_run(config.run, config.output_root)
     run_config = folder.load_config()
-    from vae_cli.runs.data import load_run_data, scored_split
+    from vae_cli.runs.data import load_run_data, scored_split, split_name
 
-    data = load_run_data(folder, run_config)
-    data.split(config.split)
+    data = load_run_data(folder, run_config, config.dataset.path)
+    name = split_name(data, config.split)
+    if output is None:
+        shown = suffix("plot_latent", config, DRAWN)
+        output = folder.figures / f"latent-{name}{shown}.png"
     from vae_cli.runtime import start_tensorflow
 
     start_tensorflow()
-    split = scored_split(data, run_config, config.split)
+    split = scored_split(data, run_config, name)
     if config.num_points and config.num_points < len(split):
         from vae_cli.randomness import Stream, generator
 
@@ -36,13 +46,12 @@ def plot(config: PlotLatentConfig, overrides: list[str]) -> None:
     from vae_cli.visualize.model_figures import latent_figure
 
     run = load_trained(folder, config.checkpoint)
-    output = Path(config.output or folder.figures / f"latent-{config.split}.png")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         mean, log_var = latent_figure(
             run.vae,
             split,
-            config.split,
+            name,
             output,
             config.method,
             config.dims,

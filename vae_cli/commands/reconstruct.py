@@ -1,14 +1,19 @@
 """`vae-reconstruct`: images corrupted, restored by a run, and compared."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import NoReturn
 
 from vae_cli.commands._main import run_command
+from vae_cli.commands._names import option_suffix, suffix
 from vae_cli.config.commands import ReconstructConfig
 from vae_cli.config.corruption import CorruptionConfig, MaskConfig
 from vae_cli.errors import RunError
 from vae_cli.runs.folder import open_run
+
+DRAWN = ("label", "num_images", "columns", "seed", "checkpoint")
+"""Keys that change the picture: its name says those that aren't the defaults."""
+FILLED = ("samples", "gibbs_steps")
+"""More of them, where pixels are missing."""
 
 
 def main() -> NoReturn:
@@ -18,17 +23,23 @@ def main() -> NoReturn:
 
 def reconstruct(config: ReconstructConfig, overrides: list[str]) -> None:
     """Corrupt, restore, compare and draw; prints the files written."""
+    from vae_cli.visualize.files import figure_path
+
+    output = figure_path(config.output) if config.output else None
     folder = open_run(config.run, config.output_root)
     run_config = folder.load_config()
-    from vae_cli.runs.data import load_run_data
+    from vae_cli.runs.data import load_run_data, split_name
 
-    data = load_run_data(folder, run_config)
-    if config.images is None:
-        data.split(config.split)  # told before TensorFlow starts
+    data = None
+    if config.images is None or config.classifier:
+        # own images need none of the run's
+        data = load_run_data(folder, run_config, config.dataset.path)
+    if data is not None and config.images is None:
+        config.split = split_name(data, config.split)  # told before TensorFlow starts
     from vae_cli.runtime import start_tensorflow
 
     start_tensorflow()
-    from vae_cli.commands._restorations import TASKS, chosen_images
+    from vae_cli.commands._restorations import TASKS, own_images, split_images
     from vae_cli.data.pictures import own_name
     from vae_cli.runs.trained import load_trained
 
@@ -39,14 +50,22 @@ def reconstruct(config: ReconstructConfig, overrides: list[str]) -> None:
     if isinstance(corruption, MaskConfig):
         # here the score says which pixels are missing
         corruption = replace(corruption, score="seen")
-    split, how = chosen_images(config, run, data, corruption)
-    source = own_name(config.images) if config.images else config.split
+    if data is not None and config.images is None:
+        source = str(config.split)
+        split, how = split_images(config, run, data, source, corruption)
+    else:
+        source = own_name(str(config.images))
+        split, how = own_images(config, run, str(config.images), corruption)
     kind = how["name"]
     if config.task == "interpolate":
-        kind = f"interpolate-{config.pair[0]}-{config.pair[1]}"
-    label = "" if config.label is None else f"-label{config.label}"
-    default = folder.reconstructions / f"{source}-{kind}{label}.png"
-    output = Path(config.output or default)
+        path = f"interpolate-{config.pair[0]}-{config.pair[1]}"
+        kind = path if config.corruption is None else f"{path}-{kind}"
+    keys = DRAWN if split.scored is None else (*DRAWN, *FILLED)
+    shown = suffix("reconstruct", config, keys)
+    if config.corruption is not None:
+        shown = option_suffix("corruption", config.corruption) + shown
+    if output is None:
+        output = folder.reconstructions / f"{source}-{kind}{shown}.png"
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         task = TASKS[config.task]

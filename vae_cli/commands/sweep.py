@@ -6,6 +6,7 @@ one for every job is what keeps them from leaking into the next.
 
 import dataclasses
 import json
+import logging
 import re
 import signal
 import subprocess
@@ -19,6 +20,9 @@ from vae_cli.config.load import load
 from vae_cli.config.schema import TrainConfig
 from vae_cli.errors import RunError
 from vae_cli.runs.folder import RunFolder
+from vae_cli.runs.ranking import ranking
+
+log = logging.getLogger("vae_cli")
 
 
 def run_job(config: TrainConfig, hydra: Any) -> float:
@@ -54,7 +58,10 @@ def run_job(config: TrainConfig, hydra: Any) -> float:
 
 
 def after_sweep(config: TrainConfig, folder: Path) -> None:
-    """Score anomalies of all jobs, in one table, if that was asked for."""
+    """Rank the jobs, say where they are, and score their anomalies if asked for."""
+    for line in ranking(folder):
+        log.info("%s", line)
+    print(folder)
     if config.anomaly:
         score_anomalies(folder)
 

@@ -3,6 +3,7 @@
 import logging
 import shutil
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -10,6 +11,7 @@ from vae_cli.commands._main import run_command, set_up_logging
 from vae_cli.commands._ready import ready
 from vae_cli.config.schema import NpzConfig, TrainConfig
 from vae_cli.runs.folder import RunFolder, new_run
+from vae_cli.training.stop import listening
 from vae_cli.workers import follow_launcher, worker_index
 
 if TYPE_CHECKING:
@@ -63,14 +65,19 @@ def _resume(config: TrainConfig, overrides: list[str]) -> float:
     from vae_cli.runs.resume import resumed_config
 
     folder, saved = resumed_config(config, overrides)
+    path = None
+    if isinstance(config.dataset, NpzConfig):
+        path = str(Path(config.dataset.path).absolute())
     if worker_index(saved.distribution):
         with tempfile.TemporaryDirectory() as scratch:
             # before the workers meet: the chief then begins to write
             copy = _copied(folder, Path(scratch))
-            data, distribution = ready(saved, lambda: load_run_data(folder, saved))
+            data, distribution = ready(
+                saved, lambda: load_run_data(folder, saved, path)
+            )
             return _train(saved, data, distribution, copy, resumed=False)
     with folder.locked():
-        data, distribution = ready(saved, lambda: load_run_data(folder, saved))
+        data, distribution = ready(saved, lambda: load_run_data(folder, saved, path))
         return _train(saved, data, distribution, folder, resumed=True)
 
 
@@ -97,15 +104,16 @@ def _train(
     resumed: bool,
 ) -> float:
     """Train with the run's log, signals and status in place."""
-    from vae_cli.runs.record import record_start, recorded
-    from vae_cli.training.stop import StopSignal
+    from vae_cli.runs.record import record_start, record_stop, recorded
     from vae_cli.training.trainer import train
 
     if distribution.workers > 1:
         follow_launcher()
     is_chief = worker_index(config.distribution) == 0
     set_up_logging(logging.INFO if is_chief else logging.WARNING)
-    with recorded(folder, distribution.resume_command(folder)), StopSignal() as stop:
+    again = distribution.resume_command(folder)
+    with listening() as stop, recorded(folder, again, lambda: stop.received):
+        stop.last_words = partial(record_stop, folder)
         folder.save_config(config)
         record_start(folder, data.spec, data.fingerprint, resumed)
         best = train(config, data, folder, stop, distribution)

@@ -128,6 +128,12 @@ def _feature_problems(config: "TrainConfig") -> list[str]:
     if not isinstance(config.objective, FeatureConfig):
         return []
     found = []
+    if config.objective.name == "vae_gan" and config.dataset.binarize != "none":
+        found.append(
+            f"objective=vae_gan with dataset.binarize={config.dataset.binarize}: its "
+            "discriminator would tell binary images from grey pixel means at a glance; "
+            "use dataset.binarize=none"
+        )
     if config.distribution.name != "single":
         found.append(
             f"objective={config.objective.name} needs distribution=single, got "

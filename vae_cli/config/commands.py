@@ -9,7 +9,24 @@ from vae_cli.config.schema import MAX_SEED
 SCORES = (
     "neg_elbo", "nll", "reconstruction", "kl", "latent_distance", "unexplained",
 )  # fmt: skip
+BY_LABELS = "by_validation_auroc"
+"""In place of a score: the one that does best on labelled validation anomalies."""
 SPLITS = ("train", "validation", "test")
+SPLIT = "which images; null: test, or validation where a data set has no test images"
+FIGURE = "its suffix says what is written: .png, .jpg, .webp, .pdf, .svg"
+
+
+@dataclass
+class RunDataConfig:
+    """Where the images of a run are now."""
+
+    path: str | None = option(
+        "the .npz file of the run's images, if it is no longer where it was"
+    )
+
+
+def _run_data() -> RunDataConfig:
+    return RunDataConfig(path=None)
 
 
 @dataclass
@@ -19,6 +36,7 @@ class GenerateConfig:
     run: str = option("run folder, or latest")
     output_root: str = option("where `latest` looks")
     checkpoint: str = option("which weights", choices=("best", "last"))
+    dataset: RunDataConfig = option("the run's images", default_factory=_run_data)
     mode: str = option(
         "what to draw", choices=("prior", "manifold", "traversal", "interpolation")
     )
@@ -38,7 +56,9 @@ class GenerateConfig:
         at_most=MAX_SEED,
     )
     batch_size: int = option("images decoded at a time; changes no image", at_least=1)
-    output: str | None = option("PNG of the grid; the run's samples/<mode>.png if null")
+    output: str | None = option(
+        f"file of the grid, in the run's samples/ if null; {FIGURE}"
+    )
     npz: str | None = option("also write `images` and codes `z` to this .npz")
     images_dir: str | None = option("also write every image as a PNG to this folder")
     gif: str | None = option("interpolation: also write an animated GIF")
@@ -79,7 +99,8 @@ class PlotLatentConfig:
     run: str = option("run folder, or latest")
     output_root: str = option("where `latest` looks")
     checkpoint: str = option("which weights", choices=("best", "last"))
-    split: str = option("which images", choices=SPLITS)
+    dataset: RunDataConfig = option("the run's images", default_factory=_run_data)
+    split: str | None = option(SPLIT, choices=SPLITS)
     num_points: int | None = option("at most this many points; all if null", at_least=1)
     method: str = option(
         "dims: two dimensions as they are; auto: dims for 2, else pca",
@@ -93,7 +114,9 @@ class PlotLatentConfig:
         at_least=0,
         at_most=MAX_SEED,
     )
-    output: str | None = option("PNG; the run's figures/latent-<split>.png if null")
+    output: str | None = option(
+        f"file of the figure, in the run's figures/ if null; {FIGURE}"
+    )
     npz: str | None = option("also write `mean`, `log_var`, labels to this .npz")
 
     def problems(self) -> list[str]:
@@ -117,7 +140,8 @@ class EvaluateConfig:
     )
     output_root: str = option("where `latest` looks")
     checkpoint: str = option("which weights", choices=("best", "last"))
-    split: str = option("which images", choices=SPLITS)
+    dataset: RunDataConfig = option("the run's images", default_factory=_run_data)
+    split: str | None = option(SPLIT, choices=SPLITS)
     num_images: int | None = option(
         "at most this many images, drawn by the data set's seed; all if null",
         at_least=1,
@@ -126,6 +150,7 @@ class EvaluateConfig:
         "posterior samples an image for log p(x); the literature takes 5000; null "
         "leaves it out",
         at_least=1,
+        at_most=1_000_000,
     )
     seed: int | None = option(
         "posterior noise; the run's own seed if null", at_least=0, at_most=MAX_SEED
@@ -141,6 +166,7 @@ class EvaluateConfig:
         "images to draw, and to judge by their sharpness and a small classifier that "
         "is trained for it; null draws none",
         at_least=100,
+        at_most=1_000_000,
     )
     npz: str | None = option(
         "one run: also write images, `neg_elbo` and `log_prob` of each to this .npz"
@@ -157,11 +183,12 @@ class ReconstructConfig:
     run: str = option("run folder, or latest")
     output_root: str = option("where `latest` looks")
     checkpoint: str = option("which weights", choices=("best", "last"))
+    dataset: RunDataConfig = option("the run's images", default_factory=_run_data)
     task: str = option(
         "restore: corrupt and restore; interpolate: a path between two images",
         choices=("restore", "interpolate"),
     )
-    split: str = option("which images", choices=SPLITS)
+    split: str | None = option(SPLIT, choices=SPLITS)
     images: str | None = option(
         "own images in place of a split: a PNG or other picture, a folder of them, or "
         "an .npy or .npz array; transparent pixels are missing"
@@ -182,10 +209,12 @@ class ReconstructConfig:
     samples: int = option(
         "missing pixels: posterior samples an image, averaged by importance",
         at_least=1,
+        at_most=100_000,
     )
     gibbs_steps: int = option(
         "missing pixels: steps of pseudo-Gibbs sampling; the later half is averaged",
         at_least=2,
+        at_most=100_000,
     )
     classifier: bool = option(
         "labelled data: train a small classifier and ask it about restored images"
@@ -197,8 +226,8 @@ class ReconstructConfig:
     seed: int = option("posterior noise", at_least=0, at_most=MAX_SEED)
     batch_size: int = option("images at a time; changes no figure", at_least=1)
     output: str | None = option(
-        "PNG, for task=restore with a .json of the errors beside it; in the run's "
-        "reconstructions/ if null"
+        "file of the figure, for task=restore with a .json of the errors beside it; "
+        f"in the run's reconstructions/ if null; {FIGURE}"
     )
     npz: str | None = option("also write the images, clean to restored, to this .npz")
 
@@ -207,8 +236,6 @@ class ReconstructConfig:
         found = []
         if len(self.pair) != 2:
             found.append(f"pair={self.pair} must name two images, such as pair=[0,1]")
-        if self.output is not None and not self.output.endswith(".png"):
-            found.append(f"output={self.output} must end in .png")
         if self.npz is not None and self.npz == self.images:
             found.append(f"npz={self.npz} would overwrite images={self.images}")
         if self.classifier and self.task == "interpolate":
@@ -225,7 +252,8 @@ class AnomalyConfig:
     )
     output_root: str = option("where `latest` looks")
     checkpoint: str = option("which weights", choices=("best", "last"))
-    split: str = option("which images", choices=SPLITS)
+    dataset: RunDataConfig = option("the run's images", default_factory=_run_data)
+    split: str | None = option(SPLIT, choices=SPLITS)
     images: str | None = option(
         "own images in place of a split: a PNG or other picture, a folder of them, or "
         "an .npy or .npz array"
@@ -241,11 +269,11 @@ class AnomalyConfig:
     )
     score: str = option(
         "which score sets the threshold and sorts the images, of the six that are "
-        "all computed; auto: the one of best AUROC on validation images where these "
-        "hold anomalies, else neg_elbo",
-        choices=("auto", *SCORES),
+        "all computed; by_validation_auroc: the one of best AUROC on labelled "
+        "validation anomalies, which the other choices don't need",
+        choices=(*SCORES, BY_LABELS),
     )
-    samples: int = option("posterior samples an image", at_least=1)
+    samples: int = option("posterior samples an image", at_least=1, at_most=100_000)
     quantile: float = option(
         "share of normal validation images below the threshold", above=0, below=1
     )

@@ -9,16 +9,28 @@ from vae_cli.config.translate import in_our_words
 from vae_cli.errors import ConfigError, UsageError
 from vae_cli.paths import configs_dir
 
+FROM_FILE = "dataset=npz"
+"""The one data set that has a `dataset.path`."""
+
 
 def quoted(arguments: list[str]) -> list[str]:
-    """Quote folders that Hydra would read as sweeps (`,`) or keys (`=`)."""
-    return [_quoted(word) for word in arguments]
+    """Quote folders that Hydra would read as sweeps (`,`) or keys (`=`).
+
+    Where a run is resumed, `dataset.path=` is of the run's data set, which is a file.
+    """
+    keys = {word.partition("=")[0] for word in arguments}
+    moved = {"resume", "dataset.path"} <= keys and "dataset" not in keys
+    return [*(_quoted(word) for word in arguments), *([FROM_FILE] if moved else [])]
 
 
 def _quoted(word: str) -> str:
     key, _, value = word.partition("=")
     plain = {",", "="} & set(value) and not value.startswith(("'", '"', "[", "$"))
-    return f"{key}='{value}'" if plain and key in ("run", "resume") else word
+    return (
+        f"{key}='{value}'"
+        if plain and key in ("run", "resume", "dataset.path")
+        else word
+    )
 
 
 def composed(command: str, arguments: list[str]) -> Any:
@@ -30,7 +42,7 @@ def composed(command: str, arguments: list[str]) -> Any:
 
     Raises:
         ConfigError: an override is wrong.
-        UsageError: a flag is wrong.
+        UsageError: a flag is wrong, or something is no override.
     """
     from hydra import compose, initialize_config_dir
 

@@ -45,7 +45,7 @@ class MirroredConfig(ReplicatedConfig):
     def problems(self) -> list[str]:
         """Return what is wrong with the names of devices."""
         names = self.devices or []
-        wrong = [n for n in names if not re.fullmatch(r"(CPU|GPU):\d+", n)]
+        wrong = [n for n in names if not re.fullmatch(r"(CPU|GPU):\d{1,2}", n)]
         if self.devices == [] or wrong or len(set(names)) < len(names):
             return [
                 f"distribution.devices=[{','.join(names)}] must name devices, each "

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from vae_cli.config.load import is_group
+from vae_cli.config.load import is_group, is_section
 from vae_cli.config.store import COMMANDS, GROUPS, PRESETS
 from vae_cli.paths import configs_dir
 
@@ -72,7 +72,11 @@ EXAMPLES = {
         ("vae-anomaly", "test images of the latest run: scores, threshold, figures"),
         ("vae-anomaly normal=[0,1,2,3,4]", "all other classes are anomalies"),
         ("vae-anomaly images=photos", "pictures of your own, from a folder"),
-        ("vae-anomaly score=nll samples=200", "sort and flag by another score"),
+        ("vae-anomaly score=unexplained", "sort and flag by another score"),
+        (
+            "vae-anomaly score=by_validation_auroc",
+            "by the score of best AUROC on labelled validation anomalies",
+        ),
         (
             "vae-anomaly run=outputs/2026-01-31/10-00-00-sweep",
             "a sweep: one table of AUROC",
@@ -97,7 +101,11 @@ def command_help(command: str) -> str:
             lines.append(f"  {group + '=':<24}{', '.join(options(group))}")
     lines += ["", "Keys (key=value)"]
     for spec in fields(schema):
-        if spec.name not in groups:
+        if is_section(hints[spec.name]):
+            for inner in fields(hints[spec.name]):
+                default = values[spec.name][inner.name]
+                lines += _entry(f"{spec.name}.{inner.name}", inner, default)
+        elif spec.name not in groups:
             lines += _entry(spec.name, spec, values.get(spec.name))
     for group in groups:
         for (key, _), (spec, names) in _group_keys(group).items():

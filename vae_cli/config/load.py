@@ -62,7 +62,7 @@ def _value(hint: Any, spec: Field, value: Any, key: str, out: list[str]) -> Any:
             return None
         hint = next(t for t in typing.get_args(hint) if t is not type(None))
     if is_dataclass(hint):
-        return _group(key, value, out)
+        return (_section if is_section(hint) else _group)(key, hint, value, out)
     if isinstance(value, bool) and "true" in (spec.metadata["choices"] or ()):
         value = str(value).lower()  # YAML's own word for it
     expected = _expected(hint) + (" or null" if optional else "")
@@ -90,7 +90,16 @@ def _value(hint: Any, spec: Field, value: Any, key: str, out: list[str]) -> Any:
     return found
 
 
-def _group(group: str, value: Any, out: list[str]) -> Any:
+def _section(key: str, hint: Any, value: Any, out: list[str]) -> Any:
+    """Build the one dataclass of a section."""
+    if isinstance(value, Mapping):
+        return _build(hint, value, f"{key}.", out)
+    names = ", ".join(f"{key}.{f.name}" for f in fields(hint))
+    out.append(f"{key}={value} is not an option; choose one of: {names}")
+    return None
+
+
+def _group(group: str, hint: Any, value: Any, out: list[str]) -> Any:
     """Build the dataclass that a group's `name` selects."""
     options = GROUPS[group]
     if not isinstance(value, Mapping):
@@ -124,10 +133,11 @@ def unknown_key(key: str, known: list[str]) -> str:
 def refused_key(key: str, schema: type) -> str:
     """Return the message for a key that the chosen options don't have."""
     group, _, name = key.partition(".")
+    chosen = is_group(typing.get_type_hints(schema).get(group))
     having = [
         option
         for option, dataclass in GROUPS.get(group, {}).items()
-        if name in {f.name for f in fields(dataclass)}
+        if chosen and name in {f.name for f in fields(dataclass)}
     ]
     if having:
         choices = " or ".join(f"{group}={option}" for option in having)
@@ -140,8 +150,12 @@ def all_keys(schema: type) -> list[str]:
     keys = []
     hints = typing.get_type_hints(schema)
     for spec in fields(schema):
+        hint = hints[spec.name]
+        if is_section(hint):
+            keys += [f"{spec.name}.{f.name}" for f in fields(hint)]
+            continue
         keys.append(spec.name)
-        if is_group(hints[spec.name]):
+        if is_group(hint):
             for option in GROUPS[spec.name].values():
                 keys += [f"{spec.name}.{f.name}" for f in fields(option)]
     return list(dict.fromkeys(keys))
@@ -149,7 +163,15 @@ def all_keys(schema: type) -> list[str]:
 
 def is_group(hint: Any) -> bool:
     """Return whether a field's type is a config group's, which may be optional."""
-    return any(is_dataclass(t) for t in (hint, *typing.get_args(hint)))
+    return any(
+        is_dataclass(t) and "name" in {f.name for f in fields(t)}
+        for t in (hint, *typing.get_args(hint))
+    )
+
+
+def is_section(hint: Any) -> bool:
+    """Return whether a field's type is a few keys of one dataclass, without options."""
+    return is_dataclass(hint) and not is_group(hint)
 
 
 def _scalar(hint: type, value: Any) -> Any:

@@ -11,6 +11,13 @@ ACTIVATIONS = (
     "linear", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus",
     "tanh", "sigmoid",
 )  # fmt: skip
+MAX_LAYERS = 100
+"""Layers or blocks in a row: more would take minutes to build."""
+
+MAX_UNITS = 1_000_000
+MAX_KERNEL = 255
+"""Pixels: larger kernels end the process within oneDNN."""
+
 NORMALIZATIONS = ("none", "batch", "layer")
 
 
@@ -31,20 +38,37 @@ class ArchitectureConfig:
     )
 
 
+def _too_deep(key: str, layers: list[int]) -> list[str]:
+    """Return what is wrong with a number of layers."""
+    if len(layers) <= MAX_LAYERS:
+        return []
+    return [f"{key} has {len(layers):,} layers; at most {MAX_LAYERS} are possible"]
+
+
 @dataclass
 class ConvConfig(ArchitectureConfig):
     """Strided convolutions, mirrored by transposed ones; any image size."""
 
-    filters: list[int] = option("filters of each encoder layer", at_least=1)
-    kernel_sizes: list[int] = option("one for all layers, or one a layer", at_least=1)
-    strides: list[int] = option("one for all layers, or one a layer", at_least=1)
+    filters: list[int] = option(
+        "filters of each encoder layer", at_least=1, at_most=MAX_UNITS
+    )
+    kernel_sizes: list[int] = option(
+        "one for all layers, or one a layer", at_least=1, at_most=MAX_KERNEL
+    )
+    strides: list[int] = option(
+        "one for all layers, or one a layer", at_least=1, at_most=MAX_KERNEL
+    )
     dense_units: list[int] = option(
-        "hidden dense layers between convolutions and latent space", at_least=1
+        "hidden dense layers between convolutions and latent space",
+        at_least=1,
+        at_most=MAX_UNITS,
     )
 
     def problems(self) -> list[str]:
         """Return what is wrong between fields."""
         found = [] if self.filters else ["architecture.filters needs a layer, got []"]
+        found += _too_deep("architecture.filters", self.filters)
+        found += _too_deep("architecture.dense_units", self.dense_units)
         for key in ("kernel_sizes", "strides"):
             count = len(getattr(self, key))
             if count not in (1, len(self.filters)):
@@ -59,7 +83,9 @@ class ConvConfig(ArchitectureConfig):
 class DenseConfig(ArchitectureConfig):
     """Fully connected layers, mirrored in the decoder."""
 
-    hidden_units: list[int] = option("units of each encoder layer", at_least=1)
+    hidden_units: list[int] = option(
+        "units of each encoder layer", at_least=1, at_most=MAX_UNITS
+    )
     gated: bool = option(
         "multiply each hidden unit by a sigmoid gate of its own (Dauphin et al. 2017)",
         default=False,
@@ -68,7 +94,7 @@ class DenseConfig(ArchitectureConfig):
     def problems(self) -> list[str]:
         """Return what is wrong between fields."""
         if self.hidden_units:
-            return []
+            return _too_deep("architecture.hidden_units", self.hidden_units)
         return ["architecture.hidden_units needs a layer, got []"]
 
 
@@ -79,16 +105,21 @@ class ResidualConvConfig(ArchitectureConfig):
     filters: list[int] = option(
         "filters at each size, largest first; the first is half the image's",
         at_least=1,
+        at_most=MAX_UNITS,
     )
-    blocks: int = option("residual blocks at each size", at_least=0)
-    kernel_size: int = option("of every convolution", at_least=1)
+    blocks: int = option("residual blocks at each size", at_least=0, at_most=MAX_LAYERS)
+    kernel_size: int = option("of every convolution", at_least=1, at_most=MAX_KERNEL)
     dense_units: int = option(
-        "units of the layer between convolutions and latent space", at_least=1
+        "units of the layer between convolutions and latent space",
+        at_least=1,
+        at_most=MAX_UNITS,
     )
 
     def problems(self) -> list[str]:
         """Return what is wrong between fields."""
-        return [] if self.filters else ["architecture.filters needs a layer, got []"]
+        if self.filters:
+            return _too_deep("architecture.filters", self.filters)
+        return ["architecture.filters needs a layer, got []"]
 
 
 @dataclass
@@ -120,7 +151,7 @@ class PriorConfig:
 class MixtureConfig(PriorConfig):
     """A mixture of diagonal Gaussians."""
 
-    components: int = option("Gaussians in the mixture", at_least=1)
+    components: int = option("Gaussians in the mixture", at_least=1, at_most=100_000)
 
 
 @dataclass
@@ -148,8 +179,14 @@ class TwoLevelConfig(HierarchyConfig):
         "how many of latent_dim are the top level's; half if null", at_least=1
     )
     hidden_units: list[int] = option(
-        "hidden layers of p(bottom|top) and of q(bottom|image, top)", at_least=1
+        "hidden layers of p(bottom|top) and of q(bottom|image, top)",
+        at_least=1,
+        at_most=MAX_UNITS,
     )
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with the number of layers."""
+        return _too_deep("hierarchy.hidden_units", self.hidden_units)
 
 
 @dataclass
@@ -173,13 +210,15 @@ class SeenConfig(ConditioningConfig):
     """What corruption leaves of the image: the model completes it."""
 
     hidden_units: list[int] = option(
-        "layers between what is seen and what decoder and prior are told", at_least=1
+        "layers between what is seen and what decoder and prior are told",
+        at_least=1,
+        at_most=MAX_UNITS,
     )
 
     def problems(self) -> list[str]:
         """Return what is wrong between fields."""
         if self.hidden_units:
-            return []
+            return _too_deep("conditioning.hidden_units", self.hidden_units)
         return ["conditioning.hidden_units needs a layer, got []"]
 
 
@@ -210,7 +249,9 @@ class FeatureConfig(ObjectiveConfig):
 class PerceptualConfig(FeatureConfig):
     """Features of a small classifier of the data set's labels, or of turned images."""
 
-    epochs: int = option("passes over the images that train it first", at_least=1)
+    epochs: int = option(
+        "passes over the images that train it first", at_least=1, at_most=10_000
+    )
 
 
 @dataclass
@@ -226,7 +267,7 @@ class VaeGanConfig(FeatureConfig):
 class IwaeConfig(ObjectiveConfig):
     """The importance-weighted bound (Burda et al. 2016)."""
 
-    samples: int = option("posterior samples an image, k", at_least=1)
+    samples: int = option("posterior samples an image, k", at_least=1, at_most=10_000)
     doubly_reparameterized: bool = option(
         "encoder gradient of lower variance (Tucker et al. 2019)"
     )

@@ -61,6 +61,15 @@ class NpzConfig(DatasetConfig):
         at_least=1,
         default=4096,
     )
+    channels_first: bool = option(
+        "the arrays are [N, C, H, W]; they are transposed", default=False
+    )
+    channels: int | None = option(
+        "channels of the images; needed where there are more than 4, checked where "
+        "it is given",
+        at_least=1,
+        default=None,
+    )
 
 
 @dataclass
@@ -68,7 +77,7 @@ class SyntheticConfig(DatasetConfig):
     """Procedural shapes with known factors."""
 
     num_images: int = option("training images; a fifth as many for testing", at_least=2)
-    image_size: int = option("height and width in pixels", at_least=8)
+    image_size: int = option("height and width in pixels", at_least=8, at_most=65_536)
     channels: int = option("1: grey, 3: colour", at_least=1, at_most=4)
 
 
@@ -164,13 +173,15 @@ class TrainConfig:
     kl_annealing: KlAnnealingConfig = option("beta over time")
     optimizer: OptimizerConfig = option("gradient descent")
     learning_rate_schedule: LearningRateScheduleConfig = option("rate over time")
-    latent_dim: int = option("dimensions of z", at_least=1)
+    latent_dim: int = option("dimensions of z", at_least=1, at_most=1_000_000)
     beta: float = option("weight of the KL term", at_least=0)
     free_bits: float = option(
         "nats per latent dimension that cost nothing (Kingma et al. 2016)", at_least=0
     )
-    epochs: int = option("passes over the training images", at_least=1)
-    batch_size: int = option("images a step", at_least=1)
+    epochs: int = option(
+        "passes over the training images", at_least=1, at_most=10_000_000
+    )
+    batch_size: int = option("images a step", at_least=1, at_most=1_000_000)
     seed: int = option(
         "initial weights, data order and noise", at_least=0, at_most=MAX_SEED
     )
@@ -181,7 +192,9 @@ class TrainConfig:
         "bitwise repeatable on CPU: one thread, deterministic kernels; slower"
     )
     steps_per_execution: int = option(
-        "training steps a compiled call; the bar moves once a call", at_least=1
+        "training steps a compiled call; the bar moves once a call",
+        at_least=1,
+        at_most=1_000_000,
     )
     name: str | None = option("last part of the run folder's name")
     run_dir: str | None = option("run folder; output_root/<date>/<time>-<name> if null")
@@ -221,7 +234,7 @@ class TrainConfig:
         default="auto",
     )
     threads: int | None = option(
-        "CPU threads; all cores if null", at_least=1, default=None
+        "CPU threads; all cores if null", at_least=1, at_most=1024, default=None
     )
     memory_growth: bool = option(
         "take GPU memory as needed instead of all of it", default=True

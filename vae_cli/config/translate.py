@@ -13,6 +13,19 @@ from vae_cli.config.store import COMMANDS, GROUPS, PRESETS
 from vae_cli.errors import ConfigError, UsageError, VaeCliError
 from vae_cli.paths import configs_dir
 
+PLUGINS = {
+    "hydra/launcher/submitit_local": "hydra-submitit-launcher",
+    "hydra/launcher/submitit_slurm": "hydra-submitit-launcher",
+    "hydra/launcher/joblib": "hydra-joblib-launcher",
+    "hydra/launcher/ray": "hydra-ray-launcher",
+    "hydra/launcher/ray_aws": "hydra-ray-launcher",
+    "hydra/launcher/rq": "hydra-rq-launcher",
+    "hydra/sweeper/optuna": "hydra-optuna-sweeper",
+    "hydra/sweeper/ax": "hydra-ax-sweeper",
+    "hydra/sweeper/nevergrad": "hydra-nevergrad-sweeper",
+}
+"""Launcher or sweeper of Hydra -> the package that brings it."""
+
 
 @contextlib.contextmanager
 def in_our_words(command: str, words: list[str]) -> Iterator[None]:
@@ -23,7 +36,8 @@ def in_our_words(command: str, words: list[str]) -> Iterator[None]:
         words: the command line, for errors that don't name the override.
 
     Raises:
-        ConfigError: an override is wrong.
+        ConfigError: an override is refused.
+        UsageError: something is no override.
     """
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
@@ -44,7 +58,7 @@ def _translated(error: Exception, command: str) -> VaeCliError:
     text = str(error).strip()
     first = text.splitlines()[0] if text else type(error).__name__
     if isinstance(error, OverrideParseException):
-        return ConfigError(
+        return UsageError(
             f"{error.override} is not a valid override: {first}",
             "write key=value; quote a value with commas, = or accents: 'key=\"a, b\"'",
         )
@@ -80,7 +94,12 @@ def _translated(error: Exception, command: str) -> VaeCliError:
 def _missing_option(file: str, choices: list[str]) -> VaeCliError:
     group, _, name = file.rpartition("/")
     if not group:
-        return UsageError(f"config {file} does not exist in {configs_dir()}.")
+        return ConfigError(f"config {file} does not exist in {configs_dir()}.")
+    if file in PLUGINS:
+        return ConfigError(
+            f"{group}={name} is not installed.",
+            f"install it: pip install {PLUGINS[file]}",
+        )
     ours = group in (*GROUPS, *PRESETS)
     choices = choices or (options(group) if ours else [])
     advice = [f"choose one of: {', '.join(choices)}"] if choices else []

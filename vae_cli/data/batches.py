@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from vae_cli.data.splits import aligned
+from vae_cli.data.images import aligned
 from vae_cli.randomness import Stream, key
 
 Share = dict[str, tf.Tensor]
@@ -175,7 +175,8 @@ def training_order(
         step: the optimizer's step counter.
         batches: how many batches the epoch still has.
         window: shuffle within so many images at a time, themselves drawn block by
-            block, so that what is read soon lies together; None shuffles freely.
+            block, so that what is read soon lies together; None shuffles freely, and
+            so does a window that holds all images.
 
     Returns:
         dataset of int64 [B].
@@ -186,7 +187,7 @@ def training_order(
     def epoch_from(_: tf.Tensor) -> tf.data.Dataset:
         now = tf.cast(step.read_value(), tf.int64)
         epoch, done = now // steps_per_epoch, now % steps_per_epoch
-        if window is None:
+        if window is None or window >= count:
             order = _shuffled(tf.range(count, dtype=tf.int64), seed, epoch)
         else:
             order = _shuffled_nearby(count, window, seed, epoch)

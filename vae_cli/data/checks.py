@@ -1,25 +1,24 @@
 """What arrays must be to be images and labels."""
 
 import logging
-from dataclasses import replace
 
 import numpy as np
 
-from vae_cli.data.rows import is_mapped
-from vae_cli.data.splits import Split
+from vae_cli.data.images import is_mapped
+from vae_cli.data.splits import Arrays, Split
 from vae_cli.errors import DataError
 
 log = logging.getLogger(__name__)
 
 
-def checked(split: Split, x_name: str, y_name: str) -> Split:
+def checked(arrays: Arrays, x_name: str, y_name: str) -> Split:
     """Return images as uint8 [N, H, W, C] and labels as int64 [N].
 
     Raises:
         DataError: wrong rank, type, range, not finite, empty, labels that don't match.
     """
-    images = _pixels(np.asarray(split.images), x_name)
-    labels = split.labels
+    images = _pixels(np.asarray(arrays.images), x_name)
+    labels = arrays.labels
     if labels is not None:
         labels = np.asarray(labels).reshape(-1)
         if len(labels) != len(images):
@@ -37,7 +36,7 @@ def checked(split: Split, x_name: str, y_name: str) -> Split:
                 f"{labels.max()}."
             )
         labels = labels.astype(np.int64)
-    return replace(split, images=images, labels=labels)
+    return Split(images, labels, arrays.factors)
 
 
 def _pixels(images: np.ndarray, name: str) -> np.ndarray:

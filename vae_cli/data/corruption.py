@@ -29,8 +29,8 @@ from vae_cli.data.batches import Share, of_share, whole_size
 from vae_cli.data.splits import Split
 from vae_cli.randomness import Stream, key
 
-MISSING = 0.5
-"""What the encoder sees where a pixel is missing: halfway between black and white."""
+MISSING = 128 / 255
+"""What the encoder gets where a pixel is missing: the middle level of 8-bit images."""
 
 Shape = tuple[int, int, int]
 
@@ -311,23 +311,22 @@ def corrupted(split: Split, config: CorruptionConfig, seed: int) -> Split:
     if corruption is None:
         return split
 
-    @tf.function
+    @tf.function(reduce_retracing=True)
     def told(pixels: Any, index: Any) -> dict[str, Any]:
         images = tf.cast(pixels, tf.float32) / 255.0
         return corruption.told(images, corruption.draw_for(index, seed))
 
-    parts = []
-    for start in range(0, len(split), 1000):
-        index = np.arange(start, min(start + 1000, len(split)))
-        found = told(tf.constant(split.images[start : start + 1000]), index)
-        parts.append({name: _to_bytes(value) for name, value in found.items()})
-    context = {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+    def as_bytes(pixels: np.ndarray, index: np.ndarray) -> dict[str, np.ndarray]:
+        found = told(tf.constant(pixels), tf.constant(index))
+        return {name: _to_bytes(values) for name, values in found.items()}
+
+    context = split.images.mapped(as_bytes, f"corruption={config.name}")
     return replace(split, seen=context["seen"], scored=context.get("scored"))
 
 
 def with_missing(split: Split) -> Split:
     """Return a split whose unscored pixels are missing, as the encoder sees them."""
-    mask = np.asarray(split.scored) / np.float32(255)
+    mask = split.scored[:] / np.float32(255)
     seen = shown(split.images[:] / np.float32(255), mask)
     return replace(split, seen=np.rint(seen * 255).astype(np.uint8))
 

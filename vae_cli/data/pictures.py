@@ -6,15 +6,20 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from vae_cli.data.checks import checked
+from vae_cli.data.regular import check_regular
 from vae_cli.data.sources import UNREADABLE
-from vae_cli.data.splits import Split
+from vae_cli.data.splits import Arrays, Split
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import DataError
+from vae_cli.text import printable
 
 OPAQUE = 128
 """Alpha below which a pixel is missing."""
 
 ARRAYS = (".npy", ".npz")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+"""What Pillow may read, whatever a file's name says: others start programs (EPS)."""
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 UNREADABLE_PICTURE = (
     UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError,
 )  # fmt: skip
@@ -31,10 +36,10 @@ def read_pictures(path: Path, spec: DataSpec) -> tuple[Split, list[str]]:
 
     Returns:
         a split, whose `scored` is 0 at transparent pixels where there are any, and a
-        name for each image.
+        name for each image, safe to print.
 
     Raises:
-        DataError: a file is missing, no picture, or of another size.
+        DataError: a file is missing, no picture, no regular file, or of another size.
     """
     if not path.exists():
         raise DataError(
@@ -44,14 +49,14 @@ def read_pictures(path: Path, spec: DataSpec) -> tuple[Split, list[str]]:
     if path.suffix.lower() in ARRAYS:
         images = _array(path, spec)
         masks = None
-        names = [f"{path.name}[{index}]" for index in range(len(images))]
+        names = [f"{printable(path.name)}[{index}]" for index in range(len(images))]
     else:
         files = _files(path)
         found = [_picture(file, spec) for file in files]
         images = np.stack([image for image, _ in found])
         seen = np.stack([mask for _, mask in found])
         masks = None if (seen == 255).all() else seen
-        names = [file.name for file in files]
+        names = [printable(file.name) for file in files]
     if spec.binary:
         images = np.where(images > 127, 255, 0).astype(np.uint8)
     return Split(images, scored=masks), names
@@ -59,17 +64,17 @@ def read_pictures(path: Path, spec: DataSpec) -> tuple[Split, list[str]]:
 
 def own_name(images: str) -> str:
     """Return what results about one's own images are called: no split's name."""
-    return f"images-{Path(images).resolve().stem}"
+    return f"images-{printable(Path(images).resolve().stem)}"
 
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        known = Image.registered_extensions()
-        files = sorted(f for f in path.iterdir() if f.suffix.lower() in known)
+        files = sorted(f for f in path.iterdir() if f.suffix.lower() in SUFFIXES)
         if files:
             return files
         raise DataError(
-            f"images={path} holds no picture files.", "pictures are .png, .jpg, ..."
+            f"images={path} holds no picture files.",
+            f"pictures are {', '.join(SUFFIXES)}",
         )
     return [path]
 
@@ -85,7 +90,8 @@ def _picture(path: Path, spec: DataSpec) -> tuple[np.ndarray, np.ndarray]:
             "give an array: images=<file>.npy",
         )
     try:
-        with Image.open(path) as opened:
+        check_regular(path, "images")
+        with Image.open(path, formats=FORMATS) as opened:
             if opened.size != (width, height):
                 raise DataError(
                     f"images={path} has {opened.size[0]} x {opened.size[1]} pixels, "
@@ -93,12 +99,15 @@ def _picture(path: Path, spec: DataSpec) -> tuple[np.ndarray, np.ndarray]:
                     "resize it first: a model knows images of one size",
                 )
             picture = _eight_bits(opened)
+            if picture.mode == "P" and "transparency" in picture.info:
+                # a palette with opacities keeps them in no mode but this one
+                picture = picture.convert("RGBA")
             rgba = picture.convert("RGBA")
             pixels = np.asarray(picture.convert(mode))
     except UNREADABLE_PICTURE as error:
         raise DataError(
             f"images={path} can't be read as a picture: {error}",
-            "mend it or take it away; .png and .jpg are read, and many others",
+            f"mend it or take it away; what is read: {', '.join(FORMATS)}",
         ) from error
     alpha = np.asarray(rgba)[..., 3:]
     seen = np.where(alpha < OPAQUE, 0, 255).astype(np.uint8)
@@ -118,6 +127,7 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
 def _array(path: Path, spec: DataSpec) -> np.ndarray:
     """Return uint8 [N, H, W, C] from an array as `dataset=npz` takes them."""
     try:
+        check_regular(path, "images")
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.lib.npyio.NpzFile):
             with loaded as file:
@@ -132,11 +142,18 @@ def _array(path: Path, spec: DataSpec) -> np.ndarray:
             f"images={path} can't be read as an array.",
             "write one with numpy.save(path, images), numbers only",
         ) from error
-    images = np.asarray(checked(Split(loaded), f"images={path}", "labels").images)
+    images = checked(Arrays(loaded), f"images={path}", "labels").images[:]
     if images.shape[1:] != spec.image_shape:
+        height, width, channels = spec.image_shape
+        advice = "resize them first: a model knows images of one size"
+        if images.shape[1:] == (channels, height, width):
+            advice = (
+                "its channels come first; put them last: "
+                "numpy.save(path, numpy.moveaxis(images, 1, -1))"
+            )
         raise DataError(
             f"images={path} holds an array {list(images.shape)}; this model's images "
             f"are {list(spec.image_shape)}.",
-            "resize them first: a model knows images of one size",
+            advice,
         )
     return images

@@ -2,8 +2,6 @@
 
 import hashlib
 import math
-import shutil
-import tempfile
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +9,8 @@ import numpy as np
 
 from vae_cli.config.schema import DatasetConfig
 from vae_cli.data.checks import checked
-from vae_cli.data.rows import Rows, in_parts, is_mapped
 from vae_cli.data.sources import SOURCES
-from vae_cli.data.splits import ImageData, Split, aligned
+from vae_cli.data.splits import ImageData, Split
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import DataError
 from vae_cli.randomness import Stream, generator
@@ -48,15 +45,14 @@ def load_data(config: DatasetConfig) -> ImageData:
             f"dataset.validation_size={len(whole) // 5}; at least 2 images are needed",
         )
     fingerprint = {
-        "x_train_sha256": _digest(whole.images),
-        "x_test_sha256": None if test is None else _digest(test.images),
+        "x_train_sha256": _digest(whole.images[:]),
+        "x_test_sha256": None if test is None else _digest(test.images[:]),
     }
-    whole, test = _from_disk(whole), _from_disk(test)
     order = generator(config.seed, Stream.SPLIT).permutation(len(whole))
     held_out, kept = np.split(order, [config.validation_size])
     kept, held_out = (_of_classes(index, whole, config) for index in (kept, held_out))
     if config.classes is not None:
-        having = np.unique(whole.labels).tolist()
+        having = np.unique(np.asarray(whole.labels)).tolist()
         unknown = sorted(set(config.classes) - set(having))
         if unknown or not len(kept):
             missing = f"no image is of class {', '.join(map(str, unknown))}"
@@ -137,13 +133,13 @@ def _classes(*splits: Split | None) -> int | None:
 
 def _spec(splits: list[Split], binarize: str, num_classes: int | None) -> DataSpec:
     train = splits[0]
-    total = sum(part.sum(axis=0, dtype=np.float64) for part in in_parts(train.images))
+    total = sum(part.sum(axis=0, dtype=np.float64) for part in train.images.batches())
     mean = total / len(train) / 255
     if binarize != "none":
         binary = True
     else:
         # grey sets are recognised by their first images, in no time
-        binary = all(_two_levels(part) for s in splits for part in in_parts(s.images))
+        binary = all(_two_levels(part) for s in splits for part in s.images.batches())
     height, width, channels = train.images.shape[1:]
     return DataSpec(
         image_shape=(height, width, channels),
@@ -156,59 +152,51 @@ def _spec(splits: list[Split], binarize: str, num_classes: int | None) -> DataSp
     )
 
 
-def _from_disk(split: Split | None) -> Any:
-    """Leave images on disk that were not read."""
-    if split is None or not is_mapped(split.images):
-        return split
-    return replace(split, images=Rows(split.images))
-
-
 def _held_if_small(split: Split, config: DatasetConfig) -> Split:
     most = getattr(config, "memory_mb", math.inf)
-    if not isinstance(split.images, Rows) or _megabytes(split) > most:
+    if split.images.megabytes > most:
         return split
-    return replace(split, images=aligned(split.images[:]))
-
-
-def _megabytes(split: Split) -> float:
-    return math.prod(split.images.shape) / 2**20
+    return replace(split, images=split.images.in_memory())
 
 
 def _binarized(split: Split, config: DatasetConfig, index: int) -> Split:
     """Return a split of pixels 0 and 255, drawn once where drawing is asked for."""
-    rng = generator(config.seed, Stream.BINARIZATION, index)
+    levels = Levels(generator(config.seed, Stream.BINARIZATION, index))
 
-    def binary(images: np.ndarray) -> np.ndarray:
+    def binary(images: np.ndarray, _: np.ndarray) -> dict[str, np.ndarray]:
         if config.binarize == "threshold":
             ones = images > 127
         else:
             # 256 levels have probability x / 255 of being at least a uniform 1..255
-            ones = images >= rng.integers(1, 256, images.shape, dtype=np.uint8)
-        return ones.astype(np.uint8) * np.uint8(255)
+            ones = images >= levels.draw(images.shape)
+        return {"images": ones.astype(np.uint8) * np.uint8(255)}
 
-    if not isinstance(split.images, Rows):
-        return replace(split, images=aligned(binary(split.images)))
-    _check_room(split, config)
-    with tempfile.TemporaryFile() as file:  # gone with the last use of the map
-        kept = np.memmap(file, np.uint8, "w+", shape=split.images.shape)
-    end = 0
-    for part in in_parts(split.images):
-        begin, end = end, end + len(part)
-        kept[begin:end] = binary(part)
-    return replace(split, images=Rows(kept))
+    why = f"dataset.binarize={config.binarize}"
+    return replace(split, **split.images.mapped(binary, why))
 
 
-def _check_room(split: Split, config: DatasetConfig) -> None:
-    """Refuse to write what doesn't fit: a memory map would kill the process."""
-    free = shutil.disk_usage(tempfile.gettempdir()).free / 2**20
-    if _megabytes(split) > free:
-        raise DataError(
-            f"dataset.binarize={config.binarize} of a streamed set is kept on disk: it "
-            f"takes {_megabytes(split):,.0f} MB, {tempfile.gettempdir()} has "
-            f"{free:,.0f}.",
-            "give it another place: TMPDIR=<folder> vae-train ...; or use "
-            "dataset.binarize=dynamic, which keeps nothing",
-        )
+class Levels:
+    """Uniform levels 1 to 255: as `rng.integers(1, 256, dtype=uint8)` gives them.
+
+    One call of NumPy's and many draw other numbers; here the numbers don't depend on
+    how many are drawn at a time, so that sets in memory and on disk are binarized
+    alike. NumPy takes the bytes of its stream in order and leaves out those that are 0.
+    """
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng = rng
+        self._left = np.empty(0, np.uint8)
+
+    def draw(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Return the next levels, uint8 of a shape."""
+        count = math.prod(shape)
+        while len(self._left) < count:
+            missing = count - len(self._left)
+            words = missing // 4 + missing // 500 + 1  # a byte of 256 is left out
+            found = np.frombuffer(self._rng.bytes(4 * words), np.uint8)
+            self._left = np.concatenate([self._left, found[found > 0]])
+        levels, self._left = self._left[:count], self._left[count:]
+        return levels.reshape(shape)
 
 
 def _two_levels(images: np.ndarray) -> bool:

@@ -1,6 +1,6 @@
 """Sources: where images come from. Each returns raw arrays; `prepare.py` does the rest.
 
-Adding one: write a function from its config to a `(train, test)` pair of splits,
+Adding one: write a function from its config to a `(train, test)` pair of `Arrays`,
 register it in `SOURCES`, name its dataclass in `config/store.py`, add a YAML file.
 """
 
@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 
 from vae_cli.config.schema import DatasetConfig, NpzConfig, SyntheticConfig
-from vae_cli.data.rows import mapped_member
-from vae_cli.data.splits import Split
+from vae_cli.data.channels import channels_last
+from vae_cli.data.mapped import mapped_member
+from vae_cli.data.regular import check_regular
+from vae_cli.data.splits import Arrays
 from vae_cli.data.synthetic import shapes
 from vae_cli.errors import DataError
 from vae_cli.randomness import Stream, generator
@@ -32,13 +34,18 @@ FASHION_MD5 = {
 }
 """Published sums of the four files; Keras itself doesn't check these."""
 
+CIFAR_ARCHIVE = "cifar-10-batches-py-target_archive"
+"""The name under which Keras keeps the archive, which is published under another."""
+CIFAR_SHA256 = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
+"""What Keras checks."""
+
 UNREADABLE = (
-    OSError, ValueError, EOFError, RuntimeError, SyntaxError, tokenize.TokenError,
-    zlib.error, zipfile.BadZipFile, MemoryError,
+    OSError, ValueError, OverflowError, EOFError, RuntimeError, SyntaxError,
+    tokenize.TokenError, zlib.error, zipfile.BadZipFile, MemoryError,
 )  # fmt: skip
 """What NumPy and zipfile raise for files that are damaged or something else."""
 
-Pair = tuple[Split, Split | None]
+Pair = tuple[Arrays, Arrays | None]
 
 
 def mnist(config: DatasetConfig) -> Pair:
@@ -50,9 +57,14 @@ def npz(config: NpzConfig) -> Pair:
     """Arrays from a file of one's own.
 
     Raises:
-        DataError: the file is missing, not an .npz, or lacks `x_train`.
+        DataError: the file is missing, not an .npz, or lacks `x_train`; its images
+            have other channels than the config says.
     """
-    return _from_npz(Path(config.path), config.memory_mb * 2**20)
+    train, test = _from_npz(Path(config.path), config.memory_mb * 2**20)
+    train = train._replace(images=channels_last(train.images, config, "x_train"))
+    if test is not None:
+        test = test._replace(images=channels_last(test.images, config, "x_test"))
+    return train, test
 
 
 def fashion_mnist(config: DatasetConfig) -> Pair:
@@ -67,7 +79,10 @@ def fashion_mnist(config: DatasetConfig) -> Pair:
         arrays = keras.datasets.fashion_mnist.load_data()
     except Exception as error:  # Keras raises a bare Exception when a fetch fails
         _refuse_damaged(folder)
-        raise _unavailable("fashion_mnist", folder, list(FASHION_MD5), error) from error
+        files = ", ".join(f"{name} (md5 {sum_})" for name, sum_ in FASHION_MD5.items())
+        raise _unavailable(
+            "fashion_mnist", f"put the published files into {folder}: {files}", error
+        ) from error
     _refuse_damaged(folder)
     return _from_keras(arrays)
 
@@ -82,8 +97,12 @@ def cifar10(config: DatasetConfig) -> Pair:
     try:
         arrays = keras.datasets.cifar10.load_data()
     except Exception as error:  # as above
-        file = "cifar-10-batches-py-target_archive"
-        raise _unavailable("cifar10", _keras_cache(), [file], error) from error
+        raise _unavailable(
+            "cifar10",
+            f"save the published archive cifar-10-python.tar.gz (sha256 "
+            f"{CIFAR_SHA256}) as {_keras_cache() / CIFAR_ARCHIVE}",
+            error,
+        ) from error
     return _from_keras(arrays)
 
 
@@ -110,6 +129,7 @@ SOURCES: dict[str, Callable[[Any], Pair]] = {
 def _from_npz(path: Path, most: float = math.inf) -> Pair:
     """Read arrays; those of more than `most` bytes stay in the file."""
     try:
+        check_regular(path, "dataset.path")
         archive = np.load(path, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise ValueError("it holds a single array")
@@ -146,13 +166,13 @@ def _from_npz(path: Path, most: float = math.inf) -> Pair:
         )
     test = None
     if "x_test" in arrays:
-        test = Split(arrays["x_test"], arrays.get("y_test"))
-    return Split(arrays["x_train"], arrays.get("y_train")), test
+        test = Arrays(arrays["x_test"], arrays.get("y_test"))
+    return Arrays(arrays["x_train"], arrays.get("y_train")), test
 
 
 def _from_keras(arrays: Any) -> Pair:
     (x_train, y_train), (x_test, y_test) = arrays
-    return Split(x_train, y_train.reshape(-1)), Split(x_test, y_test.reshape(-1))
+    return Arrays(x_train, y_train.reshape(-1)), Arrays(x_test, y_test.reshape(-1))
 
 
 def _refuse_damaged(folder: Path) -> None:
@@ -171,11 +191,9 @@ def _keras_cache() -> Path:
     return (Path(home) if home else Path.home() / ".keras") / "datasets"
 
 
-def _unavailable(
-    name: str, folder: Path, files: list[str], error: Exception
-) -> DataError:
+def _unavailable(name: str, remedy: str, error: Exception) -> DataError:
     return DataError(
         f"dataset={name} is not on this machine and can't be downloaded: {error}",
-        f"put {', '.join(files)} into {folder}",
+        remedy,
         "or use a set that needs no network: dataset=mnist, dataset=synthetic",
     )

@@ -1,29 +1,24 @@
 """Arrays of a data set, split and ready."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from vae_cli.data.rows import Rows
+from vae_cli.data.images import Images
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import DataError
 
-ALIGNMENT = 64
-"""Bytes; what TensorFlow asks of memory that it shares with NumPy."""
 MOST_LABELS = 10_000
 """Class numbers that a model can be told, each a weight of every unit."""
 
 
-def aligned(images: np.ndarray) -> np.ndarray:
-    """Return uint8 images in memory that TensorFlow can share, copied if need be."""
-    if images.ctypes.data % ALIGNMENT == 0 and images.flags.c_contiguous:
-        return images
-    memory = np.empty(images.size + ALIGNMENT, np.uint8)
-    start = -memory.ctypes.data % ALIGNMENT
-    shared = memory[start : start + images.size].reshape(images.shape)
-    shared[...] = images
-    return shared
+class Arrays(NamedTuple):
+    """What a source of images gives, as it came: nothing is checked yet."""
+
+    images: np.ndarray
+    labels: np.ndarray | None = None
+    factors: dict[str, np.ndarray] | None = None
 
 
 @dataclass(frozen=True)
@@ -31,7 +26,7 @@ class Split:
     """Images of one split.
 
     Attributes:
-        images: uint8 [N, H, W, C]; an array, or `Rows` where they are too many.
+        images: uint8 [N, H, W, C]; an array may be given for them, as for the others.
         labels: int64 [N], or None.
         factors: name -> float32 [N]; what made the images, where that is known.
         seen: uint8 [N, H, W, C], what the encoder sees in place of the images, or None.
@@ -42,14 +37,20 @@ class Split:
     images: Any
     labels: np.ndarray | None = None
     factors: dict[str, np.ndarray] | None = None
-    seen: np.ndarray | None = None
-    scored: np.ndarray | None = None
+    seen: Any = None
+    scored: Any = None
+
+    def __post_init__(self) -> None:
+        for name in ("images", "seen", "scored"):
+            value = getattr(self, name)
+            if isinstance(value, np.ndarray):
+                object.__setattr__(self, name, Images(value))
 
     def __len__(self) -> int:
         return len(self.images)
 
     @property
-    def context(self) -> dict[str, np.ndarray]:
+    def context(self) -> dict[str, Any]:
         """What a model may be told beside the images, as `VAE.given` takes it."""
         found = {"label": self.labels, "seen": self.seen, "scored": self.scored}
         return {name: array for name, array in found.items() if array is not None}
@@ -58,15 +59,13 @@ class Split:
         """Return the images at `index` (a slice or integer array)."""
         return replace(
             self,
-            images=self.images.take(index)
-            if isinstance(self.images, Rows)
-            else aligned(self.images[index]),
+            images=self.images.take(index),
             labels=None if self.labels is None else self.labels[index],
             factors=None
             if self.factors is None
             else {name: values[index] for name, values in self.factors.items()},
-            seen=None if self.seen is None else self.seen[index],
-            scored=None if self.scored is None else self.scored[index],
+            seen=None if self.seen is None else self.seen.take(index),
+            scored=None if self.scored is None else self.scored.take(index),
         )
 
 
@@ -91,7 +90,7 @@ class ImageData:
     @property
     def streamed(self) -> bool:
         """Whether the training images are too many to be held at once."""
-        return isinstance(self.train.images, Rows)
+        return self.train.images.streamed
 
     def split(self, name: str) -> Split:
         """Return a split by name.

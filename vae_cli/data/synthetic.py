@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from vae_cli.data.splits import Split
+from vae_cli.data.splits import Arrays
 
 KINDS = ("square", "disc", "triangle")
 
 
 def shapes(
     count: int, size: int, channels: int, generator: np.random.Generator
-) -> Split:
+) -> Arrays:
     """Draw antialiased shapes on black.
 
     Args:
@@ -19,7 +19,7 @@ def shapes(
         generator: source of the factors.
 
     Returns:
-        A split with labels (index into `KINDS`) and factors `kind`, `x`, `y` (centre)
+        Images with labels (index into `KINDS`) and factors `kind`, `x`, `y` (centre)
         and `radius` as shares of the image, `angle` in radians, `shade` in [0, 1].
     """
     factors = {
@@ -39,7 +39,7 @@ def shapes(
         colour = np.ones((len(cover), 1)) if tint is None else tint[part]
         shaded = cover[..., None] * colour[:, None, None, :]
         images[part] = np.round(255 * shaded).astype(np.uint8)
-    return Split(images, factors["kind"].astype(np.int64), factors)
+    return Arrays(images, factors["kind"].astype(np.int64), factors)
 
 
 def _coverage(factors: dict[str, np.ndarray], size: int) -> np.ndarray:

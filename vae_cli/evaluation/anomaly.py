@@ -12,8 +12,9 @@ and without a unit:
 
 - latent_distance: Mahalanobis distance of the posterior mean to those of the training
   images.
-- unexplained: sum_i (x_i - r_i)^2 / sum_i (x_i - mean(x))^2, r = E[x | z = posterior
-  mean]: the share of an image's own variance that its reconstruction leaves, 1 - R^2.
+- unexplained: sum_i (x_i - r_i)^2 / sum_i (x_i - mean(x))^2, r the reconstruction: the
+  fraction of an image's own variance that it leaves, 1 - R^2. r comes from the
+  posterior mean; for an inpainting model, from the mean of p(z|observed).
 
 A likelihood ranks simple images as normal, whatever it was trained on (Nalisnick et
 al., "Do deep generative models know what they don't know?", 2019): `ink`, the mean
@@ -28,10 +29,11 @@ import numpy as np
 import tensorflow as tf
 
 from vae_cli.config.commands import SCORES
+from vae_cli.data.images import Images
 from vae_cli.data.splits import Split
 from vae_cli.evaluation.batches import image_noise, over_batches, told
 from vae_cli.evaluation.importance import images_at_a_time
-from vae_cli.evaluation.latent import encode
+from vae_cli.evaluation.latent import encode, reconstruction_code
 from vae_cli.models.objectives import elbo_terms, log_mean_exp
 from vae_cli.models.priors import gaussian_log_prob
 from vae_cli.models.vae import VAE
@@ -106,7 +108,8 @@ def anomaly_scores(
         terms = elbo_terms(given, posterior, draw, -tf.reduce_mean(log_prob, axis=0))
         log_ratio = given.prior.log_prob(draw.z) - gaussian_log_prob(*draw)
         nll = -log_mean_exp(log_prob + log_ratio)
-        left = unexplained(x, given.pixel_means(terms.mean), known.get("scored"))
+        restored = given.pixel_means(reconstruction_code(vae, given, x))
+        left = unexplained(x, restored, known.get("scored"))
         return terms.neg_elbo, nll, terms.reconstruction, terms.kl, left, terms.mean
 
     index = np.arange(len(split), dtype=np.float32)
@@ -139,7 +142,9 @@ def unexplained(x: Any, restored: Any, scored: Any = None) -> Any:
 
 
 def surprise(vae: VAE, split: Split) -> np.ndarray:
-    """Return -log p(x_i|z) of each pixel, summed over channels, at the posterior mean.
+    """Return -log p(x_i|z) of each pixel, summed over channels.
+
+    z is the code that the image is reconstructed from.
 
     Returns:
         float32 [N, H, W, 1], nats; 0 for pixels that aren't scored.
@@ -147,16 +152,16 @@ def surprise(vae: VAE, split: Split) -> np.ndarray:
 
     def pixels(x: Any, known: Any) -> tuple[Any]:
         given = vae.given(**known)
-        mean, _ = given.encode(x)
-        nats = -vae.likelihood.log_prob_per_pixel(x, given.decode(mean))
+        code = reconstruction_code(vae, given, x)
+        nats = -vae.likelihood.log_prob_per_pixel(x, given.decode(code))
         return (known.get("scored", 1.0) * tf.reduce_sum(nats, -1, keepdims=True),)
 
     return over_batches(pixels, (split.images, told(vae, split.context)), 250)[0]
 
 
-def ink(images: np.ndarray) -> np.ndarray:
+def ink(images: Images) -> np.ndarray:
     """Return the mean pixel of each image, float64 [N] in [0, 1]."""
-    return images[:].mean(axis=(1, 2, 3)) / 255
+    return np.concatenate([x.mean(axis=(1, 2, 3)) / 255 for x in images.batches()])
 
 
 def detection(scores: np.ndarray, anomalous: np.ndarray) -> Detection:

@@ -6,13 +6,17 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from vae_cli.errors import DataError
+from vae_cli.errors import DataError, ModelError
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, key
 
-Context = dict[str, np.ndarray]
+Context = dict[str, Any]
 """What a model is told beside images: `label` int [N], `seen` and `scored` uint8
-[N, H, W, C]; of a split, `Split.context`."""
+[N, H, W, C] as arrays or `Images`; of a split, `Split.context`."""
+
+
+MOST_VALUE = 1e18
+"""Squares of larger values overflow float32."""
 
 
 def over_batches(
@@ -23,11 +27,15 @@ def over_batches(
     Args:
         function: takes what `arrays` holds as float32 tensors, returns a tuple of
             tensors whose first axis is the batch.
-        arrays: [N, ...] each, or a dict of such; uint8 images are scaled to [0, 1].
+        arrays: [N, ...] each, arrays or `Images`, or a dict of such; uint8 images are
+            scaled to [0, 1].
         batch_size: images at a time; the last batch may be smaller.
 
     Returns:
         one array [N, ...] for each output.
+
+    Raises:
+        ModelError: a value is NaN, infinite or beyond `MOST_VALUE`.
     """
     signature = tf.nest.map_structure(
         lambda a: tf.TensorSpec((None, *a.shape[1:]), tf.float32), arrays
@@ -40,7 +48,15 @@ def over_batches(
         rows = slice(start, start + batch_size)
         batch = tf.nest.map_structure(lambda a, rows=rows: as_float(a[rows]), arrays)
         parts.append([np.asarray(part) for part in compiled(*batch)])
-    return [np.concatenate(column) for column in zip(*parts, strict=True)]
+    joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    # NaN is not below either
+    if not all((np.abs(values) < MOST_VALUE).all() for values in joined):
+        raise ModelError(
+            f"The model gives values that are NaN, infinite or beyond {MOST_VALUE:g}: "
+            "its weights are damaged or too large.",
+            "try the other checkpoint: checkpoint=best or checkpoint=last",
+        )
+    return joined
 
 
 def told(vae: VAE, context: Context | None) -> Context:
@@ -65,7 +81,7 @@ def told(vae: VAE, context: Context | None) -> Context:
 
 def known(vae: VAE, context: Context | None) -> dict[str, tf.Tensor]:
     """Return what `vae.given` takes of a few images, all at once."""
-    return {name: as_float(array) for name, array in told(vae, context).items()}
+    return {name: as_float(array[:]) for name, array in told(vae, context).items()}
 
 
 def image_noise(

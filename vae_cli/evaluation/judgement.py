@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from vae_cli.config.commands import BY_LABELS
+from vae_cli.errors import ConfigError
 from vae_cli.evaluation.anomaly import SCORES, detection, rank_correlation
 
 Scores = dict[str, np.ndarray]
@@ -45,21 +47,27 @@ def judged(images: Scored, held_out: Scored, quantile: float, score: str) -> dic
         images: to be judged.
         held_out: others, among them normal ones.
         quantile: share of the normal ones below the threshold.
-        score: which one counts; `auto`: the one that does best on `held_out`, where
-            there are anomalies among them, else `neg_elbo`.
+        score: which one counts; BY_LABELS: the one of best AUROC on `held_out`.
 
     Returns:
         `score`, `chosen_by`, and under `scores` for each of SCORES its `threshold`,
         share of images `flagged`, `correlation_with_ink` (Spearman's, over normal
         held-out images), `validation_auroc`, and where labels tell, `Detection`.
+
+    Raises:
+        ConfigError: BY_LABELS, without normal images and anomalies among `held_out`.
     """
     own = {name: _own(images, held_out, quantile, name) for name in SCORES}
-    chosen_by = "score="
-    if score == "auto":
-        score, chosen_by = "neg_elbo", "default"
-        if held_out.mixed:
-            score = max(SCORES, key=lambda name: own[name]["validation_auroc"])
-            chosen_by = "validation AUROC"
+    chosen_by = "score= (fixed beforehand)"
+    if score == BY_LABELS:
+        if not held_out.mixed:
+            raise ConfigError(
+                f"score={BY_LABELS} needs validation images that are labelled as "
+                "normal and as anomalies, both; there are none.",
+                f"fix the score beforehand, one of: {', '.join(SCORES)}",
+            )
+        score = max(SCORES, key=lambda name: own[name]["validation_auroc"])
+        chosen_by = "AUROC on labelled validation anomalies"
     known = images.anomalous if images.mixed else None
     return {
         "score": score,

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from vae_cli.data.splits import Split
 from vae_cli.errors import ConfigError, RunError
@@ -63,6 +64,55 @@ def decode(
     return images
 
 
+def reconstruction_code(vae: VAE, given: Any, images: Any) -> Any:
+    """Return the code that each image is reconstructed from, [B, latent_dim].
+
+    It is the mean of q(z|x). The encoder of an inpainting model gets the missing pixels
+    too, which are the answer: there it is the mean of the learned p(z|observed).
+
+    Args:
+        vae: the model.
+        given: the model with what it is told of the images.
+        images: float32 [B, H, W, C] in [0, 1].
+    """
+    if vae.seen_network is None:
+        mean, _ = given.encode(images)
+        return mean
+    return given.prior.sample(tf.zeros((tf.shape(images)[0], vae.latent_dim)), None)
+
+
+def reconstruct(
+    vae: VAE, images: np.ndarray, batch_size: int = 256, context: Context | None = None
+) -> np.ndarray:
+    """Return reconstructions to look at, float32 [N, H, W, C] in [0, 1].
+
+    An inpainting model that is trained on missing pixels alone gets the others back.
+
+    Args:
+        vae: the model.
+        images: uint8 [N, H, W, C].
+        batch_size: images at a time.
+        context: what the model is told beside the images.
+    """
+
+    def pixels(x: Any, context: Any) -> tuple[Any]:
+        given = vae.given(**context)
+        return (given.pixel_means(reconstruction_code(vae, given, x)),)
+
+    arrays = (images, told(vae, context))
+    (restored,) = over_batches(pixels, arrays, batch_size)
+    return completed(restored, context or {}) if vae.seen_network else restored
+
+
+def code_source(vae: VAE) -> str:
+    """Say what codes are, and what else than its input an encoder was given."""
+    if vae.num_labels:
+        return "posterior means of an encoder that was given the label"
+    if vae.seen_network:
+        return "posterior means of an encoder that was given the missing pixels"
+    return "posterior means"
+
+
 def sample_prior(
     vae: VAE,
     count: int,
@@ -114,8 +164,8 @@ def completed(images: np.ndarray, context: Context) -> np.ndarray:
     """
     if not {"seen", "scored"} <= set(context):
         return images
-    mask = context["scored"] / np.float32(255)
-    return images * mask + context["seen"] / np.float32(255) * (1 - mask)
+    mask = context["scored"][:] / np.float32(255)
+    return images * mask + context["seen"][:] / np.float32(255) * (1 - mask)
 
 
 def kl_to_normal(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:

@@ -28,6 +28,7 @@ from vae_cli.data.splits import Split
 from vae_cli.data_spec import DataSpec
 from vae_cli.evaluation.batches import image_noise, over_batches, told
 from vae_cli.evaluation.importance import images_at_a_time
+from vae_cli.evaluation.latent import reconstruction_code
 from vae_cli.evaluation.reconstruction import compared
 from vae_cli.models.priors import gaussian_log_prob
 from vae_cli.models.vae import VAE
@@ -106,15 +107,13 @@ def restore(
 
         noise = image_noise(index, samples, vae.latent_dim, seed)
         chains: tuple[Any, ...] = ()
+        code = reconstruction_code(vae, given, x)
+        single_pass = filled(decoding.pixel_means(code))
         if completes:
             # the posterior would need the whole image
             z = given.prior.sample(noise, None)
-            mean = given.prior.sample(tf.zeros_like(noise[0]), None)
             log_ratio = tf.zeros(tf.shape(z)[:2])
-            single_pass = filled(decoding.pixel_means(mean))
         else:
-            mean, _ = given.encode(x)
-            single_pass = filled(decoding.pixel_means(mean))
             steps = image_noise(
                 index, gibbs_steps, vae.latent_dim, seed, Stream.GIBBS_NOISE
             )
@@ -208,14 +207,14 @@ def errors(
         are missing `mse_missing`, the mean over those alone.
     """
     if split.seen is not None:
-        candidates = {"seen": split.seen, **candidates}
+        candidates = {"seen": split.seen[:], **candidates}
     return {name: _errors(split, images) for name, images in candidates.items()}
 
 
 def _errors(split: Split, images: np.ndarray) -> dict[str, float | None]:
     values: dict[str, float | None] = asdict(compared(split.images, images))
     if split.scored is not None:
-        missing = (split.scored == 0).astype(np.float64)
+        missing = (split.scored[:] == 0).astype(np.float64)
         if images.dtype == np.uint8:
             images = images / np.float32(255)
         square = (images - split.images[:] / np.float32(255)) ** 2
@@ -234,7 +233,7 @@ def median_filtered(images: np.ndarray) -> np.ndarray:
 def mean_filled(split: Split, spec: DataSpec) -> np.ndarray:
     """Return images whose missing pixels are the training mean, float32 in [0, 1]."""
     filled = split.images[:] / np.float32(255)
-    missing = np.broadcast_to(np.asarray(split.scored) == 0, filled.shape)
+    missing = np.broadcast_to(split.scored[:] == 0, filled.shape)
     filled[missing] = np.broadcast_to(np.asarray(spec.pixel_mean), filled.shape)[
         missing
     ]

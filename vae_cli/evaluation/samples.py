@@ -1,4 +1,8 @@
-"""How good drawn images are: their sharpness, and what a classifier makes of them."""
+"""How good drawn images are: their sharpness, and what a classifier makes of them.
+
+Of a model of binary pixels x ~ Bernoulli(E[x|z]) is judged, since held-out images are
+binary too; of any other, the means E[x|z].
+"""
 
 from dataclasses import dataclass
 
@@ -8,6 +12,7 @@ from vae_cli.data.splits import Split
 from vae_cli.evaluation.classifier import Classifier
 from vae_cli.evaluation.latent import completed, decode, row_context, sample_prior
 from vae_cli.models.vae import VAE
+from vae_cli.randomness import Stream, generator
 
 PAIRS = 20_000
 """Pairs of images whose distance is averaged."""
@@ -28,6 +33,7 @@ class SampleQuality:
             asked for; None without labels.
         class_spread: mean distance between drawn images of one class, in pixels, as a
             share of that between held-out ones, mean over classes; None likewise.
+        samples_are: `draws` of x or `means` E[x|z].
     """
 
     sharpness: float | None
@@ -36,14 +42,22 @@ class SampleQuality:
     classifier_accuracy: float | None = None
     label_agreement: float | None = None
     class_spread: float | None = None
+    samples_are: str | None = None
 
 
 def drawn(
-    vae: VAE, count: int, seed: int, split: Split
+    vae: VAE, count: int, seed: int, split: Split, binary: bool
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Draw images: float32 [count, H, W, C]; as many of each class where labels are.
 
     A model that completes images is shown those of the split, in turn.
+
+    Args:
+        vae: the model.
+        count: images to draw.
+        seed: fixes the draw.
+        split: held-out images.
+        binary: whether to draw pixels, too, which are 0 or 1; else they are means.
 
     Returns:
         images, and the labels that they were asked to have, int [count], or None.
@@ -51,6 +65,9 @@ def drawn(
     context = row_context(vae, count, 1, split)
     z = sample_prior(vae, count, seed, context=context)
     images = decode(vae, z, context=context)
+    if binary:
+        uniform = generator(seed, Stream.PRIOR, 2).random(images.shape, np.float32)
+        images = (uniform < images).astype(np.float32)
     if vae.seen_network:
         images = completed(images, context)
     return images, context.get("label")
@@ -78,7 +95,7 @@ def score_samples(
     if classifier is None or held_out.labels is None:
         return SampleQuality(found)
     features, taken_for = classifier(images)
-    real_features, known = classifier(held_out.images)
+    real_features, known = classifier(held_out.images[:])
     train_features, _ = classifier(train.images[:])
     return SampleQuality(
         sharpness=found,

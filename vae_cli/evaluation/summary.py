@@ -12,7 +12,7 @@ from vae_cli.data.splits import Split
 from vae_cli.data_spec import DataSpec
 from vae_cli.evaluation.bounds import score_images
 from vae_cli.evaluation.importance import ImportanceResult, importance_sampling
-from vae_cli.evaluation.latent import active_units, encode
+from vae_cli.evaluation.latent import active_units, code_source, encode
 from vae_cli.evaluation.probes import Probes, probe
 from vae_cli.evaluation.reconstruction import score_reconstruction
 from vae_cli.models.vae import VAE
@@ -38,7 +38,7 @@ class Evaluation:
 
     def arrays(self, split: Split) -> dict[str, np.ndarray]:
         """Return the scores of each image beside the images that they are of."""
-        found = {"images": split.images, "neg_elbo": self.neg_elbo}
+        found = {"images": split.images[:], "neg_elbo": self.neg_elbo}
         if split.labels is not None:
             found["labels"] = split.labels
         if self.importance is not None:
@@ -108,6 +108,7 @@ def evaluate_split(
             if probes
             else dict.fromkeys(Probes.__dataclass_fields__, None)
         ),
+        "probes_of": code_source(vae) if probes else None,
         "effective_sample_size": None
         if importance is None
         else float(importance.effective_samples.mean()),

@@ -150,9 +150,12 @@ class Perceptual(Elbo):
 
     penalty = weight / 2 * sum_l mean over places of |f_l(x) - f_l(E[x|z])|^2
 
-    z is the posterior sample of the reconstruction. Source: Hou et al., "Deep feature
-    consistent variational autoencoder", 2017; here the network is a small one, trained
-    on the data set itself.
+    z is the posterior sample of the reconstruction. With binary x this stays a
+    distance, as the squared error of x and E[x|z] is; a discriminator would tell the
+    two apart by grey pixels alone, which is why `VaeGan` takes no binary images.
+
+    Source: Hou et al., "Deep feature consistent variational autoencoder", 2017; here
+    the network is a small one, trained on the data set itself.
 
     Args:
         config: its options.

@@ -143,7 +143,9 @@ class VAE(keras.Model):
             inputs.append(keras.Input(self.encoder.input_shape[1:], name="seen"))
             told = [self.seen_network(inputs[1])]
         pixels = self.likelihood.mean(self.decoder(_side_by_side([inputs[0], *told])))
-        return self.encoder, keras.Model(inputs, pixels, name="decoder")
+        # Keras warns where one array comes for a list of one
+        single = inputs if told else inputs[0]
+        return self.encoder, keras.Model(single, pixels, name="decoder")
 
 
 class Given:
@@ -200,7 +202,9 @@ class Given:
         if self._told is None:
             return self._vae.decode(z, training=training)
         samples = ops.shape(z)[0] // ops.shape(self._told)[0]
-        told = ops.tile(self._told, (samples, 1))
+        # not `tile`, whose gradient transposes integers: oneDNN complains of them
+        told = ops.broadcast_to(self._told, (samples, *ops.shape(self._told)))
+        told = ops.reshape(told, (-1, self._told.shape[-1]))
         return self._vae.decode(_side_by_side([z, told]), training=training)
 
     def score(self, images: Any, logits: Any) -> Any:

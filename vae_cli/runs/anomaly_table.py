@@ -10,6 +10,7 @@ from typing import Any
 from vae_cli.runs.files import write_text
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.selection import common_folder
+from vae_cli.text import table_cell
 
 NOTE = (
     "AUROC in percent. A likelihood ranks simple images as normal, such as the digit "
@@ -26,7 +27,7 @@ def write_table(runs: list[RunFolder], reports: list[dict[str, Any]]) -> list[Pa
     """
     home = common_folder([run.path for run in runs])
     names = list(reports[0]["scores"])
-    header = ["run", "normal", *names, "ink", "chosen", "AUROC of chosen"]
+    header = ["run", "normal", *names, "ink", "score", "AUROC of score"]
     rows = []
     for run, report in zip(runs, reports, strict=True):
         figures = {n: report["scores"][n].get("auroc") for n in names}
@@ -46,7 +47,8 @@ def write_table(runs: list[RunFolder], reports: list[dict[str, Any]]) -> list[Pa
     rows.append(["mean", "", *means, "", _mean(columns[-1])])
     files = [home / "anomaly.md", home / "anomaly.csv"]
     lines = [_line(header), _line(["---"] * len(header)), *map(_line, rows)]
-    write_text(files[0], "\n".join([*lines, "", NOTE]) + "\n")
+    note = f"The score is chosen by: {reports[0]['chosen_by']}. {NOTE}"
+    write_text(files[0], "\n".join([*lines, "", note]) + "\n")
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([header, *rows])
     write_text(files[1], text.getvalue())
@@ -75,4 +77,4 @@ def _line(cells: list[Any]) -> str:
 def _text(cell: Any) -> str:
     if cell is None:
         return "-"
-    return f"{100 * cell:.1f}" if isinstance(cell, float) else str(cell)
+    return f"{100 * cell:.1f}" if isinstance(cell, float) else table_cell(cell)

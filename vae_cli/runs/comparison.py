@@ -15,14 +15,21 @@ from vae_cli.errors import RunError
 from vae_cli.runs.evaluations import ROWS
 from vae_cli.runs.files import write_text
 from vae_cli.runs.selection import common_folder
+from vae_cli.text import printable, table_cell
 
 log = logging.getLogger(__name__)
 
 PROTOCOL = (
     "split", "num_images", "dataset", "binarization", "likelihood", "estimator",
-    "importance_samples", "checkpoint",
+    "importance_samples", "checkpoint", "corruption", "pixels", "samples_are",
+    "probes_of",
 )  # fmt: skip
 """What a row must be quoted with."""
+COMPARED = (
+    "split", "num_images", "dataset", "images_sha256", "binarization", "likelihood",
+    "corruption", "pixels",
+)  # fmt: skip
+"""What rows must have in common for their figures to be compared."""
 NOT_SETTINGS = (
     "seed", "name", "run_dir", "output_root", "resume", "deterministic", "anomaly",
 )  # fmt: skip
@@ -118,6 +125,8 @@ def write_comparison(
     common = common_folder([Path(run) for run in runs])
     folder = Path(output) if output else common / "evaluation"
     groups = group_runs(runs, configs, reports)
+    if mixed := mixed_protocols(reports):
+        log.warning("%s", mixed)
     table, values = folder / f"{split}.md", folder / f"{split}.csv"
     figure = folder / f"{split}-rate-distortion.png"
     written = [table, values]
@@ -144,15 +153,31 @@ def write_comparison(
     return written
 
 
+def mixed_protocols(reports: list[dict[str, Any]]) -> str:
+    """Return in what respects reports must not be compared; nothing where they may."""
+    found = []
+    for key in COMPARED:
+        values = [r.get(key, r.get("protocol", {}).get(key)) for r in reports]
+        different = list(dict.fromkeys(map(_text, values)))
+        if len(different) > 1:
+            named = key != "images_sha256"
+            found.append(f"{key} ({', '.join(different)})" if named else "images")
+    if not found:
+        return ""
+    return f"These figures don't compare: the runs differ in {', '.join(found)}."
+
+
 def markdown_table(groups: list[Group]) -> str:
     """Return the groups as a Markdown table, under a line that says how they came."""
     measures, settings = _measured(groups), _settings(groups)
     header = ["run", *settings, *measures]
     how = {key: [_text(group.protocol(key)) for group in groups] for key in PROTOCOL}
     shown = [f"{k} {', '.join(dict.fromkeys(v))}" for k, v in how.items() if any(v)]
+    mixed = mixed_protocols([report for group in groups for report in group.reports])
     lines = [
-        "; ".join(shown),
+        printable("; ".join(shown)),
         "",
+        *([f"**{printable(mixed)}**", ""] if mixed else []),
         "+- is the standard deviation over runs, (...) the standard error over images",
         "",
         "| " + " | ".join(header) + " |",
@@ -168,7 +193,7 @@ def markdown_table(groups: list[Group]) -> str:
             error = group.error(measure)
             cell += "" if deviation is None else f" +- {deviation:.2g}"
             cells.append(cell + ("" if error is None else f" ({error:.2g})"))
-        lines.append("| " + " | ".join(cells) + " |")
+        lines.append("| " + " | ".join(map(table_cell, cells)) + " |")
     return "\n".join(lines) + "\n"
 
 

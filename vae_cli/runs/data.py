@@ -1,37 +1,107 @@
 """The images that a run was trained on, loaded again."""
 
+import logging
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from vae_cli.config.schema import TrainConfig
+from vae_cli.config.schema import NpzConfig, TrainConfig
 from vae_cli.data.prepare import fixed_split, load_data
 from vae_cli.data.splits import ImageData, Split
-from vae_cli.errors import DataError, RunError
+from vae_cli.errors import ConfigError, DataError, RunError
 from vae_cli.runs.folder import RunFolder
 
+log = logging.getLogger(__name__)
 
-def load_run_data(folder: RunFolder, config: TrainConfig) -> ImageData:
+
+def load_run_data(
+    folder: RunFolder, config: TrainConfig, path: str | None = None
+) -> ImageData:
     """Load a run's data set and make sure that it is still the same.
 
     Args:
         folder: the run; without a `data.json` yet there is nothing to compare.
-        config: its config.
+        config: its config; its `dataset.path` becomes the file that was found.
+        path: where the data file is now; None looks for it.
 
     Raises:
+        ConfigError: `path` is given for a set that isn't a file.
         DataError: the data can't be loaded.
         RunError: sizes or digests differ from those the run began with.
     """
+    if isinstance(config.dataset, NpzConfig):
+        config.dataset.path = path or _found_again(Path(config.dataset.path), folder)
+    elif path is not None:
+        raise ConfigError(
+            f"dataset.path={path}: {folder} was trained on dataset="
+            f"{config.dataset.name}, which is no file of one's own.",
+            "leave dataset.path out",
+        )
     try:
         data = load_data(config.dataset)
     except DataError as error:
+        advice = "put them back where the run's config.yaml says they are"
+        if isinstance(config.dataset, NpzConfig):
+            advice = "say where they are now: dataset.path=<file>"
         raise RunError(
             f"{folder}: the images it was trained on can't be loaded.",
             *error.args[:1],
-            "put them back where the run's config.yaml says they are",
+            advice,
         ) from error
     if folder.data_file.exists():
         check_same_data(folder, data.fingerprint)
+        spec = folder.load_spec()
+        for name in ("image_shape", "num_classes", "binary"):
+            own, now = getattr(spec, name), getattr(data.spec, name)
+            if own != now:
+                raise RunError(
+                    f"{folder.data_file} doesn't fit the run's images: {name} is "
+                    f"{own}, theirs is {now}.",
+                    "was the file edited? put it back as it was",
+                )
     return data
+
+
+def _found_again(path: Path, folder: RunFolder) -> str:
+    """Return a run's data file: at its place, or below a folder that moved with it.
+
+    A path that was typed relative to a project's folder, or the file's name alone, is
+    looked for from the current folder and from those above the run.
+    """
+    if _is_there(path):
+        return str(path)
+    parts = path.parts[1:] if path.is_absolute() else path.parts
+    for start in range(len(parts)):
+        for base in (Path.cwd(), *folder.path.absolute().parents):
+            moved = base.joinpath(*parts[start:])
+            if _is_there(moved):
+                log.warning("%s is gone; the images are read from %s", path, moved)
+                return str(moved)
+    return str(path)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # in a folder of someone else's
+        return False
+
+
+def split_name(data: ImageData, name: str | None) -> str:
+    """Return the split that a command means: `name`, or what there is to score.
+
+    Args:
+        data: the run's images.
+        name: of a split; None is test, or validation in a set without test images.
+
+    Raises:
+        DataError: this set has no such split.
+    """
+    chosen = name or ("test" if data.test or not data.validation else "validation")
+    data.split(chosen)
+    if name is None and chosen != "test":
+        log.warning("this data set has no test images: its %s images are used", chosen)
+    return chosen
 
 
 def unfiltered(data: ImageData, config: TrainConfig) -> ImageData:
@@ -72,5 +142,6 @@ def check_same_data(folder: RunFolder, fingerprint: dict[str, Any]) -> None:
             f"{folder} doesn't fit its data, which have changed since it started.",
             f"then: {changed}",
             f"now:  { {k: fingerprint.get(k) for k in changed} }",
-            "put the first ones back, or train a new run on these",
+            "put the first ones back, say where they are (dataset.path=<file>), or "
+            "train a new run on these",
         )

@@ -13,8 +13,10 @@ from vae_cli.config.schema import TrainConfig
 from vae_cli.data.splits import ImageData
 from vae_cli.errors import RunError, VaeCliError
 from vae_cli.evaluation.probes import MOST_CODES
-from vae_cli.runs.files import write_json, write_text
+from vae_cli.runs.files import check_finite, write_json, write_text
 from vae_cli.runs.folder import RunFolder
+from vae_cli.runs.reading import check_number
+from vae_cli.text import printable
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +40,8 @@ ROWS = (
     ("mse", "MSE", "mean over pixels, reconstruction from posterior means"),
     ("psnr", "PSNR", "dB"),
     ("ssim", "SSIM", "window 11, sigma 1.5"),
-    ("knn_accuracy", "kNN accuracy", "10 neighbours, posterior means"),
-    ("linear_accuracy", "linear accuracy", "logistic regression, posterior means"),
+    ("knn_accuracy", "kNN accuracy", "10 neighbours"),
+    ("linear_accuracy", "linear accuracy", "logistic regression"),
     ("sharpness", "sharpness of samples", "variance of the Laplacian; 1: as held-out"),
     (
         "frechet_distance",
@@ -56,6 +58,15 @@ ROWS = (
     ),
 )
 """Key, what it is called, and its unit or how it was obtained."""
+
+
+PIXELS = {
+    "all": "all pixels count",
+    "seen": "observed pixels alone count",
+    "missing": "missing pixels alone count",
+}
+"""Corruption's score -> which pixels bounds and errors are of."""
+SAMPLES_ARE = {"draws": "draws of binary pixels", "means": "pixel means"}
 
 
 def protocol(
@@ -96,6 +107,7 @@ def protocol(
         "probe_codes": MOST_CODES,
         "run_state": f"{status['state']}, {status['epoch']} of {run.epochs} epochs",
         "labels_sha256": _labels_digest(data),
+        "images_sha256": _images_digest(data, evaluation.split or "test"),
         "weights_sha256": weights_digest(folder, evaluation.checkpoint),
         "vae_cli": __version__,
     }
@@ -120,6 +132,12 @@ def _labels_digest(data: ImageData) -> str | None:
     return digest.hexdigest()
 
 
+def _images_digest(data: ImageData, split: str) -> str | None:
+    """Return the digest of the file's images that a split was taken from."""
+    whole = "x_test_sha256" if split == "test" else "x_train_sha256"
+    return data.fingerprint.get(whole)
+
+
 def saved_report(
     folder: RunFolder, split: str, protocol: dict[str, Any]
 ) -> dict[str, Any] | None:
@@ -132,11 +150,15 @@ def saved_report(
 
 
 def _is_of(folder: RunFolder, file: Path, protocol: dict[str, Any]) -> bool:
-    """Return whether a file is a report by this protocol."""
+    """Return whether a file is a report by this protocol, with figures in it."""
     try:
-        return folder.read_json(file).get("protocol") == protocol
-    except VaeCliError:
+        report = folder.read_json(file)
+        for key, *_ in ROWS:
+            check_number(report.get(key), key)
+            check_number(report.get(f"{key}_se"), key)
+    except (VaeCliError, ValueError):
         return False
+    return report.get("protocol") == protocol
 
 
 def _put_aside(folder: RunFolder, split: str) -> None:
@@ -180,6 +202,7 @@ def write_report(folder: RunFolder, report: dict[str, Any]) -> None:
 
     An earlier report by another protocol moves to `evaluation/earlier/<number>/`.
     """
+    check_finite(folder.evaluation, report)
     folder.evaluation.mkdir(exist_ok=True)
     split = report["split"]
     file = folder.evaluation / f"{split}.json"
@@ -193,12 +216,12 @@ def markdown(folder: RunFolder, report: dict[str, Any]) -> str:
     """Return a report for reading."""
     how = report["protocol"]
     lines = [
-        f"# {folder.path.resolve().name}: {report['split']}",
+        f"# {printable(folder.path.resolve().name)}: {report['split']}",
         "",
         f"{report['num_images']:,} images of {how['dataset']}, binarization "
         f"{how['binarization']} (draw seed {how['draw_seed']}), model trained on "
         f"{how['train_size']:,} images, {how['checkpoint']} checkpoint, run "
-        f"{how['run_state']}.",
+        f"{how['run_state']}. {scored_pixels(how).capitalize()}.",
         "",
         "| measure | value | |",
         "| --- | --- | --- |",
@@ -207,9 +230,18 @@ def markdown(folder: RunFolder, report: dict[str, Any]) -> str:
         if report.get(key) is not None:
             if key in ("nll", "cross_entropy_bound"):
                 unit += f", {report['importance_samples']:,} samples"
+            if key in ("knn_accuracy", "linear_accuracy"):
+                unit += f", {report['probes_of']}"
+            if key == "sharpness":
+                unit += f"; of {SAMPLES_ARE[report['samples_are']]}"
             lines.append(f"| {name} | {with_error(report, key)} | {unit} |")
     lines += ["", f"![figure]({report['split']}.png)", ""]
     return "\n".join(lines)
+
+
+def scored_pixels(protocol: dict[str, Any]) -> str:
+    """Say how images were corrupted, and which pixels the bounds and errors are of."""
+    return f"corruption {protocol['corruption']}, {PIXELS[protocol['pixels']]}"
 
 
 def one_line(report: dict[str, Any]) -> str:
@@ -219,7 +251,7 @@ def one_line(report: dict[str, Any]) -> str:
         if report[key] is not None:
             samples = f"{report['importance_samples']:,} samples"
             parts.append(f"{name} {with_error(report, key)} with {samples}")
-    line = "; ".join(parts) + " (nats per image)"
+    line = f"{'; '.join(parts)} (nats per image; {scored_pixels(report['protocol'])})"
     drawn = [
         f"{name} {report[key]:{form}}"
         for key, name, form in (
@@ -230,7 +262,9 @@ def one_line(report: dict[str, Any]) -> str:
         )
         if report.get(key) is not None
     ]
-    return f"{line}; samples: {', '.join(drawn)}" if drawn else line
+    if not drawn:
+        return line
+    return f"{line}; samples ({report['samples_are']}): {', '.join(drawn)}"
 
 
 def with_error(report: dict[str, Any], key: str) -> str:

@@ -3,10 +3,8 @@
 import contextlib
 import dataclasses
 import itertools
-import json
 import logging
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,9 @@ from vae_cli.config.load import load
 from vae_cli.config.schema import TrainConfig
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import ConfigError, RunError
-from vae_cli.runs.files import write_json, write_text
+from vae_cli.runs.files import check_name, write_json, write_text
+from vae_cli.runs.lock import take_lock
+from vae_cli.runs.reading import read_json, read_yaml
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +47,7 @@ class RunFolder:
         self.evaluation = path / "evaluation"
         self.reconstructions = path / "reconstructions"
         self.tensorboard = path / "tensorboard"
+        self._lock_file = path / ".lock"
 
     def __str__(self) -> str:
         return str(self.path)
@@ -57,6 +58,7 @@ class RunFolder:
         Raises:
             RunError: it holds files already, or can't be written.
         """
+        check_name(self.path)
         try:
             if self.path.is_dir() and any(self.path.iterdir()):
                 raise RunError(
@@ -83,20 +85,12 @@ class RunFolder:
             RunError: not a run folder, or not a config of ours.
         """
         try:
-            text = self.config_file.read_text(encoding="utf-8")
-            # a few nested aliases could stand for more than fits in memory
-            if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
-                raise ValueError("it has YAML aliases, which no config of ours has")
-            values = yaml.safe_load(text)
+            values = read_yaml(self.config_file)
         except FileNotFoundError:
             raise RunError(
                 f"run={self.path} is not a run folder: it has no config.yaml.",
                 "vae runs lists the runs below outputs/",
             ) from None
-        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-            raise RunError(f"{self.config_file} can't be read: {error}") from error
-        if not isinstance(values, dict):
-            raise RunError(f"{self.config_file} holds no config.")
         try:
             return load(TrainConfig, values, source=str(self.config_file))
         except ConfigError as error:
@@ -106,14 +100,13 @@ class RunFolder:
         """Read one of the folder's JSON files.
 
         Raises:
-            RunError: missing or half-written.
+            RunError: missing, half-written or not ours.
         """
         try:
-            return dict(json.loads(file.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
+            return read_json(file)
+        except RunError as error:
             raise RunError(
-                f"run={self.path} is incomplete: {file.name} can't be read ({error}).",
-                f"if training was cut short: vae-train resume={self.path}",
+                *error.args, f"if training was cut short: vae-train resume={self.path}"
             ) from error
 
     def load_spec(self) -> DataSpec:
@@ -126,7 +119,10 @@ class RunFolder:
         try:
             return DataSpec.from_json(values["spec"])
         except (KeyError, TypeError, ValueError) as error:
-            raise RunError(f"{self.data_file} is not a data record: {error}") from error
+            reason = f"{error} is missing" if isinstance(error, KeyError) else error
+            raise RunError(
+                f"{self.data_file} is not a data record: {reason}"
+            ) from error
 
     def weights(self, checkpoint: str) -> Path:
         """Return the file of a checkpoint's weights, `best` or `last`.
@@ -153,10 +149,10 @@ class RunFolder:
             RunError: status.json is missing or not ours.
         """
         status = self.read_json(self.status_file)
-        if status.get("state") not in STATES or not isinstance(
-            status.get("epoch"), int
-        ):
-            raise RunError(f"{self.status_file} is not a status: {status}")
+        epoch = status.get("epoch")
+        whole = isinstance(epoch, int) and not isinstance(epoch, bool) and epoch >= 0
+        if status.get("state") not in STATES or not whole:
+            raise RunError(f"{self.status_file} is not a status: {str(status)[:200]}")
         if status["state"] == "running" and not self.in_use():
             status["state"] = "interrupted"
         return status
@@ -169,11 +165,13 @@ class RunFolder:
             RunError: another process is training here, or nothing can be written.
         """
         try:
-            file = (self.path / ".lock").open("w")
+            if self._lock_file.exists() and not self._lock_file.is_file():
+                raise RunError(f"{self._lock_file} is not a regular file: delete it.")
+            file = self._lock_file.open("w")
         except OSError as error:
             raise unwritable(self.path, error) from error
         with file:
-            if not _take_lock(file, exclusive=True):
+            if not take_lock(file, exclusive=True):
                 raise RunError(
                     f"{self.path} is being trained by another process.",
                     "wait for it, or stop it, then resume",
@@ -183,8 +181,10 @@ class RunFolder:
     def in_use(self) -> bool:
         """Return whether a process is training in this folder."""
         try:
-            with (self.path / ".lock").open("rb") as file:
-                return not _take_lock(file, exclusive=False)
+            if not self._lock_file.is_file():  # a pipe would be opened for ever
+                return False
+            with self._lock_file.open("rb") as file:
+                return not take_lock(file, exclusive=False)
         except OSError:  # no lock: nobody has trained here
             return False
 
@@ -230,17 +230,38 @@ def unwritable(path: Path, error: OSError) -> RunError:
 
 def find_runs(root: Path) -> list[RunFolder]:
     """Return the runs below a folder, the one that moved last at the end."""
-    files = [file for file in root.rglob("status.json") if file.is_file()]
-    files.sort(key=lambda file: (file.stat().st_mtime_ns, file))
-    return [RunFolder(file.parent) for file in files]
+    moved: list[tuple[int, Path]] = []
+    for file in root.rglob("status.json"):
+        with contextlib.suppress(OSError):  # gone since, or not ours to look at
+            if file.is_file():
+                moved.append((file.stat().st_mtime_ns, file))
+    return [RunFolder(file.parent) for _, file in sorted(moved)]
 
 
-def open_run(run: str, output_root: str) -> RunFolder:
+def has_weights(run: RunFolder) -> bool:
+    """Return whether a run can be opened: its config loads, it has weights."""
+    files = (run.checkpoints / f"{name}.weights.h5" for name in ("best", "last"))
+    return any(file.is_file() for file in files) and has_config(run)
+
+
+def has_config(run: RunFolder) -> bool:
+    """Return whether a run's config loads."""
+    try:
+        run.load_config()
+    except RunError:
+        return False
+    return True
+
+
+def open_run(
+    run: str, output_root: str, usable: Callable[[RunFolder], bool] = has_weights
+) -> RunFolder:
     """Find the run that a command names.
 
     Args:
         run: a folder, or `latest`.
         output_root: where `latest` looks.
+        usable: what `latest` takes; it passes over other runs, and says so.
 
     Raises:
         RunError: there is none.
@@ -260,22 +281,20 @@ def open_run(run: str, output_root: str) -> RunFolder:
             "train one: vae-train experiment=quickstart",
             "or name a folder: run=<folder>, or output_root=<folder of runs>",
         )
-    log.info("run=latest is %s", runs[-1])
-    return runs[-1]
-
-
-def _take_lock(file: Any, exclusive: bool) -> bool:
-    try:
-        import fcntl
-    except ImportError:  # no such locks on this platform: trust the user
-        return True
-    kind = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
-    # someone who only looks (`vae runs`) holds the lock for an instant
-    for _ in range(10 if exclusive else 1):
-        try:
-            fcntl.flock(file, kind | fcntl.LOCK_NB)
-        except OSError:
-            time.sleep(0.05 if exclusive else 0)
-        else:
-            return True
-    return False
+    passed: list[str] = []
+    for latest in reversed(runs):
+        if usable(latest):
+            if passed:
+                log.warning(
+                    "run=latest passes over %s: no weights, or a config that can't be "
+                    "read",
+                    ", ".join(passed),
+                )
+            log.info("run=latest is %s", latest)
+            return latest
+        passed.append(str(latest))
+    raise RunError(
+        f"run=latest found no run with weights below {output_root}/; of "
+        f"{len(runs)} there, the last is {runs[-1]}.",
+        "vae runs shows their states; train one: vae-train experiment=quickstart",
+    )

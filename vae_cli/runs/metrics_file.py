@@ -4,7 +4,9 @@ import csv
 from pathlib import Path
 from typing import Any
 
+from vae_cli.errors import RunError
 from vae_cli.runs.files import write_text
+from vae_cli.runs.reading import MOST_CSV, read_bytes
 
 PARTS = ("loss", "reconstruction_loss", "kl_loss", "neg_elbo", "active_units")
 COLUMNS = (
@@ -15,6 +17,12 @@ COLUMNS = (
 
 OTHERS = ("neg_iwae", "val_neg_iwae", "penalty", "discriminator_loss")
 """Columns that follow where the objective has more than the ELBO."""
+
+
+NEEDED = {"beta", "images_per_second", "loss", "reconstruction_loss", "kl_loss"}
+"""Columns that are never empty, and that the end of a run reads."""
+MOST_DIGITS = 9
+"""Of an epoch."""
 
 
 def append_row(path: Path, values: dict[str, Any]) -> None:
@@ -29,10 +37,33 @@ def append_row(path: Path, values: dict[str, Any]) -> None:
 
 
 def read_rows(path: Path) -> list[dict[str, float]]:
-    """Return the complete rows, empty columns left out."""
+    """Return the complete rows, empty columns left out.
+
+    Raises:
+        RunError: the file can't be read; a missing one has no rows.
+    """
     columns, lines = _parsed(path)
     rows = (dict(zip(columns, line.split(","), strict=True)) for line in lines)
     return [{name: float(text) for name, text in row.items() if text} for row in rows]
+
+
+def complete_rows(path: Path, epochs: int) -> list[dict[str, float]]:
+    """Return the rows, of which a run needs one an epoch to be summed up.
+
+    Raises:
+        RunError: rows or columns are missing, or the file can't be read.
+    """
+    rows = read_rows(path)
+    numbers = [row["epoch"] for row in rows[:epochs]]
+    if numbers != list(range(1, epochs + 1)) or any(
+        not row.keys() >= NEEDED for row in rows
+    ):
+        raise RunError(
+            f"{path} has lost rows or columns of its {epochs} epochs, so the run can't "
+            "be continued or summed up.",
+            "put the file back; its weights still work in vae-generate",
+        )
+    return rows
 
 
 def keep_epochs(path: Path, epochs: int) -> None:
@@ -47,9 +78,11 @@ def keep_epochs(path: Path, epochs: int) -> None:
 
 def _parsed(path: Path) -> tuple[list[str], list[str]]:
     """Return the header's columns and the complete rows; cut ones are dropped."""
-    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    text = read_bytes(path, MOST_CSV).decode("utf-8", "replace")
     header, *lines = text.split("\n")[:-1] or [""]
     columns = header.split(",") if header.startswith("epoch,") else []
+    if len(set(columns)) < len(columns):
+        raise RunError(f"{path} can't be read: it has a column twice.")
     return columns, [line for line in lines if _whole(line, len(columns))]
 
 
@@ -59,4 +92,11 @@ def _whole(line: str, width: int) -> bool:
         numbers = [float(text) for text in cells if text]
     except ValueError:
         return False
-    return len(cells) == width and cells[0].isdigit() and bool(numbers)
+    epoch = cells[0]
+    return (
+        len(cells) == width
+        and epoch.isascii()
+        and epoch.isdigit()
+        and len(epoch) <= MOST_DIGITS
+        and bool(numbers)
+    )

@@ -1,9 +1,11 @@
 """What a run writes about itself: log, environment, data, how it ended."""
 
 import contextlib
+import errno
 import logging
+import os
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from vae_cli.data_spec import DataSpec
@@ -12,8 +14,15 @@ from vae_cli.runs.files import write_json
 from vae_cli.runs.folder import RunFolder, unwritable
 from vae_cli.runs.metrics_file import read_rows
 from vae_cli.runs.provenance import environment
+from vae_cli.text import PrintableFormatter
 
 log = logging.getLogger("vae_cli")
+
+RESERVE = ".reserve"
+"""File of a run that is trained: room for its last status, should the disk fill."""
+
+RESERVED = 64 * 1024
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def record_start(
@@ -31,49 +40,101 @@ def record_start(
     write_json(folder.data_file, {"spec": spec.to_json(), "fingerprint": fingerprint})
 
 
+class _RunLog(logging.FileHandler):
+    """The run's log; a line that no longer fits on the disk is left out."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Go on without the line; what writes the run's results says what is wrong."""
+
+
 @contextlib.contextmanager
-def recorded(folder: RunFolder, resume_command: str) -> Iterator[None]:
+def recorded(
+    folder: RunFolder,
+    resume_command: str,
+    stopped: Callable[[], bool] = bool,
+) -> Iterator[None]:
     """Copy the log into the folder and write down how training ended.
 
     Args:
         folder: the run.
         resume_command: what to type to go on with it.
+        stopped: whether a signal has come; an error that follows one is no failure.
     """
     try:
-        handler = logging.FileHandler(folder.log_file, encoding="utf-8")
+        handler = _RunLog(folder.log_file, encoding="utf-8")
     except OSError as error:
         raise unwritable(folder.path, error) from error
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
+    reserve = folder.path / RESERVE
     try:
+        # zeros would take no room on every file system
+        reserve.write_bytes(os.urandom(RESERVED))
         folder.write_status("running", _epochs(folder))
         log.info("run folder: %s", folder)
         yield
-    except (Interrupted, KeyboardInterrupt) as error:
-        what = str(error) or "stopped"
-        folder.write_status("interrupted", _epochs(folder), what)
-        message = f"{what}\n  go on with: {resume_command}"
-        log.info("%s", message)
-        raise Interrupted from error  # said already
+    except BaseException as error:
+        reserve.unlink(missing_ok=True)
+        if isinstance(error, (Interrupted, KeyboardInterrupt)) or stopped():
+            what = str(error) if isinstance(error, Interrupted) else ""
+            what = what or "stopped"
+            message = f"{what}\n  go on with: {resume_command}"
+            with _room(folder, resume_command):
+                folder.write_status("interrupted", _epochs(folder), what)
+            log.info("%s", message)
+            raise Interrupted from error  # said already
+        if isinstance(error, OSError) or _is_full(error):
+            # a full disk, or the folder is gone; the status may still fit
+            reason = "the disk is full" if _is_full(error) else str(error)
+            unwritten = RunError(
+                f"The run folder {folder} can't be written any more: {reason}.",
+                "what was completed is kept up to the last epoch",
+                f"make room, then go on with: {resume_command}",
+            )
+            with contextlib.suppress(OSError):
+                folder.write_status("failed", _epochs(folder), str(unwritten))
+            _log_error(handler, str(unwritten))
+            raise unwritten from error
+        folder.write_status("failed", _epochs(folder), str(error))
+        # the console gets the message, or the traceback, from whoever catches this
+        ours = isinstance(error, VaeCliError)
+        _log_error(handler, str(error) if ours else traceback.format_exc())
+        raise
+    finally:
+        log.removeHandler(handler)
+        with contextlib.suppress(OSError):  # a full disk, which has been reported
+            handler.close()
+        reserve.unlink(missing_ok=True)
+
+
+def record_stop(folder: RunFolder) -> None:
+    """Write that a run was stopped at once, by a second signal."""
+    (folder.path / RESERVE).unlink(missing_ok=True)
+    folder.write_status("interrupted", _epochs(folder), "stopped at once")
+
+
+@contextlib.contextmanager
+def _room(folder: RunFolder, resume_command: str) -> Iterator[None]:
+    """Say that a disk is full where not even a status fits."""
+    try:
+        yield
     except OSError as error:
-        # a full disk, or the folder is gone: nothing more can be written here
         raise RunError(
             f"The run folder {folder} can't be written any more: {error}.",
             f"make room, then go on with: {resume_command}",
         ) from error
-    except BaseException as error:
-        folder.write_status("failed", _epochs(folder), str(error))
-        # the console gets the message, or the traceback, from whoever catches this
-        text = str(error)
-        if not isinstance(error, VaeCliError):
-            text = traceback.format_exc()
-        handler.handle(
-            log.makeRecord(log.name, logging.ERROR, __file__, 0, text, (), None)
-        )
-        raise
-    finally:
-        log.removeHandler(handler)
-        handler.close()
+
+
+def _is_full(error: BaseException) -> bool:
+    """Return whether an error, of whatever library, means a full disk."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        return True
+    # TensorFlow and HDF5 have the system's message in theirs
+    return any(os.strerror(number) in str(error) for number in FULL)
+
+
+def _log_error(handler: logging.Handler, text: str) -> None:
+    handler.handle(log.makeRecord(log.name, logging.ERROR, __file__, 0, text, (), None))
 
 
 def _epochs(folder: RunFolder) -> int:

@@ -4,8 +4,8 @@ import logging
 import os
 from pathlib import Path
 
-from vae_cli.errors import RunError, UsageError
-from vae_cli.runs.folder import RunFolder, find_runs, open_run
+from vae_cli.errors import ConfigError, RunError
+from vae_cli.runs.folder import RunFolder, find_runs, has_weights, open_run
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def open_runs(names: str, output_root: str) -> list[RunFolder]:
 
     Raises:
         RunError: a folder is neither a run nor holds finished ones.
-        UsageError: nothing is named.
+        ConfigError: nothing is named.
     """
     found: list[RunFolder] = []
     for name in _parts(names):
@@ -39,18 +39,25 @@ def open_runs(names: str, output_root: str) -> list[RunFolder]:
             found.append(folder)
             continue
         runs = find_runs(folder.path)
-        inside = [run for run in runs if run.metrics_json.exists()]
+        finished = [run for run in runs if run.metrics_json.exists()]
+        inside = [run for run in finished if has_weights(run)]
         if not inside:
             raise RunError(
                 f"run={name} is not a run folder, and holds no finished runs.",
                 "vae runs lists the runs below outputs/",
             )
-        if len(inside) < len(runs):
-            left = len(runs) - len(inside)
+        if len(finished) < len(runs):
+            left = len(runs) - len(finished)
             log.warning("%s: %d unfinished runs are left out", name, left)
+        useless = sorted(str(run) for run in finished if run not in inside)
+        if useless:
+            log.warning(
+                "left out, without weights or a config that can be read: %s",
+                ", ".join(useless),
+            )
         found += sorted(inside, key=lambda run: run.path)
     if not found:
-        raise UsageError("run= names no folder.", "vae-evaluate run=latest")
+        raise ConfigError("run= names no folder.", "vae-evaluate run=latest")
     # one named twice, or beside its sweep, would count twice in a mean
     return list({run.path.resolve(): run for run in found}.values())
 

@@ -1,21 +1,23 @@
 """The table of `vae runs`."""
 
-import contextlib
+import math
 from typing import Any
 
 from vae_cli.errors import VaeCliError
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.metrics_file import read_rows
+from vae_cli.text import printable
 
 HEADER = (
-    "state", "epochs", "dataset", "architecture", "z", "beta", "best epoch",
-    "val -ELBO", "test -ELBO", "run",
+    "state", "epochs", "dataset", "architecture", "z", "beta", "likelihood",
+    "binarize", "best epoch", "val -ELBO", "test -ELBO", "run",
 )  # fmt: skip
+"""Bounds compare within a data set, a likelihood and a binarization."""
 
 
 def runs_table(runs: list[RunFolder]) -> str:
     """Return one line a run, oldest first."""
-    lines = [HEADER, *(_line(run) for run in runs)]
+    lines = [HEADER, *(tuple(map(printable, _line(run))) for run in runs)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEADER))]
     return "\n".join(
         "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip()
@@ -28,15 +30,7 @@ def _line(run: RunFolder) -> tuple[str, ...]:
         config, status = run.load_config(), run.status()
     except VaeCliError:
         return ("unreadable", *[""] * (len(HEADER) - 2), str(run))
-    rows = read_rows(run.metrics_csv)
-    bound = f"val_{config.objective.bound}"
-    scored = [row for row in rows if bound in row]
-    best = min(scored, key=lambda row: row[bound], default={})
-    test: dict[str, Any] = {}
-    # not finished, or damaged: no figure
-    with contextlib.suppress(VaeCliError, TypeError, ValueError):
-        test = dict(run.read_json(run.metrics_json).get("test") or {})
-        float(test.get("neg_elbo", 0))
+    best = _best_epoch(run, f"val_{config.objective.bound}")
     return (
         str(status["state"]),
         f"{status['epoch']}/{config.epochs}",
@@ -44,14 +38,33 @@ def _line(run: RunFolder) -> tuple[str, ...]:
         config.architecture.name,
         str(config.latent_dim),
         f"{config.beta:g}",
-        _number(best.get("epoch"), "d"),
+        config.likelihood.name,
+        config.dataset.binarize,
+        _number(best.get("epoch"), ".0f"),
         _number(best.get("val_neg_elbo"), ".2f"),
-        _number(test.get("neg_elbo"), ".2f"),
+        _number(_test_bound(run), ".2f"),
         str(run),
     )
 
 
+def _best_epoch(run: RunFolder, bound: str) -> dict[str, float]:
+    try:
+        rows = read_rows(run.metrics_csv)
+    except VaeCliError:
+        return {}
+    measured = [row for row in rows if math.isfinite(row.get(bound, math.nan))]
+    return min(measured, key=lambda row: row[bound], default={})
+
+
+def _test_bound(run: RunFolder) -> Any:
+    try:
+        test = run.read_json(run.metrics_json).get("test")
+    except VaeCliError:  # not finished, or damaged: no figure
+        return None
+    return test.get("neg_elbo") if isinstance(test, dict) else None
+
+
 def _number(value: Any, form: str) -> str:
-    if value is None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return "-"
-    return format(int(value) if form == "d" else float(value), form)
+    return format(value, form)

@@ -1,17 +1,23 @@
 """A trained model, back from its run folder."""
 
+import math
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
+import keras
 import numpy as np
 
 from vae_cli.config.schema import TrainConfig
+from vae_cli.data_spec import DataSpec
 from vae_cli.errors import RunError
 from vae_cli.models.factory import build_model
 from vae_cli.models.vae import VAE
 from vae_cli.runs.folder import RunFolder
+
+SLACK = 2**16
+"""Bytes by which small arrays of a model may exceed its weights file."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +45,23 @@ def load_trained(folder: RunFolder, checkpoint: str) -> TrainedRun:
     Raises:
         RunError: files are missing, truncated, or don't fit each other.
     """
-    config = folder.load_config()
-    vae = build_model(config, folder.load_spec())
+    config, spec = folder.load_config(), folder.load_spec()
+    file = folder.weights(checkpoint)
+    needed = 4 * parameter_count(config, spec)
+    # before it is built: a damaged config can name a model beyond memory
+    if needed > file.stat().st_size + SLACK:
+        reason = f"the model has {needed:,} bytes of weights, the file fewer"
+        raise _misfit(file, folder, reason)
+    vae = build_model(config, spec)
     load_weights(vae, folder, checkpoint)
     return TrainedRun(folder, config, vae)
+
+
+def parameter_count(config: TrainConfig, spec: DataSpec) -> int:
+    """Return how many parameters a model has, without making room for them."""
+    with keras.StatelessScope(initialize_variables=False):
+        vae = build_model(config, spec)
+    return sum(math.prod(variable.shape) for variable in vae.variables)
 
 
 def load_weights(vae: VAE, folder: RunFolder, checkpoint: str) -> None:
@@ -84,6 +103,7 @@ def _count_arrays(file: Path) -> int:
 
 def _misfit(file: Path, folder: RunFolder, reason: str) -> RunError:
     return RunError(
-        f"{file} doesn't fit {folder.config_file}: {reason}",
-        "the weights come from another model, or the config was edited",
+        f"{file} doesn't fit {folder.config_file} and {folder.data_file.name}: "
+        f"{reason}",
+        "the weights come from another model, or one of the two was edited",
     )

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from vae_cli.config.parts import VampConfig
@@ -103,8 +102,8 @@ def build_learner(
 
 def _gathered(split: Split, distribution: Distribution) -> Any:
     """Return the images that the compiled step takes its pixels from, or None."""
-    held = isinstance(split.images, np.ndarray)
-    return split.images if distribution.gathers and held else None
+    held = distribution.gathers and not split.images.streamed
+    return split.images[:] if held else None
 
 
 def read_on_the_way(split: Split, distribution: Distribution) -> Any:

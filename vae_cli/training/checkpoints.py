@@ -11,7 +11,6 @@ import errno
 import json
 import os
 import shutil
-import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import keras
 import numpy as np
 
 from vae_cli.errors import RunError, TrainingError
+from vae_cli.runs.reading import check_number, read_arrays
 from vae_cli.training.learner import Learner
 
 
@@ -109,16 +109,18 @@ class Checkpoints:
                 )
             self._settle(0)
             return Progress()
+        variables = self._variables()
         try:
-            with np.load(self._state_file, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-            progress = Progress(**json.loads(str(arrays.pop("progress"))))
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+            # beside what fits, there are headers and the progress
+            most = sum(value.nbytes for value in self._values().values())
+            arrays = read_arrays(self._state_file, 2 * most + 2**26)
+            progress = _progress(str(arrays.pop("progress")))
+        except (RunError, ValueError, KeyError, TypeError, RecursionError) as error:
+            reason = f"{self._state_file} can't be read: {error}"
             raise RunError(
-                f"{self._state_file} can't be read: {error}",
+                str(error) if isinstance(error, RunError) else reason,
                 "the run can't be continued; its weights still work in vae-generate",
             ) from error
-        variables = self._variables()
         values: list[Any] = [arrays.get(f"variable_{i}") for i in range(len(variables))]
         if len(arrays) != len(variables) or any(
             value is None or value.shape != tuple(variable.shape)
@@ -159,6 +161,22 @@ class Checkpoints:
                 file.replace(self._folder / f"{name}.weights.h5")
             else:
                 file.unlink()
+
+
+def _progress(text: str) -> Progress:
+    """Return what a state file says of a run's progress.
+
+    Raises:
+        TypeError, ValueError, RecursionError: it is none.
+    """
+    progress = Progress(**json.loads(text))
+    for name in ("epoch", "step", "best_epoch"):
+        count = getattr(progress, name)
+        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+            raise ValueError(f"{name}={count} must be a count")
+    check_number(progress.seconds, "seconds")
+    check_number(progress.best_bound, "best_bound")
+    return progress
 
 
 def non_finite(name: str, value: float, epoch: int) -> TrainingError:

@@ -7,13 +7,12 @@ from typing import Any
 
 from vae_cli.config.schema import TrainConfig
 from vae_cli.data.splits import ImageData
-from vae_cli.errors import RunError
 from vae_cli.evaluation.bounds import ElboResult, evaluate_elbo
 from vae_cli.models.vae import VAE
 from vae_cli.runs.data import scored_split
 from vae_cli.runs.files import write_json
 from vae_cli.runs.folder import RunFolder
-from vae_cli.runs.metrics_file import read_rows
+from vae_cli.runs.metrics_file import complete_rows
 from vae_cli.training.checkpoints import Progress
 from vae_cli.training.report import draw_figures
 
@@ -45,11 +44,7 @@ def complete_folder(
             vae, held_out.images, config.seed, context=held_out.context
         )
     measure = vae.likelihood.measure(data.spec)
-    rows = read_rows(folder.metrics_csv)
-    if len(rows) < progress.best_epoch:
-        raise RunError(
-            f"{folder.metrics_csv} has lost rows; the run can't be summed up."
-        )
+    rows = complete_rows(folder.metrics_csv, progress.epoch)
     write_json(
         folder.metrics_json,
         _summary(progress, config.objective.bound, rows, measure, result),

@@ -9,6 +9,8 @@ from typing import Any
 
 import keras
 
+from vae_cli.text import printable
+
 log = logging.getLogger(__name__)
 
 SECONDS_A_LINE = 30.0
@@ -101,10 +103,11 @@ def share_bar(what: str) -> Iterator[Callable[[float], None]]:
         yield _LogLines(what)
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=1.0)
+        task = bar.add_task(escape(printable(what)), total=1.0)
         yield lambda share: bar.update(task, completed=share)
 
 

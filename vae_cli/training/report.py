@@ -1,7 +1,13 @@
 """The figures a finished run shows."""
 
 from vae_cli.data.splits import Split
-from vae_cli.evaluation.latent import completed, decode, row_context, sample_prior
+from vae_cli.evaluation.latent import (
+    completed,
+    decode,
+    reconstruct,
+    row_context,
+    sample_prior,
+)
 from vae_cli.models.vae import VAE
 from vae_cli.runs.folder import RunFolder
 from vae_cli.visualize.images import grid, write_png
@@ -41,9 +47,7 @@ def draw_figures(
     shown = split.take(slice(MOST_POINTS))
     method = "auto" if len(shown) > 2 else "dims"
     path = folder.figures / "latent.png"
-    codes, _ = latent_figure(vae, shown, name, path, method)
+    latent_figure(vae, shown, name, path, method)
     first = shown.take(slice(40))
-    restored = decode(vae, codes[:40], 40, first.context)
-    if vae.seen_network:
-        restored = completed(restored, first.context)
+    restored = reconstruct(vae, first.images, context=first.context)
     write_png(beside(first, restored, 10), folder.figures / "reconstructions.png")

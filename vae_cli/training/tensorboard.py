@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from vae_cli.data.splits import Split
-from vae_cli.evaluation.batches import as_float, known
-from vae_cli.evaluation.latent import row_context, sample_prior
+from vae_cli.evaluation.batches import known
+from vae_cli.evaluation.latent import reconstruct, row_context, sample_prior
 from vae_cli.visualize.images import grid
 from vae_cli.visualize.model_figures import beside
 
@@ -49,8 +49,7 @@ class ImageGrids(keras.callbacks.Callback):
             codes = sample_prior(vae, SIDE * SIDE, self._seed, context=asked)
             # eagerly: to compile this anew after every epoch would take longer
             samples = np.asarray(vae.given(**known(vae, asked)).pixel_means(codes))
-            given = vae.given(**known(vae, shown.context))
-            restored = np.asarray(given(as_float(shown.images)))
+            restored = reconstruct(vae, shown.images, context=shown.context)
         with self._writer.as_default(step=epoch):
             tf.summary.image("samples", grid(samples, SIDE)[None])
             tf.summary.image("reconstructions", beside(shown, restored, SIDE)[None])

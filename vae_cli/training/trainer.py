@@ -3,6 +3,7 @@
 import logging
 import warnings
 import zlib
+from dataclasses import replace
 
 import keras
 import tensorflow as tf
@@ -15,7 +16,7 @@ from vae_cli.data.splits import ImageData, Split
 from vae_cli.errors import TrainingError
 from vae_cli.models.factory import build_model
 from vae_cli.runs.folder import RunFolder
-from vae_cli.runs.metrics_file import keep_epochs
+from vae_cli.runs.metrics_file import complete_rows, keep_epochs
 from vae_cli.runs.trained import load_weights
 from vae_cli.training.build import build_learner, read_on_the_way, steps_per_epoch
 from vae_cli.training.callbacks import (
@@ -98,6 +99,7 @@ def _train(
     checkpoints = Checkpoints(folder.checkpoints, learner)
     progress = checkpoints.restore()
     keep_epochs(folder.metrics_csv, progress.epoch)
+    complete_rows(folder.metrics_csv, progress.epoch)
     if not progress.step:
         train_features(config, data, learner.objective)
     while not _complete(config, progress):
@@ -132,6 +134,7 @@ def _first(config: TrainConfig, data: ImageData) -> Split:
     """Return the first images that are scored after each epoch, or trained on."""
     split = data.validation if len(data.validation) else data.train
     split = split.take(slice(SIDE * SIDE))
+    split = replace(split, images=split.images.in_memory())
     return corrupted(split, config.corruption, config.dataset.seed)
 
 

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from vae_cli.visualize.files import save_figure
+
 UNITLESS = ("latent_distance", "unexplained")
 
 
@@ -21,7 +23,7 @@ def plot_detection(
         scores: name -> float [N].
         anomalous: bool [N], or None.
         report: of `judged`: which score was chosen, thresholds, AUROC.
-        path: PNG to write.
+        path: file to write, as `save_figure` takes it.
     """
     if report["num_anomalous"] is None:
         anomalous = None
@@ -53,4 +55,4 @@ def plot_detection(
         axes[1].set_ylabel("recall")
         axes[1].legend(fontsize=8)
     figure.suptitle(f"{report['run']}: {report['images']}", fontsize=10)
-    figure.savefig(path, dpi=110)
+    save_figure(figure, path)

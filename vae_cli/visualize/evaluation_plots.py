@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from vae_cli.visualize.files import save_figure, text_width
 from vae_cli.visualize.images import stacked
 from vae_cli.visualize.plots import draw_kl_bars
 
@@ -34,7 +35,7 @@ def plot_evaluation(
         easiest: images and their reconstructions, float32 [M, H, W, C] each.
         hardest: likewise.
         title: the run and the split.
-        path: PNG to write.
+        path: file to write, as `save_figure` takes it.
     """
     figure = Figure(figsize=(12, 7), layout="constrained")
     figure.suptitle(title, fontsize=11)
@@ -50,7 +51,7 @@ def plot_evaluation(
     draw_kl_bars(bars, kl)
     _pictures(easy, easiest, "smallest -ELBO; below: reconstructions")
     _pictures(hard, hardest, "largest -ELBO; below: reconstructions")
-    figure.savefig(path, dpi=110)
+    save_figure(figure, path)
 
 
 def plot_rate_distortion(
@@ -66,20 +67,23 @@ def plot_rate_distortion(
         rate: KL in nats.
         distortion: reconstruction loss in nats.
         beta: of each point.
-        path: PNG to write.
+        path: file to write, as `save_figure` takes it.
         curves: name of the curve that each point lies on; one curve if None.
 
     Source: Alemi et al., "Fixing a broken ELBO", 2018, section 3.
     """
-    figure = Figure(figsize=(7, 5.5), layout="constrained")
-    axis = figure.subplots()
     curves = curves or [""] * len(rate)
+    names = [*dict.fromkeys(curves)] if len(set(curves)) > 1 else []
+    # the names of the curves stand below it, a line each
+    wide = max([7, *(1 + text_width(name, fontsize=10) for name in names)])
+    figure = Figure(figsize=(wide, 5.5 + 0.22 * len(names)), layout="constrained")
+    axis = figure.subplots()
     for name in dict.fromkeys(curves):
         points = zip(rate, distortion, curves, strict=True)
         own = sorted((x, y) for x, y, curve in points if curve == name)
         axis.plot(*zip(*own, strict=True), "o-", label=name)
-    if len(set(curves)) > 1:
-        axis.legend()
+    if names:
+        figure.legend(loc="outside lower left")
     for x, y, label in zip(rate, distortion, beta, strict=True):
         axis.annotate(
             f"beta {label:g}", (x, y), xytext=(6, 5), textcoords="offset points"
@@ -87,7 +91,7 @@ def plot_rate_distortion(
     axis.set_xlabel("rate: KL, nats per image")
     axis.set_ylabel("distortion: reconstruction loss, nats per image")
     axis.grid(alpha=0.3)
-    figure.savefig(path, dpi=110)
+    save_figure(figure, path)
 
 
 def _pictures(axis: Axes, shown: tuple[np.ndarray, np.ndarray], title: str) -> None:

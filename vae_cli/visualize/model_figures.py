@@ -7,10 +7,11 @@ import numpy as np
 from vae_cli.data.splits import Split
 from vae_cli.evaluation.latent import (
     active_units,
-    decode,
+    code_source,
     encode,
     kl_to_normal,
     project,
+    reconstruct,
 )
 from vae_cli.evaluation.summary import Evaluation
 from vae_cli.models.vae import VAE
@@ -27,8 +28,8 @@ def evaluation_figure(
 
     def shown(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         chosen = split.take(rows)
-        codes, _ = encode(vae, chosen.images, context=chosen.context)
-        return to_float(chosen.images), decode(vae, codes, context=chosen.context)
+        restored = reconstruct(vae, chosen.images, context=chosen.context)
+        return to_float(chosen.images[:]), restored
 
     importance = evaluation.importance
     plot_evaluation(
@@ -51,8 +52,8 @@ def beside(split: Split, restored: np.ndarray, columns: int) -> np.ndarray:
         restored: float32 [N, H, W, C] in [0, 1].
         columns: images a row.
     """
-    seen = [] if split.seen is None else [to_float(split.seen)]
-    return stacked([to_float(split.images), *seen, restored], columns)
+    seen = [] if split.seen is None else [to_float(split.seen[:])]
+    return stacked([to_float(split.images[:]), *seen, restored], columns)
 
 
 def latent_figure(
@@ -70,7 +71,7 @@ def latent_figure(
         vae: the model.
         split: images, and labels to colour them by.
         name: what to call the split.
-        path: PNG to write.
+        path: file to write, as `save_figure` takes it.
         method: as `project` takes it; `dims` and `seed` too.
         dims: two latent dimensions.
         seed: t-SNE's.
@@ -81,6 +82,6 @@ def latent_figure(
     mean, log_var = encode(vae, split.images, context=split.context)
     kl = kl_to_normal(mean, log_var)
     points, axis_names = project(mean, log_var, kl, method, dims, seed)
-    title = f"posterior means of {len(split):,} {name} images"
+    title = f"{len(split):,} {name} images: {code_source(vae)}"
     plot_latent(points, axis_names, split.labels, kl, active_units(mean), title, path)
     return mean, log_var

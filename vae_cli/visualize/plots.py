@@ -8,6 +8,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from vae_cli.visualize.files import save_figure, text_width
 from vae_cli.visualize.images import grid
 
 
@@ -17,14 +18,14 @@ def plot_rows(rows: dict[str, np.ndarray], title: str, path: Path) -> None:
     Args:
         rows: name -> float32 [N, H, W, C] in [0, 1], as many images in each row.
         title: of the figure.
-        path: PNG to write.
+        path: file to write, as `save_figure` takes it.
     """
     count, height, width, _ = next(iter(rows.values())).shape
     side = 0.75  # inches an image is high
-    longest = max(len(line) for name in rows for line in name.splitlines())
-    beside = 0.3 + 0.08 * longest  # a letter of the names is 0.08 inches wide at most
-    wide = max(beside + count * side * width / height, 0.09 * len(title))
-    size = (wide, 0.5 + len(rows) * side)
+    lines = [line for name in rows for line in name.splitlines()]
+    beside = 0.3 + max(text_width(line, fontsize=9) for line in lines)
+    wide = beside + max(0.3, count * side * width / height)
+    size = (max(wide, 0.3 + text_width(title, fontsize=10)), 0.5 + len(rows) * side)
     figure = Figure(figsize=size, layout="constrained")
     figure.suptitle(title, fontsize=10)
     axes = np.reshape(figure.subplots(len(rows), 1), -1)
@@ -36,7 +37,7 @@ def plot_rows(rows: dict[str, np.ndarray], title: str, path: Path) -> None:
         axis.set_yticks([])
         for spine in axis.spines.values():
             spine.set_visible(False)
-    figure.savefig(path, dpi=110)
+    save_figure(figure, path)
 
 
 def plot_curves(rows: list[dict[str, float]], path: Path, measure: str) -> None:
@@ -44,7 +45,7 @@ def plot_curves(rows: list[dict[str, float]], path: Path, measure: str) -> None:
 
     Args:
         rows: one mapping an epoch, the columns of `metrics.csv`.
-        path: PNG to write.
+        path: file to write, as `save_figure` takes it.
         measure: what the reconstruction loss is.
     """
     first, second = ("neg_elbo", "-ELBO (beta 1)"), f"reconstruction: {measure}"
@@ -77,7 +78,7 @@ def plot_curves(rows: list[dict[str, float]], path: Path, measure: str) -> None:
         twin.plot(epochs, betas, color="grey", linestyle=":", label="beta")
         twin.set_ylabel("beta")
     axes[0].legend()
-    figure.savefig(path, dpi=110)
+    save_figure(figure, path)
 
 
 def plot_latent(
@@ -98,7 +99,7 @@ def plot_latent(
         kl: float [latent_dim], nats, averaged over images.
         active: number of active units.
         title: the run and the split.
-        path: PNG to write.
+        path: file to write, as `save_figure` takes it.
     """
     figure = Figure(figsize=(12, 6.5), layout="constrained")
     scatter, bars = figure.subplots(1, 2, width_ratios=(2, 1))
@@ -111,7 +112,7 @@ def plot_latent(
         f"KL to N(0, 1) {kl.sum():.2f} nats; {active} of {len(kl)} units active",
         fontsize=10,
     )
-    figure.savefig(path, dpi=110)
+    save_figure(figure, path)
 
 
 def draw_kl_bars(axis: Axes, kl: np.ndarray) -> None:

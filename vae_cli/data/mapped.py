@@ -1,59 +1,12 @@
-"""Rows of a memory map: a split that is too large to be held."""
+"""Arrays of an .npz file as memory maps: what is too large to be held."""
 
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from vae_cli.data.npy_header import checked_header
 from vae_cli.errors import DataError
-
-AT_A_TIME = 4096
-"""Images read at once where all are gone through."""
-
-
-class Rows:
-    """Some images of an array on disk; reading any gives a NumPy array.
-
-    Args:
-        source: uint8 [M, H, W, C], a memory map.
-        index: int64 [N], which of its images, in which order.
-    """
-
-    dtype = np.dtype(np.uint8)
-
-    def __init__(self, source: np.ndarray, index: np.ndarray | None = None) -> None:
-        self._source = source
-        self._index = np.arange(len(source)) if index is None else index
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Return (N, H, W, C)."""
-        return (len(self._index), *self._source.shape[1:])
-
-    def __len__(self) -> int:
-        return len(self._index)
-
-    def __getitem__(self, at: Any) -> np.ndarray:
-        return np.asarray(self._source[self._index[at]])
-
-    def take(self, at: Any) -> "Rows":
-        """Return fewer of them, still on disk."""
-        return Rows(self._source, self._index[at])
-
-
-def is_mapped(array: Any) -> bool:
-    """Return whether an array, or what it is a view of, is a memory map."""
-    while array is not None and not isinstance(array, np.memmap):
-        array = getattr(array, "base", None)
-    return array is not None
-
-
-def in_parts(images: Any) -> Iterator[np.ndarray]:
-    """Go through images, in memory or not, some thousands at a time."""
-    for start in range(0, len(images), AT_A_TIME):
-        yield images[start : start + AT_A_TIME]
 
 
 def mapped_member(path: Path, member: str, most: float) -> np.ndarray | None:
@@ -94,4 +47,5 @@ def mapped_member(path: Path, member: str, most: float) -> np.ndarray | None:
     begin = info.header_offset + 30 + int(lengths.sum()) + header
     if fortran:
         raise DataError(f"{member} of dataset.path={path} is in Fortran order.")
+    checked_header(shape, dtype, path.stat().st_size, begin)
     return np.memmap(path, dtype, "r", begin, shape)

@@ -1,0 +1,52 @@
+"""Names of what the commands write where none are given."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+import yaml
+
+from vae_cli.paths import configs_dir
+
+BARE = ("checkpoint", "method", "spacing", "interpolation", "num_images")
+"""Keys whose value alone says enough."""
+
+
+def suffix(command: str, config: Any, keys: Sequence[str]) -> str:
+    """Return what tells a file apart from that of the command's defaults.
+
+    Args:
+        command: name of the primary config file.
+        config: the command's config.
+        keys: that decide what is drawn.
+
+    Returns:
+        such as `-1000-seed3-last`; nothing where all keys have their defaults.
+    """
+    file = configs_dir() / f"{command}.yaml"
+    return difference(yaml.safe_load(file.read_text(encoding="utf-8")), config, keys)
+
+
+def difference(defaults: dict[str, Any], config: Any, keys: Sequence[str]) -> str:
+    """Return the keys and values of a config that are not its defaults."""
+    parts = []
+    for key in keys:
+        value = getattr(config, key)
+        if value == defaults.get(key):
+            continue
+        values = value if isinstance(value, list) else [value]
+        text = "-".join(f"{v:g}" if isinstance(v, float) else str(v) for v in values)
+        parts.append(
+            f"-{text}" if key in BARE else f"-{key.removeprefix('num_')}{text}"
+        )
+    return "".join(parts)
+
+
+def option_suffix(group: str, config: Any) -> str:
+    """Return the keys of a group's option that are not those of its shipped file."""
+    file = configs_dir() / group / f"{config.name}.yaml"
+    if not file.is_file():
+        return ""
+    defaults = yaml.safe_load(file.read_text(encoding="utf-8"))
+    keys = [f.name for f in fields(config) if f.name in defaults]
+    return difference(defaults, config, keys)

@@ -1,0 +1,147 @@
+"""Images of a split: one type, whether they lie in memory or on disk."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import numpy as np
+
+from vae_cli.errors import DataError
+
+AT_A_TIME = 4096
+"""Images read at once where all are gone through."""
+ALIGNMENT = 64
+"""Bytes; what TensorFlow asks of memory that it shares with NumPy."""
+
+
+class Images:
+    """Images [N, H, W, C] in memory or in a memory-mapped file.
+
+    Reading is the same for both, and the only way to their pixels: `images[rows]` is a
+    NumPy array. Nothing else of an array's is here, so that code which would work on
+    images in memory alone fails on those, too, and in every test.
+
+    Args:
+        source: uint8 [M, H, W, C], an array or a memory map.
+        index: int64 [N], which images of a memory map, in which order; all if None.
+    """
+
+    def __init__(self, source: np.ndarray, index: np.ndarray | None = None) -> None:
+        self.streamed = is_mapped(source)
+        if not self.streamed:
+            source, index = (source if index is None else source[index]), None
+        elif index is None:
+            index = np.arange(len(source))
+        self._source = source
+        self._index = index
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return (N, H, W, C)."""
+        return (len(self), *self._source.shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Return the type of a pixel's value."""
+        return self._source.dtype
+
+    @property
+    def megabytes(self) -> float:
+        """Return what all of them take, in MiB."""
+        return float(np.prod(self.shape)) * self.dtype.itemsize / 2**20
+
+    def __len__(self) -> int:
+        return len(self._source if self._index is None else self._index)
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        """Return some as an array: an integer, a slice or an integer array."""
+        if self._index is None:
+            return self._source[rows]
+        return np.asarray(self._source[self._index[rows]])
+
+    def take(self, rows: Any) -> "Images":
+        """Return some, where they lie: a slice or an integer array."""
+        if self._index is None:
+            return Images(aligned(self._source[rows]))
+        return Images(self._source, self._index[rows])
+
+    def batches(self, size: int = AT_A_TIME) -> Iterator[np.ndarray]:
+        """Go through all of them, `size` at a time."""
+        for start in range(0, len(self), size):
+            yield self[start : start + size]
+
+    def in_memory(self) -> "Images":
+        """Return the same images in memory."""
+        return Images(aligned(self[:])) if self.streamed else self
+
+    def mapped(
+        self, function: Callable[..., dict[str, np.ndarray]], why: str
+    ) -> dict[str, "Images"]:
+        """Return what a function makes of them, in memory or on disk as they are.
+
+        Args:
+            function: from uint8 [n, H, W, C] and int64 [n], which images these are, to
+                uint8 [n, ...] by name.
+            why: the key to change where the disk has no room for the result.
+
+        Raises:
+            DataError: the disk has no room for the result of a streamed set.
+        """
+        made: dict[str, np.ndarray] = {}
+        end = 0
+        for batch in self.batches():
+            begin, end = end, end + len(batch)
+            for name, part in function(batch, np.arange(begin, end)).items():
+                if name not in made:
+                    made[name] = self._room((len(self), *part.shape[1:]), why)
+                made[name][begin:end] = part
+        return {name: Images(array) for name, array in made.items()}
+
+    def _room(self, shape: tuple[int, ...], why: str) -> np.ndarray:
+        """Return uint8 memory, or a file that is gone with its last use."""
+        size = int(np.prod(shape))
+        if not self.streamed:
+            return empty_aligned(shape)
+        folder = tempfile.gettempdir()
+        free = shutil.disk_usage(folder).free
+        if size > free:  # a memory map would kill the process
+            raise DataError(
+                f"{why} of a streamed set is kept on disk: it takes "
+                f"{size / 2**20:,.0f} MB, {folder} has {free / 2**20:,.0f}.",
+                "give it another place: TMPDIR=<folder> vae-train ...",
+            )
+        with tempfile.TemporaryFile() as file:
+            return np.memmap(file, np.uint8, "w+", shape=shape)
+
+    def __array__(self, *arguments: Any, **options: Any) -> NoReturn:
+        raise TypeError("read images by rows: images[rows], or images[:] for all")
+
+    def __eq__(self, other: object) -> bool:
+        raise TypeError("compare pixels: images[rows] == ...")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def is_mapped(array: Any) -> bool:
+    """Return whether an array, or what it is a view of, is a memory map."""
+    while array is not None and not isinstance(array, np.memmap):
+        array = getattr(array, "base", None)
+    return array is not None
+
+
+def aligned(images: np.ndarray) -> np.ndarray:
+    """Return uint8 images in memory that TensorFlow can share, copied if need be."""
+    if images.ctypes.data % ALIGNMENT == 0 and images.flags.c_contiguous:
+        return images
+    shared = empty_aligned(images.shape)
+    shared[...] = images
+    return shared
+
+
+def empty_aligned(shape: tuple[int, ...]) -> np.ndarray:
+    """Return uninitialised uint8 memory that TensorFlow can share."""
+    size = int(np.prod(shape))
+    memory = np.empty(size + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + size].reshape(shape)

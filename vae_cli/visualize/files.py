@@ -1,0 +1,84 @@
+"""Writing figures: one rule for all of them, the suffix says what is written."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.text import Text
+from matplotlib.textpath import text_to_path
+from PIL import Image
+
+from vae_cli.errors import ConfigError
+from vae_cli.text import printable
+
+RASTER: dict[str, tuple[str, dict[str, Any]]] = {
+    ".png": ("PNG", {}),
+    ".jpg": ("JPEG", {"quality": 95}),
+    ".jpeg": ("JPEG", {"quality": 95}),
+    ".webp": ("WEBP", {"lossless": True}),
+}
+"""Suffix -> Pillow's format and its options."""
+SUFFIXES = (*RASTER, ".pdf", ".svg")
+DPI = 110
+
+
+def figure_path(
+    name: str | Path, key: str = "output", suffixes: tuple[str, ...] = SUFFIXES
+) -> Path:
+    """Return the file that a figure is written to; the first suffix where none came.
+
+    Args:
+        name: as typed.
+        key: the option, for the message.
+        suffixes: of what can be written.
+
+    Raises:
+        ConfigError: it ends in something else.
+    """
+    path = Path(name)
+    if not path.suffix:
+        return path.with_name(path.name + suffixes[0]) if path.name else path
+    if path.suffix.lower() not in suffixes:
+        raise ConfigError(
+            f"{key}={name}: no figure is written as {path.suffix}.",
+            f"the name may end in {', '.join(suffixes)}; without any it becomes "
+            f"{suffixes[0]}",
+        )
+    return path
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure of matplotlib as what the suffix says; no text is read as TeX."""
+    for text in figure.findobj(Text):
+        # names of files, folders and labels are shown as they are, "$" included
+        text.set_parse_math(False)
+        text.set_text(printable(text.get_text(), keep="\n"))
+    suffix = figure_path(path).suffix.lower()
+    figure.savefig(path, dpi=DPI, format=suffix[1:])
+
+
+def text_width(text: str, fontsize: float) -> float:
+    """Return how many inches wide a line is in a figure."""
+    font = FontProperties(size=fontsize)
+    shown = printable(text)
+    points, _, _ = text_to_path.get_text_width_height_descent(shown, font, ismath=False)
+    return points / 72
+
+
+def save_pixels(pixels: np.ndarray, path: Path) -> None:
+    """Write uint8 [H, W, 1 or 3] as what the suffix says, each pixel as it is."""
+    suffix = figure_path(path).suffix.lower()
+    picture = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
+    if suffix in RASTER:
+        kind, options = RASTER[suffix]
+        Image.fromarray(picture).save(path, format=kind, **options)
+        return
+    height, width = picture.shape[:2]
+    figure = Figure(figsize=(width / DPI, height / DPI))
+    axis = figure.add_axes((0, 0, 1, 1))
+    axis.set_axis_off()
+    scale: dict[str, Any] = {"cmap": "gray", "vmin": 0, "vmax": 255}
+    axis.imshow(picture, interpolation="none", aspect="auto", **scale)
+    save_figure(figure, path)
