@@ -88,7 +88,7 @@ def _sizes(config: object) -> list[str]:
         value = config
         for name in key.split("."):
             value = getattr(value, name, None)
-        if key == "dataset.limit" and hasattr(config, "dataset"):
+        if key == "dataset.limit" and hasattr(config, "epochs"):
             value = value or math.inf
         if isinstance(most, list):
             larger = isinstance(value, list) and value != most
