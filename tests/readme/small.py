@@ -64,7 +64,7 @@ def small(words: list[str]) -> list[str]:
     if any(word.startswith("resume=") for word in words):
         return [*words, "epochs=2"]
     if words[0] == "vae-train" and "-m" in words:
-        words = [_first(word) for word in words]
+        words = [first_value(word) for word in words]
     launched = words[:2] == ["vae", "launch"]
     command = "train" if launched else words[0].removeprefix("vae-").replace("-", "_")
     overrides = [word for word in words[5 if launched else 1 :] if word != "-m"]
@@ -76,7 +76,7 @@ def small(words: list[str]) -> list[str]:
     return [*words, *_sizes(config)]
 
 
-def _first(word: str) -> str:
+def first_value(word: str) -> str:
     """Return an override with the first of the values that a sweep goes over."""
     key, equals, value = word.partition("=")
     return word if value.startswith("[") else key + equals + value.partition(",")[0]

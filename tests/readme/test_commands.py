@@ -77,6 +77,7 @@ def run(line: Line, command: Command) -> Finished:
     )
     if _starts(text, small.COMPOSED):
         overrides = [w for w in words[1:] if w != "-m" and not w.startswith("hydra")]
+        overrides = [small.first_value(word) for word in overrides]
         return command("validate", words[0].removeprefix("vae-"), *overrides)
     words = [*small.small(words), *small.ALSO.get(text, ())]
     first, *rest = words
