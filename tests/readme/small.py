@@ -38,7 +38,7 @@ ALSO = {
 """Line -> overrides that it needs besides: here, one job of ten."""
 
 COMPOSED = {
-    "vae-train distribution=mirrored distribution.devices=[GPU:0,GPU:1]": "two GPUs",
+    "vae-train distribution=mirrored": "GPUs",
     "TF_CONFIG=": "two machines",
     "vae-train -m hydra/launcher=submitit_slurm": "a Slurm cluster",
     "vae-train experiment=fashion_gated_vae": "images that don't ship with the package",
@@ -53,8 +53,11 @@ NOT_RUN = {
 }
 """How a line starts -> why nothing is run."""
 
-OWN_PROCESS = ("vae launch", "vae-train distribution=mirrored distribution.devices")
-"""Lines that settle devices, which a process can do once."""
+OWN_PROCESS = (
+    "vae launch",
+    "vae-train distribution=mirrored distribution.devices=[CPU",
+)
+"""How lines start that settle devices, which a process can do once."""
 
 PLACEHOLDERS = {"<run folder>": "latest"}
 

@@ -75,14 +75,15 @@ def run(line: Line, command: Command) -> Finished:
     assert words[0].split("-")[0] == "vae", (
         f"{text}: say how it is tested, or why not, in tests/readme/small.py"
     )
-    if _starts(text, small.COMPOSED):
+    own_process = _starts(text, small.OWN_PROCESS)
+    if _starts(text, small.COMPOSED) and not own_process:
         overrides = [w for w in words[1:] if w != "-m" and not w.startswith("hydra")]
         overrides = [small.first_value(word) for word in overrides]
         return command("validate", words[0].removeprefix("vae-"), *overrides)
     words = [*small.small(words), *small.ALSO.get(text, ())]
     first, *rest = words
     arguments = rest if first == "vae" else [first.removeprefix("vae-"), *rest]
-    if _starts(text, small.OWN_PROCESS):
+    if own_process:
         return vae(*arguments, cwd=Path.cwd())
     return command(*arguments)
 
