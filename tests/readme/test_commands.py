@@ -6,6 +6,7 @@ A block's lines run in their order, in a folder of their own that holds a few ru
 
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,9 +60,15 @@ def test_documented_commands_end_well(
     monkeypatch.chdir(tmp_path)
     problems = []
     for line in block.lines:
+        started = time.time()
         done = run(line, command)
         if done.status or "Traceback" in done.stderr:
             problems.append(f"{line}\nended with {done.status}:\n{done.stderr}")
+        problems += [
+            f"{line}\nwrote no {file}"
+            for file in files_written(line)
+            if not file.exists() or file.stat().st_mtime < started
+        ]
     assert not problems, "\n\n".join(problems)
 
 
@@ -86,6 +93,12 @@ def run(line: Line, command: Command) -> Finished:
     if own_process:
         return vae(*arguments, cwd=Path.cwd())
     return command(*arguments)
+
+
+def files_written(line: Line) -> list[Path]:
+    """Return the files that a line says it writes."""
+    pairs = [word.partition("=") for word in line.words]
+    return [Path(value) for key, _, value in pairs if key in ("npz", "gif")]
 
 
 def _starts(text: str, beginnings: dict[str, str] | tuple[str, ...]) -> bool:
