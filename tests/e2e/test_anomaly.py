@@ -87,7 +87,14 @@ def test_rows_agree_with_the_report(
     )
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("squares", "unlabelled", "label", "noise", "seen"),
+        pytest.param("two_level vamp", marks=pytest.mark.slow),
+        pytest.param("colour", marks=pytest.mark.slow),
+    ],
+)
 def test_every_kind_of_run_is_scored(
     runs: Callable[[str], Path], command: Command, kind: str
 ) -> None:
@@ -211,6 +218,7 @@ def test_several_runs_make_a_table(
     )
 
 
+@pytest.mark.slow
 def test_sweep_over_classes_ends_with_its_table(tmp_path: Path) -> None:
     done = vae(
         "train",

@@ -68,19 +68,25 @@ def test_devices_of_one_process_train_as_one_does(single: Path, tmp_path: Path) 
     assert_same(tmp_path / "run", single)
 
 
-def test_workers_train_as_one_does_and_go_on_as_it_would(
-    single: Path, tmp_path: Path
-) -> None:
-    done = vae(*LAUNCH, *OPTIONS, "epochs=1", "run_dir=run", cwd=tmp_path)
+def test_workers_train_as_one_does(single: Path, tmp_path: Path) -> None:
+    done = vae(*LAUNCH, *OPTIONS, "epochs=2", "run_dir=run", cwd=tmp_path)
     assert done.status == 0, done.stderr
     assert done.stdout.splitlines() == ["run"]
     assert [entry.name for entry in tmp_path.iterdir()] == ["run"]
+    assert_same(tmp_path / "run", single)
+
+
+@pytest.mark.slow
+def test_workers_go_on_as_one_would(single: Path, tmp_path: Path) -> None:
+    done = vae(*LAUNCH, *OPTIONS, "epochs=1", "run_dir=run", cwd=tmp_path)
+    assert done.status == 0, done.stderr
     done = vae(*LAUNCH, "resume=run", "epochs=2", cwd=tmp_path)
     assert done.status == 0, done.stderr
     assert files(tmp_path / "run") == files(single)
     assert_same(tmp_path / "run", single)
 
 
+@pytest.mark.slow
 def test_slurm_says_who_the_workers_are(single: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "vae_cli", "train", *OPTIONS, "epochs=2",
                "distribution=multi_worker", "threads=1", "run_dir=run"]  # fmt: skip
@@ -101,6 +107,7 @@ def test_slurm_says_who_the_workers_are(single: Path, tmp_path: Path) -> None:
     assert_same(tmp_path / "run", single)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="POSIX signals")
 def test_killed_worker_ends_the_others_and_leaves_a_run_to_go_on_with(
     tmp_path: Path,
@@ -127,6 +134,7 @@ def test_killed_worker_ends_the_others_and_leaves_a_run_to_go_on_with(
     assert len(trajectory(tmp_path / "run")) == status["epoch"] >= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments, message",
     [

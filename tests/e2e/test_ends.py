@@ -78,6 +78,7 @@ def test_collapse_is_warned_of_once_with_remedies(
     assert "posterior collapse" in (tmp_path / "run" / "train.log").read_text()
 
 
+@pytest.mark.slow
 def test_interrupted_sweep_saves_its_job_and_ends(tmp_path: Path) -> None:
     child = subprocess.Popen(
         [sys.executable, "-m", "vae_cli", "train", "-m", *SMALL, "epochs=100000",
@@ -160,6 +161,7 @@ def test_sweep_trains_each_job_as_if_alone(tmp_path: Path, command: Command) -> 
     ) in done.stderr
 
 
+@pytest.mark.slow
 def test_failed_job_is_named_and_the_others_run(
     tmp_path: Path, command: Command
 ) -> None:

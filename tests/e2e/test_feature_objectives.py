@@ -23,7 +23,7 @@ def weights(run: Path) -> dict[str, np.ndarray]:
     ("objective", "columns", "unlabelled"),
     [
         ("vae_gan", {"penalty", "discriminator_loss"}, False),
-        ("perceptual", {"penalty"}, True),
+        pytest.param("perceptual", {"penalty"}, True, marks=pytest.mark.slow),
     ],
 )
 def test_resumed_run_is_the_uninterrupted_one_network_included(

@@ -48,9 +48,17 @@ PARTS = {
     ),
 }
 """Name -> overrides."""
+SINGLE = ("gated_dense", "vamp", "vamp of images", "iwae", "two_level", "label")
+"""Parts that the others hold in combination: for the slow tests."""
 
 
-@pytest.fixture(scope="module", params=PARTS)
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=pytest.mark.slow if name in SINGLE else ())
+        for name in PARTS
+    ],
+)
 def run(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:

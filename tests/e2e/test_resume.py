@@ -38,8 +38,10 @@ def layered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(
     ("settings", "whole"),
-    [(STATEFUL, "uninterrupted"), (LAYERED, "layered")],
-    ids=["stateful", "layered"],
+    [
+        pytest.param(STATEFUL, "uninterrupted", id="stateful"),
+        pytest.param(LAYERED, "layered", id="layered", marks=pytest.mark.slow),
+    ],
 )
 def test_resumed_run_equals_uninterrupted_run(
     settings: tuple[str, ...],
@@ -57,6 +59,7 @@ def test_resumed_run_equals_uninterrupted_run(
     assert len(environment["resumed"]) == 1
 
 
+@pytest.mark.slow
 def test_run_stopped_within_an_epoch_resumes_at_that_step(
     alone: Path, tmp_path: Path
 ) -> None:
@@ -90,6 +93,7 @@ main()
     assert_equal_runs(alone, tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_run_killed_during_saves_resumes_exactly(alone: Path, tmp_path: Path) -> None:
     # SIGKILL before the weights of the second epoch are saved, before the state of the
     # third, before the names of the fourth

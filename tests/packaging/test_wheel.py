@@ -10,7 +10,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.packaging
+pytestmark = [pytest.mark.slow, pytest.mark.packaging]
 
 
 def pip(*arguments: str) -> None:

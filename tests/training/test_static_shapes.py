@@ -41,6 +41,8 @@ CASES = {
         "optimizer.ema_decay=0.9",
     ),
 }
+QUICK = ("dense", "dense mask", "dense label")
+"""Cases that the default tests compile; XLA takes seconds for each of the others."""
 BATCH = 8
 
 
@@ -80,7 +82,13 @@ def after_steps(case: str, jit: bool) -> tuple[list[np.ndarray], dict[str, float
     return weights, logs
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, marks=() if case in QUICK else pytest.mark.slow)
+        for case in CASES
+    ],
+)
 def test_train_step_compiles_whole_and_does_the_same(case):
     compiled, plain = after_steps(case, jit=True), after_steps(case, jit=False)
     # XLA has noise of its own, so only the scale can be compared, not the values

@@ -74,7 +74,7 @@ EXAMPLES = {
         ("vae-anomaly images=photos", "pictures of your own, from a folder"),
         ("vae-anomaly score=unexplained", "sort and flag by another score"),
         (
-            "vae-anomaly score=by_validation_auroc",
+            "vae-anomaly normal=[0] score=by_validation_auroc",
             "by the score of best AUROC on labelled validation anomalies",
         ),
         (

@@ -1,0 +1,102 @@
+"""The table: how each documented command is made small, or why it isn't run.
+
+Most lines need no entry: `AT_MOST` bounds whatever a command's config holds, a sweep
+takes the first value of each key, and a resumed run trains one epoch more.
+"""
+
+import math
+
+from vae_cli.config.compose import composed
+from vae_cli.config.store import COMMANDS
+
+AT_MOST = {
+    "epochs": 1,
+    "dataset.limit": 100,
+    "dataset.validation_size": 100,
+    "architecture.hidden_units": [16],
+    "architecture.filters": [4],
+    "architecture.dense_units": 8,
+    "hierarchy.hidden_units": [8],
+    "conditioning.hidden_units": [8],
+    "prior.components": 5,
+    "importance_samples": 3,
+    "samples": 100,
+    "gibbs_steps": 5,
+    "num_images": 100,
+    "num_points": 100,
+}
+"""Key -> the most that a run here takes of it."""
+
+ALSO = {
+    "vae-train -m experiment=anomaly_heldout": (
+        'hydra.sweeper.params={dataset.classes:"[1,2,3,4,5,6,7,8,9]"}',
+    ),
+    "vae-train -m experiment=anomaly_one_digit": (
+        'hydra.sweeper.params={dataset.classes:"[0]"}',
+    ),
+}
+"""Line -> overrides that it needs besides: here, one job of ten."""
+
+COMPOSED = {
+    "vae-train distribution=mirrored": "GPUs",
+    "TF_CONFIG=": "two machines",
+    "vae-train -m hydra/launcher=submitit_slurm": "a Slurm cluster",
+    "vae-train experiment=fashion_gated_vae": "images that don't ship with the package",
+}
+"""How a line starts -> what it needs; its config is checked by `vae validate` alone."""
+
+NOT_RUN = {
+    "pip install": "needs the package index; .ci/run does it",
+    "pytest": ".ci/run does it",
+    "ruff": ".ci/run does it",
+    "mypy": ".ci/run does it",
+}
+"""How a line starts -> why nothing is run."""
+
+OWN_PROCESS = (
+    "vae launch",
+    "vae-train distribution=mirrored distribution.devices=[CPU",
+)
+"""How lines start that settle devices, which a process can do once."""
+
+PLACEHOLDERS = {"<run folder>": "latest"}
+
+
+def small(words: list[str]) -> list[str]:
+    """Return the words of `vae-<command> ...`, or of `vae launch`, with small sizes."""
+    if any(word.startswith("resume=") for word in words):
+        return [*words, "epochs=2"]
+    if words[0] == "vae-train" and "-m" in words:
+        words = [first_value(word) for word in words]
+    launched = words[:2] == ["vae", "launch"]
+    command = "train" if launched else words[0].removeprefix("vae-").replace("-", "_")
+    overrides = [word for word in words[5 if launched else 1 :] if word != "-m"]
+    flags = any(w.startswith("-") and w != "--config-dir" for w in overrides)
+    if command not in COMMANDS or flags:
+        return words
+    hydra = [w for w in overrides if w.startswith("hydra")]
+    config = composed(command, [w for w in overrides if w not in hydra])
+    return [*words, *_sizes(config)]
+
+
+def first_value(word: str) -> str:
+    """Return an override with the first of the values that a sweep goes over."""
+    key, equals, value = word.partition("=")
+    return word if value.startswith("[") else key + equals + value.partition(",")[0]
+
+
+def _sizes(config: object) -> list[str]:
+    found = []
+    for key, most in AT_MOST.items():
+        value = config
+        for name in key.split("."):
+            value = getattr(value, name, None)
+        if key == "dataset.limit" and hasattr(config, "epochs"):
+            value = value or math.inf
+        if isinstance(most, list):
+            larger = isinstance(value, list) and value != most
+        else:
+            larger = isinstance(value, int | float) and value > most
+        if larger:
+            found.append(f"{key}={most}".replace(" ", ""))
+    return found
