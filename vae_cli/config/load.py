@@ -12,7 +12,6 @@ from vae_cli.config.store import GROUPS
 from vae_cli.errors import ConfigError, closest
 
 T = TypeVar("T")
-_hints = cache(typing.get_type_hints)
 
 
 def load(schema: type[T], values: Mapping[str, Any], source: str = "") -> T:
@@ -34,10 +33,16 @@ def load(schema: type[T], values: Mapping[str, Any], source: str = "") -> T:
     return config
 
 
+@cache
+def _hints(schema: Any) -> dict[str, Any]:
+    """Return the types of a dataclass's fields."""
+    return typing.get_type_hints(schema)
+
+
 def _build(schema: type[T], values: Mapping[str, Any], at: str, out: list[str]) -> Any:
     """Build one dataclass; append problems to `out`."""
     known = {f.name: f for f in fields(schema)}  # type: ignore[arg-type]
-    hints = _hints(schema)
+    hints = _hints(schema)  # type: ignore[arg-type]
     for key in values:
         if key not in known:
             out.append(unknown_key(at + str(key), [at + name for name in known]))
