@@ -13,8 +13,11 @@ from tests.benchmarks.contenders.task import Task
 from tests.benchmarks.rounds import Contender, alternate, ratio
 
 OWN = "vae-cli"
-CONV = Task(model="conv", latent_dim=2, count=10_240)
-DENSE = Task(model="dense", latent_dim=20, count=25_600)
+CURED = "Keras guide, autotune off"
+QUIET = 0.9
+"""Of the best matrix product: in a round that reaches it, nothing else was at work."""
+CONV = Task(model="conv", latent_dim=2, count=20_480)
+DENSE = Task(model="dense", latent_dim=20, count=61_440)
 MACHINE = Contender("matrix product", "matrix_product")
 CONTENDERS = {
     "conv": [
@@ -25,6 +28,7 @@ CONTENDERS = {
         ),
         Contender(f"{OWN}, streamed", "product", replace(CONV, memory_mb=1)),
         Contender("Keras guide", "keras_guide", CONV),
+        Contender(CURED, "keras_guide", replace(CONV, autotune=0)),
         Contender("PyTorch eager", "torch_eager", CONV),
     ],
     "dense": [
@@ -33,6 +37,7 @@ CONTENDERS = {
         Contender(f"{OWN}, batch 512", "product", replace(DENSE, batch_size=512)),
         Contender(f"{OWN}, streamed", "product", replace(DENSE, memory_mb=1)),
         Contender("Keras guide", "keras_guide", DENSE),
+        Contender(CURED, "keras_guide", replace(DENSE, autotune=0)),
         Contender("PyTorch eager", "torch_eager", DENSE),
         Contender("pythae", "pythae_trainer", DENSE),
     ],
@@ -45,7 +50,10 @@ def speed(model: str, rounds: int) -> dict[str, Any]:
     lines = alternate(contenders, rounds)
     products = lines.pop(MACHINE.label)
     machine = {name: median(line[name] for line in products) for name in products[0]}
+    best = max(line["float32"] for line in products)
+    quiet = [i for i, x in enumerate(products) if x["float32"] >= QUIET * best]
     speeds = {k: [line["images_per_second"] for line in v] for k, v in lines.items()}
+    calm = {k: [v[i] for i in quiet] for k, v in speeds.items()}
     rows = {}
     for contender in contenders[1:]:
         label, task = contender.label, contender.task
@@ -54,17 +62,24 @@ def speed(model: str, rounds: int) -> dict[str, Any]:
         kind = "bfloat16" if "bfloat16" in label else "float32"
         rows[label] = {
             "images_per_second": median(speeds[label]),
+            "images_per_second_quiet": median(calm[label]),
             "gflops": gflops,
             "share_of_matrix_product": gflops / machine[kind],
             "peak_mb": max(line["peak_mb"] for line in lines[label]),
         }
         if label.startswith(OWN):
-            rows[label]["times_as_fast_as"] = {
-                other: asdict(ratio(speeds[label], speeds[other]))
-                for other in speeds
-                if not other.startswith(OWN)
-            }
-    return {"matrix_product_gflops": machine, "rounds": rounds, "contenders": rows}
+            for name, of in (("all", speeds), ("quiet", calm)):
+                rows[label][f"times_as_fast_as_{name}"] = {
+                    other: asdict(ratio(of[label], of[other]))
+                    for other in of
+                    if not other.startswith(OWN)
+                }
+    return {
+        "matrix_product_gflops": machine,
+        "rounds": rounds,
+        "quiet_rounds": len(quiet),
+        "contenders": rows,
+    }
 
 
 def start(model: str, rounds: int) -> dict[str, float]:

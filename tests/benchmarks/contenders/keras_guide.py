@@ -92,9 +92,12 @@ def main() -> None:
         def on_epoch_end(self, epoch: int, logs: object = None) -> None:
             turns.end()
 
-    vae.fit(
-        dataset.batch(task.batch_size), epochs=10**6, verbose=0, callbacks=[Clock()]
-    )
+    dataset = dataset.batch(task.batch_size)
+    if not task.autotune:
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        dataset = dataset.with_options(options)
+    vae.fit(dataset, epochs=10**6, verbose=0, callbacks=[Clock()])
 
 
 if __name__ == "__main__":

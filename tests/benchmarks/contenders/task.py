@@ -23,6 +23,7 @@ class Task:
         count: images an epoch.
         precision: a Keras dtype policy.
         memory_mb: the product's budget; larger sets are streamed.
+        autotune: 0 switches tf.data's autotuning off in the Keras guide.
     """
 
     model: str = "dense"
@@ -32,6 +33,7 @@ class Task:
     count: int = 20_000
     precision: str = "float32"
     memory_mb: int = 4096
+    autotune: int = 1
 
     @classmethod
     def from_command_line(cls) -> "Task":
@@ -40,7 +42,7 @@ class Task:
         for field in fields(cls):
             parser.add_argument("--" + field.name.replace("_", "-"), type=field.type)
         given = vars(parser.parse_args())
-        return cls(**{name: value for name, value in given.items() if value})
+        return cls(**{k: value for k, value in given.items() if value is not None})
 
     def arguments(self) -> list[str]:
         """Return the command line that says the same."""
