@@ -56,7 +56,7 @@ class PrintableStream:
 
     def write(self, text: str) -> int:
         """Write text; returns how many characters of it."""
-        safe = printable(text, keep="\n\t\r")
+        safe = printable(text, keep="\n\t")
         encoding = getattr(self._stream, "encoding", None) or "utf-8"
         self._stream.write(safe.encode(encoding, "backslashreplace").decode(encoding))
         return len(text)

@@ -1,5 +1,6 @@
+import errno
+import tracemalloc
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -49,6 +50,18 @@ def test_only_splits_that_are_too_large_stay_on_disk(tmp_path):
 
 def test_limit_that_fits_is_read_into_memory(tmp_path):
     assert not loaded(tmp_path, memory_mb=1, limit=200).streamed
+
+
+def test_streamed_set_is_loaded_without_being_held(tmp_path):
+    many = {"x_train": grey_images(40_000, 40, 40)}  # 61 MiB
+    loaded(tmp_path, arrays=many)
+    tracemalloc.start()
+    assert load_data(
+        npz_config(tmp_path / "images.npz", validation_size=100, memory_mb=1)
+    ).streamed
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 32 * 2**20  # some thousand images at a time, 6 MiB
 
 
 def test_static_draw_of_a_streamed_set_is_made_once(tmp_path):
@@ -112,11 +125,14 @@ def test_what_is_made_of_images_lies_where_they_lie(images):
 
 
 def test_what_does_not_fit_on_disk_is_refused(images, monkeypatch):
-    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=9))
+    def full(descriptor: int, begin: int, size: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full)
     if not images.streamed:
         assert len(images.mapped(lambda x, i: {"x": x}, "a key")["x"]) == 3000
         return
-    with pytest.raises(DataError, match=r"a key of a streamed set .* takes 1 MB"):
+    with pytest.raises(DataError, match=r"a key of a streamed set .*No space"):
         images.mapped(lambda x, i: {"x": x}, "a key")
 
 

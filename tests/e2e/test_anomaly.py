@@ -83,7 +83,7 @@ def test_rows_agree_with_the_report(
     assert [row["flagged"] for row in rows] == [str(int(f)) for f in flagged]
     assert (report["score"], report["chosen_by"]) == (
         "neg_elbo",
-        "score= (fixed beforehand)",
+        "fixed in advance",
     )
 
 
@@ -113,7 +113,7 @@ def test_without_normal_classes_there_is_a_threshold_and_no_auroc(
     assert report["base_rate"] is None
     assert (report["score"], report["chosen_by"]) == (
         "neg_elbo",
-        "score= (fixed beforehand)",
+        "fixed in advance",
     )
     assert {row["anomalous"] for row in rows} == {""}
 
@@ -212,7 +212,7 @@ def test_several_runs_make_a_table(
     assert [row["run"] for row in rows] == ["squares", "label", "mean"]
     each = [float(row["AUROC of score"]) for row in rows]
     assert each[2] == pytest.approx((each[0] + each[1]) / 2)
-    assert "chosen by: score= (fixed beforehand)" in table
+    assert "chosen by: fixed in advance" in table
     refused(
         command("anomaly", f"run={','.join(names)}", "output=x"), "output=x takes one"
     )

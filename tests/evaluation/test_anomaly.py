@@ -179,7 +179,7 @@ def test_fixed_score_is_the_one_that_counts_whatever_the_labels_say():
     found = judged(images, held_out, 0.95, "neg_elbo")
     assert (found["score"], found["chosen_by"]) == (
         "neg_elbo",
-        "score= (fixed beforehand)",
+        "fixed in advance",
     )
 
 

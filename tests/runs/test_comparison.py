@@ -162,7 +162,7 @@ def test_table_of_figures_that_do_not_compare_says_so(
     reports: list[Report] = [
         {"neg_elbo": 100.0, "protocol": {key: value}} for value in values
     ]
-    message = f"These figures don't compare: the runs differ in {named}."
+    message = f"These figures are not comparable: the runs differ in {named}."
     assert f"**{message}**" in markdown_table(
         groups("beta=1", "beta=4", reports=reports)
     )

@@ -23,7 +23,8 @@ def test_jobs_come_by_their_best_bound_and_the_next_command(tmp_path: Path) -> N
     for name, best in (("0-beta=1", 101.5), ("1-beta=4", 99.25), ("2-beta=9", 140.0)):
         job(tmp_path, name, best)
     assert ranking(tmp_path) == [
-        "best validation neg_elbo (bernoulli, binarize none, mnist), nats per image:",
+        "best validation neg_elbo (mnist validation_size=10000 binarize=none seed=0, "
+        "bernoulli), nats per image:",
         "       99.25  1-beta=4",
         "      101.50  0-beta=1",
         "      140.00  2-beta=9",
@@ -35,9 +36,13 @@ def test_bounds_that_do_not_compare_are_ranked_apart(tmp_path: Path) -> None:
     job(tmp_path, "0", 100.0)
     job(tmp_path, "1", -500.0, "likelihood=gaussian")
     job(tmp_path, "2", 90.0, "objective=iwae")
+    for seen in (1, 2):
+        masked = ("corruption=quadrants", f"corruption.seen={seen}")
+        job(tmp_path, f"q{seen}", 80.0, *masked)
+        job(tmp_path, f"c{seen}", 70.0, f"dataset.classes=[{seen}]")
     lines = ranking(tmp_path)
-    assert sum(line.startswith("best ") for line in lines) == 3
-    assert "figures of different lists don't compare" in lines
+    assert sum(line.startswith("best ") for line in lines) == 7
+    assert "figures of different lists are not comparable" in lines
 
 
 def test_job_that_can_not_be_read_is_left_out(tmp_path: Path) -> None:

@@ -46,8 +46,9 @@ def ready(
         data.check_labelled()
     if config.objective.name == "vae_gan" and data.spec.binary:
         raise DataError(
-            "objective=vae_gan needs grey images, and every pixel of these is 0 or 1: "
-            "its discriminator would tell them from pixel means at a glance.",
+            "objective=vae_gan needs images with levels between black and white: every "
+            "pixel of these is 0 or 1, and its discriminator would tell them from "
+            "pixel means at once.",
             "use objective=elbo, iwae or perceptual",
         )
     if config.anomaly and not data.test:

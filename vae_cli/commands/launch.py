@@ -83,7 +83,7 @@ def _completed(command: list[str], count: int) -> list[str]:
         folder = resumable(given["resume"], root, longer="epochs" in given)
         # refused here, once, and not by each worker
         config = composed("train", command[1:])
-        typed = [word for word in command[1:] if not word.startswith("-")]
+        typed = [w for w in command[1:] if "=" in w and not w.startswith("-")]
         _, saved = resumed_config(
             dataclasses.replace(config, resume=str(folder)), typed
         )

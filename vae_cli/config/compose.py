@@ -18,9 +18,14 @@ def quoted(arguments: list[str]) -> list[str]:
 
     Where a run is resumed, `dataset.path=` is of the run's data set, which is a file.
     """
-    keys = {word.partition("=")[0] for word in arguments}
+    return [*map(_quoted, arguments), *_for_moved_data(arguments)]
+
+
+def _for_moved_data(words: list[str]) -> list[str]:
+    """Return what lets `dataset.path=` stand beside `resume=`."""
+    keys = {word.partition("=")[0] for word in words}
     moved = {"resume", "dataset.path"} <= keys and "dataset" not in keys
-    return [*(_quoted(word) for word in arguments), *([FROM_FILE] if moved else [])]
+    return [FROM_FILE] if moved else []
 
 
 def _quoted(word: str) -> str:
@@ -47,6 +52,7 @@ def composed(command: str, arguments: list[str]) -> Any:
     from hydra import compose, initialize_config_dir
 
     overrides, extra = _config_dir(arguments)
+    overrides += _for_moved_data(overrides)
     with (
         in_our_words(command, overrides),
         initialize_config_dir(str(configs_dir()), version_base="1.3"),

@@ -1,6 +1,6 @@
 """Images of a split: one type, whether they lie in memory or on disk."""
 
-import shutil
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
@@ -18,9 +18,8 @@ ALIGNMENT = 64
 class Images:
     """Images [N, H, W, C] in memory or in a memory-mapped file.
 
-    Reading is the same for both, and the only way to their pixels: `images[rows]` is a
-    NumPy array. Nothing else of an array's is here, so that code which would work on
-    images in memory alone fails on those, too, and in every test.
+    `images[rows]` is a NumPy array, for both alike; nothing else of an array's is here.
+    Code that would break on images on disk thus breaks on those in memory, too.
 
     Args:
         source: uint8 [M, H, W, C], an array or a memory map.
@@ -103,16 +102,18 @@ class Images:
         size = int(np.prod(shape))
         if not self.streamed:
             return empty_aligned(shape)
-        folder = tempfile.gettempdir()
-        free = shutil.disk_usage(folder).free
-        if size > free:  # a memory map would kill the process
-            raise DataError(
-                f"{why} of a streamed set is kept on disk: it takes "
-                f"{size / 2**20:,.0f} MB, {folder} has {free / 2**20:,.0f}.",
-                "give it another place: TMPDIR=<folder> vae-train ...",
-            )
         with tempfile.TemporaryFile() as file:
-            return np.memmap(file, np.uint8, "w+", shape=shape)
+            try:
+                # a sparse file's memory map would kill the process on a full disk
+                os.posix_fallocate(file.fileno(), 0, size)
+            except OSError as error:
+                raise DataError(
+                    f"{why} of a streamed set is kept on disk: it takes "
+                    f"{size / 2**20:,.0f} MB, for which {tempfile.gettempdir()} has no "
+                    f"room ({error.strerror}).",
+                    "give it another place: TMPDIR=<folder> vae-train ...",
+                ) from error
+            return np.memmap(file, np.uint8, "r+", shape=shape)
 
     def __array__(self, *arguments: Any, **options: Any) -> NoReturn:
         raise TypeError("read images by rows: images[rows], or images[:] for all")

@@ -9,6 +9,7 @@ import numpy as np
 
 from vae_cli.config.schema import DatasetConfig
 from vae_cli.data.checks import checked
+from vae_cli.data.images import Images
 from vae_cli.data.sources import SOURCES
 from vae_cli.data.splits import ImageData, Split
 from vae_cli.data_spec import DataSpec
@@ -45,8 +46,8 @@ def load_data(config: DatasetConfig) -> ImageData:
             f"dataset.validation_size={len(whole) // 5}; at least 2 images are needed",
         )
     fingerprint = {
-        "x_train_sha256": _digest(whole.images[:]),
-        "x_test_sha256": None if test is None else _digest(test.images[:]),
+        "x_train_sha256": _digest_images(whole.images),
+        "x_test_sha256": None if test is None else _digest_images(test.images),
     }
     order = generator(config.seed, Stream.SPLIT).permutation(len(whole))
     held_out, kept = np.split(order, [config.validation_size])
@@ -171,7 +172,7 @@ def _binarized(split: Split, config: DatasetConfig, index: int) -> Split:
             ones = images >= levels.draw(images.shape)
         return {"images": ones.astype(np.uint8) * np.uint8(255)}
 
-    why = f"dataset.binarize={config.binarize}"
+    why = f"dataset.binarize={config.binarize} (dynamic needs no file for training)"
     return replace(split, **split.images.mapped(binary, why))
 
 
@@ -201,6 +202,14 @@ class Levels:
 
 def _two_levels(images: np.ndarray) -> bool:
     return bool(((images == 0) | (images == 255)).all())
+
+
+def _digest_images(images: Images) -> str:
+    """Return the SHA-256 of all pixels, which needn't fit into memory."""
+    digest = hashlib.sha256()
+    for batch in images.batches():
+        digest.update(np.ascontiguousarray(batch).data)
+    return digest.hexdigest()
 
 
 def _digest(array: Any) -> str:

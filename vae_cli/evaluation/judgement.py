@@ -58,7 +58,7 @@ def judged(images: Scored, held_out: Scored, quantile: float, score: str) -> dic
         ConfigError: BY_LABELS, without normal images and anomalies among `held_out`.
     """
     own = {name: _own(images, held_out, quantile, name) for name in SCORES}
-    chosen_by = "score= (fixed beforehand)"
+    chosen_by = "fixed in advance"
     if score == BY_LABELS:
         if not held_out.mixed:
             raise ConfigError(

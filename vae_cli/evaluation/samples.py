@@ -95,8 +95,8 @@ def score_samples(
     if classifier is None or held_out.labels is None:
         return SampleQuality(found)
     features, taken_for = classifier(images)
-    real_features, known = classifier(held_out.images[:])
-    train_features, _ = classifier(train.images[:])
+    real_features, known = classifier(held_out.images)
+    train_features, _ = classifier(train.images)
     return SampleQuality(
         sharpness=found,
         frechet_distance=frechet_distance(features, real_features),

@@ -27,7 +27,8 @@ PROTOCOL = (
 """What a row must be quoted with."""
 COMPARED = (
     "split", "num_images", "dataset", "images_sha256", "binarization", "likelihood",
-    "corruption", "pixels",
+    "corruption", "corruption_options", "pixels", "conditioning", "classes",
+    "draw_seed",
 )  # fmt: skip
 """What rows must have in common for their figures to be compared."""
 NOT_SETTINGS = (
@@ -164,7 +165,7 @@ def mixed_protocols(reports: list[dict[str, Any]]) -> str:
             found.append(f"{key} ({', '.join(different)})" if named else "images")
     if not found:
         return ""
-    return f"These figures don't compare: the runs differ in {', '.join(found)}."
+    return f"These figures are not comparable: the runs differ in {', '.join(found)}."
 
 
 def markdown_table(groups: list[Group]) -> str:

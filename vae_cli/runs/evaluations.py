@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import logging
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ ROWS = (
         "active units",
         "variance of posterior means above 0.01; a lower level's, at the top's mean",
     ),
-    ("mse", "MSE", "mean over pixels, reconstruction from posterior means"),
+    ("mse", "MSE", "mean over the pixels that count"),
     ("psnr", "PSNR", "dB"),
     ("ssim", "SSIM", "window 11, sigma 1.5"),
     ("knn_accuracy", "kNN accuracy", "10 neighbours"),
@@ -102,6 +103,9 @@ def protocol(
         "num_images": evaluation.num_images,
         "likelihood": run.likelihood.name,
         "corruption": run.corruption.name,
+        "corruption_options": asdict(run.corruption),
+        "conditioning": run.conditioning.name,
+        "classes": run.dataset.classes,
         "pixels": getattr(run.corruption, "score", "all"),
         "checkpoint": evaluation.checkpoint,
         "probe_codes": MOST_CODES,

@@ -1,19 +1,23 @@
 """The jobs of a sweep, best first."""
 
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from vae_cli.errors import VaeCliError
 from vae_cli.runs.folder import RunFolder, find_runs
 
 MOST_LINES = 20
 """Jobs in a ranking."""
+FREE = ("scale", "learn_scale", "memory_mb", "channels_first", "channels")
+"""Keys in which jobs with comparable bounds may differ."""
 
 
 def ranking(folder: Path) -> list[str]:
     """Return a line for each job, by its best bound, and what to type next.
 
-    Bounds of different objectives, likelihoods or binarizations don't compare: such
-    jobs are ranked apart.
+    Bounds of different objectives, data, likelihoods, conditions or corruptions are not
+    comparable: such jobs are ranked apart.
     """
     ranked: dict[str, list[tuple[float, str]]] = {}
     for run in find_runs(folder):
@@ -29,8 +33,18 @@ def ranking(folder: Path) -> list[str]:
         if len(jobs) > MOST_LINES:
             lines.append(f"  and {len(jobs) - MOST_LINES} more")
     if len(ranked) > 1:
-        lines.append("figures of different lists don't compare")
+        lines.append("figures of different lists are not comparable")
     return [*lines, f"next: vae-evaluate run={folder}"]
+
+
+def _words(part: Any) -> str:
+    """Return an option's name and its keys, but those that may differ."""
+    values = asdict(part)
+    name = values.pop("name")
+    if name == "none":
+        return ""
+    own = [f"{k}={v}" for k, v in values.items() if k not in FREE and v is not None]
+    return " ".join([name, *own])
 
 
 def _best(run: RunFolder) -> tuple[str, float | None]:
@@ -42,6 +56,7 @@ def _best(run: RunFolder) -> tuple[str, float | None]:
         return "", None
     value = values.get(f"best_{config.objective.bound}")
     split = "validation" if config.dataset.validation_size else "training"
-    kind = f"{split} {config.objective.bound} ({config.likelihood.name}, binarize "
-    kind += f"{config.dataset.binarize}, {config.dataset.name})"
+    parts = (config.dataset, config.likelihood, config.conditioning, config.corruption)
+    words = [_words(part) for part in parts]
+    kind = f"{split} {config.objective.bound} ({', '.join(filter(None, words))})"
     return kind, float(value) if isinstance(value, (int, float)) else None

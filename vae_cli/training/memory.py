@@ -145,7 +145,7 @@ def _keys(config: TrainConfig, by_weights: bool) -> str:
         "dense": "architecture.hidden_units",
         "residual_conv": "architecture.filters, architecture.blocks, "
         "architecture.dense_units",
-    }[config.architecture.name]
+    }.get(config.architecture.name, "the layers of architecture")
     keys = ["latent_dim", network] if by_weights else ["batch_size", network]
     if isinstance(config.prior, MixtureConfig):
         keys.append("prior.components")

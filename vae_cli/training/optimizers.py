@@ -24,6 +24,8 @@ class _ClippedApart:
 
     def _clip_gradients(self: Any, grads: Any) -> list[Any]:
         clip: Any = super()._clip_gradients  # type: ignore[misc]
+        if not self.clipped_apart:
+            return clip(grads)
         first = len(grads) - self.clipped_apart
         return [*clip(grads[:first]), *clip(grads[first:])]
 
