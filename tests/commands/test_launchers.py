@@ -39,7 +39,7 @@ def test_launch_refuses_a_finished_run_once_before_any_worker_starts(
 ) -> None:
     monkeypatch.setattr("vae_cli.workers.Workers.start", pytest.fail)
     done = command("launch", "--workers", "2", "train", f"resume={trained}")
-    assert done.status == 2
+    assert done.status == 1
     assert done.stderr.count("is finished") == 1
     assert "worker" not in done.stderr
 

@@ -27,6 +27,8 @@ FLOATS = IMAGES.astype(np.float32) / 255
 
 def config(name, **options):
     given = [f"corruption.{key}={value}" for key, value in options.items()]
+    if options.get("score") == "missing":
+        given.append("conditioning=seen")
     return composed("train", [f"corruption={name}", *given]).corruption
 
 

@@ -176,7 +176,7 @@ def test_likelihood_is_what_the_exported_networks_give_in_plain_numpy(
         keras.saving.load_model(binary / "model" / f"{name}.keras")
         for name in ("encoder", "decoder")
     )
-    x = loaded(binary)[1].test.images / 255
+    x = loaded(binary)[1].test.images[:] / 255
     posterior = encoder(x.astype(np.float32))
     mean, deviation = (
         np.asarray(posterior["mean"], float),
@@ -252,7 +252,7 @@ def test_psnr_is_the_mean_squared_error_in_decibels(
     trained: Path, grey_report: Report
 ) -> None:
     vae, data = loaded(trained)
-    x = data.test.images.astype(np.float32) / 255
+    x = data.test.images[:].astype(np.float32) / 255
     mse = float(np.mean((x - np.asarray(vae(x))) ** 2))
     assert grey_report["mse"] == pytest.approx(mse, rel=1e-4)
     assert grey_report["psnr"] == pytest.approx(-10 * math.log10(mse), abs=1e-3)
@@ -303,7 +303,7 @@ def test_training_images_are_scored_binarized_and_without_probes(binary: Path) -
 
     report = evaluate_here(binary, "split=train", SAMPLES)
     vae, data = loaded(binary)
-    images = fixed_split(data, RunFolder(binary).load_config().dataset, "train").images
+    images = fixed_split(data, RunFolder(binary).load_config().dataset, "train").images[:]
     assert set(np.unique(images)) == {0, 255}
     own = evaluate_elbo(vae, images, seed=5)
     assert report["num_images"] == 50
@@ -356,7 +356,7 @@ def test_scores_of_each_image_come_beside_the_images(
             *("images", "labels", "neg_elbo", "log_prob", "effective_samples")
         }
         chosen = some(data.test, 50, seed=0)
-        np.testing.assert_array_equal(arrays["images"], chosen.images)
+        np.testing.assert_array_equal(arrays["images"], chosen.images[:])
         np.testing.assert_array_equal(arrays["labels"], chosen.labels)
         assert arrays["neg_elbo"].mean() == pytest.approx(report["neg_elbo"])
         bound = -arrays["log_prob"].mean()
@@ -411,7 +411,7 @@ def test_inpainting_run_is_scored_without_its_encoder_seeing_the_missing_pixels(
     assert "posterior means of an encoder that was given the missing pixels" in text
     done = command("reconstruct", f"run={run}", "samples=2")
     assert done.status == 0, done.stderr
-    file = run / "reconstructions" / "test-half.json"
+    (file,) = (run / "reconstructions").glob("test-half*.json")
     errors = json.loads(file.read_text())["errors"]["single_pass"]
     assert report["mse"] == pytest.approx(errors["mse_missing"], rel=1e-5)
     assert report["ssim"] == pytest.approx(errors["ssim"], rel=1e-5)

@@ -136,7 +136,7 @@ print(json.dumps([float(kl), float(p.min()), float(p.max()), list(p.shape)]))
 
     test = load_data(RunFolder(trained).load_config().dataset).test
     assert test is not None
-    np.savez(tmp_path / "test.npz", images=test.images)
+    np.savez(tmp_path / "test.npz", images=test.images[:])
     done = subprocess.run(
         [sys.executable, "-c", program, str(trained), str(tmp_path / "test.npz")],
         capture_output=True,
