@@ -18,7 +18,7 @@ KNOWN_TO_CLASH = 60
 """Pairs that no config has; more of them would mean that a new rule refuses much."""
 
 
-@pytest.mark.slow
+@pytest.mark.combinations
 def test_every_pair_of_options_trains_and_is_used(tmp_path: Path) -> None:
     choices, impossible = covering()
     check_covers(choices, impossible)

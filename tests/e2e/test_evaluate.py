@@ -303,7 +303,9 @@ def test_training_images_are_scored_binarized_and_without_probes(binary: Path) -
 
     report = evaluate_here(binary, "split=train", SAMPLES)
     vae, data = loaded(binary)
-    images = fixed_split(data, RunFolder(binary).load_config().dataset, "train").images[:]
+    images = fixed_split(data, RunFolder(binary).load_config().dataset, "train").images[
+        :
+    ]
     assert set(np.unique(images)) == {0, 255}
     own = evaluate_elbo(vae, images, seed=5)
     assert report["num_images"] == 50

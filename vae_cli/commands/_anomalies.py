@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from vae_cli.commands._names import suffix
 from vae_cli.config.commands import AnomalyConfig
 from vae_cli.data.corruption import corrupted
 from vae_cli.data.pictures import own_name, read_pictures
@@ -34,11 +33,6 @@ from vae_cli.visualize.images import to_float
 from vae_cli.visualize.plots import plot_rows
 
 log = logging.getLogger(__name__)
-
-DRAWN = (
-    "score", "normal", "num_images", "samples", "quantile", "seed", "checkpoint",
-)  # fmt: skip
-"""Keys that decide what is found, which its files are named by."""
 
 
 def found_in_run(
@@ -102,7 +96,6 @@ def found_in_run(
     output = Path(config.output or folder.path / "anomaly")
     output.mkdir(parents=True, exist_ok=True)
     stem = own_name(config.images) if config.images else str(config.split)
-    stem += suffix("anomaly", config, DRAWN)
     files = [output / f"{stem}{end}" for end in (".json", ".csv", ".png")]
     write_json(files[0], report)
     write_text(files[1], _table(split, names, images, report))

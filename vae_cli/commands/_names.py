@@ -8,7 +8,7 @@ import yaml
 
 from vae_cli.paths import configs_dir
 
-BARE = ("checkpoint", "method", "spacing", "interpolation", "num_images", "score")
+BARE = ("checkpoint", "method", "spacing", "interpolation", "num_images")
 """Keys whose value alone says enough."""
 
 
