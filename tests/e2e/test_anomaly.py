@@ -124,12 +124,25 @@ def test_score_chosen_by_labels_says_so_and_is_refused_without_them(
     by_labels = "score=by_validation_auroc"
     done = command("anomaly", f"run={runs('squares')}", "samples=2", by_labels)
     assert done.status == 0, done.stderr
-    file = runs("squares") / "anomaly" / "test.json"
+    file = runs("squares") / "anomaly" / "test-by_validation_auroc-samples2.json"
     report = json.loads(file.read_text())
     assert report["chosen_by"] == "AUROC on labelled validation anomalies"
     assert "<- AUROC on labelled validation anomalies" in done.stderr
     done = command("anomaly", f"run={runs('unlabelled')}", by_labels)
     refused(done, by_labels, "neg_elbo")
+
+
+def test_files_of_other_settings_are_kept_apart(
+    runs: Callable[[str], Path], command: Command
+) -> None:
+    run = f"run={runs('unlabelled')}"
+    names = [
+        Path(command("anomaly", run, *words).stdout.splitlines()[0]).name
+        for words in ((), ("score=kl",), ("num_images=5", "quantile=0.9"))
+    ]
+    assert names == ["test.json", "test-kl.json", "test-quantile0.9-5.json"]
+    kept = [(runs("unlabelled") / "anomaly" / name).exists() for name in names]
+    assert kept == [True, True, True]
 
 
 def test_few_images_keep_their_own_names(
@@ -205,9 +218,9 @@ def test_several_runs_make_a_table(
     done = command("anomaly", f"run={','.join(names)}", "samples=2", "normal=[0]")
     assert done.status == 0, done.stderr
     folder = runs("squares").parent
-    table = (folder / "anomaly.md").read_text()
+    table = (folder / "anomaly-normal0-samples2.md").read_text()
     assert table in done.stdout
-    with (folder / "anomaly.csv").open() as file:
+    with (folder / "anomaly-normal0-samples2.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["run"] for row in rows] == ["squares", "label", "mean"]
     each = [float(row["AUROC of score"]) for row in rows]

@@ -1,6 +1,7 @@
 """How runs and sweeps end, when all is well and when it is not."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -177,3 +178,6 @@ def test_failed_job_is_named_and_the_others_run(
         for run in (tmp_path / "sweep").glob("*/status.json")
     }
     assert states == {"0": "failed", "1": "finished"}
+    # those that ended well are ranked nevertheless
+    assert re.search(r"\d  1-optimizer.learning_rate=0.001", done.stderr), done.stderr
+    assert done.stdout == f"{tmp_path / 'sweep'}\n"

@@ -282,3 +282,19 @@ def test_scores_of_several_runs_are_refused(
     refused(done, f"npz={file} takes a single run, got 3")
     assert not file.exists()
     assert written(copied) == before
+
+
+def test_runs_with_and_without_test_images_are_refused_before_any_is_scored(
+    command: Command, unevaluated: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    data = unevaluated / "own.npz"
+    np.savez(data, x_train=rng.integers(0, 256, (60, 8, 8), dtype=np.uint8))
+    train_here(
+        unevaluated / "own", "architecture=dense", "architecture.hidden_units=[4]",
+        "dataset=npz", f"dataset.path={data}", "dataset.validation_size=20",
+        "batch_size=50", "epochs=1",
+    )  # fmt: skip
+    done = command("evaluate", f"run={unevaluated}", SAMPLES)
+    refused(done, "Some of these runs have test images", "split=validation")
+    assert not reports(unevaluated)

@@ -21,7 +21,7 @@ from vae_cli.evaluation.anomaly import (
     surprise,
     unexplained,
 )
-from vae_cli.evaluation.judgement import Scored, judged
+from vae_cli.evaluation.judgement import Scored, check_score, judged
 from vae_cli.evaluation.latent import encode
 
 IMAGES = grey_images(40, *SHAPE)
@@ -186,7 +186,7 @@ def test_fixed_score_is_the_one_that_counts_whatever_the_labels_say():
 @pytest.mark.parametrize("anomalous", [None, 0])
 def test_score_by_labels_is_refused_where_validation_images_are_of_one_kind(anomalous):
     with pytest.raises(ConfigError, match="score=by_validation_auroc"):
-        judged(scored(500, 100), scored(500, anomalous), 0.95, "by_validation_auroc")
+        check_score("by_validation_auroc", scored(500, anomalous).anomalous)
 
 
 @pytest.mark.parametrize("anomalous", [None, 0, 500])

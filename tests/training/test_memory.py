@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import SMALL, Finished
+from vae_cli import memory
 from vae_cli.config.compose import composed
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import ConfigError
 from vae_cli.models.factory import build_model
-from vae_cli.training import memory
+from vae_cli.training.memory import _layers, _prior_weights, check_training
 
 Command = Callable[..., Finished]
 
@@ -88,8 +89,8 @@ def test_estimated_weights_are_the_models_within_a_factor_of_two(
     vae = build_model(config, DataSpec(shape, binary=False))
     exact = sum(int(v.shape.num_elements()) if hasattr(v.shape, "num_elements")
                 else int(v.size) for v in vae.trainable_variables)  # fmt: skip
-    estimate = sum(layer[0] for layer in memory._layers(config, shape))
-    estimate += memory._prior_weights(config, shape)
+    estimate = sum(layer[0] for layer in _layers(config, shape))
+    estimate += _prior_weights(config, shape)
     assert exact / 2 < estimate < 2 * exact
 
 
@@ -101,7 +102,7 @@ def test_every_recipe_fits_into_four_gigabytes(
 ) -> None:
     monkeypatch.setattr(memory, "available", lambda: 4 * 2**30)
     config = composed("train", [f"experiment={experiment}"])
-    memory.check_training(config, (32, 32, 3), 60_000)
+    check_training(config, (32, 32, 3), 60_000)
 
 
 def test_arrays_beyond_memory_are_refused_with_what_takes_how_much(
@@ -125,3 +126,24 @@ def test_images_beyond_memory_are_not_drawn(
     assert "Traceback" not in done.stderr
     assert "num_images" in done.stderr
     assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "key"),
+    [
+        ("evaluate", ["importance_samples=1000", "batch_size=60", "chunk_size=1000"],
+         "batch_size or chunk_size"),
+        ("evaluate", ["importance_samples=null", "samples=1000000"], "samples"),
+        ("anomaly", ["samples=100000"], "samples"),
+        ("reconstruct", ["corruption=half", "samples=100000"], "samples"),
+    ],
+)  # fmt: skip
+def test_samples_beyond_memory_are_refused_with_their_key(
+    name: str, words: list[str], key: str, trained: Path, command: Command,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(memory, "available", lambda: 50 * 2**20)
+    done = command(name, f"run={trained}", *words)
+    assert done.status == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert f"make {key} smaller" in done.stderr

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from vae_cli.commands._names import suffix
 from vae_cli.config.commands import AnomalyConfig
 from vae_cli.data.corruption import corrupted
 from vae_cli.data.pictures import own_name, read_pictures
@@ -22,7 +23,7 @@ from vae_cli.evaluation.anomaly import (
     ink,
     surprise,
 )
-from vae_cli.evaluation.judgement import Scored, judged
+from vae_cli.evaluation.judgement import Scored, check_score, judged
 from vae_cli.evaluation.latent import reconstruct
 from vae_cli.runs.data import load_run_data, scored_split, split_name, unfiltered
 from vae_cli.runs.files import write_json, write_text
@@ -31,6 +32,11 @@ from vae_cli.runs.trained import TrainedRun, load_trained
 from vae_cli.visualize.anomaly_plots import plot_detection
 from vae_cli.visualize.images import to_float
 from vae_cli.visualize.plots import plot_rows
+
+COMPUTED = (
+    "normal", "score", "samples", "quantile", "num_images", "seed", "checkpoint",
+)  # fmt: skip
+"""Keys that change what is found: names of files say those that aren't the defaults."""
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +61,24 @@ def found_in_run(
             f"normal={config.normal} needs the label of each image; these have none.",
             "leave normal= out: the scores need no labels",
         )
-    cloud = code_cloud(run.vae, scored_split(data, run.config, "train"))
     normal = config.normal or run.config.dataset.classes
+    held_out = "validation" if len(whole.validation) else "train"
+    others = scored_split(whole, run.config, held_out)
+    known = _anomalous(others, normal)
+    if config.normal and known is None:
+        raise ConfigError(
+            f"normal={config.normal}: the threshold is that of normal {held_out} "
+            "images, and these have no labels.",
+            "leave normal= out, which takes all of them for normal",
+        )
+    if known is not None and known.all():
+        raise ConfigError(
+            f"normal={normal}: no {held_out} image is of these classes, so there is no "
+            "threshold.",
+            f"this data set has classes 0 to {(whole.spec.num_classes or 1) - 1}",
+        )
+    check_score(config.score, known)
+    cloud = code_cloud(run.vae, scored_split(data, run.config, "train"))
 
     def scored(split: Split) -> Scored:
         found = anomaly_scores(
@@ -64,20 +86,6 @@ def found_in_run(
         )
         return Scored(found, ink(split.images), _anomalous(split, normal))
 
-    held_out = "validation" if len(whole.validation) else "train"
-    others = scored(scored_split(whole, run.config, held_out))
-    if config.normal and others.anomalous is None:
-        raise ConfigError(
-            f"normal={config.normal}: the threshold is that of normal {held_out} "
-            "images, and these have no labels.",
-            "leave normal= out, which takes all of them for normal",
-        )
-    if not others.normal.any():
-        raise ConfigError(
-            f"normal={normal}: no {held_out} image is of these classes, so there is no "
-            "threshold.",
-            f"this data set has classes 0 to {(whole.spec.num_classes or 1) - 1}",
-        )
     images = scored(split)
     report = {
         "run": str(folder),
@@ -89,13 +97,14 @@ def found_in_run(
         "samples": config.samples,
         "seed": config.seed,
         "likelihood": run.config.likelihood.name,
-        **judged(images, others, config.quantile, config.score),
+        **judged(images, scored(others), config.quantile, config.score),
     }
     for line in _lines(report):
         log.info("%s", line)
     output = Path(config.output or folder.path / "anomaly")
     output.mkdir(parents=True, exist_ok=True)
     stem = own_name(config.images) if config.images else str(config.split)
+    stem += suffix("anomaly", config, COMPUTED)
     files = [output / f"{stem}{end}" for end in (".json", ".csv", ".png")]
     write_json(files[0], report)
     write_text(files[1], _table(split, names, images, report))
@@ -103,6 +112,13 @@ def found_in_run(
     files.append(output / f"{stem}-images.png")
     _draw_extremes(config, run, split, images, report["score"], files[3])
     return report, files
+
+
+def table_name(config: AnomalyConfig) -> str:
+    """Return the name of several runs' table, without .md and .csv."""
+    images = own_name(config.images) if config.images else config.split
+    start = f"anomaly-{images}" if images else "anomaly"
+    return start + suffix("anomaly", config, COMPUTED)
 
 
 def _images(

@@ -24,20 +24,21 @@ from vae_cli.training.stop import StopSignal, listening
 Config = TypeVar("Config")
 Task = Callable[[Any, list[str]], float | None]
 """(config, overrides as typed) -> what a sweep minimises."""
+AfterSweep = Callable[[Any, Path, bool], None]
+"""(config of the first job, the sweep's folder, whether a job failed)."""
 
 log = logging.getLogger("vae_cli")
 
 
 def run_command(
-    command: str, task: Task, after_sweep: Callable[[Any, Path], None] | None = None
+    command: str, task: Task, after_sweep: AfterSweep | None = None
 ) -> NoReturn:
     """Run a command with `sys.argv` and exit.
 
     Args:
         command: name of the primary config file.
         task: what to do with the checked config.
-        after_sweep: what to do when all jobs of a sweep are done, with the config of
-            the first and the sweep's folder.
+        after_sweep: what to do when all jobs of a sweep are done.
     """
     run_guarded(lambda: _run(command, task, after_sweep))
 
@@ -78,9 +79,7 @@ def _status(main: Callable[[], int], stop: StopSignal) -> int:
     return status
 
 
-def _run(
-    command: str, task: Task, after_sweep: Callable[[Any, Path], None] | None
-) -> int:
+def _run(command: str, task: Task, after_sweep: AfterSweep | None) -> int:
     sys.argv[1:] = arguments = quoted(sys.argv[1:])
     if "--help" in arguments or "-h" in arguments:
         print(command_help(command), end="")
@@ -125,6 +124,10 @@ def _run(
         compose_and_call(command, job)
     except BrokenPipeError:
         raise
+    except RunError:  # of a job; Hydra raises it when all have ended
+        if jobs and after_sweep:
+            after_sweep(*jobs[0], True)
+        raise
     except OSError as error:
         # a single run's errors are in `failures`: this is the sweep's own folder
         raise RunError(
@@ -134,7 +137,7 @@ def _run(
     if failures:
         raise failures[0]
     if jobs and after_sweep:
-        after_sweep(*jobs[0])
+        after_sweep(*jobs[0], False)
     return 0
 
 

@@ -8,7 +8,9 @@ import yaml
 
 from vae_cli.paths import configs_dir
 
-BARE = ("checkpoint", "method", "spacing", "interpolation", "num_images")
+BARE = (
+    "checkpoint", "method", "spacing", "interpolation", "num_images", "score",
+)  # fmt: skip
 """Keys whose value alone says enough."""
 
 
@@ -33,6 +35,9 @@ def difference(defaults: dict[str, Any], config: Any, keys: Sequence[str]) -> st
     for key in keys:
         value = getattr(config, key)
         if value == defaults.get(key):
+            continue
+        if value is True:
+            parts.append(f"-{key}")
             continue
         values = value if isinstance(value, list) else [value]
         text = "-".join(f"{v:g}" if isinstance(v, float) else str(v) for v in values)

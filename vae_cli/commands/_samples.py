@@ -12,6 +12,7 @@ from vae_cli.data.splits import ImageData, Split
 from vae_cli.errors import RunError
 from vae_cli.evaluation.classifier import Classifier, train_classifier
 from vae_cli.evaluation.samples import SampleQuality, drawn, score_samples
+from vae_cli.memory import check_arrays
 from vae_cli.runs.files import write_npz
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.reading import read_arrays
@@ -35,6 +36,12 @@ def sample_report(
     """Return the figures of `count` drawn images, and keep some; None draws none."""
     if count is None:
         return dict.fromkeys(SampleQuality.__dataclass_fields__, None)
+    check_arrays(
+        f"{count:,} samples, and as many real images to compare them with",
+        (count, *data.spec.image_shape),
+        "samples",
+        copies=3,
+    )
     binary = run.vae.likelihood.is_discrete(data.spec)
     images, labels = drawn(run.vae, count, seed, split, binary)
     train = fixed_split(data, run.config.dataset, "train")

@@ -30,10 +30,11 @@ def anomaly(config: AnomalyConfig, overrides: list[str]) -> None:
     start_tensorflow()
     reports = [_of_run(config, folder) for folder in folders]
     if several:
+        from vae_cli.commands._anomalies import table_name
         from vae_cli.runs.anomaly_table import write_table
 
         try:
-            files = write_table(folders, reports)
+            files = write_table(folders, reports, table_name(config))
         except OSError as error:
             raise RunError(
                 f"{error.filename or config.run} can't be written: {error.strerror}."

@@ -6,6 +6,7 @@ from vae_cli.commands._evaluation import evaluate_run
 from vae_cli.commands._main import run_command
 from vae_cli.config.commands import EvaluateConfig
 from vae_cli.errors import ConfigError
+from vae_cli.runs.data import has_test
 from vae_cli.runs.evaluations import check_ready
 from vae_cli.runs.selection import open_runs
 
@@ -22,6 +23,11 @@ def evaluate(config: EvaluateConfig, overrides: list[str]) -> None:
     several = len(folders) > 1
     for folder, run_config in zip(folders, configs, strict=True):
         check_ready(folder, run_config, config.checkpoint)
+    if several and config.split is None and len(set(map(has_test, folders))) > 1:
+        raise ConfigError(
+            "Some of these runs have test images, others don't.",
+            "choose images that all have: split=validation",
+        )
     if several and config.npz:
         raise ConfigError(f"npz={config.npz} takes a single run, got {len(folders)}.")
     if config.output and not several:
@@ -32,11 +38,6 @@ def evaluate(config: EvaluateConfig, overrides: list[str]) -> None:
 
         names = [str(folder) for folder in folders]
         split = reports[0]["split"]
-        if any(report["split"] != split for report in reports):
-            raise ConfigError(
-                "Some of these runs have test images, others don't.",
-                "choose images that all have: split=validation",
-            )
         files = write_comparison(names, configs, reports, split, config.output)
         if config.samples:
             from vae_cli.commands._samples import draw_side_by_side

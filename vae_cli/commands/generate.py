@@ -9,9 +9,9 @@ from vae_cli.commands._main import run_command
 from vae_cli.commands._names import suffix
 from vae_cli.config.commands import GenerateConfig
 from vae_cli.errors import ConfigError, RunError
+from vae_cli.memory import check_arrays
 from vae_cli.runs.files import write_npz
 from vae_cli.runs.folder import open_run
-from vae_cli.training.memory import check_arrays
 
 if TYPE_CHECKING:
     from vae_cli.commands._drawings import Drawing

@@ -10,8 +10,8 @@ from vae_cli.config.corruption import CorruptionConfig, MaskConfig
 from vae_cli.errors import RunError
 from vae_cli.runs.folder import open_run
 
-DRAWN = ("label", "num_images", "columns", "seed", "checkpoint")
-"""Keys that change the picture: its name says those that aren't the defaults."""
+DRAWN = ("label", "num_images", "columns", "seed", "checkpoint", "classifier")
+"""Keys that change what is written: its name says those that aren't the defaults."""
 FILLED = ("samples", "gibbs_steps")
 """More of them, where pixels are missing."""
 

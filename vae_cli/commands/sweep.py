@@ -57,12 +57,18 @@ def run_job(config: TrainConfig, hydra: Any) -> float:
     return float(rows[f"best_{config.objective.bound}"])
 
 
-def after_sweep(config: TrainConfig, folder: Path) -> None:
-    """Rank the jobs, say where they are, and score their anomalies if asked for."""
+def after_sweep(config: TrainConfig, folder: Path, failed: bool) -> None:
+    """Rank the jobs, say where they are, and score their anomalies if asked for.
+
+    Args:
+        config: of the first job.
+        folder: the sweep's.
+        failed: whether a job did; anomalies are then left to be scored by hand.
+    """
     for line in ranking(folder):
         log.info("%s", line)
     print(folder)
-    if config.anomaly:
+    if config.anomaly and not failed:
         score_anomalies(folder)
 
 

@@ -20,6 +20,7 @@ import tensorflow as tf
 
 from vae_cli.evaluation.batches import Context, as_float, over_batches, told
 from vae_cli.evaluation.bounds import sample_noise
+from vae_cli.memory import refuse_beyond
 from vae_cli.models.objectives import log_likelihood
 from vae_cli.models.priors import gaussian_log_prob
 from vae_cli.models.vae import VAE
@@ -108,6 +109,15 @@ def importance_sampling(
     chunk = min(chunk_size or max(1, most // batch), samples)
     # noise and weights of a chunk, all images
     chunk = min(chunk, max(1, memory_mb * 2**20 // (4 * count * (vae.latent_dim + 1))))
+    refuse_beyond(
+        {
+            f"{chunk:,} samples of {batch:,} images": (
+                batch * chunk * _bytes_per_code(vae)
+            ),
+            "their noise": 4 * chunk * count * (vae.latent_dim + 1),
+        },
+        "batch_size or chunk_size",
+    )
     known = told(vae, context)
     posterior = _posterior(vae, images, known, min(batch, 500))
     log_prior = vae.prior.density()
@@ -156,8 +166,15 @@ def _posterior(
 
 
 def images_at_a_time(vae: VAE, samples: int, most: int, memory_mb: int = 1024) -> int:
-    """Return how many images with all their samples fit into memory, at most `most`."""
-    return max(1, min(most, memory_mb * 2**20 // (samples * _bytes_per_code(vae))))
+    """Return how many images with all their samples fit into memory, at most `most`.
+
+    Raises:
+        ConfigError: the samples of a single image don't.
+    """
+    one = samples * _bytes_per_code(vae)
+    found = max(1, min(most, memory_mb * 2**20 // one))
+    refuse_beyond({f"{samples:,} samples of an image": found * one}, "samples")
+    return found
 
 
 def _bytes_per_code(vae: VAE) -> int:

@@ -29,8 +29,7 @@ class Scored:
     @property
     def mixed(self) -> bool:
         """Whether there are normal images and anomalies, known as such."""
-        known = self.anomalous
-        return known is not None and bool(known.any()) and not known.all()
+        return _mixed(self.anomalous)
 
     @property
     def normal(self) -> np.ndarray:
@@ -40,6 +39,28 @@ class Scored:
         return ~self.anomalous
 
 
+def check_score(score: str, anomalous: np.ndarray | None) -> None:
+    """Refuse to choose a score by labels that don't tell.
+
+    Args:
+        score: asked for.
+        anomalous: which held-out images are anomalies, bool [N]; None if nobody knows.
+
+    Raises:
+        ConfigError: BY_LABELS, without normal images and anomalies.
+    """
+    if score == BY_LABELS and not _mixed(anomalous):
+        raise ConfigError(
+            f"score={BY_LABELS} needs validation images that are labelled as "
+            "normal and as anomalies, both; there are none.",
+            f"fix the score beforehand, one of: {', '.join(SCORES)}",
+        )
+
+
+def _mixed(anomalous: np.ndarray | None) -> bool:
+    return anomalous is not None and bool(anomalous.any()) and not anomalous.all()
+
+
 def judged(images: Scored, held_out: Scored, quantile: float, score: str) -> dict:
     """Return thresholds from normal held-out images, and what they find.
 
@@ -47,25 +68,17 @@ def judged(images: Scored, held_out: Scored, quantile: float, score: str) -> dic
         images: to be judged.
         held_out: others, among them normal ones.
         quantile: share of the normal ones below the threshold.
-        score: which one counts; BY_LABELS: the one of best AUROC on `held_out`.
+        score: which one counts; BY_LABELS: the one of best AUROC on `held_out`, which
+            `check_score` has let pass.
 
     Returns:
         `score`, `chosen_by`, and under `scores` for each of SCORES its `threshold`,
         share of images `flagged`, `correlation_with_ink` (Spearman's, over normal
         held-out images), `validation_auroc`, and where labels tell, `Detection`.
-
-    Raises:
-        ConfigError: BY_LABELS, without normal images and anomalies among `held_out`.
     """
     own = {name: _own(images, held_out, quantile, name) for name in SCORES}
     chosen_by = "fixed in advance"
     if score == BY_LABELS:
-        if not held_out.mixed:
-            raise ConfigError(
-                f"score={BY_LABELS} needs validation images that are labelled as "
-                "normal and as anomalies, both; there are none.",
-                f"fix the score beforehand, one of: {', '.join(SCORES)}",
-            )
         score = max(SCORES, key=lambda name: own[name]["validation_auroc"])
         chosen_by = "AUROC on labelled validation anomalies"
     known = images.anomalous if images.mixed else None

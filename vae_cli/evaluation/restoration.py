@@ -91,7 +91,8 @@ def restore(
             return (vae.given(**swapped).pixel_means(mean),)
 
         arrays: tuple[Any, ...] = (split.images, known, swapped)
-        (means,) = over_batches(single, arrays, batch_size)
+        at_a_time = images_at_a_time(vae, 1, batch_size)
+        (means,) = over_batches(single, arrays, at_a_time)
         return Restoration({"restored": means})
 
     completes = vae.seen_network is not None

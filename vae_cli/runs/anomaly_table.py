@@ -18,12 +18,15 @@ NOTE = (
 )
 
 
-def write_table(runs: list[RunFolder], reports: list[dict[str, Any]]) -> list[Path]:
+def write_table(
+    runs: list[RunFolder], reports: list[dict[str, Any]], name: str
+) -> list[Path]:
     """Write AUROC by run and score, and the mean over runs; returns the files.
 
     Args:
         runs: that were scored; the table goes to the folder that holds them all.
         reports: of each.
+        name: of the files, without .md and .csv.
     """
     home = common_folder([run.path for run in runs])
     names = list(reports[0]["scores"])
@@ -45,7 +48,7 @@ def write_table(runs: list[RunFolder], reports: list[dict[str, Any]]) -> list[Pa
     columns = list(zip(*rows, strict=True))
     means = [_mean(c) for c in columns[2:-2]]
     rows.append(["mean", "", *means, "", _mean(columns[-1])])
-    files = [home / "anomaly.md", home / "anomaly.csv"]
+    files = [home / f"{name}{end}" for end in (".md", ".csv")]
     lines = [_line(header), _line(["---"] * len(header)), *map(_line, rows)]
     note = f"The score is chosen by: {reports[0]['chosen_by']}. {NOTE}"
     write_text(files[0], "\n".join([*lines, "", note]) + "\n")

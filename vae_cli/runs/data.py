@@ -104,6 +104,13 @@ def split_name(data: ImageData, name: str | None) -> str:
     return chosen
 
 
+def has_test(folder: RunFolder) -> bool:
+    """Return whether a run's data set has test images, without loading it."""
+    saved = folder.read_json(folder.data_file).get("fingerprint")
+    sizes = saved.get("sizes") if isinstance(saved, dict) else None
+    return isinstance(sizes, dict) and "test" in sizes
+
+
 def unfiltered(data: ImageData, config: TrainConfig) -> ImageData:
     """Return a run's data set with the classes that it wasn't trained on."""
     if config.dataset.classes is None:

@@ -6,9 +6,7 @@ the machine, and what fits closely is left to try.
 
 import itertools
 import math
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from vae_cli.config.parts import (
     ArchitectureConfig,
@@ -22,11 +20,7 @@ from vae_cli.config.parts import (
     VampConfig,
 )
 from vae_cli.config.schema import SyntheticConfig, TrainConfig
-from vae_cli.errors import ConfigError
-
-FLOAT = 4
-GPU_BYTES = 80 * 2**30
-"""Taken for the memory of a GPU: what no GPU holds is refused, the rest is tried."""
+from vae_cli.memory import FLOAT, refuse_beyond
 
 Layers = list[tuple[float, float]]
 """(weights, activations an image) of each layer."""
@@ -64,7 +58,7 @@ def check_training(
         activations += (
             2 * FLOAT * batch * samples * config.prior.components * config.latent_dim
         )
-    _refuse_beyond(
+    refuse_beyond(
         {
             "weights, gradients and the optimizer's moments": weights,
             f"activations of a batch of {batch:,} images": activations,
@@ -82,60 +76,10 @@ def check_synthetic(config: SyntheticConfig) -> None:
     pixels = config.image_size**2 * config.channels
     # a fifth as many for testing; an image is drawn as floats
     images = 1.2 * config.num_images * pixels + 8 * 4 * pixels
-    _refuse_beyond(
+    refuse_beyond(
         {f"{config.num_images:,} images of {pixels:,} values": 2 * images},
         "dataset.num_images or dataset.image_size",
     )
-
-
-def check_arrays(what: str, shape: Sequence[float], keys: str, copies: int = 1) -> None:
-    """Refuse float32 arrays that can't be held.
-
-    Args:
-        what: what they hold.
-        shape: of one of them.
-        keys: which to make smaller.
-        copies: how many are held at a time.
-
-    Raises:
-        ConfigError: they take more memory than there is.
-    """
-    _refuse_beyond({what: FLOAT * copies * math.prod(shape)}, keys)
-
-
-def available() -> int:
-    """Return the bytes that this process may still take, GPUs' included."""
-    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    system = Path("/proc/meminfo")
-    if system.is_file():
-        for line in system.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                found.append(int(line.split()[1]) * 1024)
-    # a container's limit, of either version of cgroups
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        file = Path("/sys/fs/cgroup") / name
-        if file.is_file() and file.read_text().strip().isdigit():
-            found.append(int(file.read_text()))
-    return min(found) + GPU_BYTES * len(list(Path("/dev").glob("nvidia[0-9]*")))
-
-
-def _refuse_beyond(parts: dict[str, float], keys: str) -> None:
-    most = available()
-    if sum(parts.values()) <= most:
-        return
-    listed = ", ".join(f"{_size(value)} for {what}" for what, value in parts.items())
-    raise ConfigError(
-        f"This takes about {_size(sum(parts.values()))} of memory, and "
-        f"{_size(most)} are free: {listed}.",
-        f"make {keys} smaller",
-    )
-
-
-def _size(count: float) -> str:
-    if count < 2**30:
-        return f"{count / 2**20:,.0f} MiB"
-    gigabytes = count / 2**30
-    return f"{gigabytes:,.1f} GiB" if gigabytes < 1e6 else f"{gigabytes:.0e} GiB"
 
 
 def _keys(config: TrainConfig, by_weights: bool) -> str:
