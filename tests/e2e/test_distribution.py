@@ -68,6 +68,7 @@ def test_devices_of_one_process_train_as_one_does(single: Path, tmp_path: Path) 
     assert_same(tmp_path / "run", single)
 
 
+@pytest.mark.slow
 def test_workers_train_as_one_does(single: Path, tmp_path: Path) -> None:
     done = vae(*LAUNCH, *OPTIONS, "epochs=2", "run_dir=run", cwd=tmp_path)
     assert done.status == 0, done.stderr

@@ -54,7 +54,7 @@ CASES = {
     "perceptual": ("objective=perceptual",),
     "one batch a call": ("steps_per_execution=1",),
 }
-SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in CASES if name != "conv"]
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in CASES if name != "dense"]
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +151,7 @@ def use(command, line: str, streamed: Path, held: Path) -> None:
             close(report(one), report(other), line)
 
 
-@pytest.mark.parametrize("name", ["conv", *SLOW])
+@pytest.mark.parametrize("name", ["dense", *SLOW])
 def test_streamed_set_trains_and_is_used_as_the_one_in_memory(
     name: str, data: Path, tmp_path: Path, command
 ) -> None:

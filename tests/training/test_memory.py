@@ -23,9 +23,10 @@ Command = Callable[..., Finished]
         (["latent_dim=1000000000000000000000"], "latent_dim"),
         (["architecture.hidden_units=[1000000000]"], "hidden_units"),
         (["architecture.hidden_units=[1000000,1000000]"], "hidden_units"),
-        (
+        pytest.param(
             ["architecture.hidden_units=[" + ",".join(["8"] * 10_000) + "]"],
             "hidden_units",
+            marks=pytest.mark.slow,
         ),
         (["dataset.image_size=1000000"], "image_size"),
         (["dataset.image_size=60000"], "image_size"),
