@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conftest import SMALL, TINY, Finished, train_here
+from tests.conftest import SMALL, TINY, Finished, refused, train_here
 from tests.e2e.runs import EXACT, rows, state
 from vae_cli.training import optimizers
 
@@ -160,6 +160,17 @@ def test_sweep_trains_each_job_as_if_alone(tmp_path: Path, command: Command) -> 
         f"  {bounds[other]:10.2f}  {jobs[other].name}\n"
         f"next: vae-evaluate run={tmp_path / 'sweep'}\n"
     ) in done.stderr
+
+
+def test_sweep_whose_folder_can_not_be_made_is_refused(
+    tmp_path: Path, command: Command
+) -> None:
+    (tmp_path / "file").touch()
+    done = command(
+        "train", "-m", *SMALL, "seed=1,2", f"hydra.sweep.dir={tmp_path / 'file'}"
+    )
+    refused(done, "The sweep folder can't be written", "hydra.sweep.dir=<folder>")
+    assert done.status == 1
 
 
 @pytest.mark.slow

@@ -122,18 +122,10 @@ def _run(command: str, task: Task, after_sweep: AfterSweep | None) -> int:
 
     try:
         compose_and_call(command, job)
-    except BrokenPipeError:
-        raise
     except RunError:  # of a job; Hydra raises it when all have ended
         if jobs and after_sweep:
             after_sweep(*jobs[0], True)
         raise
-    except OSError as error:
-        # a single run's errors are in `failures`: this is the sweep's own folder
-        raise RunError(
-            f"The sweep folder can't be written: {error}.",
-            "choose another with hydra.sweep.dir=<folder>",
-        ) from error
     if failures:
         raise failures[0]
     if jobs and after_sweep:
@@ -142,7 +134,11 @@ def _run(command: str, task: Task, after_sweep: AfterSweep | None) -> int:
 
 
 def compose_and_call(command: str, job: Callable[[Any], Any]) -> None:
-    """Let Hydra compose the config and call the job."""
+    """Let Hydra compose the config and call the job.
+
+    Raises:
+        RunError: a sweep's folder can't be written.
+    """
     import hydra
 
     # Hydra then raises instead of printing and exiting
@@ -161,7 +157,16 @@ def compose_and_call(command: str, job: Callable[[Any], Any]) -> None:
         # argparse repeats a wrong flag as it was typed
         contextlib.redirect_stderr(PrintableStream(terminal)),
     ):
-        application()
+        try:
+            application()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            # a single run's errors don't come through Hydra: this is a sweep's folder
+            raise RunError(
+                f"The sweep folder can't be written: {error}.",
+                "choose another with hydra.sweep.dir=<folder>",
+            ) from error
 
 
 def set_up_logging(level: int = logging.INFO) -> None:
