@@ -162,6 +162,7 @@ def covering(seed: int = 0, tries: int = 8) -> tuple[list[Choice], set[frozenset
         best = max(candidates, key=lambda c: len(_pairs(c) & pairs))
         found.append(best)
         pairs -= _pairs(best)
+        impossible -= _pairs(best)  # that were drawn too seldom
     return found, impossible
 
 
