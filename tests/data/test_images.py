@@ -1,4 +1,5 @@
 import errno
+import os
 import tracemalloc
 from pathlib import Path
 
@@ -160,3 +161,16 @@ def test_set_that_can_not_be_streamed_is_refused(
         loaded(tmp_path, save, arrays, memory_mb=1)
     assert problem in refused.value.args[0]
     assert advice in str(refused.value)
+
+
+def test_file_that_has_become_shorter_is_not_read_any_more(tmp_path):
+    file = tmp_path / "images.dat"
+    pixels = np.arange(8 * 4096, dtype=np.uint8).reshape(8, 64, 64, 1)
+    pixels.tofile(file)
+    images = Images(np.memmap(file, np.uint8, "r", shape=pixels.shape))
+    np.testing.assert_array_equal(images[[7, 0]], pixels[[7, 0]])
+    part = images.take(np.array([7]))
+    os.truncate(file, 4096)
+    for streamed in (images, part):
+        with pytest.raises(DataError, match="has become shorter"):
+            streamed[[0]]

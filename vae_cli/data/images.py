@@ -1,8 +1,11 @@
 """Images of a split: one type, whether they lie in memory or on disk."""
 
+import contextlib
+import mmap
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
@@ -34,6 +37,7 @@ class Images:
             index = np.arange(len(source))
         self._source = source
         self._index = index
+        self._file = _file_of(source) if self.streamed else None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -57,7 +61,20 @@ class Images:
         """Return some as an array: an integer, a slice or an integer array."""
         if self._index is None:
             return self._source[rows]
+        self._check_file()
         return np.asarray(self._source[self._index[rows]])
+
+    def _check_file(self) -> None:
+        """Refuse to read what is no longer there, which would kill the process."""
+        if self._file is None:
+            return
+        path, size = self._file
+        with contextlib.suppress(FileNotFoundError):  # what is mapped stays
+            if Path(path).stat().st_size < size:
+                raise DataError(
+                    f"{path} has become shorter while its images were read.",
+                    "put it back as it was, then go on with: vae-train resume=<run>",
+                )
 
     def take(self, rows: Any) -> "Images":
         """Return some, where they lie: a slice or an integer array."""
@@ -122,6 +139,14 @@ class Images:
         raise TypeError("compare pixels: images[rows] == ...")
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _file_of(array: Any) -> tuple[str, int] | None:
+    """Return the file that a memory map is of, and the bytes that it needs of it."""
+    while array is not None and not isinstance(array.base, mmap.mmap):
+        array = array.base
+    name = getattr(array, "filename", None)
+    return None if name is None else (str(name), array.offset + array.nbytes)
 
 
 def is_mapped(array: Any) -> bool:

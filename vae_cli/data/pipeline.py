@@ -71,7 +71,7 @@ def shares(
     else:
         dataset = order.flat_map(plain(every))
     if images is None:
-        return without_autotuning(dataset)
+        return without_autotuning(dataset.prefetch(AHEAD))
 
     def with_pixels(share: Share) -> Share:
         pixels = tf.numpy_function(lambda i: images[i], [share["index"]], tf.uint8)

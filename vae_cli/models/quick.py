@@ -72,7 +72,7 @@ def _transposed_convolution(x: Any, kernel: Any) -> tuple[Any, Any]:
     h, w = rows // 2, columns // 2
     taps = tf.pad(taps, [[0, 0]] * 4 + [[h, h], [w, w]])
     images = [
-        taps[k, m, ..., 2 * h - k :, 2 * w - m :][..., :high, :wide]
+        taps[k, m, ..., 2 * h - k : 2 * h - k + high, 2 * w - m : 2 * w - m + wide]
         for k in range(rows)
         for m in range(columns)
     ]

@@ -57,7 +57,7 @@ class Distribution:
         return self._strategy is None
 
     def scope(self) -> contextlib.AbstractContextManager[Any]:
-        """Return the context in which variables are made and `fit` is called."""
+        """Return the context in which variables are made."""
         return self._strategy.scope() if self._strategy else contextlib.nullcontext()
 
     def run(self, step: Callable[[Any], None], share: Any) -> None:
@@ -107,21 +107,37 @@ class Distribution:
         context = tf.distribute.get_replica_context()
         return context.all_reduce(tf.distribute.ReduceOp.MEAN, values)
 
-    def dataset(self, pipeline: Callable[[Replicas], tf.data.Dataset]) -> Any:
-        """Return what `fit` iterates over.
+    def dataset(
+        self, pipeline: Callable[[Replicas], tf.data.Dataset]
+    ) -> tf.data.Dataset:
+        """Return what `fit` iterates over: the shares of this process's replicas.
+
+        Not `distribute_datasets_from_function`: the iterators that it makes, one for
+        each device, are tuned by a thread that sleeps, whatever the dataset's options
+        say, and whoever destroys one waits for it.
 
         Args:
-            pipeline: makes the shares of the replicas that it feeds.
+            pipeline: makes the shares of the replicas that it feeds, in turn.
         """
+        numbers: list[int] = []
+
+        def number(context: tf.distribute.experimental.ValueContext) -> tf.Tensor:
+            numbers.append(context.replica_id_in_sync_group)
+            return tf.constant(0)
+
         if not self._strategy:
             return pipeline(Replicas())
+        self._strategy.experimental_distribute_values_from_function(number)
+        return pipeline(Replicas(min(numbers), len(numbers), self.replicas))
 
-        def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
-            count = self.replicas // context.num_input_pipelines
-            first = count * context.input_pipeline_id
-            return pipeline(Replicas(first, count, self.replicas))
-
-        return self._strategy.distribute_datasets_from_function(of_worker)
+    def next_share(self, iterator: Any) -> Any:
+        """Take from `dataset` what `run` gives to each replica of this process."""
+        if not self._strategy:
+            return next(iterator)
+        own = [next(iterator) for _ in range(self.replicas // self.workers)]
+        return self._strategy.experimental_distribute_values_from_function(
+            lambda context: own[context.replica_id_in_sync_group % len(own)]
+        )
 
 
 def build_distribution(config: DistributionConfig, batch_size: int) -> Distribution:

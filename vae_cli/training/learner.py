@@ -157,10 +157,11 @@ class Learner(keras.Model):
         """
         # the loop alone needs AutoGraph
         run, read = plain(partial(self._distribution.run, step)), plain(logs)
+        take = plain(self._distribution.next_share)
 
         def several(iterator: Any, count: Any) -> dict[str, Any]:
             for _ in tf.range(count):
-                share = next(iterator)
+                share = take(iterator)
                 # the epoch's order is read off the step counter when its first batch
                 # is asked for: no step may be counted before it is there
                 with tf.control_dependencies(tf.nest.flatten(share, True)):

@@ -13,7 +13,7 @@ from vae_cli.data.batches import evaluation_order, training_order
 from vae_cli.data.corruption import corrupted
 from vae_cli.data.pipeline import Replicas, shares
 from vae_cli.data.splits import ImageData, Split
-from vae_cli.errors import TrainingError
+from vae_cli.errors import DataError, TrainingError
 from vae_cli.models.factory import build_model
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.metrics_file import complete_rows, keep_epochs
@@ -72,6 +72,9 @@ def train(
     try:
         return _train(config, data, folder, stop, distribution)
     except tf.errors.OpError as error:
+        if "DataError: " in error.message:  # of what reads images, through TensorFlow
+            text = error.message.partition("DataError: ")[2].split("\n\n")[0]
+            raise DataError(*text.splitlines()) from error
         if not distribution.lost(error):
             raise
         chief = worker_index(config.distribution) == 0
@@ -116,10 +119,7 @@ def _train(
     while not _complete(config, progress):
         folder.write_status("running", progress.epoch)
         stop.deferred = True
-        with distribution.scope():
-            _fit(
-                config, data, folder, stop, learner, checkpoints, progress, distribution
-            )
+        _fit(config, data, folder, stop, learner, checkpoints, progress, distribution)
         stop.look()
         # the state file decides where the run stands
         progress = checkpoints.restore()
