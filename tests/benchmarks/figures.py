@@ -27,7 +27,7 @@ def _speed(models: dict[str, Any]) -> Figure:
         bars = axis.barh(names, values, color=colours)
         axis.bar_label(bars, [f"{value:,.0f}" for value in values], padding=3)
         axis.set_title(f"{model} model", loc="left")
-        axis.set_xlabel("training images a second, median of rounds")
+        axis.set_xlabel("training images per second, median")
         axis.set_xlim(0, 1.2 * max(values))
         axis.spines[["top", "right"]].set_visible(False)
     return figure
