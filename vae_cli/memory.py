@@ -24,7 +24,7 @@ def check_arrays(what: str, shape: Sequence[float], keys: str, copies: int = 1) 
     Raises:
         ConfigError: they take more memory than there is.
     """
-    refuse_beyond({what: FLOAT * copies * math.prod(shape)}, keys)
+    refuse_beyond({what: float(FLOAT * copies * math.prod(shape))}, keys)
 
 
 def available() -> int:

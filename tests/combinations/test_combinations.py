@@ -18,7 +18,7 @@ KNOWN_TO_CLASH = 60
 """Pairs that no config has; more of them would mean that a new rule refuses much."""
 
 
-@pytest.mark.combinations
+@pytest.mark.slow
 def test_every_pair_of_options_trains_and_is_used(tmp_path: Path) -> None:
     choices, impossible = covering()
     check_covers(choices, impossible)
@@ -37,7 +37,7 @@ def test_every_pair_of_options_trains_and_is_used(tmp_path: Path) -> None:
     ]
     lines = []
     for process in started:
-        output, _ = process.communicate(timeout=1500)
+        output, _ = process.communicate(timeout=2400)
         lines += [json.loads(line) for line in output.splitlines() if line[:1] == "{"]
     failed = [line for line in lines if line["problem"]]
     text = "\n\n".join(f"{line['choice']}\n{line['problem']}" for line in failed)

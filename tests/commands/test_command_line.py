@@ -256,7 +256,7 @@ def test_resume_with_another_override_is_wrong_usage(tmp_path: Path) -> None:
 
 def test_config_of_a_sweep_is_not_printed_and_nothing_runs(tmp_path: Path) -> None:
     done = vae("train", "-m", "latent_dim=2,3", "--cfg", "job", cwd=tmp_path)
-    refused(done, tmp_path, "Only one of --run, --multirun, --cfg")
+    refused(done, tmp_path, "-m and --cfg don't go together", status=2)
 
 
 @pytest.mark.parametrize(

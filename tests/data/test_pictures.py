@@ -207,3 +207,14 @@ def test_array_with_channels_first_is_refused_with_what_turns_it(tmp_path):
     np.save(tmp_path / "a.npy", np.moveaxis(PIXELS, -1, 1))
     with pytest.raises(DataError, match=r"numpy.moveaxis\(images, 1, -1\)"):
         read_pictures(tmp_path / "a.npy", COLOUR)
+
+
+def test_png_with_a_damaged_chunk_is_named(tmp_path):
+    file = tmp_path / "damaged.png"
+    Image.fromarray(PIXELS[0]).save(file)
+    content = bytearray(file.read_bytes())
+    at = content.index(b"IDAT")
+    content[at : at + 4] = b"\xb9,8\xf8"
+    file.write_bytes(bytes(content))
+    with pytest.raises(DataError, match=r"damaged\.png"):
+        read_pictures(file, COLOUR)

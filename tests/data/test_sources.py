@@ -1,8 +1,10 @@
 import gzip
 import hashlib
 import inspect
+import io
 import os
 import pickle
+import zipfile
 from pathlib import Path
 
 import keras
@@ -460,3 +462,20 @@ def test_named_pipe_is_refused_at_once(tmp_path):
 
 def test_cifar10_is_checked_against_the_sum_that_is_named():
     assert CIFAR_SHA256 in inspect.getsource(keras.datasets.cifar10.load_data)
+
+
+def test_array_without_a_suffix_in_the_archive_is_read(tmp_path):
+    content = io.BytesIO()
+    np.save(content, GREY)
+    with zipfile.ZipFile(tmp_path / "own.npz", "w") as archive:
+        archive.writestr("x_train", content.getvalue())
+    data = load_data(npz_config(tmp_path / "own.npz"))
+    np.testing.assert_array_equal(
+        all_images(data), np.sort(GREY.reshape(10, -1), axis=0)
+    )
+
+
+def test_member_that_is_no_array_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "own.npz", "w") as archive:
+        archive.writestr("x_train.npy", b"hello" * 100)
+    assert "can't be read as .npz" in unreadable(tmp_path / "own.npz")

@@ -127,7 +127,7 @@ def test_score_chosen_by_labels_says_so_and_is_refused_without_them(
     file = runs("squares") / "anomaly" / "test-by_validation_auroc-samples2.json"
     report = json.loads(file.read_text())
     assert report["chosen_by"] == "AUROC on labelled validation anomalies"
-    assert "<- AUROC on labelled validation anomalies" in done.stderr
+    assert "<- score= (AUROC on labelled validation anomalies" in done.stderr
     done = command("anomaly", f"run={runs('unlabelled')}", by_labels)
     refused(done, by_labels, "neg_elbo")
 
@@ -193,8 +193,19 @@ def test_own_pictures_are_scored_by_name(
 def test_classes_that_are_not_there_are_refused(
     runs: Callable[[str], Path], command: Command
 ) -> None:
-    done = command("anomaly", f"run={runs('unlabelled')}", "normal=[42]")
-    refused(done, "normal=[42]", "0 to 2")
+    done = command("anomaly", f"run={runs('unlabelled')}", "normal=[0,42]")
+    refused(done, "normal=[0, 42]", "of class 42", "classes [0, 1, 2]")
+
+
+def test_threshold_of_the_very_images_that_are_scored_is_said_to_mean_nothing(
+    runs: Callable[[str], Path], command: Command
+) -> None:
+    run = f"run={runs('unlabelled')}"
+    done = command("anomaly", run, "samples=2", "split=validation")
+    assert "the threshold comes from these validation images" in done.stderr
+    assert "normal=[...]" in done.stderr
+    done = command("anomaly", run, "samples=2")
+    assert "the threshold comes from" not in done.stderr
 
 
 def test_own_pictures_are_corrupted_as_the_validation_images_are(

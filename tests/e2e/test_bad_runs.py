@@ -1,13 +1,18 @@
 """Every damaged run folder and bad request: one message and no traceback."""
 
 import json
+import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
+import yaml
+from PIL import Image
 
 from tests.conftest import SMALL, Finished, refused
 
@@ -285,3 +290,119 @@ def test_run_folder_that_holds_files_is_not_overwritten(
     done = command("train", *SMALL, f"run_dir={trained}")
     refused(done, "never share or overwrite", f"resume={trained}")
     assert (trained / "metrics.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "name", [".lock", ".reserve", "train.log", "checkpoints/training_state.partial"]
+)
+def test_links_and_pipes_in_a_run_are_neither_followed_nor_waited_for(
+    name: str, command: Command, damaged: Path, tmp_path: Path
+) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    (damaged / name).unlink(missing_ok=True)
+    (damaged / name).symlink_to(precious)
+    resume = ("train", f"resume={damaged}", "epochs=9")
+    refused(command(*resume), f"{damaged / name} is a link")
+    (damaged / name).unlink()
+    os.mkfifo(damaged / name)
+    refused(command(*resume), str(damaged / name))
+    assert precious.read_text() == "precious"
+
+
+def test_figure_takes_the_place_of_a_link_or_a_pipe(
+    command: Command, damaged: Path, tmp_path: Path
+) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    figure = damaged / "samples" / "prior.png"
+    figure.parent.mkdir(exist_ok=True)
+    for make in (lambda: figure.symlink_to(precious), lambda: os.mkfifo(figure)):
+        figure.unlink(missing_ok=True)
+        make()
+        done = command("generate", f"run={damaged}")
+        assert done.status == 0, done.stderr
+        with Image.open(figure) as picture:
+            assert picture.format == "PNG"
+    assert precious.read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("variable_0", "text"),
+        ("seconds", None),
+        ("best_epoch", 7),
+        ("epoch", 10**30),
+        ("step", -1),
+    ],
+)
+def test_training_state_that_no_run_has_is_refused(
+    name: str, value: Any, command: Command, damaged: Path
+) -> None:
+    file = damaged / "checkpoints" / "training_state.npz"
+    with np.load(file) as saved:
+        arrays = dict(saved)
+    if name == "variable_0":
+        arrays[name] = np.full(arrays[name].shape, value)
+    else:
+        progress = json.loads(str(arrays["progress"]))
+        arrays["progress"] = np.array(json.dumps({**progress, name: value}))
+    np.savez(file, **arrays)
+    done = command("train", f"resume={damaged}", "epochs=9")
+    refused(done, str(file))
+
+
+def test_path_that_can_not_exist_is_not_looked_for(
+    command: Command, damaged: Path
+) -> None:
+    values = yaml.safe_load((damaged / "config.yaml").read_text())
+    values["dataset"] = {
+        "name": "npz", "path": "/a" * 25_000, "validation_size": 9, "limit": None,
+        "binarize": "none", "seed": 0, "classes": None, "memory_mb": 100,
+        "channels_first": False,
+    }  # fmt: skip
+    (damaged / "config.yaml").write_text(yaml.safe_dump(values))
+    began = time.monotonic()
+    done = command("evaluate", f"run={damaged}")
+    assert done.status == 1
+    assert "Traceback" not in done.stderr
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "message"),
+    [
+        ("generate", ["mode=manifold", "dims=[0,1]", "columns=1000000"], "columns"),
+        ("generate", ["num_images=1" + "0" * 400], "num_images"),
+        ("generate", ["num_images=1" + "0" * 5000], "num_images"),
+        ("generate", ["temperature=1e300"], "temperature"),
+        ("generate", ["rows=300", "columns=300", "output=big.webp"], "WEBP holds"),
+        ("reconstruct", ["task=interpolate", "columns=100000000000"], "columns"),
+        ("evaluate", ["batch_size=10000000000000000000"], "batch_size"),
+        ("plot-latent", ["num_points=1" + "0" * 400], "num_points"),
+        ("train", ["beta=1e300"], "beta"),
+        ("train", ["optimizer.learning_rate=1e300"], "optimizer.learning_rate"),
+        ("train", ["kl_annealing=linear", "kl_annealing.duration=1e-300"], "duration"),
+        ("train", ["name='a\nb'"], "name="),
+        ("train", ["run_dir=bad\udcff"], "UTF-8"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_value_beyond_all_use_is_refused_by_its_key(
+    name: str, words: list[str], message: str, command: Command, trained: Path
+) -> None:
+    start = [*SMALL] if name == "train" else [f"run={trained}"]
+    done = command(name, *start, *words)
+    assert done.status == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert message in done.stderr
+    assert len(done.stderr) < 2000
+
+
+def test_huge_figure_widens_no_other_line_of_the_table(
+    command: Command, damaged: Path
+) -> None:
+    change(damaged / "metrics.json", "test", "neg_elbo", value=1e308)
+    done = command("runs", str(damaged.parent))
+    assert max(map(len, done.stdout.splitlines())) < 250

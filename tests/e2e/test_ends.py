@@ -71,7 +71,7 @@ def test_collapse_is_warned_of_once_with_remedies(
     tmp_path: Path, command: Command
 ) -> None:
     run = f"run_dir={tmp_path / 'run'}"
-    done = command("train", *SMALL, "epochs=4", "beta=1000", run)
+    done = command("train", *SMALL, "epochs=4", "beta=1000", "batch_size=1", run)
     assert done.status == 0, done.stderr
     assert done.stderr.count("posterior collapse: 0 of 2 latent units active") == 1
     for remedy in ("kl_annealing=linear", "free_bits=", "beta="):

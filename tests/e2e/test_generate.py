@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -5,7 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import Finished
+from tests.conftest import Finished, refused, train_here
+from vae_cli.evaluation.latent import encode, kl_to_normal
+from vae_cli.runs.data import load_run_data
+from vae_cli.runs.folder import RunFolder
+from vae_cli.runs.trained import load_trained
 
 Command = Callable[..., Finished]
 
@@ -164,3 +169,47 @@ def test_run_trained_on_colour_images_generates(
     generate(command, run, "mode=manifold", "rows=2")
     with Image.open(run / "samples" / "manifold-rows2.png") as picture:
         assert picture.mode == "RGB"
+
+
+def test_plane_of_many_dimensions_is_that_of_largest_kl(
+    trained: Path, tmp_path: Path, command: Command
+) -> None:
+    run = RunFolder(trained)
+    data = load_run_data(run, run.load_config())
+    vae = load_trained(run, "best").vae
+    kl = kl_to_normal(*encode(vae, data.test.images))
+    first, second = sorted(np.argsort(-kl)[:2].tolist())
+    where = f"output={tmp_path / 'plane.png'}"
+    done = command("generate", f"run={trained}", "mode=manifold", "rows=2", where)
+    assert done.status == 0, done.stderr
+    assert f"dimensions {first} and {second}, of largest KL of 3" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["generate", "reconstruct", "evaluate"])
+def test_arrays_are_never_written_over_the_runs_own_images(
+    name: str, tmp_path: Path, command: Command
+) -> None:
+    data = tmp_path / "own.npz"
+    rng = np.random.default_rng(0)
+    np.savez(data, x_train=rng.integers(0, 256, (40, 8, 8), dtype=np.uint8))
+    before = data.read_bytes()
+    run = train_here(
+        tmp_path / "run", "architecture=dense", "architecture.hidden_units=[4]",
+        "dataset=npz", f"dataset.path={data}", "dataset.validation_size=9", "epochs=1",
+    )  # fmt: skip
+    done = command(name, f"run={run}", f"npz={data}")
+    refused(done, f"npz={data} is the file of the run's images")
+    done = command(name, f"run={run}", "npz=config.yaml")
+    refused(done, "npz=config.yaml must end in .npz")
+    assert data.read_bytes() == before
+
+
+def test_run_is_suggested_by_its_name_and_a_sweeps_folder_by_its_jobs(
+    trained: Path, tmp_path: Path, command: Command
+) -> None:
+    whole = tmp_path / "2026-01-02" / "10-00-00-own"
+    shutil.copytree(trained, whole)
+    done = command("generate", "run=own", f"output_root={tmp_path}")
+    refused(done, "run=own does not exist", f"did you mean: run={whole}")
+    done = command("generate", f"run={whole.parent}")
+    refused(done, f"it holds runs; this takes one: run={whole}")

@@ -135,3 +135,29 @@ def test_six_signals_in_training_leave_an_interrupted_run(tmp_path: Path) -> Non
     assert "Traceback" not in errors
     status = json.loads((tmp_path / "run" / "status.json").read_text())
     assert status["state"] == "interrupted"
+
+
+LATE = """
+import atexit, os, signal, sys, time
+from vae_cli.commands._main import run_guarded
+
+def main():
+    os.kill(os.getpid(), signal.SIGTERM)
+    return 0
+
+class Slow:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+sys.modules["slow"] = Slow()  # gone when Python has given back its own handlers
+run_guarded(main)
+"""
+
+
+def test_signal_while_the_process_winds_up_changes_no_status() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LATE], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 130, done.stderr
+    assert "Traceback" not in done.stderr

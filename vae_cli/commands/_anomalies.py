@@ -71,12 +71,15 @@ def found_in_run(
             "images, and these have no labels.",
             "leave normal= out, which takes all of them for normal",
         )
-    if known is not None and known.all():
-        raise ConfigError(
-            f"normal={normal}: no {held_out} image is of these classes, so there is no "
-            "threshold.",
-            f"this data set has classes 0 to {(whole.spec.num_classes or 1) - 1}",
-        )
+    if known is not None and others.labels is not None:
+        having = np.unique(others.labels).tolist()
+        missing = sorted(set(normal or []) - set(having))
+        if missing:
+            raise ConfigError(
+                f"normal={normal}: no {held_out} image is of class "
+                f"{', '.join(map(str, missing))}.",
+                f"the {held_out} images have classes {having}",
+            )
     check_score(config.score, known)
     cloud = code_cloud(run.vae, scored_split(data, run.config, "train"))
 
@@ -99,6 +102,12 @@ def found_in_run(
         "likelihood": run.config.likelihood.name,
         **judged(images, scored(others), config.quantile, config.score),
     }
+    if config.split == held_out and not config.images:
+        log.warning(
+            "the threshold comes from these %s images themselves, so the share that is "
+            "flagged says nothing; score others: images=<folder or file>",
+            held_out,
+        )
     for line in _lines(report):
         log.info("%s", line)
     output = Path(config.output or folder.path / "anomaly")
@@ -226,8 +235,13 @@ def _lines(report: dict[str, Any]) -> list[str]:
             parts.append(f"AUROC {values['auroc']:.3f}  AUPR {values['aupr']:.3f}")
             parts.append(f"FPR at 95 % recall {values['fpr_at_95_recall']:.3f}")
         by = report["chosen_by"]
-        parts.append(f"<- {by}" if name == report["score"] else "")
+        parts.append(f"<- score= ({by})" if name == report["score"] else "")
         lines.append("  ".join(parts).rstrip())
+    if report["num_anomalous"] is None:
+        lines.append(
+            "none of these images is known to be an anomaly, so how well the scores "
+            "find them is not known; normal=[...] says which classes are normal"
+        )
     if report["ink"]:
         lines.append(
             f"{report['base_rate']:.1%} of the images are anomalies, which is AUPR's "

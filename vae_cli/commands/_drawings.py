@@ -1,5 +1,6 @@
 """What `vae-generate` decodes, by mode: codes and how to lay them out."""
 
+import logging
 import math
 from dataclasses import dataclass, field
 
@@ -20,6 +21,9 @@ PRIOR_SIDE, MANIFOLD_SIDE, STEPS, PAIRS = 10, 15, 11, 6
 """Rows and columns where none are given."""
 
 
+log = logging.getLogger(__name__)
+
+
 @dataclass
 class Drawing:
     """Codes to decode and how to lay them out.
@@ -35,6 +39,20 @@ class Drawing:
     columns: int
     ends: np.ndarray | None = None
     context: Context = field(default_factory=dict)
+
+
+def size(config: GenerateConfig, latent_dim: int) -> int:
+    """Return how many images a mode draws."""
+    rows, columns = config.rows, config.columns
+    if config.mode == "prior":
+        return config.num_images or (rows or PRIOR_SIDE) * (columns or PRIOR_SIDE)
+    if config.mode == "manifold":
+        rows = rows or columns or MANIFOLD_SIDE
+        return rows * (columns or rows)
+    if config.mode == "traversal":
+        rows = min(rows or latent_dim, latent_dim)
+        return rows * (columns or STEPS)
+    return (rows or PAIRS) * (columns or STEPS)
 
 
 def prior(config: GenerateConfig, run: TrainedRun) -> Drawing:
@@ -64,30 +82,52 @@ def prior(config: GenerateConfig, run: TrainedRun) -> Drawing:
 
 
 def manifold(config: GenerateConfig, run: TrainedRun) -> Drawing:
-    """The decoded plane of two latent dimensions."""
+    """The decoded plane of two latent dimensions, the others at 0."""
     latent_dim = run.vae.latent_dim
-    if max(config.dims) >= latent_dim:
+    if latent_dim < 2:
         raise ConfigError(
-            f"dims={config.dims} is outside the run's {latent_dim} latent dimensions "
+            f"mode=manifold needs two latent dimensions; {run.folder} has one.",
+            "mode=traversal works for any number",
+        )
+    dims = config.dims or ([0, 1] if latent_dim == 2 else _largest_kl(config, run))
+    if max(dims) >= latent_dim:
+        raise ConfigError(
+            f"dims={dims} is outside the run's {latent_dim} latent dimensions "
             f"(0 to {latent_dim - 1}).",
             "a plane takes two of them; mode=traversal works for any number",
         )
     rows = config.rows or config.columns or MANIFOLD_SIDE
     columns = config.columns or rows
-    first, second = config.dims
+    first, second = dims
     z = plane(latent_dim, (first, second), rows, columns, config.spacing, config.span)
     return Drawing(z, columns, context=_asked(config, run, len(z)))
 
 
 def traversal(config: GenerateConfig, run: TrainedRun) -> Drawing:
     """One row a latent dimension, the one of largest KL on top."""
-    _, split = _held_out(run, config.dataset.path)
-    some = split.take(slice(2000))
-    kl = kl_to_normal(*encode(run.vae, some.images, context=some.context))
-    order = np.argsort(-kl)[: config.rows]
+    order = _by_kl(config, run)[: config.rows]
     columns = config.columns or STEPS
     z = traversals(order, run.vae.latent_dim, columns, config.span)
     return Drawing(z, columns, context=_asked(config, run, len(z)))
+
+
+def _by_kl(config: GenerateConfig, run: TrainedRun) -> np.ndarray:
+    """Return latent dimensions, that of largest KL first."""
+    _, split = _held_out(run, config.dataset.path)
+    some = split.take(slice(2000))
+    return np.argsort(
+        -kl_to_normal(*encode(run.vae, some.images, context=some.context))
+    )
+
+
+def _largest_kl(config: GenerateConfig, run: TrainedRun) -> list[int]:
+    dims = sorted(_by_kl(config, run)[:2].tolist())
+    log.info(
+        "the plane of dimensions %d and %d, of largest KL of %d; the others are 0",
+        *dims,
+        run.vae.latent_dim,
+    )
+    return dims
 
 
 def interpolation(config: GenerateConfig, run: TrainedRun) -> Drawing:

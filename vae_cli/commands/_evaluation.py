@@ -91,7 +91,8 @@ def evaluate_run(
             print(config.npz)
     except OSError as error:
         raise RunError(
-            f"{error.filename or folder.evaluation} can't be written: {error.strerror}."
+            f"{error.filename or folder.evaluation} can't be written: "
+            f"{error.strerror or error}."
         ) from error
     for suffix in ("json", "md", "png"):
         print(folder.evaluation / f"{name}.{suffix}")

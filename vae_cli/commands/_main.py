@@ -94,10 +94,15 @@ def _run(command: str, task: Task, after_sweep: AfterSweep | None) -> int:
         # anywhere else it would part the overrides, which Hydra can't read
         rest = [word for word in arguments if word not in ("-m", "--multirun")]
         sys.argv[1:] = ["-m", *rest]
-        if not {"--cfg", "-c", "--info", "-i"} & set(arguments):
-            from vae_cli.commands._rehearsal import check_sweep
+        shown = {"--cfg", "-c", "--info", "-i"} & set(arguments)
+        if shown:
+            raise UsageError(
+                f"-m and {min(shown)} don't go together: a sweep has a config a job.",
+                f"to see that of one: the same words without -m, and with {min(shown)}",
+            )
+        from vae_cli.commands._rehearsal import check_sweep
 
-            check_sweep(command)
+        check_sweep(command)
     typed = list(sys.argv)
     failures: list[BaseException] = []
     jobs: list[tuple[Any, Path]] = []
@@ -140,6 +145,7 @@ def compose_and_call(command: str, job: Callable[[Any], Any]) -> None:
         RunError: a sweep's folder can't be written.
     """
     import hydra
+    from hydra.errors import HydraException
 
     # Hydra then raises instead of printing and exiting
     os.environ["HYDRA_FULL_ERROR"] = "1"
@@ -159,8 +165,8 @@ def compose_and_call(command: str, job: Callable[[Any], Any]) -> None:
     ):
         try:
             application()
-        except BrokenPipeError:
-            raise
+        except (BrokenPipeError, HydraException):
+            raise  # a config that isn't there is an OSError, too
         except OSError as error:
             # a single run's errors don't come through Hydra: this is a sweep's folder
             raise RunError(

@@ -1,6 +1,7 @@
 """What `vae-reconstruct` does with images, by task."""
 
 import logging
+import math
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from vae_cli.evaluation.restoration import (
     median_filtered,
     restore,
 )
+from vae_cli.memory import check_arrays
 from vae_cli.runs.data import load_run_data
 from vae_cli.runs.files import write_json, write_npz
 from vae_cli.runs.trained import TrainedRun
@@ -215,6 +217,12 @@ def interpolate_task(
             f"{run.folder} completes them (conditioning=seen).",
             "use task=restore",
         )
+    check_arrays(
+        f"a path of {config.columns:,} images",
+        (config.columns, math.prod(split.images.shape[1:]) + run.vae.latent_dim),
+        "columns",
+        copies=3,
+    )
     ends = split.take(np.array(config.pair))
     codes, _ = encode(run.vae, ends.images, context=ends.context)
     z = interpolate(codes[0], codes[1], config.columns, "linear")

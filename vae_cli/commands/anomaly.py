@@ -37,7 +37,8 @@ def anomaly(config: AnomalyConfig, overrides: list[str]) -> None:
             files = write_table(folders, reports, table_name(config))
         except OSError as error:
             raise RunError(
-                f"{error.filename or config.run} can't be written: {error.strerror}."
+                f"{error.filename or config.run} can't be written: "
+                f"{error.strerror or error}."
             ) from error
         print(files[0].read_text(encoding="utf-8"))
         print(*files, sep="\n")
@@ -50,7 +51,7 @@ def _of_run(config: AnomalyConfig, folder: RunFolder) -> dict[str, Any]:
         report, files = found_in_run(config, folder)
     except OSError as error:
         raise RunError(
-            f"{error.filename or folder} can't be written: {error.strerror}.",
+            f"{error.filename or folder} can't be written: {error.strerror or error}.",
             "choose another place: output=<folder>",
         ) from error
     print(*files, sep="\n")

@@ -6,7 +6,7 @@ from vae_cli.commands._evaluation import evaluate_run
 from vae_cli.commands._main import run_command
 from vae_cli.config.commands import EvaluateConfig
 from vae_cli.errors import ConfigError
-from vae_cli.runs.data import has_test
+from vae_cli.runs.data import check_not_data, has_test
 from vae_cli.runs.evaluations import check_ready
 from vae_cli.runs.selection import open_runs
 
@@ -22,6 +22,7 @@ def evaluate(config: EvaluateConfig, overrides: list[str]) -> None:
     configs = [folder.load_config() for folder in folders]  # told before all work
     several = len(folders) > 1
     for folder, run_config in zip(folders, configs, strict=True):
+        check_not_data(run_config, npz=config.npz)
         check_ready(folder, run_config, config.checkpoint)
     if several and config.split is None and len(set(map(has_test, folders))) > 1:
         raise ConfigError(

@@ -1,5 +1,6 @@
 """`vae-generate`: images from a trained run."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -10,6 +11,7 @@ from vae_cli.commands._names import suffix
 from vae_cli.config.commands import GenerateConfig
 from vae_cli.errors import ConfigError, RunError
 from vae_cli.memory import check_arrays
+from vae_cli.runs.data import check_not_data
 from vae_cli.runs.files import write_npz
 from vae_cli.runs.folder import open_run
 
@@ -36,14 +38,15 @@ def generate(config: GenerateConfig, overrides: list[str]) -> None:
     if config.gif:
         config.gif = str(figure_path(config.gif, "gif", (".gif",)))
     folder = open_run(config.run, config.output_root)
-    folder.load_config()  # a broken folder is told before TensorFlow starts
+    run_config = folder.load_config()  # a broken one is told before TensorFlow starts
+    check_not_data(run_config, npz=config.npz)
     if output is None:
         name = f"{config.mode}{suffix('generate', config, DRAWN)}.png"
         output = folder.samples / name
     from vae_cli.runtime import start_tensorflow
 
     start_tensorflow()
-    from vae_cli.commands._drawings import DRAWINGS
+    from vae_cli.commands._drawings import DRAWINGS, size
     from vae_cli.evaluation.latent import decode
     from vae_cli.runs.trained import load_trained
 
@@ -54,10 +57,11 @@ def generate(config: GenerateConfig, overrides: list[str]) -> None:
             "(conditioning=seen).",
             f"complete some: vae-reconstruct run={folder}",
         )
-    count = config.num_images or (config.rows or 1) * (config.columns or 1)
+    count = size(config, run.vae.latent_dim)
+    pixels = math.prod(folder.load_spec().image_shape)
     check_arrays(
         f"{count:,} images and their grid",
-        (count, *folder.load_spec().image_shape),
+        (count, pixels + run.vae.latent_dim),
         "num_images, rows or columns",
         copies=3,
     )
@@ -68,7 +72,7 @@ def generate(config: GenerateConfig, overrides: list[str]) -> None:
             print(file)
     except OSError as error:
         raise RunError(
-            f"{error.filename or output} can't be written: {error.strerror}.",
+            f"{error.filename or output} can't be written: {error.strerror or error}.",
             "choose another place: output=<file>, npz=<file>, images_dir=<folder>",
         ) from error
 

@@ -70,6 +70,6 @@ def plot(config: PlotLatentConfig, overrides: list[str]) -> None:
             print(config.npz)
     except OSError as error:
         raise RunError(
-            f"{error.filename or output} can't be written: {error.strerror}.",
+            f"{error.filename or output} can't be written: {error.strerror or error}.",
             "choose another place: output=<file>, npz=<file>",
         ) from error

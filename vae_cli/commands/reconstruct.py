@@ -28,8 +28,9 @@ def reconstruct(config: ReconstructConfig, overrides: list[str]) -> None:
     output = figure_path(config.output) if config.output else None
     folder = open_run(config.run, config.output_root)
     run_config = folder.load_config()
-    from vae_cli.runs.data import load_run_data, split_name
+    from vae_cli.runs.data import check_not_data, load_run_data, split_name
 
+    check_not_data(run_config, npz=config.npz)
     data = None
     if config.images is None or config.classifier:
         # own images need none of the run's
@@ -73,6 +74,6 @@ def reconstruct(config: ReconstructConfig, overrides: list[str]) -> None:
             print(file)
     except OSError as error:
         raise RunError(
-            f"{error.filename or output} can't be written: {error.strerror}.",
+            f"{error.filename or output} can't be written: {error.strerror or error}.",
             "choose another place: output=<file>, npz=<file>",
         ) from error

@@ -43,7 +43,8 @@ def run_job(config: TrainConfig, hydra: Any) -> float:
     typed = {word.lower() for word in sys.argv}  # Hydra writes True for true
     words = ",".join(o for o in hydra.overrides.task if o.lower() not in typed)
     safe = re.sub(r"[^\w=.,+-]", "_", words)[:100]
-    folder = RunFolder(Path(hydra.sweep.dir) / f"{hydra.job.num}-{safe}")
+    name = f"{hydra.job.num}-{safe}" if safe else str(hydra.job.num)
+    folder = RunFolder(Path(hydra.sweep.dir) / name)
     config = dataclasses.replace(config, run_dir=str(folder.path), anomaly=False)
     job = {"config": dataclasses.asdict(config), "argv": sys.argv}
     status = _call(

@@ -49,6 +49,8 @@ def problems(config: "TrainConfig") -> list[str]:
         )
     if config.name is not None and "/" in config.name:
         found.append(f"name={config.name} is a path; use run_dir=<folder> for one")
+    if config.name is not None and not config.name.isprintable():
+        found.append(f"name={config.name} has characters that can't be printed")
     return found
 
 

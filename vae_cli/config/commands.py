@@ -11,9 +11,19 @@ SCORES = (
 )  # fmt: skip
 BY_LABELS = "by_validation_auroc"
 """In place of a score: the one that does best on labelled validation anomalies."""
+MOST_SCALE = 1e6
+"""Of codes: further out, networks give nothing finite."""
+MOST_BATCH = 2**31 - 1
 SPLITS = ("train", "validation", "test")
 SPLIT = "which images; null: test, or validation where a data set has no test images"
 FIGURE = "its suffix says what is written: .png, .jpg, .webp, .pdf, .svg"
+
+
+def _npz_problems(npz: str | None) -> list[str]:
+    """Return what is wrong with the name of an array file that is written."""
+    if npz is None or npz.endswith(".npz"):
+        return []
+    return [f"npz={npz} must end in .npz"]
 
 
 @dataclass
@@ -49,13 +59,17 @@ class GenerateConfig:
         at_least=1,
     )
     columns: int | None = option("columns of the grid; by mode if null", at_least=1)
-    temperature: float = option("prior mode: scales the noise", at_least=0)
+    temperature: float = option(
+        "prior mode: scales the noise", at_least=0, at_most=MOST_SCALE
+    )
     seed: int = option(
         "prior mode: noise; interpolation: which images",
         at_least=0,
         at_most=MAX_SEED,
     )
-    batch_size: int = option("images decoded at a time; changes no image", at_least=1)
+    batch_size: int = option(
+        "images decoded at a time; changes no image", at_least=1, at_most=MOST_BATCH
+    )
     output: str | None = option(
         f"file of the grid, in the run's samples/ if null; {FIGURE}"
     )
@@ -69,8 +83,11 @@ class GenerateConfig:
     span: float = option(
         "manifold with linspace, traversal: how far from 0",
         above=0,
+        at_most=MOST_SCALE,
     )
-    dims: list[int] = option("manifold: the two latent dimensions", at_least=0)
+    dims: list[int] | None = option(
+        "manifold: the two latent dimensions; those of largest KL if null", at_least=0
+    )
     label: int | None = option(
         "run with conditioning=label: which class; prior mode: one a row if null",
         at_least=0,
@@ -79,8 +96,10 @@ class GenerateConfig:
 
     def problems(self) -> list[str]:
         """Return what is wrong between fields."""
-        found = []
-        if len(self.dims) != 2 or self.dims[0] == self.dims[-1]:
+        found = _npz_problems(self.npz)
+        if self.dims is not None and (
+            len(self.dims) != 2 or self.dims[0] == self.dims[-1]
+        ):
             found.append(f"dims={self.dims} must name two different dimensions")
         if self.gif and self.mode != "interpolation":
             found.append(f"gif= needs mode=interpolation, got mode={self.mode}")
@@ -121,9 +140,9 @@ class PlotLatentConfig:
 
     def problems(self) -> list[str]:
         """Return what is wrong between fields."""
+        found = _npz_problems(self.npz)
         if self.dims is None:
-            return []
-        found = []
+            return found
         if len(self.dims) != 2 or self.dims[0] == self.dims[-1]:
             found.append(f"dims={self.dims} must name two different dimensions")
         if self.method not in ("auto", "dims"):
@@ -156,10 +175,14 @@ class EvaluateConfig:
         "posterior noise; the run's own seed if null", at_least=0, at_most=MAX_SEED
     )
     batch_size: int | None = option(
-        "images at a time; by memory_mb if null; changes no figure", at_least=1
+        "images at a time; by memory_mb if null; changes no figure",
+        at_least=1,
+        at_most=MOST_BATCH,
     )
     chunk_size: int | None = option(
-        "samples at a time; by memory_mb if null; changes no figure", at_least=1
+        "samples at a time; by memory_mb if null; changes no figure",
+        at_least=1,
+        at_most=MOST_BATCH,
     )
     memory_mb: int = option("memory for codes scored at a time, MiB", at_least=1)
     samples: int | None = option(
@@ -174,6 +197,10 @@ class EvaluateConfig:
     output: str | None = option(
         "several runs: folder of the table; evaluation/ beside the runs if null"
     )
+
+    def problems(self) -> list[str]:
+        """Return what is wrong between fields."""
+        return _npz_problems(self.npz)
 
 
 @dataclass
@@ -224,7 +251,9 @@ class ReconstructConfig:
     )
     columns: int = option("images in the figure, or steps of the path", at_least=2)
     seed: int = option("posterior noise", at_least=0, at_most=MAX_SEED)
-    batch_size: int = option("images at a time; changes no figure", at_least=1)
+    batch_size: int = option(
+        "images at a time; changes no figure", at_least=1, at_most=MOST_BATCH
+    )
     output: str | None = option(
         "file of the figure, for task=restore with a .json of the errors beside it; "
         f"in the run's reconstructions/ if null; {FIGURE}"
@@ -233,7 +262,7 @@ class ReconstructConfig:
 
     def problems(self) -> list[str]:
         """Return what is wrong between fields."""
-        found = []
+        found = _npz_problems(self.npz)
         if len(self.pair) != 2:
             found.append(f"pair={self.pair} must name two images, such as pair=[0,1]")
         if self.npz is not None and self.npz == self.images:
@@ -279,7 +308,9 @@ class AnomalyConfig:
     )
     columns: int = option("images in the figure", at_least=1)
     seed: int = option("posterior noise", at_least=0, at_most=MAX_SEED)
-    batch_size: int = option("images at a time; changes no figure", at_least=1)
+    batch_size: int = option(
+        "images at a time; changes no figure", at_least=1, at_most=MOST_BATCH
+    )
     output: str | None = option(
         "one run: folder of the files; the run's anomaly/ if null"
     )

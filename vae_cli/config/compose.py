@@ -30,10 +30,12 @@ def _for_moved_data(words: list[str]) -> list[str]:
 
 def _quoted(word: str) -> str:
     key, _, value = word.partition("=")
-    plain = {",", "="} & set(value) and not value.startswith(("'", '"', "[", "$"))
+    # bytes that are no UTF-8 come as surrogates, which Hydra doesn't read unquoted
+    special = {",", "="} & set(value) or not value.isprintable()
+    plain = special and not value.startswith(("'", '"', "[", "$"))
     return (
         f"{key}='{value}'"
-        if plain and key in ("run", "resume", "dataset.path")
+        if plain and key in ("run", "resume", "run_dir", "dataset.path")
         else word
     )
 

@@ -34,7 +34,7 @@ EXAMPLES = {
             "from one test image to another",
         ),
         (
-            "vae-generate run=outputs/my-run num_images=1000 npz=images.npz",
+            "vae-generate run=outputs/my-run num_images=1000 npz=samples.npz",
             "images as an array",
         ),
     ),

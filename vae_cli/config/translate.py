@@ -49,7 +49,9 @@ def in_our_words(command: str, words: list[str]) -> Iterator[None]:
     except (ValueError, TypeError) as error:
         if not _from_hydra(error):
             raise
-        raise _wrong_choice(words) or ConfigError(str(error)) from error
+        raise (
+            _wrong_choice(words) or _too_long(words) or ConfigError(str(error))
+        ) from error
 
 
 def _translated(error: Exception, command: str) -> VaeCliError:
@@ -117,6 +119,15 @@ def _wrong_choice(words: list[str]) -> VaeCliError | None:
         group, equals, value = word.partition("=")
         if equals and group in (*GROUPS, *PRESETS) and value not in options(group):
             return _missing_option(f"{group}/{value}", options(group))
+    return None
+
+
+def _too_long(words: list[str]) -> VaeCliError | None:
+    """Find the number that has more digits than Python reads."""
+    for word in words:
+        key, _, value = word.partition("=")
+        if re.search(r"\d{4300}", value):
+            return ConfigError(f"{key}={value[:20]}... has {len(value):,} digits.")
     return None
 
 

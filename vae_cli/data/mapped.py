@@ -9,12 +9,12 @@ from vae_cli.data.npy_header import checked_header
 from vae_cli.errors import DataError
 
 
-def mapped_member(path: Path, member: str, most: float) -> np.ndarray | None:
+def mapped_member(path: Path, name: str, most: float) -> np.ndarray | None:
     """Return a large array of an .npz as a memory map; None where it is not large.
 
     Args:
         path: the .npz.
-        member: name of the array's file in it.
+        name: of the array.
         most: bytes that are not large yet.
 
     Raises:
@@ -22,12 +22,13 @@ def mapped_member(path: Path, member: str, most: float) -> np.ndarray | None:
         OSError, ValueError, zipfile.BadZipFile: it is damaged.
     """
     with zipfile.ZipFile(path) as archive:
-        info = archive.getinfo(member)
+        member = f"{name}.npy"
+        info = archive.getinfo(member if member in archive.namelist() else name)
         if info.file_size <= most:
             return None
         if info.compress_type != zipfile.ZIP_STORED:
             raise DataError(
-                f"{member.removesuffix('.npy')} of dataset.path={path} takes "
+                f"{name} of dataset.path={path} takes "
                 f"{info.file_size / 2**20:,.0f} MB, more than dataset.memory_mb="
                 f"{most / 2**20:.0f}, and is compressed, so that it can't be streamed.",
                 "write it with numpy.savez (not savez_compressed), or raise "
@@ -46,6 +47,6 @@ def mapped_member(path: Path, member: str, most: float) -> np.ndarray | None:
         lengths = np.frombuffer(file.read(4), "<u2").astype(int)
     begin = info.header_offset + 30 + int(lengths.sum()) + header
     if fortran:
-        raise DataError(f"{member} of dataset.path={path} is in Fortran order.")
+        raise DataError(f"{name} of dataset.path={path} is in Fortran order.")
     checked_header(shape, dtype, path.stat().st_size, begin)
     return np.memmap(path, dtype, "r", begin, shape)

@@ -22,6 +22,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 UNREADABLE_PICTURE = (
     UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError,
+    SyntaxError,  # of a PNG's
 )  # fmt: skip
 
 

@@ -137,8 +137,10 @@ def _from_npz(path: Path, most: float = math.inf) -> Pair:
             arrays = {}
             for name in ("x_train", "y_train", "x_test", "y_test"):
                 if name in file.files:
-                    large = mapped_member(path, f"{name}.npy", most)
+                    large = mapped_member(path, name, most)
                     arrays[name] = file[name] if large is None else large
+                    if not isinstance(arrays[name], np.ndarray):
+                        raise ValueError(f"{name} is no array")
             found = ", ".join(file.files)
     except FileNotFoundError:
         raise DataError(

@@ -148,7 +148,7 @@ def write_comparison(
             written.append(figure)
     except OSError as error:
         raise RunError(
-            f"{error.filename or folder} can't be written: {error.strerror}.",
+            f"{error.filename or folder} can't be written: {error.strerror or error}.",
             "choose another folder: output=<folder>",
         ) from error
     return written
@@ -173,7 +173,11 @@ def markdown_table(groups: list[Group]) -> str:
     measures, settings = _measured(groups), _settings(groups)
     header = ["run", *settings, *measures]
     how = {key: [_text(group.protocol(key)) for group in groups] for key in PROTOCOL}
-    shown = [f"{k} {', '.join(dict.fromkeys(v))}" for k, v in how.items() if any(v)]
+    shown = [
+        f"{k} {', '.join(dict.fromkeys(text or 'none' for text in v))}"
+        for k, v in how.items()
+        if any(v)
+    ]
     mixed = mixed_protocols([report for group in groups for report in group.reports])
     lines = [
         printable("; ".join(shown)),

@@ -11,6 +11,9 @@ from vae_cli.data.splits import ImageData, Split
 from vae_cli.errors import ConfigError, DataError, RunError
 from vae_cli.runs.folder import RunFolder
 
+MOST_PATH = 4096
+"""Characters of a path that can exist."""
+
 log = logging.getLogger(__name__)
 
 
@@ -68,7 +71,7 @@ def _found_again(path: Path, folder: RunFolder) -> str:
     A path that was typed relative to a project's folder, or the file's name alone, is
     looked for from the current folder and from those above the run.
     """
-    if _is_there(path):
+    if _is_there(path) or len(str(path)) > MOST_PATH:
         return str(path)
     parts = path.parts[1:] if path.is_absolute() else path.parts
     for start in range(len(parts)):
@@ -102,6 +105,27 @@ def split_name(data: ImageData, name: str | None) -> str:
     if name is None and chosen != "test":
         log.warning("this data set has no test images: its %s images are used", chosen)
     return chosen
+
+
+def check_not_data(config: TrainConfig, **files: str | None) -> None:
+    """Refuse to write over the file of a run's images.
+
+    Args:
+        config: the run's.
+        files: key -> what it names.
+
+    Raises:
+        ConfigError: one of them is that file.
+    """
+    if not isinstance(config.dataset, NpzConfig):
+        return
+    data = Path(config.dataset.path).resolve()
+    for key, file in files.items():
+        if file is not None and Path(file).resolve() == data:
+            raise ConfigError(
+                f"{key}={file} is the file of the run's images, and would replace it.",
+                f"choose another, such as {key}=found.npz",
+            )
 
 
 def has_test(folder: RunFolder) -> bool:

@@ -1,8 +1,10 @@
 """Writing files so that a reader, or a resumed run, never sees half of one."""
 
+import contextlib
 import json
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +13,31 @@ import numpy as np
 from vae_cli.errors import RunError
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a whole file or nothing."""
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield a file to write; at the end of the block it takes the place of `path`.
+
+    What is there, a symbolic link or a pipe too, is replaced and not written to.
+    """
     # a name of its own, should two processes write
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        # names of files may hold bytes that are no UTF-8
-        with temporary.open("w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        temporary.unlink(missing_ok=True)
+        yield temporary
         temporary.replace(path)
-    except OSError:
+    except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole file or nothing."""
+    # names of files may hold bytes that are no UTF-8
+    how: dict[str, Any] = {"encoding": "utf-8", "errors": "backslashreplace"}
+    with whole_file(path) as temporary, temporary.open("w", **how) as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def write_json(path: Path, values: Any) -> None:
@@ -79,8 +92,8 @@ def check_finite(path: Path, values: Any, key: str = "") -> None:
 
 
 def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write arrays to a compressed .npz, whose name may end in anything."""
+    """Write arrays to a compressed .npz."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content: dict[str, Any] = dict(arrays)
-    with path.open("wb") as file:
+    with whole_file(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **content)

@@ -87,9 +87,12 @@ class RunFolder:
         try:
             values = read_yaml(self.config_file)
         except FileNotFoundError:
+            jobs = [run for run in find_runs(self.path) if run.path != self.path]
             raise RunError(
                 f"run={self.path} is not a run folder: it has no config.yaml.",
-                "vae runs lists the runs below outputs/",
+                *([f"it holds runs; this takes one: run={jobs[0]}"] if jobs else []),
+                f"vae runs {self.path if jobs else ''}".rstrip()
+                + " lists the runs there are",
             ) from None
         try:
             return load(TrainConfig, values, source=str(self.config_file))
@@ -165,9 +168,11 @@ class RunFolder:
             RunError: another process is training here, or nothing can be written.
         """
         try:
-            if self._lock_file.exists() and not self._lock_file.is_file():
+            if self._lock_file.is_symlink() or (
+                self._lock_file.exists() and not self._lock_file.is_file()
+            ):
                 raise RunError(f"{self._lock_file} is not a regular file: delete it.")
-            file = self._lock_file.open("w")
+            file = self._lock_file.open("a")
         except OSError as error:
             raise unwritable(self.path, error) from error
         with file:
@@ -253,6 +258,11 @@ def has_config(run: RunFolder) -> bool:
     return True
 
 
+def _is_named(run: RunFolder, name: str) -> bool:
+    """Return whether a run was given this name, after its date and time."""
+    return run.path.name == name or run.path.name.endswith(f"-{name}")
+
+
 def open_run(
     run: str, output_root: str, usable: Callable[[RunFolder], bool] = has_weights
 ) -> RunFolder:
@@ -269,9 +279,11 @@ def open_run(
     if run != "latest":
         folder = RunFolder(Path(run))
         if not folder.path.is_dir():
+            named = [str(r) for r in find_runs(Path(output_root)) if _is_named(r, run)]
             raise RunError(
                 f"run={run} does not exist.",
-                "vae runs lists the runs below outputs/",
+                *(f"did you mean: run={name}" for name in named[-3:]),
+                f"vae runs lists the runs below {output_root}/",
             )
         return folder
     runs = find_runs(Path(output_root))

@@ -23,6 +23,7 @@ NEEDED = {"beta", "images_per_second", "loss", "reconstruction_loss", "kl_loss"}
 """Columns that are never empty, and that the end of a run reads."""
 MOST_DIGITS = 9
 """Of an epoch."""
+MOST_ROWS = 200_000
 
 
 def append_row(path: Path, values: dict[str, Any]) -> None:
@@ -80,6 +81,8 @@ def _parsed(path: Path) -> tuple[list[str], list[str]]:
     """Return the header's columns and the complete rows; cut ones are dropped."""
     text = read_bytes(path, MOST_CSV).decode("utf-8", "replace")
     header, *lines = text.split("\n")[:-1] or [""]
+    if len(lines) > MOST_ROWS:
+        raise RunError(f"{path} can't be read: it has {len(lines):,} rows.")
     columns = header.split(",") if header.startswith("epoch,") else []
     if len(set(columns)) < len(columns):
         raise RunError(f"{path} can't be read: it has a column twice.")

@@ -69,7 +69,9 @@ def recorded(
     reserve = folder.path / RESERVE
     try:
         # zeros would take no room on every file system
-        reserve.write_bytes(os.urandom(RESERVED))
+        reserve.unlink(missing_ok=True)
+        with reserve.open("xb") as room:
+            room.write(os.urandom(RESERVED))
         folder.write_status("running", _epochs(folder))
         log.info("run folder: %s", folder)
         yield

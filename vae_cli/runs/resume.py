@@ -111,6 +111,14 @@ def check_files(folder: RunFolder) -> None:
                 f"{file} must be a file, and is something else.",
                 "move it away, then resume",
             )
+    for place in (folder.path, folder.checkpoints):
+        for entry in place.iterdir() if place.is_dir() else ():
+            if entry.is_symlink() or not (entry.is_file() or entry.is_dir()):
+                raise RunError(
+                    f"{entry} is a link, a pipe or a device; a run goes on in a folder "
+                    "of its own files alone.",
+                    "replace it by a copy of what it stands for, or delete it",
+                )
     boards = [folder.tensorboard / name for name in ("train", "validation", "images")]
     own = (folder.checkpoints, folder.model, folder.figures, folder.tensorboard)
     for place in (*own, *boards):

@@ -67,4 +67,4 @@ def _test_bound(run: RunFolder) -> Any:
 def _number(value: Any, form: str) -> str:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return "-"
-    return format(value, form)
+    return format(value, form if abs(value) < 1e6 else ".3g")

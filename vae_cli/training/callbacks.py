@@ -25,6 +25,8 @@ from vae_cli.training.stop import StopSignal
 log = logging.getLogger(__name__)
 
 COLLAPSED_SHARE = 0.1
+LEAST_STEPS = 100
+"""Before them a posterior has not collapsed, but not begun to say anything."""
 """Fewer active units than this share of the latent dimensions is a collapse."""
 
 
@@ -217,16 +219,17 @@ class CollapseWarning(keras.callbacks.Callback):
         self._config = config
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
-        """Compare active units with the latent dimensions, from the second epoch."""
+        """Compare active units with the latent dimensions, after some training."""
         active = int(logs.get("val_active_units", logs["active_units"]))
         latent_dim = self._config.latent_dim
-        if epoch == 0 or self._progress.collapse_warned:
+        steps = self._progress.step
+        if epoch == 0 or steps < LEAST_STEPS or self._progress.collapse_warned:
             return
         if active < max(1.0, COLLAPSED_SHARE * latent_dim):
             self._progress.collapse_warned = True
             log.warning(
-                "posterior collapse: %d of %d latent units active after epoch %d. The "
-                "decoder ignores the rest. Remedies, one at a time:\n  %s",
+                "posterior collapse: %d of %d latent units active after epoch %d; the "
+                "decoder ignores the others. Remedies, one at a time:\n  %s",
                 active,
                 latent_dim,
                 epoch + 1,

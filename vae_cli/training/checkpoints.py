@@ -19,6 +19,7 @@ import keras
 import numpy as np
 
 from vae_cli.errors import RunError, TrainingError
+from vae_cli.runs.metrics_file import MOST_DIGITS
 from vae_cli.runs.reading import check_number, read_arrays
 from vae_cli.training.learner import Learner
 
@@ -88,7 +89,8 @@ class Checkpoints:
         temporary = self._state_file.with_suffix(".partial")
         arrays: dict[str, Any] = self._values()
         arrays["progress"] = np.array(json.dumps(asdict(progress)))
-        with temporary.open("wb") as file:
+        temporary.unlink(missing_ok=True)
+        with temporary.open("xb") as file:
             np.savez(file, **arrays)
             file.flush()
             os.fsync(file.fileno())
@@ -123,7 +125,9 @@ class Checkpoints:
             ) from error
         values: list[Any] = [arrays.get(f"variable_{i}") for i in range(len(variables))]
         if len(arrays) != len(variables) or any(
-            value is None or value.shape != tuple(variable.shape)
+            value is None
+            or value.shape != tuple(variable.shape)
+            or value.dtype != np.dtype(variable.dtype)
             for value, variable in zip(values, variables, strict=True)
         ):
             raise RunError(
@@ -173,9 +177,14 @@ def _progress(text: str) -> Progress:
     progress = Progress(**json.loads(text))
     for name in ("epoch", "step", "best_epoch"):
         count = getattr(progress, name)
-        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+        whole = isinstance(count, int) and not isinstance(count, bool)
+        if not whole or not 0 <= count < 2**40:
             raise ValueError(f"{name}={count} must be a count")
+    if progress.best_epoch > progress.epoch or progress.epoch >= 10**MOST_DIGITS:
+        raise ValueError(f"{progress.best_epoch=} of {progress.epoch=}")
     check_number(progress.seconds, "seconds")
+    if progress.seconds is None:
+        raise ValueError("seconds=None must be a number")
     check_number(progress.best_bound, "best_bound")
     return progress
 

@@ -43,6 +43,8 @@ def complete_folder(
         result = evaluate_elbo(
             vae, held_out.images, config.seed, context=held_out.context
         )
+    else:
+        log.info("this data set has no test images; what it has: vae-evaluate")
     measure = vae.likelihood.measure(data.spec)
     rows = complete_rows(folder.metrics_csv, progress.epoch)
     write_json(

@@ -52,6 +52,10 @@ class StopSignal:
     def end(self) -> None:
         """Ignore signals from now on: the process is about to exit."""
         self._ended = True
+        # Python puts back what ends the process when it finalises, but for this
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                signal.signal(number, signal.SIG_IGN)
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Take a signal; installed by `listening`."""

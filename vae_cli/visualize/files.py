@@ -1,5 +1,6 @@
 """Writing figures: one rule for all of them, the suffix says what is written."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,18 @@ from matplotlib.textpath import text_to_path
 from PIL import Image
 
 from vae_cli.errors import ConfigError
+from vae_cli.runs.files import whole_file
 from vae_cli.text import printable
 
-RASTER: dict[str, tuple[str, dict[str, Any]]] = {
-    ".png": ("PNG", {}),
-    ".jpg": ("JPEG", {"quality": 95}),
-    ".jpeg": ("JPEG", {"quality": 95}),
-    ".webp": ("WEBP", {"lossless": True}),
+RASTER: dict[str, tuple[str, int, dict[str, Any]]] = {
+    ".png": ("PNG", 2**31 - 1, {}),
+    ".jpg": ("JPEG", 65_500, {"quality": 95}),
+    ".jpeg": ("JPEG", 65_500, {"quality": 95}),
+    ".webp": ("WEBP", 16_383, {"lossless": True}),
+    ".gif": ("GIF", 65_535, {}),
 }
-"""Suffix -> Pillow's format and its options."""
-SUFFIXES = (*RASTER, ".pdf", ".svg")
+"""Suffix -> Pillow's format, the most pixels a side that it holds, and its options."""
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".pdf", ".svg")
 DPI = 110
 
 
@@ -56,7 +59,8 @@ def save_figure(figure: Figure, path: Path) -> None:
         text.set_parse_math(False)
         text.set_text(printable(text.get_text(), keep="\n"))
     suffix = figure_path(path).suffix.lower()
-    figure.savefig(path, dpi=DPI, format=suffix[1:])
+    with whole_file(path) as file:
+        figure.savefig(file, dpi=DPI, format=suffix[1:])
 
 
 def text_width(text: str, fontsize: float) -> float:
@@ -72,8 +76,7 @@ def save_pixels(pixels: np.ndarray, path: Path) -> None:
     suffix = figure_path(path).suffix.lower()
     picture = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
     if suffix in RASTER:
-        kind, options = RASTER[suffix]
-        Image.fromarray(picture).save(path, format=kind, **options)
+        write_pictures([Image.fromarray(picture)], path, suffix)
         return
     height, width = picture.shape[:2]
     figure = Figure(figsize=(width / DPI, height / DPI))
@@ -82,3 +85,25 @@ def save_pixels(pixels: np.ndarray, path: Path) -> None:
     scale: dict[str, Any] = {"cmap": "gray", "vmin": 0, "vmax": 255}
     axis.imshow(picture, interpolation="none", aspect="auto", **scale)
     save_figure(figure, path)
+
+
+def write_pictures(
+    frames: Sequence[Image.Image], path: Path, suffix: str, **options: Any
+) -> None:
+    """Write a picture, or several as one animated file, as what `suffix` says.
+
+    Raises:
+        ConfigError: it is larger than the format holds.
+    """
+    kind, most, own = RASTER[suffix]
+    width, height = frames[0].size
+    if max(width, height) > most:
+        raise ConfigError(
+            f"{path}: a picture of {width:,} x {height:,} pixels, and {kind} holds "
+            f"{most:,} a side.",
+            "draw fewer rows or columns, or write another format, such as .png",
+        )
+    if len(frames) > 1:
+        own = {**own, "save_all": True, "append_images": frames[1:]}
+    with whole_file(path) as file:
+        frames[0].save(file, format=kind, **own, **options)

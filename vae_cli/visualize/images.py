@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from vae_cli.visualize.files import write_pictures
+
 CELL = 56
 """Smallest side of a grid cell in pixels; small images are enlarged, never smoothed."""
 
@@ -74,20 +76,13 @@ def stacked(kinds: Sequence[np.ndarray], columns: int) -> np.ndarray:
 
 def write_png(pixels: np.ndarray, path: Path) -> None:
     """Write uint8 [H, W, 1 or 3] as PNG."""
-    _picture(pixels).save(path, format="PNG")
+    write_pictures([_picture(pixels)], path, ".png")
 
 
 def write_gif(frames: Sequence[np.ndarray], path: Path, milliseconds: int) -> None:
     """Write uint8 [H, W, 1 or 3] frames as an endless GIF."""
-    first, *rest = [_picture(frame) for frame in frames]
-    first.save(
-        path,
-        format="GIF",
-        save_all=True,
-        append_images=rest,
-        duration=milliseconds,
-        loop=0,
-    )
+    pictures = [_picture(frame) for frame in frames]
+    write_pictures(pictures, path, ".gif", duration=milliseconds, loop=0)
 
 
 def _picture(pixels: np.ndarray) -> Image.Image:
