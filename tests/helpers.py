@@ -80,3 +80,12 @@ def whole(index: Any) -> Any:
         "start": tf.constant(0, tf.int64),
         "total": tf.size(index, tf.int64),
     }
+
+
+def mean_and_log_var(
+    vae: Any, images: Any, training: bool = False, **condition: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return those of q(z|x), [B, latent_dim] each."""
+    encoded = vae.encode(images, vae.condition(**condition), training)
+    q = vae.noiseless(encoded, training)
+    return np.asarray(q.mean), np.asarray(q.log_var)

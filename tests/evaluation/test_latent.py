@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from tests.helpers import grey_images, small_vae
+from tests.helpers import grey_images, mean_and_log_var, small_vae
 from vae_cli.errors import ConfigError, RunError
 from vae_cli.evaluation.latent import (
     active_units,
@@ -39,7 +39,7 @@ def test_encode_gives_a_mean_and_a_log_variance_an_image():
 @pytest.mark.parametrize("batch_size", [1, 4, 11, 500])
 def test_encode_is_the_encoder_on_scaled_pixels_whatever_the_batches(batch_size):
     vae = small_vae(shape=SHAPE)
-    expected = vae.encode(IMAGES.astype(np.float32) / 255)
+    expected = mean_and_log_var(vae, IMAGES.astype(np.float32) / 255)
     for found, part in zip(encode(vae, IMAGES, batch_size), expected, strict=True):
         np.testing.assert_allclose(found, part, atol=1e-5)
 
@@ -96,11 +96,11 @@ def test_temperature_scales_codes_of_the_standard_prior(temperature):
 def test_temperature_scales_codes_about_the_mean_of_their_component(prior):
     vae = small_vae(f"prior={prior}", *FEW[prior], "latent_dim=3", shape=SHAPE)
     if prior == "vamp":
-        vae.prior.start_at(IMAGES[:3].astype(np.float32) / 255)
+        vae.prior_network.start_at(IMAGES[:3].astype(np.float32) / 255)
     centre, half, whole = (
         sample_prior(vae, 40, seed=5, temperature=t) for t in (0.0, 0.5, 1.0)
     )
-    means = np.asarray(vae.prior.components()[1])
+    means = np.asarray(vae.prior().mean)
     apart = np.abs(centre[:, None] - means).max(axis=-1)
     np.testing.assert_allclose(apart.min(axis=1), 0, atol=1e-6)
     assert set(apart.argmin(axis=1)) == {0, 1, 2}

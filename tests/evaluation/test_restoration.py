@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from tests.helpers import grey_images, small_vae
+from tests.helpers import grey_images, mean_and_log_var, small_vae
 from tests.models.toys import SHAPE, linear_gaussian
 from vae_cli.config.compose import composed
 from vae_cli.data.corruption import corrupted, with_missing
@@ -66,7 +66,7 @@ def test_model_of_whole_images_gives_the_exact_mean_from_filled_ones():
     mean, _ = exact(toy, split)
     weighted = found.methods["importance"].reshape(5, -1)
     np.testing.assert_allclose(weighted, mean, atol=0.02)
-    single = toy.vae.pixel_means(toy.vae.encode(start)[0])
+    single = toy.vae.pixel_means(mean_and_log_var(toy.vae, start)[0])
     expected = np.where(split.scored[:] == 255, IMAGES / 255, single)
     np.testing.assert_allclose(found.methods["single_pass"], expected, atol=1e-5)
 
@@ -124,8 +124,8 @@ def test_swapped_label_is_told_to_the_decoder_alone():
     swapped = restore(vae, split, 2, 1, 2, 0, 5).methods["restored"]
     np.testing.assert_allclose(own[2], swapped[2], atol=1e-6)
     images = IMAGES.astype(np.float32) / 255
-    mean, _ = vae.given(label=split.labels).encode(images)
-    expected = vae.given(label=np.full(5, 2)).pixel_means(mean)
+    mean, _ = mean_and_log_var(vae, images, label=split.labels)
+    expected = vae.pixel_means(mean, vae.condition(label=np.full(5, 2)))
     np.testing.assert_allclose(swapped, expected, atol=1e-6)
     assert np.abs(own[0] - swapped[0]).max() > 1e-3
 

@@ -22,6 +22,7 @@ from vae_cli.evaluation.latent import (
     row_context,
     sample_prior,
 )
+from vae_cli.models.distributions import Gaussian, kl_per_dim
 
 IMAGES = grey_images(6, 4, 5, 1)
 SEEN = grey_images(6, 4, 5, 1, seed=1)
@@ -53,7 +54,8 @@ def test_scored_pixels_alone_make_the_likelihood():
     logits = keras.ops.reshape(vae.decode(z.reshape(-1, 3)), (2, 6, 4, 5, 1))
     each = vae.likelihood.log_prob_per_pixel(images, logits)
     expected = np.asarray(each)[:, :, :, :2].sum((2, 3, 4))
-    found = vae.given(scored=MASKS / np.float32(255)).score(images, logits)
+    condition = vae.condition(scored=MASKS / np.float32(255))
+    found = vae.score(images, logits, condition)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
@@ -103,16 +105,15 @@ def test_prior_is_the_gaussian_of_what_is_seen():
     count = 20_000
     context = {"seen": np.repeat(SEEN[:1], count, axis=0)}
     z = sample_prior(vae, count, seed=0, context=context)
-    prior = vae.given(seen=SEEN[:1] / np.float32(255)).prior
+    prior = vae.prior(vae.condition(seen=SEEN[:1] / np.float32(255)))
     zero = np.zeros((1, 3), np.float32)
-    mean = np.asarray(prior.sample(zero, None))[0]
-    scale = np.asarray(prior.sample(zero + 1, None))[0] - mean
+    mean = np.asarray(prior.sample(zero))[0]
+    scale = np.asarray(prior.sample(zero + 1))[0] - mean
     np.testing.assert_allclose(z.mean(axis=0), mean, atol=0.03 * scale.max())
     np.testing.assert_allclose(z.std(axis=0), scale, rtol=0.03)
     # the KL of its own samples to itself
-    np.testing.assert_allclose(
-        np.asarray(prior.kl_per_dim(mean[None], 2 * np.log(scale)[None])), 0, atol=1e-5
-    )
+    own = Gaussian(mean[None], 2 * np.log(scale)[None])
+    np.testing.assert_allclose(kl_per_dim(own, prior), 0, atol=1e-5)
 
 
 def test_a_grid_shows_one_seen_image_a_row():
@@ -185,7 +186,7 @@ def test_gradient_of_a_completing_model_transposes_no_integers():
     @tf.function
     def gradient(z):
         with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(vae.given(seen=seen, scored=seen).decode(z))
+            loss = tf.reduce_sum(vae.decode(z, vae.condition(seen=seen, scored=seen)))
         return tape.gradient(loss, vae.trainable_variables)
 
     graph = gradient.get_concrete_function(tf.zeros((6, 3))).graph

@@ -7,8 +7,11 @@ from vae_cli.data.splits import Split
 from vae_cli.evaluation.bounds import evaluate_elbo
 from vae_cli.evaluation.importance import importance_sampling
 from vae_cli.evaluation.latent import decode, encode, row_context, sample_prior
-from vae_cli.models.objectives import log_likelihood
-from vae_cli.models.priors import gaussian_log_prob
+from vae_cli.models.distributions import (
+    Gaussian,
+    kl_per_dim,
+    log_ratio,
+)
 
 SHAPE = (4, 5, 1)
 TWO_LEVELS = ("hierarchy=two_level", "hierarchy.hidden_units=[4,3]")
@@ -69,12 +72,13 @@ def test_codes_of_many_samples_meet_the_label_of_their_image(vae):
     rng = np.random.default_rng(1)
     z = rng.normal(size=(4, 6, 3)).astype(np.float32)
     x = IMAGES.astype(np.float32) / 255
-    scores = np.asarray(log_likelihood(vae.given(LABELS), x, z))
+    condition = vae.condition(LABELS)
+    scores = np.asarray(vae.score(x, vae.decode_samples(z, condition), condition))
     for s in range(4):
         for b in range(6):
-            alone = vae.given(LABELS[b : b + 1])
-            expected = log_likelihood(alone, x[b : b + 1], z[s, b][None, None])
-            assert scores[s, b] == pytest.approx(float(expected[0, 0]), rel=1e-4)
+            alone = vae.condition(LABELS[b : b + 1])
+            expected = vae.score(x[b : b + 1], vae.decode(z[s, b][None], alone), alone)
+            assert scores[s, b] == pytest.approx(float(expected[0]), rel=1e-4)
 
 
 def test_bound_lies_below_the_estimate_of_many_samples(vae):
@@ -88,16 +92,16 @@ def test_bound_lies_below_the_estimate_of_many_samples(vae):
 
 def test_estimate_is_that_of_its_formula():
     vae = conditional("two levels")
-    given = vae.given(LABELS)
+    condition = vae.condition(LABELS)
     x = IMAGES.astype(np.float32) / 255
     from vae_cli.evaluation.bounds import sample_noise
 
     log_weights = []
     for s in range(3):
         noise = sample_noise(6, 3, 7, s)[None]
-        draw = given.draw(given.posterior(x), noise)
-        log_p = log_likelihood(given, x, draw.z) + given.prior.log_prob(draw.z)
-        log_weights.append(np.asarray(log_p - gaussian_log_prob(*draw))[0])
+        levels = vae.infer(x, noise, condition)
+        log_p = vae.log_likelihood(x, levels, condition)
+        log_weights.append(np.asarray(log_p + log_ratio(levels))[0])
     expected = np.logaddexp.reduce(log_weights) - np.log(3)
     found = importance_sampling(vae, IMAGES, 3, 7, context=TOLD, chunk_size=2)
     np.testing.assert_allclose(found.log_prob, expected, rtol=1e-5)
@@ -107,14 +111,13 @@ def test_estimate_is_that_of_its_formula():
 def test_kl_to_the_gaussian_of_a_label_is_its_closed_form(kind):
     vae = conditional(kind)
     rng = np.random.default_rng(2)
-    mean, log_var = rng.normal(size=(2, 6, 3)).astype(np.float32)
-    prior = vae.given(LABELS).prior
-    noise = rng.normal(size=(100_000, 6, 3)).astype(np.float32)
-    z = mean + np.exp(0.5 * log_var) * noise
-    log_q = np.asarray(gaussian_log_prob(z, mean, log_var))
-    sampled = (log_q - np.asarray(prior.log_prob(z))).mean(axis=0)
-    exact = np.asarray(prior.kl_per_dim(mean, log_var)).sum(axis=-1)
-    np.testing.assert_allclose(sampled, exact, rtol=0.02)
+    prior = vae.prior(vae.condition(LABELS))
+    dim = prior.mean.shape[-1]
+    q = Gaussian(*rng.normal(size=(2, 6, dim)).astype(np.float32))
+    z = q.sample(rng.normal(size=(100_000, 6, dim)).astype(np.float32))
+    sampled = np.mean(q.log_prob(z) - prior.log_prob(z), axis=0)
+    exact = np.asarray(kl_per_dim(q, prior)).sum(axis=-1)
+    np.testing.assert_allclose(sampled, exact, rtol=0.02, atol=0.01)
 
 
 def test_codes_are_drawn_from_the_gaussian_of_their_label():
@@ -122,9 +125,9 @@ def test_codes_are_drawn_from_the_gaussian_of_their_label():
     labels = np.repeat(np.arange(3), 20_000)
     z = sample_prior(vae, len(labels), seed=0, context={"label": labels})
     for label in range(3):
-        one = vae.given(np.array([label])).prior
+        one = vae.prior(vae.condition(np.array([label])))
         drawn = z[labels == label]
-        mean, log_var = np.asarray(one._mean)[0], np.asarray(one._log_var)[0]
+        mean, log_var = np.asarray(one.mean)[0], np.asarray(one.log_var)[0]
         np.testing.assert_allclose(drawn.mean(axis=0), mean, atol=0.05)
         np.testing.assert_allclose(drawn.std(axis=0), np.exp(log_var / 2), rtol=0.05)
 
@@ -149,12 +152,12 @@ def test_exported_networks_take_image_and_label(vae, tmp_path):
 def test_pseudo_inputs_keep_the_labels_of_the_images_they_start_from(tmp_path):
     vae, other = conditional("vamp"), conditional("vamp")
     labels = np.array([2, 2, 0, 1])
-    vae.prior.start_at(IMAGES[:4] / 255, labels)
+    vae.prior_network.start_at(IMAGES[:4] / 255, labels)
     vae.save_weights(tmp_path / "vamp.weights.h5")
     other.load_weights(tmp_path / "vamp.weights.h5")
-    _, means, _ = other.prior.components()
-    expected = vae.given(labels).posterior(IMAGES[:4].astype(np.float32) / 255)
-    np.testing.assert_allclose(means, expected["mean"], atol=1e-5)
+    images = IMAGES[:4].astype(np.float32) / 255
+    expected = vae.encode(images, vae.condition(labels))
+    np.testing.assert_allclose(other.prior().mean, expected["mean"], atol=1e-5)
 
 
 def test_a_grid_shows_one_class_a_row_over_and_over():

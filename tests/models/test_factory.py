@@ -9,11 +9,11 @@ import keras
 import numpy as np
 import pytest
 
-from tests.helpers import grey_images, small_vae
+from tests.helpers import grey_images, mean_and_log_var, small_vae
 from vae_cli.config.compose import composed
 from vae_cli.data_spec import DataSpec
 from vae_cli.models.factory import ARCHITECTURES, build_model
-from vae_cli.models.likelihoods import LIKELIHOODS
+from vae_cli.models.likelihoods import LIKELIHOODS, Bernoulli
 from vae_cli.models.vae import VAE
 
 SHAPES = [(28, 28, 1), (29, 31, 3), (5, 7, 2)]
@@ -61,7 +61,7 @@ def norm(shape: tuple[int, ...], value: float) -> np.ndarray:
 def test_decoder_gives_images_of_the_encoders_shape(network, shape):
     architecture, overrides = NETWORKS[network]
     vae = small_vae(*overrides, architecture=architecture, shape=shape)
-    mean, log_var = vae.encode(images(shape))
+    mean, log_var = mean_and_log_var(vae, images(shape))
     assert mean.shape == log_var.shape == (3, 2)
     assert vae.decode(mean).shape == (3, *shape)
 
@@ -76,7 +76,9 @@ def test_reconstruction_is_an_image_of_pixel_means(architecture, likelihood):
     restored = np.asarray(vae(x))
     assert restored.shape == x.shape
     assert 0 <= restored.min() < restored.max() <= 1
-    np.testing.assert_allclose(restored, vae.pixel_means(vae.encode(x)[0]), rtol=1e-6)
+    np.testing.assert_allclose(
+        restored, vae.pixel_means(mean_and_log_var(vae, x)[0]), rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -84,7 +86,7 @@ def test_reconstruction_is_an_image_of_pixel_means(architecture, likelihood):
 def test_latent_dim_is_that_of_the_config(architecture, latent_dim):
     vae = small_vae(f"latent_dim={latent_dim}", architecture=architecture)
     assert vae.latent_dim == latent_dim
-    assert vae.encode(images((4, 5, 1)))[0].shape == (3, latent_dim)
+    assert mean_and_log_var(vae, images((4, 5, 1)))[0].shape == (3, latent_dim)
 
 
 def test_conv_layers_have_the_filters_kernels_and_strides_of_the_config():
@@ -234,9 +236,11 @@ def test_dropout_has_the_rate_of_the_config_and_acts_in_training_only():
     (dropout,) = layers(vae.encoder, keras.layers.Dropout)
     assert dropout.rate == 0.5
     x = images((4, 5, 1))
-    calm, calm_again = vae.encode(x)[0], vae.encode(x)[0]
+    calm, calm_again = mean_and_log_var(vae, x)[0], mean_and_log_var(vae, x)[0]
     np.testing.assert_array_equal(calm, calm_again)
-    assert (np.asarray(vae.encode(x, training=True)[0]) != np.asarray(calm)).any()
+    assert (
+        np.asarray(mean_and_log_var(vae, x, training=True)[0]) != np.asarray(calm)
+    ).any()
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -270,8 +274,8 @@ def test_gradients_reach_every_weight(architecture):
     )
     x = tf.constant(images((4, 5, 1)))
     with tf.GradientTape() as tape:
-        mean, log_var = vae.encode(x)
-        z = vae.sampling(mean, log_var, tf.ones_like(mean))
+        q = vae.posterior(x)
+        z = q.sample(tf.ones_like(q.mean))
         loss = tf.reduce_sum(vae.likelihood.log_prob(x, vae.decode(z)))
     for gradient in tape.gradient(loss, vae.trainable_variables):
         assert np.any(np.asarray(gradient) != 0)
@@ -316,7 +320,7 @@ def export(folder: Path, vae: VAE) -> dict[str, np.ndarray]:
     x = images((9, 11, 2), 5)
     z = 3 * np.random.default_rng(0).standard_normal((5, 3)).astype(np.float32)
     np.savez(folder / "given.npz", images=x, z=z)
-    mean, log_var = vae.encode(x)
+    mean, log_var = mean_and_log_var(vae, x)
     pixels = vae.pixel_means(z)
     return {
         "mean": np.asarray(mean),
@@ -403,3 +407,36 @@ def test_exported_networks_hold_no_lambda_and_nothing_but_keras(
         "keras",
         "builtins",
     }
+
+
+class TwoOutputs(Bernoulli):
+    """Pixels are Laplace, with a location and a scale of each."""
+
+    outputs_per_channel = 2
+
+    def log_prob(self, x, logits, weight=None):
+        """Score images: logits [..., H, W, 2 C]."""
+        location, log_scale = keras.ops.split(logits, 2, axis=-1)
+        error = keras.ops.abs(x - keras.ops.sigmoid(location))
+        nats = -error * keras.ops.exp(-log_scale) - log_scale - np.log(2.0)
+        return keras.ops.sum(nats, axis=(-3, -2, -1))
+
+    def mean(self, logits):
+        """Return the locations, [..., H, W, C]."""
+        return keras.ops.sigmoid(keras.ops.split(logits, 2, axis=-1)[0])
+
+
+@pytest.mark.parametrize("architecture", ["dense", "conv", "residual_conv"])
+def test_every_decoder_gives_as_many_outputs_as_the_likelihood_takes(
+    architecture, monkeypatch
+):
+    monkeypatch.setitem(LIKELIHOODS, "bernoulli", TwoOutputs)
+    shape = (4, 5, 3)
+    vae = small_vae(
+        architecture=architecture, shape=shape, pixel_mean=np.full(shape, 0.3)
+    )
+    x = images(shape)
+    levels = vae.infer(x, np.zeros((1, len(x), vae.latent_dim), np.float32))
+    assert vae.decode(levels[0].z[0]).shape == (len(x), 4, 5, 6)
+    assert vae.log_likelihood(x, levels).shape == (1, len(x))
+    assert vae(x).shape == x.shape

@@ -7,8 +7,10 @@ import tensorflow as tf
 
 from tests.helpers import grey_images, small_config, small_vae
 from vae_cli.errors import ConfigError
+from vae_cli.models.distributions import code
+from vae_cli.models.factory import build_objective
+from vae_cli.models.feature_objectives import feature_error
 from vae_cli.models.features import feature_network
-from vae_cli.models.objectives import build_objective, feature_error
 
 SHAPE = (6, 5, 1)
 IMAGES = grey_images(4, *SHAPE).astype(np.float32) / 255
@@ -31,13 +33,13 @@ def test_bound_is_the_elbos_whatever_is_added(name):
     objective, vae = objective_and_vae(name)
     plain = build_objective(small_config().objective, SHAPE, 3)
     for training in (False, True):
-        found = objective(vae, IMAGES, NOISE, 1.0, training)
-        expected = plain(vae, IMAGES, NOISE[:1], 1.0, training)
+        found = objective(vae, IMAGES, NOISE, 1.0, training=training)
+        expected = plain(vae, IMAGES, NOISE[:1], 1.0, training=training)
         for field in ("reconstruction", "kl", "neg_elbo"):
             np.testing.assert_allclose(
                 getattr(found, field), getattr(expected, field), rtol=1e-5
             )
-        assert (found.penalty is not None) == training
+        assert set(found.added) == (set(objective.adds) if training else set())
 
 
 def test_feature_error_is_half_the_squared_distance_mean_over_places():
@@ -53,9 +55,8 @@ def test_feature_error_is_half_the_squared_distance_mean_over_places():
 
 def test_penalty_is_the_error_between_image_and_reconstruction():
     objective, vae = objective_and_vae("perceptual", weight=2.5)
-    found = objective(vae, IMAGES, NOISE, 1.0, True).penalty
-    draw = vae.draw(vae.posterior(IMAGES), NOISE[:1])
-    restored = vae.pixel_means(draw.z[0])
+    found = objective(vae, IMAGES, NOISE, 1.0, training=True).extras["penalty"]
+    restored = vae.pixel_means(code(vae.infer(IMAGES, NOISE[:1]))[0])
     error = feature_error(objective.network(IMAGES), objective.network(restored))
     np.testing.assert_allclose(found, 2.5 * error, rtol=1e-4)
 
@@ -68,8 +69,8 @@ def moved(value, variables, tape):
 def test_fooling_the_discriminator_moves_the_decoder_alone():
     objective, vae = objective_and_vae("vae_gan", weight=0)
     with tf.GradientTape(persistent=True) as tape:
-        terms = objective(vae, IMAGES, NOISE, 1.0, True)
-        fool, judged = (tf.reduce_sum(x) for x in (terms.penalty, terms.discriminator))
+        terms = objective(vae, IMAGES, NOISE, 1.0, training=True)
+        fool, judged = map(tf.reduce_sum, terms.added.values())
     assert not any(moved(fool, vae.encoder.trainable_variables, tape))
     assert all(moved(fool, vae.decoder.trainable_variables, tape))
     assert all(moved(judged, objective.trainable_variables, tape))
@@ -78,7 +79,7 @@ def test_fooling_the_discriminator_moves_the_decoder_alone():
 def test_features_of_the_discriminator_move_the_encoder():
     objective, vae = objective_and_vae("vae_gan", adversarial_weight=0)
     with tf.GradientTape() as tape:
-        penalty = objective(vae, IMAGES, NOISE, 1.0, True).penalty
+        penalty = objective(vae, IMAGES, NOISE, 1.0, training=True).extras["penalty"]
         total = tf.reduce_sum(penalty)
     assert any(moved(total, vae.encoder.trainable_variables, tape))
 
@@ -91,11 +92,11 @@ def test_losses_are_those_of_what_the_discriminator_says(prior):
     objective, vae = objective_and_vae(
         "vae_gan", *options, weight=0, adversarial_weight=2
     )
-    compiled = tf.function(lambda x, e: objective(vae, x, e, 1.0, True))
+    compiled = tf.function(lambda x, e: objective(vae, x, e, 1.0, training=True))
     terms = compiled(IMAGES, NOISE)
-    z = vae.draw(vae.posterior(IMAGES), NOISE[:1]).z[0]
+    z = code(vae.infer(IMAGES, NOISE[:1]))[0]
     uniform = tf.cast(0.5 * tf.math.erfc(-NOISE[2, :, 0] / np.sqrt(2)), tf.float32)
-    prior_z = vae.prior.sample(NOISE[1], uniform)
+    prior_z = vae.sample_prior(NOISE[1], uniform)
 
     def real(images):
         logits = np.asarray(objective.network(images)["logits"])[:, 0]
@@ -103,9 +104,9 @@ def test_losses_are_those_of_what_the_discriminator_says(prior):
 
     drawn = [real(vae.pixel_means(code)) for code in (z, prior_z)]
     fool = -(np.log(drawn[0]) + np.log(drawn[1])) / 2
-    np.testing.assert_allclose(terms.penalty, 2 * fool, rtol=1e-4)
+    np.testing.assert_allclose(terms.extras["penalty"], 2 * fool, rtol=1e-4)
     judged = -np.log(real(IMAGES)) - np.log((1 - drawn[0]) * (1 - drawn[1])) / 2
-    np.testing.assert_allclose(terms.discriminator, judged, rtol=1e-4)
+    np.testing.assert_allclose(terms.own["discriminator_loss"], judged, rtol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from tests.helpers import grey_images, small_vae
 from tests.models.toys import redraw
 from vae_cli.config.parts import IwaeConfig, ObjectiveConfig
 from vae_cli.evaluation.importance import importance_sampling
+from vae_cli.models.distributions import Mixture, code
 from vae_cli.models.hierarchy import TwoLevelVAE
 from vae_cli.models.objectives import Elbo, Iwae
-from vae_cli.models.priors import gaussian_log_prob
 from vae_cli.models.vae import VAE
 
 SHAPE = (2, 2, 1)
@@ -110,10 +110,12 @@ def scores_by_hand(vae, top: np.ndarray, z1: np.ndarray) -> np.ndarray:
 
 def top_prior_by_hand(vae, top: np.ndarray) -> np.ndarray:
     """p(top) at codes [M, 1]: [M]."""
-    if not hasattr(vae.prior, "components"):
+    prior = vae.prior()
+    if not isinstance(prior, Mixture):
         return stats.norm.pdf(top[:, 0])
     log_weights, means, log_vars = (
-        np.asarray(part, np.float64) for part in vae.prior.components()
+        np.asarray(part, np.float64)
+        for part in (prior.log_weights, prior.mean, prior.log_var)
     )
     parts = stats.norm.pdf(top, means[:, 0], np.exp(log_vars[:, 0] / 2))
     return parts @ np.exp(log_weights)
@@ -182,7 +184,7 @@ def test_elbo_is_its_integral_over_both_levels_in_expectation(prior):
     vae, copies = two_level_vae(*PRIORS[prior]), 4000
     x = np.tile(SCALED, (copies, 1, 1, 1))
     objective = Elbo(ObjectiveConfig("elbo"))
-    terms = objective(vae, x, normal(1, len(x), 2), 1.0, False)
+    terms = objective(vae, x, normal(1, len(x), 2), 1.0)
     found = -np.asarray(terms.neg_elbo, np.float64).reshape(copies, 16)
 
     top, bottom = plane()
@@ -209,7 +211,7 @@ def test_iwae_bound_lies_between_the_elbo_and_the_integral():
     vae, copies = two_level_vae(), 300
     x, noise = np.tile(SCALED, (copies, 1, 1, 1)), normal(20, 16 * copies, 2)
     terms = Iwae(IwaeConfig("iwae", 20, doubly_reparameterized=False))(
-        vae, x, noise, 1.0, False
+        vae, x, noise, 1.0
     )
     elbo, iwae = (
         -np.asarray(bound).reshape(copies, 16).mean(axis=0)
@@ -222,18 +224,19 @@ def test_iwae_bound_lies_between_the_elbo_and_the_integral():
 def test_density_of_a_draw_is_that_of_the_top_times_that_of_the_bottom_given_it():
     vae = two_level_vae(latent_dim=5, top_dim=2)
     noise = normal(3, 16, 5)
-    draw = vae.draw(vae.posterior(SCALED), noise)
-    code = {
+    levels = vae.infer(SCALED, noise)
+    encoded = {
         name: np.asarray(part, np.float64) for name, part in vae.encoder(SCALED).items()
     }
-    log_q = np.asarray(gaussian_log_prob(*draw))
+    log_q = sum(np.asarray(level.posterior.log_prob(level.z)) for level in levels)
     for sample in range(3):
-        deviation = np.exp(code["log_var"] / 2)
-        top = code["mean"] + deviation * noise[sample, :, :2]
+        deviation = np.exp(encoded["log_var"] / 2)
+        top = encoded["mean"] + deviation * noise[sample, :, :2]
         mean, log_var = bottom_by_hand(vae, SCALED, top)
         bottom = mean + np.exp(log_var / 2) * noise[sample, :, 2:]
-        np.testing.assert_allclose(draw.z[sample], np.hstack([top, bottom]), atol=1e-5)
-        expected = stats.norm.logpdf(top, code["mean"], deviation).sum(axis=1)
+        z = code(levels)[sample]
+        np.testing.assert_allclose(z, np.hstack([top, bottom]), atol=1e-5)
+        expected = stats.norm.logpdf(top, encoded["mean"], deviation).sum(axis=1)
         expected += stats.norm.logpdf(bottom, mean, np.exp(log_var / 2)).sum(axis=1)
         np.testing.assert_allclose(log_q[sample], expected, rtol=1e-5, atol=1e-5)
 
@@ -241,7 +244,7 @@ def test_density_of_a_draw_is_that_of_the_top_times_that_of_the_bottom_given_it(
 def test_kl_of_each_dimension_is_that_of_the_gaussian_it_was_drawn_from():
     vae, noise = two_level_vae(latent_dim=5, top_dim=2), normal(1, 16, 5)
     objective = Elbo(ObjectiveConfig("elbo"))
-    terms = objective(vae, SCALED, noise, 1.0, False)
+    terms = objective(vae, SCALED, noise, 1.0)
     code = {name: np.asarray(part) for name, part in vae.encoder(SCALED).items()}
     top = code["mean"] + np.exp(code["log_var"] / 2) * noise[0, :, :2]
     below = bottom_by_hand(vae, SCALED, top)
@@ -264,12 +267,13 @@ def test_logits_are_those_computed_by_hand():
 
 def test_samples_of_a_draw_are_independent_of_how_many_there_are():
     vae, noise = two_level_vae(), normal(7, 16, 2)
-    posterior = vae.posterior(SCALED)
-    together = vae.draw(posterior, noise)
+    together = vae.infer(SCALED, noise)
     for sample in range(7):
-        alone = vae.draw(posterior, noise[sample : sample + 1])
+        alone = vae.infer(SCALED, noise[sample : sample + 1])
         for whole, part in zip(together, alone, strict=True):
-            np.testing.assert_allclose(whole[sample], part[0], atol=1e-6)
+            np.testing.assert_allclose(whole.z[sample], part.z[0], atol=1e-6)
+    bottom, one = together[1].posterior, alone[1].posterior
+    np.testing.assert_allclose(bottom.mean[6], one.mean[0], atol=1e-6)
 
 
 @pytest.mark.parametrize("architecture", ["dense", "conv", "residual_conv"])
@@ -278,11 +282,11 @@ def test_encode_is_a_draw_without_noise(architecture):
         latent_dim=5, top_dim=2, shape=(5, 7, 2), architecture=architecture
     )
     images = grey_images(3, 5, 7, 2).astype(np.float32) / 255
-    mean, log_var = vae.encode(images)
-    draw = vae.draw(vae.posterior(images), np.zeros((1, 3, 5), np.float32))
-    np.testing.assert_allclose(draw.z[0], mean, atol=1e-5)
-    np.testing.assert_allclose(draw.mean[0], mean, atol=1e-5)
-    np.testing.assert_allclose(draw.log_var[0], log_var, atol=1e-5)
+    q = vae.posterior(images)
+    levels = vae.infer(images, np.zeros((1, 3, 5), np.float32))
+    np.testing.assert_allclose(code(levels)[0], q.mean, atol=1e-5)
+    log_var = np.concatenate([level.posterior.log_var[0] for level in levels], axis=-1)
+    np.testing.assert_allclose(log_var, q.log_var, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -305,7 +309,9 @@ def test_gradients_reach_every_weight_of_both_levels(architecture, prior):
     )
     objective = Elbo(ObjectiveConfig("elbo"))
     with tf.GradientTape() as tape:
-        terms = objective(vae, tf.constant(SCALED), normal(1, 16, 4), 1.0, True)
+        terms = objective(
+            vae, tf.constant(SCALED), normal(1, 16, 4), 1.0, training=True
+        )
         loss = tf.reduce_mean(terms.neg_elbo)
     gradients = tape.gradient(loss, vae.trainable_variables)
     for variable, gradient in zip(vae.trainable_variables, gradients, strict=True):
@@ -322,7 +328,7 @@ def test_prior_of_the_bottom_level_says_the_same_to_posterior_and_decoder():
 
 def test_weights_of_both_levels_are_the_models_own():
     vae = two_level_vae(*PRIORS["vamp"])
-    parts = [vae.encoder, vae.bottom_encoder, vae.decoder, vae.prior]
+    parts = [vae.encoder, vae.bottom_encoder, vae.decoder, vae.prior_network]
     expected = [id(v) for part in parts for v in part.trainable_variables]
     assert sorted(id(v) for v in vae.trainable_variables) == sorted(expected)
     assert len(set(expected)) == len(expected)

@@ -10,7 +10,7 @@ from scipy import stats
 from tests.helpers import small_config
 from vae_cli.config.parts import PriorConfig
 from vae_cli.models.likelihoods import Gaussian
-from vae_cli.models.priors import StandardNormal
+from vae_cli.models.priors import StandardPrior
 from vae_cli.models.vae import VAE
 
 SHAPE = (2, 3, 1)
@@ -95,7 +95,7 @@ def linear_gaussian(shift: float = 0.0, widen: float = 1.0) -> LinearGaussian:
             encoder,
             decoder,
             likelihood=LinearPixels(small_config(*options).likelihood),
-            prior=StandardNormal(PriorConfig(name="standard"), 2),
+            prior=StandardPrior(PriorConfig(name="standard")),
         ),
         kernel=wide,
         bias=bias.astype(np.float64),

@@ -112,8 +112,8 @@ def test_average_after_a_step_has_the_statistics_of_that_batch(options):
     before = statistics(learner)
     for layer in layers:
         layer.momentum = 0.0  # what is kept is then the batch's own
-    vae = learner.vae.given(**context)
-    learner.objective(vae, images, noise, 1.0, training=True)
+    condition = learner.vae.condition(**context)
+    learner.objective(learner.vae, images, noise, 1.0, condition, training=True)
     expected = statistics(learner)
     for layer in layers:
         layer.momentum = 0.99

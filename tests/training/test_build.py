@@ -17,13 +17,13 @@ def learner(*overrides: str):
 @pytest.mark.parametrize("components", [20, 50])
 def test_pseudo_inputs_start_at_images_none_of_them_twice(components):
     vamp = "prior=vamp", "prior.start=data", f"prior.components={components}"
-    pixels = np.asarray(learner(*vamp).vae.prior.pseudo_inputs)
+    pixels = np.asarray(learner(*vamp).vae.prior_network.pseudo_inputs)
     assert len(np.unique(pixels.reshape(components, -1), axis=0)) == components
 
 
 def test_pseudo_inputs_may_be_more_than_images():
     vamp = "prior=vamp", "prior.start=data", "prior.components=70"
-    assert learner(*vamp).vae.prior.pseudo_inputs.shape[0] == 70
+    assert learner(*vamp).vae.prior_network.pseudo_inputs.shape[0] == 70
 
 
 @pytest.mark.parametrize("prior", ["mog", "vamp"])

@@ -31,11 +31,11 @@ import tensorflow as tf
 from vae_cli.config.commands import SCORES
 from vae_cli.data.images import Images
 from vae_cli.data.splits import Split
-from vae_cli.evaluation.batches import image_noise, over_batches, told
+from vae_cli.evaluation.batches import exact_prior, image_noise, over_batches, told
 from vae_cli.evaluation.importance import images_at_a_time
 from vae_cli.evaluation.latent import encode, reconstruction_code
+from vae_cli.models.distributions import log_ratio
 from vae_cli.models.objectives import elbo_terms, log_mean_exp
-from vae_cli.models.priors import gaussian_log_prob
 from vae_cli.models.vae import VAE
 
 RECALL = 0.95
@@ -97,18 +97,18 @@ def anomaly_scores(
     Returns:
         name -> float64 [N], for each of SCORES.
     """
+    prior = exact_prior(vae)
 
     def score(x: Any, known: Any, index: Any) -> tuple[Any, ...]:
-        given = vae.given(**known)
-        posterior = given.posterior(x)
-        draw = given.draw(posterior, image_noise(index, samples, vae.latent_dim, seed))
-        logits = given.decode(tf.reshape(draw.z, (-1, vae.latent_dim)))
-        logits = tf.reshape(logits, (samples, -1, *logits.shape[1:]))
-        log_prob = given.score(x, logits)
-        terms = elbo_terms(given, posterior, draw, -tf.reduce_mean(log_prob, axis=0))
-        log_ratio = given.prior.log_prob(draw.z) - gaussian_log_prob(*draw)
-        nll = -log_mean_exp(log_prob + log_ratio)
-        restored = given.pixel_means(reconstruction_code(vae, given, x))
+        condition = vae.condition(**known)
+        encoded = vae.encode(x, condition)
+        noise = image_noise(index, samples, vae.latent_dim, seed)
+        levels = vae.levels(encoded, noise, condition, prior=prior)
+        log_prob = vae.log_likelihood(x, levels, condition)
+        terms = elbo_terms(vae, encoded, levels, -tf.reduce_mean(log_prob, axis=0))
+        nll = -log_mean_exp(log_prob + log_ratio(levels))
+        z = reconstruction_code(vae, x, condition)
+        restored = vae.pixel_means(z, condition)
         left = unexplained(x, restored, known.get("scored"))
         return terms.neg_elbo, nll, terms.reconstruction, terms.kl, left, terms.mean
 
@@ -151,9 +151,9 @@ def surprise(vae: VAE, split: Split) -> np.ndarray:
     """
 
     def pixels(x: Any, known: Any) -> tuple[Any]:
-        given = vae.given(**known)
-        code = reconstruction_code(vae, given, x)
-        nats = -vae.likelihood.log_prob_per_pixel(x, given.decode(code))
+        condition = vae.condition(**known)
+        logits = vae.decode(reconstruction_code(vae, x, condition), condition)
+        nats = -vae.likelihood.log_prob_per_pixel(x, logits)
         return (known.get("scored", 1.0) * tf.reduce_sum(nats, -1, keepdims=True),)
 
     return over_batches(pixels, (split.images, told(vae, split.context)), 250)[0]

@@ -7,7 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from vae_cli.errors import DataError, ModelError
-from vae_cli.models.vae import VAE
+from vae_cli.models.distributions import Distribution
+from vae_cli.models.vae import VAE, Condition
 from vae_cli.randomness import Stream, key
 
 Context = dict[str, Any]
@@ -60,7 +61,7 @@ def over_batches(
 
 
 def told(vae: VAE, context: Context | None) -> Context:
-    """Return what `vae.given` takes of what is known.
+    """Return what `vae.condition` takes of a context.
 
     Raises:
         DataError: the model needs labels, and there are none.
@@ -79,9 +80,15 @@ def told(vae: VAE, context: Context | None) -> Context:
     return {k: v for k, v in context.items() if k != "label" or vae.num_labels}
 
 
-def known(vae: VAE, context: Context | None) -> dict[str, tf.Tensor]:
-    """Return what `vae.given` takes of a few images, all at once."""
-    return {name: as_float(array[:]) for name, array in told(vae, context).items()}
+def known(vae: VAE, context: Context | None) -> Condition:
+    """Return the condition of a few images, all at once."""
+    arrays = {name: as_float(array[:]) for name, array in told(vae, context).items()}
+    return vae.condition(**arrays)
+
+
+def exact_prior(vae: VAE) -> Distribution | None:
+    """Return p(z) as exactly as figures need it; None where a condition decides it."""
+    return None if vae.prior_network.conditional else vae.prior().exact()
 
 
 def image_noise(

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from vae_cli.evaluation.batches import Context, over_batches, told
+from vae_cli.evaluation.batches import Context, exact_prior, over_batches, told
 from vae_cli.evaluation.latent import active_units
-from vae_cli.models.objectives import elbo_terms, log_likelihood
-from vae_cli.models.priors import standard_kl_per_dim
+from vae_cli.models.distributions import kl_to_standard
+from vae_cli.models.objectives import elbo_terms
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, key
 
@@ -97,18 +97,20 @@ def score_images(
             of log p(x|y), and where not all pixels are scored, of those that are.
     """
     noise = sample_noise(len(images), vae.latent_dim, seed, 0)
+    prior = exact_prior(vae)
 
     def score(x: Any, epsilon: Any, known: Any) -> tuple[Any, ...]:
-        given = vae.given(**known)
-        posterior = given.posterior(x)
-        draw = given.draw(posterior, epsilon[None])
-        reconstruction = -log_likelihood(given, x, draw.z)[0]
-        terms = elbo_terms(given, posterior, draw, reconstruction)
-        to_normal = standard_kl_per_dim(draw.mean[0], draw.log_var[0])
-        own = to_normal if terms.kl_per_dim is None else terms.kl_per_dim
-        return terms.reconstruction, terms.kl, own, to_normal, terms.mean
+        condition = vae.condition(**known)
+        encoded = vae.encode(x, condition)
+        levels = vae.levels(encoded, epsilon[None], condition, prior=prior)
+        reconstruction = -vae.log_likelihood(x, levels, condition)[0]
+        terms = elbo_terms(vae, encoded, levels, reconstruction)
+        to_normal = [kl_to_standard(q)[0] for _, q, _ in levels]
+        to_normal = tf.concat(to_normal, axis=-1)
+        own = () if terms.kl_per_dim is None else (terms.kl_per_dim,)
+        return terms.reconstruction, terms.kl, to_normal, terms.mean, *own
 
     arrays = (images, noise, told(vae, context))
-    reconstruction, kl, own, per_dim, mean = over_batches(score, arrays, batch_size)
-    exact = vae.prior.has_kl_per_dim
-    return ImageScores(reconstruction, kl, own if exact else None, per_dim, mean)
+    found = over_batches(score, arrays, batch_size)
+    reconstruction, kl, to_normal, mean, *own = found
+    return ImageScores(reconstruction, kl, own[0] if own else None, to_normal, mean)

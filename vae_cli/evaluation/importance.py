@@ -18,11 +18,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from vae_cli.evaluation.batches import Context, as_float, over_batches, told
+from vae_cli.evaluation.batches import (
+    Context,
+    as_float,
+    exact_prior,
+    over_batches,
+    told,
+)
 from vae_cli.evaluation.bounds import sample_noise
 from vae_cli.memory import refuse_beyond
-from vae_cli.models.objectives import log_likelihood
-from vae_cli.models.priors import gaussian_log_prob
+from vae_cli.models.distributions import log_ratio
 from vae_cli.models.vae import VAE
 
 CODES_AT_A_TIME = 2048
@@ -119,15 +124,13 @@ def importance_sampling(
         "batch_size or chunk_size",
     )
     known = told(vae, context)
-    posterior = _posterior(vae, images, known, min(batch, 500))
-    log_prior = vae.prior.density()
+    encoded = _encoded(vae, images, known, min(batch, 500))
+    prior = exact_prior(vae)
 
-    def score(x: Any, noise: Any, posterior: Any, known: Any) -> Any:
-        given = vae.given(**known)
-        draw = given.draw(posterior, noise)
-        own = log_prior if given.prior is vae.prior else given.prior.log_prob
-        log_ratio = own(draw.z) - gaussian_log_prob(*draw)
-        return log_likelihood(given, x, draw.z) + log_ratio
+    def score(x: Any, noise: Any, encoded: Any, known: Any) -> Any:
+        condition = vae.condition(**known)
+        levels = vae.levels(encoded, noise, condition, prior=prior)
+        return vae.log_likelihood(x, levels, condition) + log_ratio(levels)
 
     compiled = tf.function(score, jit_compile=vae.is_dense)
     # whole batches alone, so that one shape is compiled: the last one wraps around
@@ -142,7 +145,7 @@ def importance_sampling(
         log_weights = np.empty((size, count), np.float32)
         for rows in chosen:
             x, *parts = tf.nest.map_structure(
-                lambda a, rows=rows: as_float(a[rows]), (images, posterior, known)
+                lambda a, rows=rows: as_float(a[rows]), (images, encoded, known)
             )
             log_weights[:, rows] = compiled(x, noise[:size, rows], *parts)
         weights.add(log_weights)
@@ -150,16 +153,16 @@ def importance_sampling(
     return weights.result()
 
 
-def _posterior(
+def _encoded(
     vae: VAE, images: np.ndarray, known: Context, batch_size: int
 ) -> dict[str, np.ndarray]:
-    """Return the parts of q(z|x), by name: the encoder sees each image once."""
+    """Return what `VAE.encode` gives of a split: each image is encoded once."""
     names: list[str] = []
 
     def parts(x: Any, known: Any) -> tuple[Any, ...]:
-        posterior = vae.given(**known).posterior(x)
-        names[:] = posterior
-        return tuple(posterior.values())
+        encoded = vae.encode(x, vae.condition(**known))
+        names[:] = encoded
+        return tuple(encoded.values())
 
     arrays = over_batches(parts, (images, known), batch_size)
     return dict(zip(names, arrays, strict=True))

@@ -8,8 +8,8 @@ import tensorflow as tf
 from vae_cli.data.splits import Split
 from vae_cli.errors import ConfigError, RunError
 from vae_cli.evaluation.batches import Context, known, over_batches, told
-from vae_cli.models.priors import standard_kl_per_dim
-from vae_cli.models.vae import VAE
+from vae_cli.models.distributions import Gaussian, kl_to_standard
+from vae_cli.models.vae import VAE, Condition
 from vae_cli.randomness import Stream, generator
 
 ACTIVE_VARIANCE = 0.01
@@ -35,7 +35,8 @@ def encode(
     """
 
     def posterior(x: Any, context: Any) -> tuple[Any, Any]:
-        return vae.given(**context).encode(x)
+        q = vae.posterior(x, vae.condition(**context))
+        return q.mean, q.log_var
 
     mean, log_var = over_batches(posterior, (images, told(vae, context)), batch_size)
     return mean, log_var
@@ -57,14 +58,14 @@ def decode(
     """
 
     def pixels(codes: Any, context: Any) -> tuple[Any]:
-        return (vae.given(**context).pixel_means(codes),)
+        return (vae.pixel_means(codes, vae.condition(**context)),)
 
     arrays = (z.astype(np.float32), told(vae, context))
     (images,) = over_batches(pixels, arrays, batch_size)
     return images
 
 
-def reconstruction_code(vae: VAE, given: Any, images: Any) -> Any:
+def reconstruction_code(vae: VAE, images: Any, condition: Condition) -> Any:
     """Return the code that each image is reconstructed from, [B, latent_dim].
 
     It is the mean of q(z|x). The encoder of an inpainting model gets the missing pixels
@@ -72,13 +73,13 @@ def reconstruction_code(vae: VAE, given: Any, images: Any) -> Any:
 
     Args:
         vae: the model.
-        given: the model with what it is told of the images.
         images: float32 [B, H, W, C] in [0, 1].
+        condition: of these images.
     """
     if vae.seen_network is None:
-        mean, _ = given.encode(images)
-        return mean
-    return given.prior.sample(tf.zeros((tf.shape(images)[0], vae.latent_dim)), None)
+        return vae.posterior(images, condition).mean
+    noise = tf.zeros((tf.shape(images)[0], vae.latent_dim))
+    return vae.sample_prior(noise, None, condition)
 
 
 def reconstruct(
@@ -96,8 +97,8 @@ def reconstruct(
     """
 
     def pixels(x: Any, context: Any) -> tuple[Any]:
-        given = vae.given(**context)
-        return (given.pixel_means(reconstruction_code(vae, given, x)),)
+        condition = vae.condition(**context)
+        return (vae.pixel_means(reconstruction_code(vae, x, condition), condition),)
 
     arrays = (images, told(vae, context))
     (restored,) = over_batches(pixels, arrays, batch_size)
@@ -133,8 +134,8 @@ def sample_prior(
     """
     noise = generator(seed, Stream.PRIOR).standard_normal((count, vae.latent_dim))
     choice = generator(seed, Stream.PRIOR, 1).random(count)
-    prior = vae.given(**known(vae, context)).prior
-    return np.asarray(prior.sample((temperature * noise).astype(np.float32), choice))
+    scaled = (temperature * noise).astype(np.float32)
+    return np.asarray(vae.sample_prior(scaled, choice, known(vae, context)))
 
 
 def row_context(vae: VAE, count: int, columns: int, split: Split) -> Context:
@@ -174,7 +175,7 @@ def kl_to_normal(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
     With another prior than N(0, I) these are not parts of its KL, but still tell the
     dimensions that carry something from those that don't.
     """
-    return np.asarray(standard_kl_per_dim(mean, log_var)).mean(axis=0)
+    return np.asarray(kl_to_standard(Gaussian(mean, log_var))).mean(axis=0)
 
 
 def active_units(mean: np.ndarray) -> int:

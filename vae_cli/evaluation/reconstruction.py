@@ -51,8 +51,9 @@ def score_reconstruction(
     """
 
     def score(x: Any, known: Any) -> tuple[Any, ...]:
-        given, scored = vae.given(**known), known.get("scored")
-        restored = given.pixel_means(reconstruction_code(vae, given, x))
+        condition, scored = vae.condition(**known), known.get("scored")
+        z = reconstruction_code(vae, x, condition)
+        restored = vae.pixel_means(z, condition)
         if scored is None:
             return _errors(x, restored)
         # pixels that the model isn't asked for are right

@@ -26,11 +26,11 @@ import tensorflow as tf
 
 from vae_cli.data.splits import Split
 from vae_cli.data_spec import DataSpec
-from vae_cli.evaluation.batches import image_noise, over_batches, told
+from vae_cli.evaluation.batches import exact_prior, image_noise, over_batches, told
 from vae_cli.evaluation.importance import images_at_a_time
 from vae_cli.evaluation.latent import reconstruction_code
 from vae_cli.evaluation.reconstruction import compared
-from vae_cli.models.priors import gaussian_log_prob
+from vae_cli.models.distributions import code, log_ratio
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream
 
@@ -87,8 +87,8 @@ def restore(
     if split.scored is None:
 
         def single(x: Any, known: Any, swapped: Any) -> tuple[Any]:
-            mean, _ = vae.given(**known).encode(x)
-            return (vae.given(**swapped).pixel_means(mean),)
+            mean = vae.posterior(x, vae.condition(**known)).mean
+            return (vae.pixel_means(mean, vae.condition(**swapped)),)
 
         arrays: tuple[Any, ...] = (split.images, known, swapped)
         at_a_time = images_at_a_time(vae, 1, batch_size)
@@ -96,24 +96,24 @@ def restore(
         return Restoration({"restored": means})
 
     completes = vae.seen_network is not None
+    prior = exact_prior(vae)
     if start is not None:
         known = {**known, "seen": start}
 
     def fill(x: Any, known: Any, swapped: Any, index: Any) -> tuple[Any, ...]:
         mask = known["scored"]
-        given, decoding = vae.given(**known), vae.given(**swapped)
+        condition, decoding = vae.condition(**known), vae.condition(**swapped)
 
         def filled(pixels: Any) -> Any:
             return x * mask + pixels * (1.0 - mask)
 
         noise = image_noise(index, samples, vae.latent_dim, seed)
         chains: tuple[Any, ...] = ()
-        code = reconstruction_code(vae, given, x)
-        single_pass = filled(decoding.pixel_means(code))
+        mean = reconstruction_code(vae, x, condition)
+        single_pass = filled(vae.pixel_means(mean, decoding))
         if completes:
-            # the posterior would need the whole image
-            z = given.prior.sample(noise, None)
-            log_ratio = tf.zeros(tf.shape(z)[:2])
+            # from p(z|observed): the posterior would need the whole image
+            z = vae.prior(condition).sample(noise)
         else:
             steps = image_noise(
                 index, gibbs_steps, vae.latent_dim, seed, Stream.GIBBS_NOISE
@@ -121,14 +121,16 @@ def restore(
             chain = _pseudo_gibbs(vae, single_pass, filled, known, swapped, steps)
             chains = (chain,)
             if start is not None:
-                given = vae.given(**{**known, "seen": chain})
-            draw = given.draw(given.posterior(x), noise)
-            z, log_ratio = draw.z, given.prior.log_prob(draw.z)
-            log_ratio -= gaussian_log_prob(*draw)
-        logits = decoding.decode(tf.reshape(z, (-1, vae.latent_dim)))
-        logits = tf.reshape(logits, (samples, -1, *logits.shape[1:]))
+                condition = vae.condition(**{**known, "seen": chain})
+            encoded = vae.encode(x, condition)
+            levels = vae.levels(encoded, noise, condition, prior=prior)
+            z = code(levels)
+        logits = vae.decode_samples(z, decoding)
         pixels = filled(vae.likelihood.mean(logits))
-        log_weights = log_ratio if completes else log_ratio + given.score(x, logits)
+        if completes:
+            log_weights = tf.zeros(tf.shape(noise)[:2])
+        else:
+            log_weights = log_ratio(levels) + vae.score(x, logits, condition)
         share = tf.nn.softmax(log_weights, axis=0)
         effective = 1.0 / tf.reduce_sum(share**2, axis=0)
         share = share[..., None, None, None]
@@ -180,9 +182,8 @@ def _pseudo_gibbs(
     beside = {k: v for k, v in known.items() if k == "label"}
 
     def step(t: Any, image: Any, total: Any) -> tuple[Any, Any, Any]:
-        given = vae.given(**beside, seen=image)
-        z = given.draw(given.posterior(image), noise[t][None]).z[0]
-        image = filled(vae.given(**swapped).pixel_means(z))
+        levels = vae.infer(image, noise[t][None], vae.condition(**beside, seen=image))
+        image = filled(vae.pixel_means(code(levels)[0], vae.condition(**swapped)))
         return t + 1, image, total + tf.where(t >= burn_in, image, 0.0)
 
     _, _, total = tf.while_loop(

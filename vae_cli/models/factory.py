@@ -5,7 +5,13 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from vae_cli.config.parts import SeenConfig, TwoLevelConfig
+from vae_cli.config.parts import (
+    FeatureConfig,
+    ObjectiveConfig,
+    SeenConfig,
+    TwoLevelConfig,
+    VaeGanConfig,
+)
 from vae_cli.config.schema import TrainConfig
 from vae_cli.data_spec import DataSpec
 from vae_cli.models.decoders import (
@@ -21,6 +27,8 @@ from vae_cli.models.encoders import (
     seen_network,
     told_label,
 )
+from vae_cli.models.feature_objectives import Perceptual, VaeGan
+from vae_cli.models.features import discriminator, feature_network
 from vae_cli.models.hierarchy import (
     TwoLevelVAE,
     bottom_encoder,
@@ -29,10 +37,12 @@ from vae_cli.models.hierarchy import (
     two_level_decoder,
 )
 from vae_cli.models.likelihoods import LIKELIHOODS
-from vae_cli.models.priors import Prior, build_prior
-from vae_cli.models.told_priors import LabelGaussian, SeenGaussian
+from vae_cli.models.objectives import Elbo, Iwae
+from vae_cli.models.priors import LabelPrior, Prior, SeenPrior, build_prior
 from vae_cli.models.vae import VAE, as_float32
 
+OBJECTIVES: dict[str, type[Elbo]] = {"elbo": Elbo, "iwae": Iwae}
+"""Those without a network of their own."""
 ARCHITECTURES: dict[str, tuple[Callable, Callable]] = {
     "conv": (conv_encoder, conv_decoder),
     "dense": (dense_encoder, dense_decoder),
@@ -63,6 +73,23 @@ def build_model(config: TrainConfig, spec: DataSpec, precision: str = "float32")
     return vae
 
 
+def build_objective(
+    config: ObjectiveConfig, image_shape: tuple[int, int, int], num_classes: int
+) -> Elbo:
+    """Return a config's objective, with its network where it has one.
+
+    Args:
+        config: its options.
+        image_shape: (H, W, C).
+        num_classes: of what a network that is trained first is trained on.
+    """
+    if isinstance(config, VaeGanConfig):
+        return VaeGan(config, discriminator(image_shape))
+    if isinstance(config, FeatureConfig):
+        return Perceptual(config, feature_network(image_shape, num_classes))
+    return OBJECTIVES[config.name](config)
+
+
 def _composed(config: TrainConfig, spec: DataSpec) -> VAE:
     make_encoder, make_decoder = ARCHITECTURES[config.architecture.name]
     shape, latent_dim = spec.image_shape, config.latent_dim
@@ -70,11 +97,13 @@ def _composed(config: TrainConfig, spec: DataSpec) -> VAE:
     network = None
     if isinstance(config.conditioning, SeenConfig):
         network = seen_network(config.conditioning, config.architecture, shape)
-    told_dim = network.output_shape[-1] if network else labels
-    decoder = make_decoder(config.architecture, shape, latent_dim + told_dim)
+    embedding_dim = network.output_shape[-1] if network else labels
+    likelihood = LIKELIHOODS[config.likelihood.name](config.likelihood)
+    outputs = (*shape[:2], shape[2] * likelihood.outputs_per_channel)
+    decoder = make_decoder(config.architecture, outputs, latent_dim + embedding_dim)
     # where pixels are missing for good, the mean would tell of them
     unseen = getattr(config.corruption, "score", "all") == "seen"
-    if spec.pixel_mean is not None and not unseen:
+    if spec.pixel_mean is not None and not unseen and outputs == shape:
         start_at_mean(decoder, spec.pixel_mean)
     levels, top_dim = config.hierarchy, latent_dim
     if isinstance(levels, TwoLevelConfig):
@@ -90,16 +119,13 @@ def _composed(config: TrainConfig, spec: DataSpec) -> VAE:
         top = as_float32(encoder(list(inputs) if labels else inputs[0]))
         return top["mean"], top["log_var"]
 
-    likelihood = LIKELIHOODS[config.likelihood.name](config.likelihood)
     prior: Prior
     if network:
-        prior = SeenGaussian(config.prior, latent_dim, told_dim)
+        prior = SeenPrior(config.prior, latent_dim, embedding_dim)
     elif getattr(config.conditioning, "learned_prior", False):
-        prior = LabelGaussian(config.prior, latent_dim, top_dim, labels)
+        prior = LabelPrior(config.prior, top_dim, labels)
     else:
-        prior = build_prior(
-            config.prior, latent_dim, top_dim, shape, top_posterior, labels
-        )
+        prior = build_prior(config.prior, top_dim, shape, top_posterior, labels)
     if not isinstance(levels, TwoLevelConfig):
         return VAE(encoder, decoder, likelihood, prior, labels, network)
     dims = (top_dim, latent_dim - top_dim)

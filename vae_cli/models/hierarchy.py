@@ -24,8 +24,15 @@ import keras
 from keras import ops
 
 from vae_cli.config.parts import ArchitectureConfig, TwoLevelConfig
+from vae_cli.models.distributions import (
+    Distribution,
+    Gaussian,
+    Level,
+    Levels,
+    StandardNormal,
+)
 from vae_cli.models.layers import dense_stack
-from vae_cli.models.vae import VAE, Draw, Given, as_float32
+from vae_cli.models.vae import NOTHING, VAE, Condition, Encoded, as_float32
 
 
 class TwoLevelVAE(VAE):
@@ -39,7 +46,7 @@ class TwoLevelVAE(VAE):
             decoder's own.
         decoder: z [B, top_dim + bottom_dim] -> logits [B, H, W, C].
         likelihood: scores images, given logits.
-        prior: p(z).
+        prior: gives p(top).
     """
 
     def __init__(
@@ -49,38 +56,44 @@ class TwoLevelVAE(VAE):
         self.bottom_encoder = bottom_encoder
         self.bottom_prior = bottom_prior
 
-    def draw(
-        self, posterior: dict[str, Any], noise: Any, training: bool = False
-    ) -> Draw:
-        """Draw the top, then the bottom given the top; shapes as in `VAE.draw`."""
-        top_dim = posterior["mean"].shape[-1]
-        mean, log_var = posterior["mean"][None], posterior["log_var"][None]
-        top = self.sampling(mean, log_var, noise[..., :top_dim])
-        features = posterior["features"][None] + ops.zeros_like(top[..., :1])
-        below = self._bottom(_as_batch(features), _as_batch(top), training)
-        shape = (*ops.shape(top)[:2], self.latent_dim - top_dim)
-        bottom_mean, bottom_log_var = (ops.reshape(part, shape) for part in below)
-        bottom = self.sampling(bottom_mean, bottom_log_var, noise[..., top_dim:])
-        same = ops.zeros_like(top)  # one Gaussian of the top for all samples
-        return Draw(
-            ops.concatenate([top, bottom], axis=-1),
-            ops.concatenate([mean + same, bottom_mean], axis=-1),
-            ops.concatenate([log_var + same, bottom_log_var], axis=-1),
+    def levels(
+        self,
+        encoded: Encoded,
+        noise: Any,
+        condition: Condition = NOTHING,
+        training: bool = False,
+        prior: Distribution | None = None,
+    ) -> Levels:
+        """Draw the top, then the bottom given the top; shapes as in `VAE.levels`."""
+        top_dim = encoded["mean"].shape[-1]
+        (top,) = super().levels(
+            encoded, noise[..., :top_dim], condition, training, prior
+        )
+        features = encoded["features"][None] + ops.zeros_like(top.z[..., :1])
+        below = self._bottom(_as_batch(features), _as_batch(top.z), training)
+        shape = (*ops.shape(top.z)[:2], self.latent_dim - top_dim)
+        posterior = Gaussian(*(ops.reshape(part, shape) for part in below))
+        z = posterior.sample(noise[..., top_dim:])
+        return [top, Level(z, posterior, StandardNormal())]
+
+    def noiseless(self, encoded: Encoded, training: bool = False) -> Gaussian:
+        """Return q(z|x) of the whole code, the bottom's at the top's mean."""
+        top = encoded["mean"], encoded["log_var"]
+        bottom = self._bottom(encoded["features"], encoded["mean"], training)
+        return Gaussian(
+            *(
+                ops.concatenate(parts, axis=-1)
+                for parts in zip(top, bottom, strict=True)
+            )
         )
 
-    def code(
-        self, posterior: dict[str, Any], training: bool = False
-    ) -> tuple[Any, Any]:
-        """Return mean and log-variance [B, latent_dim], the bottom's at the top's mean.
-
-        As for one level, decoding the mean reconstructs the image.
-        """
-        top = posterior["mean"], posterior["log_var"]
-        bottom = self._bottom(posterior["features"], posterior["mean"], training)
-        mean, log_var = (
-            ops.concatenate(parts, axis=-1) for parts in zip(top, bottom, strict=True)
-        )
-        return mean, log_var
+    def sample_prior(
+        self, noise: Any, choice: Any, condition: Condition = NOTHING
+    ) -> Any:
+        """Turn noise into codes of both levels, [N, latent_dim]."""
+        top_dim = self.encoder.output["mean"].shape[-1]
+        top = super().sample_prior(noise[:, :top_dim], choice, condition)
+        return ops.concatenate([top, noise[:, top_dim:]], axis=-1)
 
     def _bottom(self, features: Any, top: Any, training: bool) -> tuple[Any, Any]:
         """Return mean and log-variance of q(bottom|x, top): q(z1|x, top), relative."""
@@ -92,13 +105,14 @@ class TwoLevelVAE(VAE):
     def export_networks(self) -> tuple[keras.Model, keras.Model]:
         """Return encoder and decoder as plain Keras models that need no package.
 
-        The encoder's bottom Gaussian is the one at the top's mean, as `code` has it.
+        The encoder's bottom Gaussian is the one at the top's mean, as `noiseless` has
+        it.
         """
         inputs = self.encoder.input
-        given = Given(self, inputs[1]) if self.num_labels else self
-        mean, log_var = given.encode(inputs[0] if self.num_labels else inputs)
-        outputs = {"mean": mean, "log_var": log_var}
-        encoder = keras.Model(self.encoder.input, outputs, name="encoder")
+        image, *label = inputs if self.num_labels else [inputs]
+        q = self.posterior(image, Condition(*label))
+        outputs = {"mean": q.mean, "log_var": q.log_var}
+        encoder = keras.Model(inputs, outputs, name="encoder")
         return encoder, super().export_networks()[1]
 
 

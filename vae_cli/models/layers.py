@@ -1,7 +1,7 @@
 """Layers and blocks that encoders and decoders share; Keras's own layers only.
 
 Exported networks must open in plain Keras, so nothing here may end up in a saved
-graph except layers and operations of Keras. `Sampling` never does: it lies between.
+graph except layers and operations of Keras.
 """
 
 from typing import Any
@@ -10,28 +10,6 @@ import keras
 import tensorflow as tf
 
 from vae_cli.config.parts import ArchitectureConfig, DenseConfig, ResidualConvConfig
-
-
-class Sampling(keras.layers.Layer):
-    """Draw z from a diagonal Gaussian by the reparameterisation trick.
-
-    z = mean + exp(log_var / 2) * noise
-
-    The layer is stateless: the noise comes from `vae_cli.randomness`, keyed by (seed,
-    stream, step), so the same step always gives the same z.
-
-    Source: Kingma & Welling, "Auto-Encoding Variational Bayes", 2014, section 2.4.
-    """
-
-    def call(self, mean: Any, log_var: Any, noise: Any) -> Any:
-        """Return z.
-
-        Args:
-            mean: float32 [B, latent_dim].
-            log_var: float32 [B, latent_dim].
-            noise: standard normal float32 [B, latent_dim].
-        """
-        return mean + keras.ops.exp(0.5 * log_var) * noise
 
 
 def regularizer(config: ArchitectureConfig) -> keras.regularizers.Regularizer | None:

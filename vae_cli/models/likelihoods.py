@@ -15,10 +15,15 @@ from vae_cli.data_spec import DataSpec
 
 
 class Likelihood(keras.layers.Layer):
-    """Base: decoder outputs are logits, one a channel.
+    """Base: decoder outputs are logits, one for each channel.
 
-    It is float32, whatever the networks compute in.
+    It is float32, whatever the networks compute in. One with more outputs splits the
+    last axis of what it is given, [..., H, W, C * outputs_per_channel], and overrides
+    `log_prob` or `log_prob_per_pixel`, and `mean`.
     """
+
+    outputs_per_channel = 1
+    """What every decoder gives for each channel of a pixel."""
 
     def __init__(self, config: LikelihoodConfig) -> None:
         super().__init__(name="likelihood", dtype="float32")

@@ -1,7 +1,7 @@
-"""Priors p(z): where codes come from when there is no image.
+"""Priors p(z|y): where codes come from when there is no image.
 
-Adding one: subclass, register below, add a YAML file. Codes are float32 [..., d]; the
-leading axes are samples and images, in whatever number.
+A prior holds weights, and gives the distribution of the top level of z. Adding one:
+subclass `Prior`, name it in `build_prior`, add a YAML file.
 """
 
 import math
@@ -13,25 +13,12 @@ import numpy as np
 from keras import ops
 
 from vae_cli.config.parts import MixtureConfig, PriorConfig, VampConfig
-
-LOG_2PI = math.log(2 * math.pi)
-
-
-def gaussian_log_prob(z: Any, mean: Any, log_var: Any) -> Any:
-    """Return log N(z; mean, exp(log_var)), summed over the last axis."""
-    return -0.5 * ops.sum(
-        (z - mean) ** 2 * ops.exp(-log_var) + log_var + LOG_2PI, axis=-1
-    )
-
-
-def standard_kl_per_dim(mean: Any, log_var: Any) -> Any:
-    """Return KL(N(mean_j, exp(log_var_j)) || N(0, 1)) for each dimension, nats.
-
-    KL_j = 1/2 (mean_j^2 + exp(log_var_j) - log_var_j - 1)
-
-    Source: Kingma & Welling 2014, appendix B.
-    """
-    return 0.5 * (mean**2 + ops.exp(log_var) - log_var - 1)
+from vae_cli.models.distributions import (
+    Distribution,
+    Gaussian,
+    Mixture,
+    StandardNormal,
+)
 
 
 class Prior(keras.layers.Layer):
@@ -39,160 +26,42 @@ class Prior(keras.layers.Layer):
 
     Args:
         config: its options.
-        latent_dim: dimensions of z.
     """
 
-    has_kl_per_dim = False
-    """Whether its KL is a sum over dimensions."""
+    conditional = False
+    """Whether its distribution depends on the condition."""
 
-    def __init__(self, config: PriorConfig, latent_dim: int) -> None:
+    def __init__(self, config: PriorConfig) -> None:
         super().__init__(name="prior", dtype="float32")
-        self.latent_dim = latent_dim
 
-    def log_prob(self, z: Any) -> Any:
-        """Return log p(z) in nats: float32 [..., latent_dim] -> [...]."""
-        raise TypeError(f"{type(self).__name__} defines no density")
-
-    def density(self) -> Callable[[Any], Any]:
-        """Return `log_prob` for weights that stay as they are now."""
-        return self.log_prob
-
-    def sample(self, noise: Any, choice: Any) -> Any:
-        """Turn noise into codes, float32 [N, latent_dim].
+    def given(self, embedding: Any) -> Distribution:
+        """Return p(z|y).
 
         Args:
-            noise: standard normal float32 [N, latent_dim].
-            choice: uniform float32 [N] in [0, 1); picks a component where there are
-                several.
+            embedding: of y, float32 [B, k]; None without a condition.
         """
-        raise TypeError(f"{type(self).__name__} can't be sampled")
-
-    def given(self, label: Any) -> "Prior":
-        """Return p(z|y) for one-hot labels [B, num_labels]: itself if it's the same."""
-        return self
-
-    def kl(self, z: Any, mean: Any, log_var: Any) -> Any:
-        """Estimate KL(q || p) in nats by one sample.
-
-        Args:
-            z: float32 [S, B, latent_dim], drawn from q.
-            mean: of the Gaussian q that z was drawn from; broadcasts against z.
-            log_var: likewise.
-
-        Returns:
-            float32 [S, B], or [1, B] where it doesn't depend on the sample.
-        """
-        return gaussian_log_prob(z, mean, log_var) - self.log_prob(z)
-
-    def kl_per_dim(self, mean: Any, log_var: Any) -> Any | None:
-        """Return the KL of each dimension in nats, or None where it has no such parts.
-
-        Args:
-            mean: float32 [..., latent_dim].
-            log_var: float32 [..., latent_dim].
-        """
-        return None
+        raise TypeError(f"{type(self).__name__} gives no distribution")
 
 
-class StandardNormal(Prior):
+class StandardPrior(Prior):
     """p(z) = N(0, I)."""
 
-    has_kl_per_dim = True
-
-    def log_prob(self, z: Any) -> Any:
-        """Return log p(z) in nats: float32 [..., latent_dim] -> [...]."""
-        return -0.5 * ops.sum(z**2 + LOG_2PI, axis=-1)
-
-    def sample(self, noise: Any, choice: Any) -> Any:
-        """Return the noise: it is distributed as the prior already."""
-        return noise
-
-    def kl_per_dim(self, mean: Any, log_var: Any) -> Any:
-        """Return the KL of each dimension in nats, shape of `mean`."""
-        return standard_kl_per_dim(mean, log_var)
+    def given(self, embedding: Any = None) -> StandardNormal:
+        """Return N(0, I)."""
+        return StandardNormal()
 
 
-class Mixture(Prior):
-    """A mixture of diagonal Gaussians over the top level of z.
+class MixturePrior(Prior):
+    """A mixture of Gaussians whose means, variances and weights are learned.
 
-    p(z) = sum_c w_c N(z_top; mean_c, exp(log_var_c)) * N(z_rest; 0, I)
-
-    With one level of latent variables the top is all of z.
+    Args:
+        config: number of components.
+        dim: dimensions of z.
     """
 
-    def __init__(self, config: PriorConfig, latent_dim: int, top_dim: int) -> None:
-        super().__init__(config, latent_dim)
-        self.top_dim = top_dim
-
-    def components(self) -> tuple[Any, Any, Any]:
-        """Return log weights [C], means [C, top_dim], log-variances [C, top_dim]."""
-        raise TypeError(f"{type(self).__name__} defines no components")
-
-    def log_prob(self, z: Any) -> Any:
-        """Return log p(z) in nats: float32 [..., latent_dim] -> [...]."""
-        return self._log_prob(z, self.components())
-
-    def density(self) -> Callable[[Any], Any]:
-        """Return `log_prob` with its components computed once, in float64.
-
-        The squared distances are differences of far larger products: in float32 they
-        are off by .01 nats and more where components are narrow.
-        """
-        components = tuple(ops.cast(x, "float64") for x in self.components())
-        return lambda z: ops.cast(
-            self._log_prob(ops.cast(z, "float64"), components), "float32"
-        )
-
-    def _log_prob(self, z: Any, components: tuple[Any, Any, Any]) -> Any:
-        rest = z[..., self.top_dim :]
-        rest_log_prob = -0.5 * ops.sum(rest**2 + LOG_2PI, axis=-1)
-        return self.top_log_prob(z[..., : self.top_dim], components) + rest_log_prob
-
-    def top_log_prob(self, top: Any, components: tuple[Any, Any, Any]) -> Any:
-        """Return the mixture's log-density: [..., top_dim] -> [...], same dtype.
-
-        Both products are far larger than their difference. With 500 components in 40
-        dimensions, float32 is off by 5e-5 nats (root mean square) at a scale of 0.3,
-        5e-4 at 0.1 and 5e-3 at 0.03; GPUs with `tf32`, in training, by .05, 2 and 20.
-        What has to be exact takes `density`.
-        """
-        log_weights, mean, log_var = components
-        precision = ops.exp(-log_var)
-        # the squared distances to all components as two matrix products
-        distance = (
-            ops.matmul(top**2, ops.transpose(precision))
-            - 2 * ops.matmul(top, ops.transpose(mean * precision))
-            + ops.sum(mean**2 * precision + log_var + LOG_2PI, axis=-1)
-        )
-        return ops.logsumexp(log_weights - 0.5 * distance, axis=-1)
-
-    def sample(self, noise: Any, choice: Any) -> Any:
-        """Pick a component for each code, then draw from it."""
-        log_weights, mean, log_var = self.components()
-        reached = ops.cumsum(ops.softmax(log_weights))
-        choice = ops.cast(choice, "float32")
-        passed = ops.cast(choice[:, None] >= reached[:-1], "int32")
-        picked = ops.sum(passed, axis=1)
-        scale = ops.exp(0.5 * log_var)
-        top = noise[:, : self.top_dim] * ops.take(scale, picked, 0)
-        top += ops.take(mean, picked, 0)
-        return ops.concatenate([top, noise[:, self.top_dim :]], axis=-1)
-
-    def kl(self, z: Any, mean: Any, log_var: Any) -> Any:
-        """Estimate the top's KL by one sample; the rest's has a closed form."""
-        top, rest = slice(self.top_dim), slice(self.top_dim, None)
-        log_q = gaussian_log_prob(z[..., top], mean[..., top], log_var[..., top])
-        rest_kl = standard_kl_per_dim(mean[..., rest], log_var[..., rest])
-        log_p = self.top_log_prob(z[..., top], self.components())
-        return log_q - log_p + ops.sum(rest_kl, axis=-1)
-
-
-class MixtureOfGaussians(Mixture):
-    """Means, variances and weights are learned with the model."""
-
-    def __init__(self, config: MixtureConfig, latent_dim: int, top_dim: int) -> None:
-        super().__init__(config, latent_dim, top_dim)
-        shape = (config.components, top_dim)
+    def __init__(self, config: MixtureConfig, dim: int) -> None:
+        super().__init__(config)
+        shape = (config.components, dim)
         apart = keras.initializers.RandomNormal(stddev=1.0)
         self._mean = self.add_weight(name="mean", shape=shape, initializer=apart)
         self._log_var = self.add_weight(
@@ -202,17 +71,16 @@ class MixtureOfGaussians(Mixture):
             name="logits", shape=shape[:1], initializer="zeros"
         )
 
-    def components(self) -> tuple[Any, Any, Any]:
-        """Return log weights [C], means [C, top_dim], log-variances [C, top_dim]."""
-        log_weights = ops.log_softmax(ops.convert_to_tensor(self._logits))
-        return (
-            log_weights,
+    def given(self, embedding: Any = None) -> Mixture:
+        """Return the mixture as its weights are now."""
+        return Mixture(
+            ops.log_softmax(ops.convert_to_tensor(self._logits)),
             ops.convert_to_tensor(self._mean),
             ops.convert_to_tensor(self._log_var),
         )
 
 
-class VampPrior(Mixture):
+class VampPrior(Prior):
     """The posteriors of learned pseudo-inputs, mixed in equal parts.
 
     p(z) = 1/C sum_c q(z|u_c),  u_c in [0, 1]
@@ -221,24 +89,20 @@ class VampPrior(Mixture):
 
     Args:
         config: number of pseudo-inputs.
-        latent_dim: dimensions of z.
-        top_dim: dimensions that the pseudo-inputs' posteriors are about.
         image_shape: (H, W, C).
         posterior: images [C, H, W, C], and one-hot labels [C, num_labels] where there
-            are any -> mean and log-variance of q, [C, top_dim].
-        num_labels: pseudo-inputs are told the labels in turn; 0 for none.
+            are any -> mean and log-variance of q, [C, dim].
+        num_labels: pseudo-inputs have the labels in turn; 0 for none.
     """
 
     def __init__(
         self,
         config: VampConfig,
-        latent_dim: int,
-        top_dim: int,
         image_shape: tuple[int, int, int],
         posterior: Callable[..., tuple[Any, Any]],
         num_labels: int,
     ) -> None:
-        super().__init__(config, latent_dim, top_dim)
+        super().__init__(config)
         self._posterior = posterior
         self._labels: tuple[Any, ...] = ()
         if num_labels:
@@ -258,33 +122,80 @@ class VampPrior(Mixture):
 
         Args:
             images: as many as there are pseudo-inputs.
-            labels: int [C]; not looked at where the networks are told none.
+            labels: int [C]; unused where the encoder takes none.
         """
         self.pseudo_inputs.assign(images)
-        for told in self._labels:
-            told.assign(np.eye(told.shape[1])[labels])
+        for one_hot in self._labels:
+            one_hot.assign(np.eye(one_hot.shape[1])[labels])
 
-    def components(self) -> tuple[Any, Any, Any]:
-        """Return log weights [C], means [C, top_dim], log-variances [C, top_dim]."""
+    def given(self, embedding: Any = None) -> Mixture:
+        """Return the mixture of the pseudo-inputs' posteriors."""
         images = ops.clip(self.pseudo_inputs, 0.0, 1.0)
         mean, log_var = self._posterior(images, *self._labels)
         count = self.pseudo_inputs.shape[0]
-        return ops.full((count,), -math.log(count)), mean, log_var
+        return Mixture(ops.full((count,), -math.log(count)), mean, log_var)
+
+
+class LabelPrior(Prior):
+    """p(z|y) = N(mean_y, diag(exp(log_var_y))), a learned Gaussian for each label.
+
+    Args:
+        config: its options.
+        dim: dimensions of z.
+        num_labels: Gaussians.
+    """
+
+    conditional = True
+
+    def __init__(self, config: PriorConfig, dim: int, num_labels: int) -> None:
+        super().__init__(config)
+        shape = (num_labels, dim)
+        self._mean = self.add_weight(name="mean", shape=shape, initializer="zeros")
+        self._log_var = self.add_weight(
+            name="log_var", shape=shape, initializer="zeros"
+        )
+
+    def given(self, embedding: Any) -> Gaussian:
+        """Return the Gaussians of one-hot labels [B, num_labels]."""
+        return Gaussian(
+            ops.matmul(embedding, self._mean), ops.matmul(embedding, self._log_var)
+        )
+
+
+class SeenPrior(Prior):
+    """p(z|y) = N(mean(y), diag(exp(log_var(y)))), both linear in the embedding of y.
+
+    Args:
+        config: its options.
+        dim: dimensions of z.
+        embedding_dim: of y's embedding.
+    """
+
+    conditional = True
+
+    def __init__(self, config: PriorConfig, dim: int, embedding_dim: int) -> None:
+        super().__init__(config)
+        # a distribution's own parameters: not in the networks' 16 bits
+        self._mean = keras.layers.Dense(dim, name="mean", dtype="float32")
+        self._log_var = keras.layers.Dense(dim, name="log_var", dtype="float32")
+        for layer in (self._mean, self._log_var):
+            layer.build((None, embedding_dim))
+
+    def given(self, embedding: Any) -> Gaussian:
+        """Return a Gaussian for each of B images, [B, embedding_dim]."""
+        return Gaussian(self._mean(embedding), self._log_var(embedding))
 
 
 def build_prior(
     config: PriorConfig,
-    latent_dim: int,
-    top_dim: int,
+    dim: int,
     image_shape: tuple[int, int, int],
     posterior: Callable[..., tuple[Any, Any]],
     num_labels: int = 0,
 ) -> Prior:
-    """Return the configured prior; the arguments are those of `VampPrior`."""
+    """Return the configured prior of `dim` dimensions; the rest is `VampPrior`'s."""
     if isinstance(config, VampConfig):
-        return VampPrior(
-            config, latent_dim, top_dim, image_shape, posterior, num_labels
-        )
+        return VampPrior(config, image_shape, posterior, num_labels)
     if isinstance(config, MixtureConfig):
-        return MixtureOfGaussians(config, latent_dim, top_dim)
-    return StandardNormal(config, latent_dim)
+        return MixturePrior(config, dim)
+    return StandardPrior(config)

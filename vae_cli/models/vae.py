@@ -1,4 +1,17 @@
-"""The variational autoencoder: encoder, posterior, prior, decoder, likelihood."""
+"""The variational autoencoder: encoder, posterior, prior, decoder, likelihood.
+
+    log p(x|y) >= E_q(z|x~,y)[log p(x|z, y)] - KL(q(z|x~, y) || p(z|y))
+
+y is the condition: a label, or the observed part of an image. The encoder may get
+another image x~ than the one that is scored: any x~ gives a bound. Where only some
+pixels are scored, x is those pixels: the others are integrated out, since pixels are
+independent given z.
+
+Sources: Kingma & Welling, "Auto-encoding variational Bayes", 2014; Sohn et al.,
+"Learning structured output representation using deep conditional generative models",
+2015; Im et al., "Denoising criterion for variational auto-encoding framework", 2017;
+Mattei & Frellsen, "MIWAE", 2019.
+"""
 
 import contextlib
 from collections.abc import Iterator
@@ -8,18 +21,25 @@ import keras
 import numpy as np
 from keras import ops
 
-from vae_cli.models.layers import Sampling
+from vae_cli.models.distributions import Distribution, Gaussian, Level, Levels, code
 from vae_cli.models.likelihoods import Likelihood
 from vae_cli.models.priors import Prior
 from vae_cli.models.quick import quick_decoder
 
+Encoded = dict[str, Any]
+"""What q(z|x) needs to know of each image: arrays of [B, ...]."""
 
-class Draw(NamedTuple):
-    """Codes, and the Gaussian that each was drawn from."""
 
-    z: Any  # [S, B, latent_dim]
-    mean: Any  # [1, B, latent_dim] or, where it depends on the draw, [S, B, latent_dim]
-    log_var: Any  # likewise
+class Condition(NamedTuple):
+    """What is given beside images and codes; None where there is nothing."""
+
+    label: Any = None  # one-hot float32 [B, num_labels], for the encoder
+    corrupted: Any = None  # what the encoder gets in place of the images, [B, H, W, C]
+    embedding: Any = None  # what decoder and prior get of y, float32 [B, k]
+    mask: Any = None  # weight of each pixel in the likelihood, float32 [B, H, W, 1]
+
+
+NOTHING = Condition()
 
 
 class VAE(keras.Model):
@@ -28,15 +48,13 @@ class VAE(keras.Model):
     Args:
         encoder: image [B, H, W, C] -> dict of `mean` and `log_var`, [B, latent_dim];
             of an image and its one-hot label where there are labels.
-        decoder: z [B, latent_dim] -> logits [B, H, W, C]; where there are labels, z
-            and one-hot label in one, [B, latent_dim + num_labels].
+        decoder: z [B, latent_dim] -> logits [B, H, W, C]; where there is a condition,
+            z and its embedding in one, [B, latent_dim + k].
         likelihood: scores images, given logits.
-        prior: p(z).
-        num_labels: kinds of images that the networks are told apart; 0 tells nothing.
-            With labels, `given` them the model is used as any other; `labels` are
+        prior: gives p(z|y).
+        num_labels: classes that the model is conditioned on; 0 for none. `labels` are
             those that it is trained on.
-        seen_network: for a model that completes images: from what is seen of them
-            [B, H, W, C] to what the decoder is told beside z, and the prior.
+        seen_network: for inpainting: observed pixels [B, H, W, C] -> their embedding.
     """
 
     def __init__(
@@ -52,76 +70,157 @@ class VAE(keras.Model):
         self.encoder = encoder
         self.decoder = decoder
         self.likelihood = likelihood
-        self.prior = prior
-        self.sampling = Sampling(name="sampling", dtype="float32")
+        self.prior_network = prior
         self._logits = quick_decoder(decoder)
         self.num_labels = num_labels
         self.labels = np.arange(num_labels)
         self.seen_network = seen_network
-        told = seen_network.output_shape[-1] if seen_network else num_labels
-        self.latent_dim: int = decoder.input_shape[-1] - told
+        embedded = seen_network.output_shape[-1] if seen_network else num_labels
+        self.latent_dim: int = decoder.input_shape[-1] - embedded
         self.built = True
 
-    def given(self, label: Any = None, seen: Any = None, scored: Any = None) -> Any:
-        """Return the model as it is where more is known than the images.
+    def condition(self, label: Any = None, seen: Any = None, scored: Any = None) -> Any:
+        """Return a condition; what this model has no use for is left out.
 
         Args:
-            label: class numbers [B]; a model without labels needs none.
-            seen: what the encoder sees in place of the images, float32 [B, H, W, C];
-                where there is a `seen_network`, what that sees, the encoder seeing all.
+            label: class numbers [B].
+            seen: what the encoder gets in place of the images, float32 [B, H, W, C];
+                for inpainting the observed pixels, the encoder getting all of them.
             scored: weight of each pixel in the likelihood, float32 [B, H, W, 1].
         """
+        if self.seen_network:
+            embedding = as_float32(self.seen_network(seen))
+            return Condition(embedding=embedding, mask=scored)
+        one_hot = None
         if self.num_labels:
-            label = ops.one_hot(ops.cast(label, "int32"), self.num_labels)
-        elif seen is None and scored is None:
-            return self
-        else:
-            label = None
-        return Given(self, label, seen, scored)
+            one_hot = ops.one_hot(ops.cast(label, "int32"), self.num_labels)
+        return Condition(one_hot, seen, one_hot, scored)
 
-    def posterior(self, images: Any, training: bool = False) -> dict[str, Any]:
-        """Return what q(z|x) needs to know of each image: arrays of [B, ...]."""
-        return as_float32(self.encoder(images, training=training))
+    def prior(self, condition: Condition = NOTHING) -> Distribution:
+        """Return p(z|y), with several levels that of the top."""
+        return self.prior_network.given(condition.embedding)
 
-    def draw(
-        self, posterior: dict[str, Any], noise: Any, training: bool = False
-    ) -> Draw:
+    def encode(
+        self, images: Any, condition: Condition = NOTHING, training: bool = False
+    ) -> Encoded:
+        """Return what q(z|x~, y) needs to know of each image.
+
+        Args:
+            images: float32 [B, H, W, C] in [0, 1].
+            condition: of these B images.
+            training: whether dropout and batch statistics are on.
+        """
+        given = images if condition.corrupted is None else condition.corrupted
+        inputs = ops.convert_to_tensor(given)
+        if condition.label is not None:
+            inputs = [inputs, condition.label]
+        return as_float32(self.encoder(inputs, training=training))
+
+    def levels(
+        self,
+        encoded: Encoded,
+        noise: Any,
+        condition: Condition = NOTHING,
+        training: bool = False,
+        prior: Distribution | None = None,
+    ) -> Levels:
         """Draw codes from q(z|x).
 
         Args:
-            posterior: from `posterior`, B images.
+            encoded: from `encode`, B images.
             noise: standard normal float32 [S, B, latent_dim].
+            condition: of these images.
             training: whether dropout and batch statistics are on.
+            prior: p(z|y) of the top where it was computed before.
+
+        Returns:
+            one level, [S, B, latent_dim].
         """
-        mean, log_var = posterior["mean"][None], posterior["log_var"][None]
-        return Draw(self.sampling(mean, log_var, noise), mean, log_var)
+        posterior = Gaussian(encoded["mean"][None], encoded["log_var"][None])
+        return [
+            Level(posterior.sample(noise), posterior, prior or self.prior(condition))
+        ]
 
-    def encode(self, images: Any, training: bool = False) -> tuple[Any, Any]:
-        """Return mean and log-variance of q(z|x), float32 [B, latent_dim] each."""
-        return self.code(self.posterior(images, training=training), training=training)
+    def infer(
+        self,
+        images: Any,
+        noise: Any,
+        condition: Condition = NOTHING,
+        training: bool = False,
+    ) -> Levels:
+        """Encode images and draw codes: `encode`, then `levels`."""
+        encoded = self.encode(images, condition, training)
+        return self.levels(encoded, noise, condition, training)
 
-    def code(
-        self, posterior: dict[str, Any], training: bool = False
-    ) -> tuple[Any, Any]:
-        """Return mean and log-variance [B, latent_dim] that no noise has moved."""
-        return posterior["mean"], posterior["log_var"]
+    def noiseless(self, encoded: Encoded, training: bool = False) -> Gaussian:
+        """Return q(z|x) of the whole code, [B, latent_dim].
 
-    def decode(self, z: Any, training: bool = False) -> Any:
-        """Return logits [B, H, W, C] for codes [B, latent_dim]."""
+        Of a lower level it is the one at the mean of those above; decoding its mean
+        reconstructs the image.
+        """
+        return Gaussian(encoded["mean"], encoded["log_var"])
+
+    def posterior(self, images: Any, condition: Condition = NOTHING) -> Gaussian:
+        """Return q(z|x~, y) of the whole code, as `noiseless` does."""
+        return self.noiseless(self.encode(images, condition))
+
+    def sample_prior(
+        self, noise: Any, choice: Any, condition: Condition = NOTHING
+    ) -> Any:
+        """Turn noise into codes of all levels: [N, latent_dim], as `Distribution`'s."""
+        return self.prior(condition).sample(noise, choice)
+
+    def decode(
+        self, z: Any, condition: Condition = NOTHING, training: bool = False
+    ) -> Any:
+        """Return logits [S * B, H, W, C] for S codes an image, [S * B, latent_dim]."""
+        embedding = condition.embedding
+        if embedding is not None:
+            samples = ops.shape(z)[0] // ops.shape(embedding)[0]
+            # not `tile`, whose gradient transposes integers: oneDNN complains of them
+            every = ops.broadcast_to(embedding, (samples, *ops.shape(embedding)))
+            every = ops.reshape(every, (-1, embedding.shape[-1]))
+            z = ops.concatenate([z, every], axis=-1)
         return as_float32(self._logits(z, training=training))
 
-    def score(self, images: Any, logits: Any) -> Any:
-        """Return log p(x|z), nats: images [B, H, W, C], logits [..., B, H, W, C]."""
-        return self.likelihood.log_prob(images, logits)
+    def log_likelihood(
+        self,
+        images: Any,
+        levels: Levels,
+        condition: Condition = NOTHING,
+        training: bool = False,
+    ) -> Any:
+        """Return log p(x|z, y) in nats, float32 [S, B]."""
+        logits = self.decode_samples(code(levels), condition, training)
+        return self.score(images, logits, condition)
 
-    def pixel_means(self, z: Any) -> Any:
-        """Return E[x|z], float32 [B, H, W, C] in [0, 1]."""
-        return self.likelihood.mean(self.decode(z))
+    def decode_samples(
+        self, z: Any, condition: Condition = NOTHING, training: bool = False
+    ) -> Any:
+        """Return logits [S, B, H, W, C] for codes [S, B, latent_dim]."""
+        flat = ops.reshape(z, (-1, self.latent_dim))
+        logits = self.decode(flat, condition, training)
+        return ops.reshape(logits, (*ops.shape(z)[:2], *logits.shape[1:]))
+
+    def score(self, images: Any, logits: Any, condition: Condition = NOTHING) -> Any:
+        """Return log p of the scored pixels given z, in nats.
+
+        Args:
+            images: float32 [B, H, W, C].
+            logits: [..., B, H, W, C].
+            condition: of these images; without a mask all pixels are scored.
+        """
+        return self.likelihood.log_prob(images, logits, condition.mask)
+
+    def pixel_means(self, z: Any, condition: Condition = NOTHING) -> Any:
+        """Return E[x|z, y], float32 [B, H, W, C] in [0, 1]."""
+        return self.likelihood.mean(self.decode(z, condition))
 
     def call(self, images: Any, training: bool = False) -> Any:
         """Reconstruct from posterior means: [B, H, W, C] -> the same."""
-        mean, _ = self.encode(images, training=training)
-        return self.likelihood.mean(self.decode(mean, training=training))
+        encoded = self.encode(images, training=training)
+        z = self.noiseless(encoded, training).mean
+        return self.likelihood.mean(self.decode(z, training=training))
 
     @contextlib.contextmanager
     def in_float32(self) -> Iterator[None]:
@@ -150,88 +249,21 @@ class VAE(keras.Model):
 
         The encoder gives `mean` and `log_var`; the decoder gives pixel means. Both
         take the one-hot label as a second input where there are labels; the decoder
-        takes what is seen where the model completes images.
+        takes the observed pixels where the model inpaints.
         """
         inputs = [keras.Input((self.latent_dim,), name="z")]
-        told = []
+        parts = inputs[:]
         if self.num_labels:
             inputs.append(keras.Input((self.num_labels,), name="label"))
-            told = inputs[1:]
+            parts = inputs
         if self.seen_network:
             inputs.append(keras.Input(self.encoder.input_shape[1:], name="seen"))
-            told = [self.seen_network(inputs[1])]
-        pixels = self.likelihood.mean(self.decoder(_side_by_side([inputs[0], *told])))
+            parts = [inputs[0], self.seen_network(inputs[1])]
+        z = parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)
         # Keras warns where one array comes for a list of one
-        single = inputs if told else inputs[0]
+        single = inputs[0] if len(inputs) == 1 else inputs
+        pixels = self.likelihood.mean(self.decoder(z))
         return self.encoder, keras.Model(single, pixels, name="decoder")
-
-
-class Given:
-    """A VAE that has been told more of each image; used as one that hasn't.
-
-    With a label y, and a corrupted image x~ for the encoder (each is left out where
-    there is none):
-
-        log p(x|y) >= E_q(z|x~,y)[log p(x|z, y)] - KL(q(z|x~, y) || p(z|y))
-
-    Where the model completes images, y is made of what is seen, and the encoder sees
-    all of x. Any x~ gives a bound. Where only the pixels that x~ shows are scored, x is
-    those pixels: what is missing is integrated out, since pixels are independent given
-    z.
-
-    Sources: Sohn et al., "Learning structured output representation using deep
-    conditional generative models", 2015; Im et al., "Denoising criterion for
-    variational auto-encoding framework", 2017; Mattei & Frellsen, "MIWAE", 2019.
-
-    Args:
-        vae: the model.
-        label: one-hot float32 [B, num_labels], or None.
-        seen: what the encoder sees, float32 [B, H, W, C]; None: the image itself.
-        scored: weight of each pixel in the likelihood, [B, H, W, 1]; None: all 1.
-    """
-
-    # as for a VAE, by its own posterior and decoder
-    encode: Any = VAE.encode
-    pixel_means: Any = VAE.pixel_means
-    __call__: Any = VAE.call
-
-    def __init__(
-        self, vae: VAE, label: Any, seen: Any = None, scored: Any = None
-    ) -> None:
-        self._vae = vae
-        self._label = self._told = label
-        self._seen = seen
-        self._scored = scored
-        if vae.seen_network:
-            self._told, self._seen = as_float32(vae.seen_network(seen)), None
-        self.likelihood = vae.likelihood
-        self.latent_dim = vae.latent_dim
-        self.prior = vae.prior if self._told is None else vae.prior.given(self._told)
-        self.draw, self.code = vae.draw, vae.code
-
-    def posterior(self, images: Any, training: bool = False) -> dict[str, Any]:
-        """Return what q(z|x~, y) needs to know of each image: arrays of [B, ...]."""
-        seen = ops.convert_to_tensor(images if self._seen is None else self._seen)
-        inputs = seen if self._label is None else [seen, self._label]
-        return as_float32(self._vae.encoder(inputs, training=training))
-
-    def decode(self, z: Any, training: bool = False) -> Any:
-        """Return logits [S * B, H, W, C] for S codes an image, [S * B, latent_dim]."""
-        if self._told is None:
-            return self._vae.decode(z, training=training)
-        samples = ops.shape(z)[0] // ops.shape(self._told)[0]
-        # not `tile`, whose gradient transposes integers: oneDNN complains of them
-        told = ops.broadcast_to(self._told, (samples, *ops.shape(self._told)))
-        told = ops.reshape(told, (-1, self._told.shape[-1]))
-        return self._vae.decode(_side_by_side([z, told]), training=training)
-
-    def score(self, images: Any, logits: Any) -> Any:
-        """Return log p of the scored pixels given z, nats; as `VAE.score`."""
-        return self.likelihood.log_prob(images, logits, self._scored)
-
-
-def _side_by_side(inputs: list[Any]) -> Any:
-    return inputs[0] if len(inputs) == 1 else ops.concatenate(inputs, axis=-1)
 
 
 def as_float32(outputs: Any) -> Any:

@@ -13,11 +13,8 @@ COLUMNS = (
     "epoch", "seconds", "images_per_second", "learning_rate", "beta",
     *PARTS, *(f"val_{part}" for part in PARTS),
 )  # fmt: skip
-"""Columns in order; those of validation stay empty without validation images."""
-
-OTHERS = ("neg_iwae", "val_neg_iwae", "penalty", "discriminator_loss")
-"""Columns that follow where the objective has more than the ELBO."""
-
+"""Columns in order; those of validation stay empty without validation images. What else
+an objective logs follows."""
 
 NEEDED = {"beta", "images_per_second", "loss", "reconstruction_loss", "kl_loss"}
 """Columns that are never empty, and that the end of a run reads."""
@@ -32,7 +29,7 @@ def append_row(path: Path, values: dict[str, Any]) -> None:
     with path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         if not columns:
-            columns = [*COLUMNS, *(name for name in OTHERS if name in values)]
+            columns = [*COLUMNS, *(name for name in values if name not in COLUMNS)]
             writer.writerow(columns)
         writer.writerow([values.get(column, "") for column in columns])
 

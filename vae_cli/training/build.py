@@ -10,8 +10,7 @@ from vae_cli.data.batches import ImageStore
 from vae_cli.data.corruption import build_corruption, corrupts_anew, corrupts_for_good
 from vae_cli.data.splits import ImageData, Split
 from vae_cli.evaluation.bounds import evaluation_noise
-from vae_cli.models.factory import build_model
-from vae_cli.models.objectives import build_objective
+from vae_cli.models.factory import build_model, build_objective
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, generator
 from vae_cli.runtime import batch_parts
@@ -49,7 +48,7 @@ def build_learner(
         count = config.prior.components
         chosen = rng.choice(len(data.train), count, replace=count > len(data.train))
         labels = None if data.train.labels is None else data.train.labels[chosen]
-        vae.prior.start_at(to_float(data.train.images[chosen]), labels)
+        vae.prior_network.start_at(to_float(data.train.images[chosen]), labels)
     corruption = build_corruption(config.corruption, data.spec.image_shape)
     always: Any = None
     anew: Any = None
@@ -98,7 +97,7 @@ def build_learner(
     # biases, norms, a learned scale and a prior are no weights to be shrunk
     trained = [*vae.trainable_variables, *objective.trainable_variables]
     kept = [v for v in trained if v.ndim < 2]
-    kept += vae.prior.trainable_variables
+    kept += vae.prior_network.trainable_variables
     unscaled(optimizer).exclude_from_weight_decay(var_list=kept)
     return learner
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras import ops
 
 from vae_cli.data.batches import ImageStore, Share, cut, of_share, plain, whole_size
-from vae_cli.models.objectives import Elbo, Terms, joined, weighted
+from vae_cli.models.objectives import Elbo, Terms, joined, kl_term, weighted
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, key
 from vae_cli.training.annealing import Schedule
@@ -39,8 +39,8 @@ class Learner(keras.Model):
       by the KL it multiplied, so that the sum holds.
     - `neg_elbo`: -log p(x|z) + plain KL at beta 1, whatever the schedule does.
     - `neg_iwae`: with `objective=iwae`, its own bound at beta 1.
-    - `penalty`, `discriminator_loss`: with `objective=perceptual` or `vae_gan`, what is
-      minimised beside the loss, and by the discriminator.
+    - what an objective adds, under the names that it gives: `penalty`, say, which is
+      minimised beside the loss, or `discriminator_loss`, by its own weights.
 
     Args:
         vae: the model to train.
@@ -96,7 +96,8 @@ class Learner(keras.Model):
             else self._differentiate
         )
         with self._distribution.scope():
-            self._means = ImageMean((len(MEANS),), name="means")
+            self._names = (*MEANS, *objective.adds)
+            self._means = ImageMean((len(self._names),), name="means")
             self._kl_per_dim = ImageMean((vae.latent_dim,), name="kl_per_dim")
             self._active_units = ActiveUnits(vae.latent_dim)
             self.average = WeightAverage(vae, ema_decay) if ema_decay else None
@@ -217,20 +218,22 @@ class Learner(keras.Model):
         shares = self._distribution.replicas * self._parts
         own = self.objective.trainable_variables
         with tf.GradientTape(persistent=bool(own)) as tape:
-            vae = self.vae.given(**context)
-            terms = self.objective(vae, images, noise, beta, training=True)
+            condition = self.vae.condition(**context)
+            terms = self.objective(
+                self.vae, images, noise, beta, condition, training=True
+            )
             terms = weighted(terms, weight)
             kl = self._kl_term(terms, total)
             loss = ops.sum(terms.reconstruction) / total + beta * kl
-            if terms.penalty is not None:
-                loss += ops.sum(terms.penalty) / total
+            for extra in terms.extras.values():
+                loss += ops.sum(extra) / total
             minimised = self.optimizer.scale_loss(loss + sum(self.vae.losses) / shares)
             if own:
-                judged = ops.sum(terms.discriminator) / total
-                judged = self.optimizer.scale_loss(judged)
+                apart = sum(ops.sum(x) / total for x in terms.own.values())
+                apart = self.optimizer.scale_loss(apart)
         gradients = tape.gradient(minimised, self.vae.trainable_variables)
         if own:
-            gradients += tape.gradient(judged, own)
+            gradients += tape.gradient(apart, own)
         return gradients, terms, kl
 
     def test_step(self, share: Share) -> None:
@@ -244,25 +247,32 @@ class Learner(keras.Model):
             images = store.read(part, 0)
             context = store.context(images, part, 0)
             with self.vae.in_float32():
-                vae = self.vae.given(**context)
-                terms = self.objective(vae, images, noise, beta, training=False)
+                condition = self.vae.condition(**context)
+                terms = self.objective(self.vae, images, noise, beta, condition)
             weights.append(part.get("weight"))
             found.append(weighted(terms, weights[-1]))
         terms, weight = joined(found), _joined(weights)
         self._record(self._sums(terms, ops.sum(terms.kl), beta, weight))
 
     def _kl_term(self, terms: Terms, total: Any) -> Any:
-        """Return this share of the KL term; over replicas, the shares add up to it."""
-        if not self._free_bits:
-            return ops.sum(terms.kl) / total
-        per_dim = ops.sum(terms.kl_per_dim, axis=0) / total
-        batch = self._distribution.sum(tf.stop_gradient(per_dim))
-        floor = self._free_bits / self._distribution.replicas
-        return ops.sum(ops.where(batch > self._free_bits, per_dim, floor))
+        """Return this share of the KL term."""
+        return kl_term(
+            terms,
+            total,
+            self._free_bits,
+            self._distribution.replicas,
+            self._distribution.sum,
+        )
 
     def _sums(self, terms: Terms, kl: Any, beta: Any, weight: Any) -> Sums:
         return batch_sums(
-            terms, kl, beta, weight, bool(self._free_bits), self._distribution
+            terms,
+            kl,
+            beta,
+            weight,
+            self.objective.adds,
+            bool(self._free_bits),
+            self._distribution,
         )
 
     def _record(self, sums: Sums) -> None:
@@ -272,7 +282,7 @@ class Learner(keras.Model):
         self._active_units.update_state(sums.mean, sums.squares, sums.count)
 
     def _logs(self) -> dict[str, Any]:
-        means = dict(zip(MEANS, tf.unstack(self._means.result()), strict=True))
+        means = dict(zip(self._names, tf.unstack(self._means.result()), strict=True))
         return {
             "reconstruction_loss": means["reconstruction_loss"],
             "kl_loss": means["kl_loss"],
@@ -292,20 +302,17 @@ class Learner(keras.Model):
 
     def _training_logs(self) -> dict[str, Any]:
         logs = self._logs()
-        means = dict(zip(MEANS, tf.unstack(self._means.result()), strict=True))
+        means = dict(zip(self._names, tf.unstack(self._means.result()), strict=True))
         kl, weighted = logs["kl_loss"], means["weighted_kl"]
         now = self.beta_at(self.optimizer.iterations.value)
         beta = ops.where(kl > 0, weighted / ops.maximum(kl, 1e-30), now)
         # a constant beta comes back as itself, without the rounding of two means
         beta = ops.where(ops.abs(beta - now) < 1e-5 * now, now, beta)
-        if self.objective.network:
-            logs["penalty"] = means["penalty"]
-        if self.objective.trainable_variables:
-            logs["discriminator_loss"] = means["discriminator_loss"]
         return {
             "loss": logs["reconstruction_loss"] + beta * kl,
             "beta": beta,
             **logs,
+            **{name: means[name] for name in self.objective.adds},
         }
 
 

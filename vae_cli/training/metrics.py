@@ -13,18 +13,15 @@ from vae_cli.evaluation.latent import ACTIVE_VARIANCE
 from vae_cli.models.objectives import Terms
 from vae_cli.training.distribution import Distribution
 
-MEANS = (
-    "reconstruction_loss", "kl_loss", "weighted_kl", "neg_elbo", "neg_bound",
-    "penalty", "discriminator_loss",
-)  # fmt: skip
-"""What is averaged over an epoch's images."""
+MEANS = ("reconstruction_loss", "kl_loss", "weighted_kl", "neg_elbo", "neg_bound")
+"""What is averaged over an epoch's images; an objective adds its own."""
 
 
 class Sums(NamedTuple):
     """What the logs need of a batch; over replicas, of the whole batch."""
 
     count: Any  # images, scalar
-    values: Any  # of MEANS, summed over images, [len(MEANS)]
+    values: Any  # of MEANS and what the objective adds, summed over images
     mean: Any  # of posterior means over images, [latent_dim]
     squares: Any  # of their distances to it, summed over images, [latent_dim]
     kl_per_dim: Any  # summed over images, where there are free bits, [latent_dim]
@@ -95,6 +92,7 @@ def batch_sums(
     kl: Any,
     beta: Any,
     weight: Any,
+    adds: tuple[str, ...],
     free_bits: bool,
     distribution: Distribution,
 ) -> Sums:
@@ -105,6 +103,7 @@ def batch_sums(
         kl: sum over them of the KL term in the loss.
         beta: its weight.
         weight: of the images, float32 [b], or None.
+        adds: names of what the objective adds; 0 where it is left out.
         free_bits: whether the KL of each dimension is asked for.
         distribution: the replicas that share the batch.
     """
@@ -117,8 +116,8 @@ def batch_sums(
         ops.sum(terms.neg_elbo),
         ops.sum(terms.neg_bound),
         *(
-            ops.zeros(()) if part is None else ops.sum(part)
-            for part in (terms.penalty, terms.discriminator)
+            ops.sum(terms.added[name]) if name in terms.added else ops.zeros(())
+            for name in adds
         ),
     ]
     mean_sum = ops.sum(weight[:, None] * terms.mean, axis=0)

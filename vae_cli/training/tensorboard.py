@@ -48,7 +48,7 @@ class ImageGrids(keras.callbacks.Callback):
         with self.model.averaged_weights():
             codes = sample_prior(vae, SIDE * SIDE, self._seed, context=asked)
             # eagerly: to compile this anew after every epoch would take longer
-            samples = np.asarray(vae.given(**known(vae, asked)).pixel_means(codes))
+            samples = np.asarray(vae.pixel_means(codes, known(vae, asked)))
             restored = reconstruct(vae, shown.images, context=shown.context)
         with self._writer.as_default(step=epoch):
             tf.summary.image("samples", grid(samples, SIDE)[None])
