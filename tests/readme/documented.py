@@ -1,4 +1,4 @@
-"""The command lines that users read: in README.md, in help and in config files."""
+"""The command lines that users read: in the pages, in help and in config files."""
 
 import re
 import shlex
@@ -9,7 +9,11 @@ from vae_cli import cli
 from vae_cli.config.help import EXAMPLES
 from vae_cli.paths import configs_dir
 
-README = configs_dir().parent / "README.md"
+ROOT = configs_dir().parent
+PAGES = (
+    "README.md", "configs/README.md", "configs/experiment/README.md",
+    "outputs/README.md", "tests/benchmarks/README.md", "vae_cli/README.md",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -32,11 +36,13 @@ class Block:
 
 
 def blocks() -> list[Block]:
-    """Return every documented block; those after README's without its lines."""
-    pages = re.findall(r"```sh\n(.*?)```", README.read_text(), re.DOTALL)
+    """Return every documented block; those after the pages' without their lines."""
     found = [
-        Block(f"README.md, block {number}", tuple(lines(page)))
-        for number, page in enumerate(pages, 1)
+        Block(f"{page}, block {number}", tuple(lines(text)))
+        for page in PAGES
+        for number, text in enumerate(
+            re.findall(r"```sh\n(.*?)```", (ROOT / page).read_text(), re.DOTALL), 1
+        )
     ]
     known = {line for block in found for line in block.lines}
     for source, text in (*_help(), *_config_heads()):

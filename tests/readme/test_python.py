@@ -1,4 +1,4 @@
-"""README.md's Python runs as it stands, and as its text says for other models."""
+"""The Python of outputs/README.md runs as it stands, and as its text says."""
 
 import re
 from pathlib import Path
@@ -10,13 +10,13 @@ import pytest
 from tests.conftest import TINY, train_here
 from vae_cli.paths import configs_dir
 
-README = configs_dir().parent / "README.md"
+PAGE = configs_dir().parent / "outputs" / "README.md"
 DENSE = ("architecture=dense", "architecture.hidden_units=[16]")
 
 
 @pytest.fixture(scope="module")
 def program() -> str:
-    (block,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    (block,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     return block
 
 
