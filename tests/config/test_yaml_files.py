@@ -10,11 +10,13 @@ from vae_cli.config.compose import composed
 from vae_cli.config.store import COMMANDS, GROUPS, PRESETS
 from vae_cli.paths import configs_dir
 
-FILES = sorted(path for path in configs_dir().rglob("*") if path.is_file())
+FILES = sorted(configs_dir().rglob("*.yaml"))
 OPTIONS = [
-    (group, file) for group in GROUPS for file in configs_dir().glob(f"{group}/*")
+    (group, file) for group in GROUPS for file in configs_dir().glob(f"{group}/*.yaml")
 ]
-PRESET_FILES = [file for group in PRESETS for file in configs_dir().glob(f"{group}/*")]
+PRESET_FILES = [
+    file for group in PRESETS for file in configs_dir().glob(f"{group}/*.yaml")
+]
 NEEDED = {
     "dataset=npz": ["dataset.path=images.npz"],
     "conditioning=seen": ["corruption=box"],
@@ -44,8 +46,9 @@ def plain(*overrides: str) -> dict[str, Any]:
     return dataclasses.asdict(composed("train", list(overrides)))
 
 
-def test_configs_are_yaml_files_alone() -> None:
-    assert {file.suffix for file in FILES} == {".yaml"}
+def test_configs_are_yaml_files_and_pages_about_them() -> None:
+    others = {path for path in configs_dir().rglob("*") if path.is_file()} - {*FILES}
+    assert {path.name for path in others} == {"README.md"}
 
 
 @pytest.mark.parametrize("file", FILES, ids=short)
