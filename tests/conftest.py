@@ -71,10 +71,10 @@ def refused(done: Finished, *parts: str, status: int = 1) -> None:
 
 def train_here(run: Path, *overrides: str) -> Path:
     """Train in this process, where TensorFlow has started already."""
-    from vae_cli.commands.train import start
     from vae_cli.config.compose import composed
+    from vae_cli.training.session import train
 
-    start(composed("train", [*overrides, f"run_dir='{run}'"]))
+    train(composed("train", [*overrides, f"run_dir='{run}'"]))
     return run
 
 

@@ -24,18 +24,17 @@ def tensorflow() -> MagicMock:
 
 @pytest.mark.parametrize("wanted", [True, False])
 def test_gpus_are_set_up_as_asked(tensorflow, wanted):
-    _settle(tensorflow, small_config(f"memory_growth={wanted}", f"tf32={wanted}"))
+    _settle(tensorflow, small_config(f"memory_growth={wanted}"), True)
     settings = tensorflow.config.experimental
     growth = settings.set_memory_growth.call_args_list
     assert [call.args for call in growth] == [("GPU:0", wanted), ("GPU:1", wanted)]
-    settings.enable_tensor_float_32_execution.assert_called_once_with(wanted)
 
 
 @pytest.mark.parametrize(
     "option, threads", [("threads=3", 3), ("deterministic=true", 1)]
 )
 def test_threads_are_set_as_asked_where_there_are_gpus(tensorflow, option, threads):
-    _settle(tensorflow, small_config(option))
+    _settle(tensorflow, small_config(option), True)
     settings = tensorflow.config.threading
     settings.set_intra_op_parallelism_threads.assert_called_once_with(threads)
     settings.set_inter_op_parallelism_threads.assert_called_once_with(threads)
@@ -43,7 +42,7 @@ def test_threads_are_set_as_asked_where_there_are_gpus(tensorflow, option, threa
 
 def test_cores_take_a_part_of_the_batch_each_on_one_thread(tensorflow):
     tensorflow.config.list_physical_devices.side_effect = lambda kind: []
-    _settle(tensorflow, small_config("threads=3", "batch_size=96"))
+    _settle(tensorflow, small_config("threads=3", "batch_size=96"), True)
     settings = tensorflow.config.threading
     settings.set_intra_op_parallelism_threads.assert_called_once_with(1)
     settings.set_inter_op_parallelism_threads.assert_called_once_with(3)
@@ -72,7 +71,7 @@ def test_batches_stay_whole_where_their_images_hang_together(option):
 
 def test_cpu_is_parted_into_the_devices_that_are_named(tensorflow):
     three = "distribution.devices=[CPU:0,CPU:1,CPU:2]"
-    _settle(tensorflow, small_config("distribution=mirrored", three))
+    _settle(tensorflow, small_config("distribution=mirrored", three), True)
     (device, parts), _ = tensorflow.config.set_logical_device_configuration.call_args
     assert device == "CPU:0"
     assert len(parts) == 3

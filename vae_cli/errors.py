@@ -63,11 +63,11 @@ class TrainingError(VaeCliError):
     """Training can't go on (a non-finite loss)."""
 
 
-class Interrupted(BaseException):
+class Interrupted(KeyboardInterrupt):
     """Ctrl-C or SIGTERM arrived; what was computed has been saved.
 
-    Not an `Exception`, so that nothing on the way (AutoGraph, say) takes it for a
-    failure of its own and goes on.
+    Like its base no `Exception`, so that nothing on the way (AutoGraph, say) takes it
+    for a failure of its own and continues.
 
     Args:
         message: what was saved and how to go on.

@@ -12,6 +12,7 @@ from typing import Any, TextIO
 from vae_cli.config.hardware import MultiWorkerConfig
 from vae_cli.config.parts import VampConfig
 from vae_cli.config.schema import TrainConfig
+from vae_cli.errors import ConfigError
 from vae_cli.workers import cores
 
 _STDERR = threading.RLock()
@@ -30,14 +31,21 @@ def import_keras() -> Any:
     return keras
 
 
-def start_tensorflow(config: TrainConfig | None = None) -> None:
+def start_tensorflow(
+    config: TrainConfig | None = None, own_process: bool = False
+) -> None:
     """Import TensorFlow and settle what can't change afterwards.
 
     Args:
         config: threads, determinism, devices and GPU settings are read. On a CPU, the
             contraction of a long dimension into a tiny output depends on thread timing
             even with deterministic kernels, so only a single thread is bitwise
-            repeatable. None, for what only evaluates: GPUs multiply float32 as such.
+            repeatable. None, for what only evaluates.
+        own_process: whether nothing but this training runs in the process: batches may
+            then be split over cores, each with one thread.
+
+    Raises:
+        ConfigError: TensorFlow has started already, with other settings.
     """
     import_keras()
     with _stderr_kept_back():
@@ -46,7 +54,14 @@ def start_tensorflow(config: TrainConfig | None = None) -> None:
         if config is None:
             tf.config.experimental.enable_tensor_float_32_execution(False)
         else:
-            _settle(tf, config)
+            try:
+                _settle(tf, config, own_process)
+            except RuntimeError as error:
+                raise ConfigError(
+                    f"TensorFlow has started in this process already: {error}",
+                    "threads=, deterministic= and distribution.devices= must be the "
+                    "first in a process that uses TensorFlow: restart it",
+                ) from error
         # devices start here, noise and all; several workers must meet before that
         if config is None or not isinstance(config.distribution, MultiWorkerConfig):
             tf.config.list_logical_devices()
@@ -54,10 +69,10 @@ def start_tensorflow(config: TrainConfig | None = None) -> None:
         tf.get_logger().setLevel("ERROR")
 
 
-def _settle(tf: Any, config: TrainConfig) -> None:
+def _settle(tf: Any, config: TrainConfig, own_process: bool) -> None:
     threads = 1 if config.deterministic else config.threads
     parts = batch_parts(config, gpus=bool(tf.config.list_physical_devices("GPU")))
-    if parts > 1:
+    if own_process and parts > 1:
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(parts)
     elif threads is not None:
@@ -67,7 +82,6 @@ def _settle(tf: Any, config: TrainConfig) -> None:
         tf.config.experimental.enable_op_determinism()
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, config.memory_growth)
-    tf.config.experimental.enable_tensor_float_32_execution(config.tf32)
     devices = getattr(config.distribution, "devices", None) or []
     numbers = [int(name[4:]) for name in devices if name.startswith("CPU:")]
     parts = max(numbers, default=0) + 1
@@ -80,13 +94,13 @@ def _settle(tf: Any, config: TrainConfig) -> None:
 
 
 @contextlib.contextmanager
-def exact_products() -> Iterator[None]:
-    """Let GPUs multiply float32 with all of its mantissa here, whatever `tf32` says."""
+def matrix_products(tf32: bool) -> Iterator[None]:
+    """Let GPUs multiply float32 with 10 bits of mantissa here, or with all 23."""
     import tensorflow as tf
 
     options = tf.config.experimental
     before = options.tensor_float_32_execution_enabled()
-    options.enable_tensor_float_32_execution(False)
+    options.enable_tensor_float_32_execution(tf32)
     try:
         yield
     finally:

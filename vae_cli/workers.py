@@ -3,6 +3,7 @@
 They are told of each other by TF_CONFIG (`vae launch` sets it), or by Slurm.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -11,6 +12,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from types import FrameType
 
 from vae_cli.config.hardware import DistributionConfig, MultiWorkerConfig
 from vae_cli.errors import ConfigError, Interrupted
@@ -54,6 +57,27 @@ def worker_index(config: DistributionConfig) -> int:
             '"index": number}}',
         ) from error
     return index
+
+
+@contextlib.contextmanager
+def handing_on_signals(send: Callable[[int], None]) -> Iterator[None]:
+    """Hand the signals that ask this process to stop on to its children.
+
+    Args:
+        send: sends a signal to them.
+    """
+
+    def hand_on(number: int, frame: FrameType | None) -> None:
+        # a terminal that closes stops them as a Ctrl-C does: saved
+        send(signal.SIGTERM if number == signal.SIGHUP else number)
+
+    stops = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, hand_on) for number in stops}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def follow_launcher() -> None:

@@ -87,11 +87,11 @@ def used(run: Path, choice: Choice) -> str | None:
 
 
 def _train(run: Path, choice: Choice) -> None:
-    from vae_cli.commands.train import start
+    from vae_cli.training.session import train
 
     words = [*overrides(choice), f"run_dir={run}"]
     if choice["replicas"] == "one":
-        start(composed("train", words))
+        train(composed("train", words))
         return
     # TensorFlow's collectives remember the shapes of a strategy before in the process
     command = [sys.executable, "-m", "vae_cli", "train", *words]

@@ -22,7 +22,6 @@ REFUSED = (
     "train beta=-1", "train beta=x", "train likelihood=nope", "train latent_dim=2,3",
     "train +epochs=3", "train dataset=npz", "train dataset=npz dataset.path=nowhere",
     "train resume=nowhere", "train resume=latest", "train -m beta=1,x",
-    "train --config-name nope", "validate train --config-dir nowhere",
     "generate run=nowhere", "generate", "evaluate run=,", "evaluate run=nowhere,file",
     "plot-latent", "reconstruct", "anomaly run=nowhere",
     "launch --workers 2 train resume=nowhere",

@@ -1,10 +1,10 @@
 """Launchers and sweepers of Hydra, and the workers of one training."""
 
 import dataclasses
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,7 +49,9 @@ def test_rehearsal_returns_a_number_to_the_sweeper(
 ) -> None:
     returned: list[object] = []
 
-    def compose_and_call(command: str, job: Callable[[object], object]) -> None:
+    def call_hydra(
+        command: str, words: list[str], job: Callable[[object], object]
+    ) -> None:
         from hydra.core.hydra_config import HydraConfig
         from omegaconf import OmegaConf
 
@@ -62,9 +64,8 @@ def test_rehearsal_returns_a_number_to_the_sweeper(
         for _ in range(5):
             returned.append(job(values))
 
-    monkeypatch.setattr(_rehearsal, "compose_and_call", compose_and_call)
-    monkeypatch.setattr(sys, "argv", ["vae-train", "-m", "beta=1,2"])
-    _rehearsal.check_sweep("train")
+    monkeypatch.setattr(_rehearsal, "call_hydra", call_hydra)
+    _rehearsal.check_sweep(["beta=1,2"])
     # not more than the sweeper's first batch
     assert returned == [0.0, 0.0]
 
@@ -80,14 +81,14 @@ def test_job_is_named_by_what_varies_where_argv_is_a_launchers_own(
         monkeypatch.setattr(sys, "argv", ["submitit._submit", "folder"])
         return launch(self, *arguments, **named)
 
-    def call(arguments: list[str], text: str) -> int:
-        run = Path(json.loads(text)["config"]["run_dir"])
+    def train_in_child(job: dict[str, Any]) -> int:
+        run = Path(job["config"]["run_dir"])
         run.mkdir(parents=True)
         (run / "metrics.json").write_text('{"best_neg_elbo": 1.0}')
         return 0
 
     monkeypatch.setattr(BasicLauncher, "launch", launch_elsewhere)
-    monkeypatch.setattr(sweep, "_call", call)
+    monkeypatch.setattr(sweep, "_train_in_child", train_in_child)
     done = command("train", "-m", *SMALL, "beta=1,2", f"hydra.sweep.dir={tmp_path}")
     assert done.status == 0, done.stderr
     names = sorted(path.name for path in tmp_path.iterdir() if path.is_dir())

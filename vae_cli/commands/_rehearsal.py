@@ -2,23 +2,27 @@
 
 import contextlib
 import math
-import sys
 import tempfile
 from typing import Any
 
-from vae_cli.commands._main import compose_and_call
+from vae_cli.commands._hydra import call_hydra
 from vae_cli.config.compose import checked
 from vae_cli.errors import ConfigError
 
 
-def check_sweep(command: str) -> None:
+def check_sweep(words: list[str]) -> None:
     """Compose and check every job before the first one starts.
 
     Hydra itself finds unknown keys early, but not what only our dataclasses know. A
     rehearsal with its basic launcher does; it writes to a temporary folder.
+
+    Args:
+        words: overrides and flags of the sweep, without `-m`.
+
+    Raises:
+        ConfigError: naming the jobs that are refused, and why.
     """
     problems: list[str] = []
-
     rehearsed = 0
 
     def rehearse(values: Any) -> float:
@@ -31,7 +35,7 @@ def check_sweep(command: str) -> None:
         rehearsed += 1
         job = f"job {hydra.job.num}: "
         try:
-            config = checked(command, values)
+            config = checked("train", values)
         except ConfigError as error:
             problems.extend(job + line for line in error.args)
             return 0.0
@@ -44,20 +48,15 @@ def check_sweep(command: str) -> None:
             problems.append(f"{job}resume={config.resume} can't be part of a sweep")
         return 0.0  # a sweeper that searches needs a number
 
-    typed = sys.argv
-    with tempfile.TemporaryDirectory() as folder:
-        rehearsal = [f"hydra.sweep.dir={folder}", "hydra/launcher=basic"]
-        # overrides must stand together: put these beside the first one
-        first = next((i for i, w in enumerate(typed) if _is_override(w)), len(typed))
-        sys.argv = [*typed[:first], *rehearsal, *typed[first:]]
-        if any(word.startswith("hydra.sweeper.storage=") for word in typed):
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(_Enough):
+        own = [f"hydra.sweep.dir={folder}", "hydra/launcher=basic"]
+        if any(word.startswith("hydra.sweeper.storage=") for word in words):
             # nothing of a rehearsal belongs into the study
-            sys.argv.append("hydra.sweeper.storage=null")
-        try:
-            with contextlib.suppress(_Enough):
-                compose_and_call(command, rehearse)
-        finally:
-            sys.argv = typed
+            own.append("hydra.sweeper.storage=null")
+        # overrides must stand together: put these beside the first one
+        first = next((i for i, w in enumerate(words) if _is_override(w)), len(words))
+        rehearsal = ["-m", *words[:first], *own[:2], *words[first:], *own[2:]]
+        call_hydra("train", rehearsal, rehearse)
     if problems:
         raise ConfigError(*problems)
 

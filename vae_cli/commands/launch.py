@@ -2,12 +2,11 @@
 
 import dataclasses
 import signal
-from types import FrameType
 
 from vae_cli.config.compose import composed
 from vae_cli.errors import Interrupted, TrainingError, UsageError
 from vae_cli.runs.resume import resumable, resumed_config
-from vae_cli.workers import Workers, cores
+from vae_cli.workers import Workers, cores, handing_on_signals
 
 USAGE = "vae launch --workers 2 train experiment=dense"
 
@@ -23,20 +22,12 @@ def launch_command(arguments: list[str]) -> int:
     count, command = _parsed(arguments)
     command = _completed(command, count)
     workers = Workers()
-
-    def hand_on(number: int, frame: FrameType | None) -> None:
-        # a terminal that closes stops them as a Ctrl-C does: saved
-        workers.send_signal(signal.SIGTERM if number == signal.SIGHUP else number)
-
-    stops = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, hand_on) for number in stops}
-    try:
-        workers.start(command, count)
-        first = workers.wait()
-    finally:
-        workers.kill()
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with handing_on_signals(workers.send_signal):
+        try:
+            workers.start(command, count)
+            first = workers.wait()
+        finally:
+            workers.kill()
     if first is None:
         return 0
     status = workers.status(first)

@@ -1,4 +1,4 @@
-"""One job of a sweep, in a process of its own.
+"""`vae-train -m`: a sweep, each job in a process of its own.
 
 TensorFlow's threads, seeds, precision and memory are settled once a process; a fresh
 one for every job is what keeps them from leaking into the next.
@@ -12,106 +12,92 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
-from vae_cli.commands._main import run_guarded
-from vae_cli.config.load import load
+from vae_cli.commands._hydra import call_hydra
+from vae_cli.commands._rehearsal import check_sweep
+from vae_cli.config.compose import checked
 from vae_cli.config.schema import TrainConfig
 from vae_cli.errors import RunError
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.ranking import ranking
+from vae_cli.workers import handing_on_signals
 
 log = logging.getLogger("vae_cli")
 
 
-def run_job(config: TrainConfig, hydra: Any) -> float:
+def sweep(words: list[str]) -> None:
+    """Check all jobs, train them, rank them; prints the sweep's folder.
+
+    Args:
+        words: overrides and flags as typed, without `-m`.
+
+    Raises:
+        ConfigError: a job is refused; none has started.
+        RunError: a job failed; its folder says why.
+        KeyboardInterrupt: a job was interrupted, and so is the sweep.
+    """
+    check_sweep(words)
+    folders: list[Path] = []
+
+    def job(values: Any) -> float:
+        from hydra.core.hydra_config import HydraConfig
+
+        hydra = HydraConfig.get()
+        folders.append(Path(hydra.sweep.dir))
+        return run_job(checked("train", values), hydra, words)
+
+    try:
+        call_hydra("train", ["-m", *words], job)
+    finally:
+        # Hydra raises a job's error when all have ended
+        if folders and not isinstance(sys.exception(), KeyboardInterrupt):
+            for line in ranking(folders[0]):
+                log.info("%s", line)
+            print(folders[0])
+            log.info("next: vae-evaluate run=%s", folders[0])
+            log.info("      vae-anomaly run=%s", folders[0])
+
+
+def run_job(config: TrainConfig, hydra: Any, words: list[str]) -> float:
     """Train one job in a child process.
 
     Args:
         config: the job's config.
         hydra: Hydra's own config, for the sweep's folder and the job's number.
+        words: of the sweep; what they say of all jobs is no part of a job's name.
 
     Returns:
-        the best validation bound, nats per image.
+        the best validation bound, nats per image: what a sweep minimises.
 
     Raises:
         RunError: the job failed; its folder says why.
         KeyboardInterrupt: the job was interrupted, and so is the sweep.
     """
-    # named by what varies: an override that was typed as it is, doesn't
-    typed = {word.lower() for word in sys.argv}  # Hydra writes True for true
-    words = ",".join(o for o in hydra.overrides.task if o.lower() not in typed)
-    safe = re.sub(r"[^\w=.,+-]", "_", words)[:100]
+    typed = {word.lower() for word in words}  # Hydra writes True for true
+    varied = ",".join(o for o in hydra.overrides.task if o.lower() not in typed)
+    safe = re.sub(r"[^\w=.,+-]", "_", varied)[:100]
     name = f"{hydra.job.num}-{safe}" if safe else str(hydra.job.num)
     folder = RunFolder(Path(hydra.sweep.dir) / name)
-    config = dataclasses.replace(config, run_dir=str(folder.path), anomaly=False)
-    job = {"config": dataclasses.asdict(config), "argv": sys.argv}
-    status = _call(
-        [sys.executable, "-P", "-m", "vae_cli.commands.sweep"], json.dumps(job)
-    )
+    config = dataclasses.replace(config, run_dir=str(folder.path))
+    status = _train_in_child({"config": dataclasses.asdict(config), "argv": sys.argv})
     if status in (130, -signal.SIGINT, -signal.SIGTERM):
         raise KeyboardInterrupt
     if status:
-        raise RunError(f"job {hydra.job.num} ({words}) failed; see {folder}")
+        raise RunError(f"job {hydra.job.num} ({varied}) failed; see {folder}")
     rows = folder.read_json(folder.metrics_json)
     return float(rows[f"best_{config.objective.bound}"])
 
 
-def after_sweep(config: TrainConfig, folder: Path, failed: bool) -> None:
-    """Rank the jobs, say where they are, and score their anomalies if asked for.
-
-    Args:
-        config: of the first job.
-        folder: the sweep's.
-        failed: whether a job did; anomalies are then left to be scored by hand.
-    """
-    for line in ranking(folder):
-        log.info("%s", line)
-    print(folder)
-    if config.anomaly and not failed:
-        score_anomalies(folder)
-
-
-def score_anomalies(folder: Path) -> None:
-    """Run `vae-anomaly` on a run or on a folder of runs.
-
-    Raises:
-        RunError: it failed; it has said why.
-    """
-    command = [sys.executable, "-P", "-m", "vae_cli", "anomaly", f"run={folder}"]
-    if _call(command, ""):
-        raise RunError(f"{folder} is trained, but its anomalies could not be scored.")
-
-
-def _call(command: list[str], text: str) -> int:
-    """Run a child to its end, handing on the signals that ask us to stop."""
+def _train_in_child(job: dict[str, Any]) -> int:
+    """Train in a process of its own; returns its exit status."""
     # in a session of its own, so that a terminal's Ctrl-C comes through us, once
     child = subprocess.Popen(
-        command, stdin=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, "-P", "-m", "vae_cli.commands._job"],
+        stdin=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
-
-    def hand_on(number: int, frame: FrameType | None) -> None:
-        child.send_signal(number)
-
-    before = {n: signal.signal(n, hand_on) for n in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        child.communicate(text)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with handing_on_signals(child.send_signal):
+        child.communicate(json.dumps(job))
     return child.returncode
-
-
-def main() -> int:
-    """Train the job that comes on standard input."""
-    from vae_cli.commands.train import start
-
-    job = json.load(sys.stdin)
-    sys.argv = job["argv"]
-    start(load(TrainConfig, job["config"]))
-    return 0
-
-
-if __name__ == "__main__":
-    run_guarded(main)

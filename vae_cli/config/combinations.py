@@ -41,12 +41,6 @@ def problems(config: "TrainConfig") -> list[str]:
             f"jit=true needs distribution=single, not {config.distribution.name}: "
             "XLA doesn't compile a step that replicas share"
         )
-    told = config.conditioning.name == "label"
-    if config.anomaly and told and config.dataset.classes is not None:
-        found.append(
-            "anomaly=true with conditioning=label would tell the model labels of "
-            "anomalies that it was never told; use conditioning=none"
-        )
     if config.name is not None and "/" in config.name:
         found.append(f"name={config.name} is a path; use run_dir=<folder> for one")
     if config.name is not None and not config.name.isprintable():

@@ -53,7 +53,7 @@ def composed(command: str, arguments: list[str]) -> Any:
     """
     from hydra import compose, initialize_config_dir
 
-    overrides, extra = _config_dir(arguments)
+    overrides, extra = _parsed(arguments)
     overrides += _for_moved_data(overrides)
     with (
         in_our_words(command, overrides),
@@ -76,7 +76,17 @@ def checked(command: str, values: Any) -> Any:
     return load(COMMANDS[command], plain)  # type: ignore[arg-type]
 
 
-def _config_dir(arguments: list[str]) -> tuple[list[str], list[str]]:
+def overrides_of(arguments: list[str]) -> list[str]:
+    """Return the overrides among a command's arguments.
+
+    Raises:
+        ConfigError: a folder of configs doesn't exist.
+        UsageError: a flag is wrong.
+    """
+    return _parsed(arguments)[0]
+
+
+def _parsed(arguments: list[str]) -> tuple[list[str], list[str]]:
     """Split `--config-dir X` off the overrides."""
     overrides, extra, rest = [], [], iter(arguments)
     for word in rest:

@@ -239,11 +239,6 @@ class TrainConfig:
     memory_growth: bool = option(
         "take GPU memory as needed instead of all of it", default=True
     )
-    anomaly: bool = option(
-        "when all is trained, score anomalies, as `vae anomaly` does: of the run, or "
-        "of all runs of a sweep in one table",
-        default=False,
-    )
     tf32: bool = option(
         "let GPUs multiply float32 with 10 bits of mantissa in training, faster",
         default=True,

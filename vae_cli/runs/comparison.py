@@ -32,7 +32,7 @@ COMPARED = (
 )  # fmt: skip
 """What rows must have in common for their figures to be compared."""
 NOT_SETTINGS = (
-    "seed", "name", "run_dir", "output_root", "resume", "deterministic", "anomaly",
+    "seed", "name", "run_dir", "output_root", "resume", "deterministic",
 )  # fmt: skip
 """Keys of a config in which runs of one group may differ."""
 

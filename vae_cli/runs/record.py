@@ -65,7 +65,7 @@ def recorded(
     except OSError as error:
         raise unwritable(folder.path, error) from error
     handler.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(message)s"))
-    log.addHandler(handler)
+    undo = _listen(handler)
     reserve = folder.path / RESERVE
     try:
         # zeros would take no room on every file system
@@ -77,14 +77,15 @@ def recorded(
         yield
     except BaseException as error:
         reserve.unlink(missing_ok=True)
-        if isinstance(error, (Interrupted, KeyboardInterrupt)) or stopped():
+        if isinstance(error, KeyboardInterrupt) or stopped():
             what = str(error) if isinstance(error, Interrupted) else ""
             what = what or "stopped"
             message = f"{what}\n  go on with: {resume_command}"
             with _room(folder, resume_command):
                 folder.write_status("interrupted", _epochs(folder), what)
-            log.info("%s", message)
-            raise Interrupted from error  # said already
+            # the console gets it from whoever catches this
+            _write_line(handler, logging.INFO, message)
+            raise Interrupted(message) from error
         if isinstance(error, OSError) or _is_full(error):
             # a full disk, or the folder is gone; the status may still fit
             reason = "the disk is full" if _is_full(error) else str(error)
@@ -95,18 +96,46 @@ def recorded(
             )
             with contextlib.suppress(OSError):
                 folder.write_status("failed", _epochs(folder), str(unwritten))
-            _log_error(handler, str(unwritten))
+            _write_line(handler, logging.ERROR, str(unwritten))
             raise unwritten from error
         folder.write_status("failed", _epochs(folder), str(error))
         # the console gets the message, or the traceback, from whoever catches this
         ours = isinstance(error, VaeCliError)
-        _log_error(handler, str(error) if ours else traceback.format_exc())
+        text = str(error) if ours else traceback.format_exc()
+        _write_line(handler, logging.ERROR, text)
         raise
     finally:
-        log.removeHandler(handler)
+        undo()
         with contextlib.suppress(OSError):  # a full disk, which has been reported
             handler.close()
         reserve.unlink(missing_ok=True)
+
+
+def _listen(handler: logging.Handler) -> Callable[[], None]:
+    """Give a handler every line of our log, and all others what they get without it.
+
+    Returns:
+        a function that puts the log back as it was.
+    """
+    level, least = log.level, log.getEffectiveLevel()
+
+    def as_before(record: logging.LogRecord) -> bool:
+        ours = record.name.split(".")[0] == log.name
+        return record.levelno >= least or not ours
+
+    others = [*log.handlers, *(logging.getLogger().handlers if log.propagate else [])]
+    for other in others:
+        other.addFilter(as_before)
+    log.setLevel(min(least, logging.INFO))
+    log.addHandler(handler)
+
+    def undo() -> None:
+        log.removeHandler(handler)
+        log.setLevel(level)
+        for other in others:
+            other.removeFilter(as_before)
+
+    return undo
 
 
 def record_stop(folder: RunFolder) -> None:
@@ -135,8 +164,9 @@ def _is_full(error: BaseException) -> bool:
     return any(os.strerror(number) in str(error) for number in FULL)
 
 
-def _log_error(handler: logging.Handler, text: str) -> None:
-    handler.handle(log.makeRecord(log.name, logging.ERROR, __file__, 0, text, (), None))
+def _write_line(handler: logging.Handler, level: int, text: str) -> None:
+    """Write to the run's log alone."""
+    handler.handle(log.makeRecord(log.name, level, __file__, 0, text, (), None))
 
 
 def _epochs(folder: RunFolder) -> int:

@@ -59,7 +59,9 @@ def build_learner(
             # what a training image doesn't show must never be seen at all
             anew = always
     gpus = bool(tf.config.list_physical_devices("GPU"))
-    parts = batch_parts(config, gpus)
+    # threads that share an operation already leave no core for a second part
+    one_thread = tf.config.threading.get_intra_op_parallelism_threads() == 1
+    parts = batch_parts(config, gpus) if one_thread else 1
     learner = Learner(
         vae,
         objective=objective,

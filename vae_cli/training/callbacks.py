@@ -18,7 +18,7 @@ from vae_cli.config.schema import TrainConfig
 from vae_cli.errors import Interrupted
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.metrics_file import append_row
-from vae_cli.runtime import exact_products
+from vae_cli.runtime import matrix_products
 from vae_cli.training.checkpoints import Checkpoints, Progress, non_finite
 from vae_cli.training.stop import StopSignal
 
@@ -197,7 +197,7 @@ class Validation(keras.callbacks.Callback):
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Put the average in place."""
-        self._meanwhile.enter_context(exact_products())
+        self._meanwhile.enter_context(matrix_products(tf32=False))
         self._meanwhile.enter_context(self.model.averaged_weights())
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:

@@ -17,6 +17,18 @@ SECONDS_A_LINE = 30.0
 """Between two lines about a long computation where there is no terminal."""
 
 
+def can_show() -> bool:
+    """Return whether there is a terminal or a notebook to show a bar in."""
+    return sys.stderr.isatty() or in_notebook()
+
+
+def in_notebook() -> bool:
+    """Return whether a Jupyter kernel runs this process."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return getattr(shell, "kernel", None) is not None
+
+
 class ProgressBar(keras.callbacks.Callback):
     """Shows loss parts and the time left in the epoch.
 
@@ -33,11 +45,6 @@ class ProgressBar(keras.callbacks.Callback):
         self._steps_per_epoch = steps_per_epoch
         self._bar: Any = None
         self._task: Any = None
-
-    @staticmethod
-    def wanted() -> bool:
-        """Return whether anyone is looking."""
-        return sys.stderr.isatty()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Open the bar."""
@@ -99,7 +106,7 @@ def share_bar(what: str) -> Iterator[Callable[[float], None]]:
     Yields:
         a function to be told the share that is done, between 0 and 1.
     """
-    if not ProgressBar.wanted():
+    if not can_show():
         yield _LogLines(what)
         return
     from rich.console import Console

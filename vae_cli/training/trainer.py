@@ -3,7 +3,8 @@
 import logging
 import warnings
 import zlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 
 import keras
 import tensorflow as tf
@@ -18,7 +19,7 @@ from vae_cli.models.factory import build_model
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.metrics_file import complete_rows, keep_epochs
 from vae_cli.runs.trained import load_weights
-from vae_cli.runtime import exact_products
+from vae_cli.runtime import matrix_products
 from vae_cli.training.build import build_learner, read_on_the_way, steps_per_epoch
 from vae_cli.training.callbacks import (
     CollapseWarning,
@@ -33,7 +34,7 @@ from vae_cli.training.completion import complete_folder
 from vae_cli.training.distribution import Distribution
 from vae_cli.training.features import train_features
 from vae_cli.training.learner import Learner
-from vae_cli.training.progress_bar import ProgressBar
+from vae_cli.training.progress_bar import ProgressBar, can_show
 from vae_cli.training.stop import StopSignal
 from vae_cli.training.tensorboard import SIDE, ImageGrids
 from vae_cli.workers import worker_index
@@ -44,102 +45,198 @@ SHUFFLED_TOGETHER = 16_384
 """Images of a streamed set that are shuffled together."""
 
 
-def train(
-    config: TrainConfig,
-    data: ImageData,
-    folder: RunFolder,
-    stop: StopSignal,
-    distribution: Distribution,
-) -> float:
-    """Train, or go on training, and complete the run folder.
+@dataclass
+class Trainer:
+    """Trains, or continues to train, in a run folder, and completes it.
 
     Args:
         config: the run's config.
         data: images, split and ready.
         folder: created, config saved; what it holds already decides where to start.
-        stop: set by Ctrl-C and SIGTERM.
+        stop: asked after every step whether to save and stop.
         distribution: the replicas that share each batch.
-
-    Returns:
-        the best bound on validation images (training images without any), -ELBO or
-        the objective's own, nats per image: what a sweep minimises.
-
-    Raises:
-        TrainingError: a loss is not finite, or another worker is gone.
-        Interrupted: stopped; everything is saved.
-        RunError: the folder's checkpoint is damaged.
+        progress: whether to show a progress bar where there is a place for one.
     """
-    try:
-        return _train(config, data, folder, stop, distribution)
-    except tf.errors.OpError as error:
-        if "DataError: " in error.message:  # of what reads images, through TensorFlow
-            text = error.message.partition("DataError: ")[2].split("\n\n")[0]
-            raise DataError(*text.splitlines()) from error
-        if not distribution.lost(error):
-            raise
-        chief = worker_index(config.distribution) == 0
-        raise TrainingError(
-            "Another worker has stopped answering, so no step can be completed.",
-            "what was trained is kept up to the last epoch; go on with: "
-            + distribution.resume_command(folder if chief else "<run folder>"),
-        ) from error
 
+    config: TrainConfig
+    data: ImageData
+    folder: RunFolder
+    stop: StopSignal
+    distribution: Distribution
+    progress: bool = True
 
-def _train(
-    config: TrainConfig,
-    data: ImageData,
-    folder: RunFolder,
-    stop: StopSignal,
-    distribution: Distribution,
-) -> float:
-    stop.agree = distribution.any
-    if data.streamed:
-        log.info(
-            "%s training images are streamed from the file: they take more than "
-            "dataset.memory_mb",
-            f"{len(data.train):,}",
+    def run(self) -> None:
+        """Train to the end and write the folder's results.
+
+        Raises:
+            TrainingError: a loss is not finite, or another worker is gone.
+            Interrupted: stopped; everything is saved.
+            RunError: the folder's checkpoint is damaged.
+        """
+        try:
+            self._run()
+        except tf.errors.OpError as error:
+            if "DataError: " in error.message:  # raised below TensorFlow, by a reader
+                text = error.message.partition("DataError: ")[2].split("\n\n")[0]
+                raise DataError(*text.splitlines()) from error
+            if not self.distribution.lost(error):
+                raise
+            raise TrainingError(
+                "Another worker has stopped answering, so no step can be completed.",
+                "what was trained is kept up to the last epoch; go on with: "
+                + self.distribution.resume_command(
+                    self.folder if self._is_chief else "<run folder>"
+                ),
+            ) from error
+
+    @property
+    def _is_chief(self) -> bool:
+        return worker_index(self.config.distribution) == 0
+
+    def _run(self) -> None:
+        config, data, folder = self.config, self.data, self.folder
+        self.stop.agree = self.distribution.any
+        if data.streamed:
+            log.info(
+                "%s training images are streamed from the file: they take more than "
+                "dataset.memory_mb",
+                f"{len(data.train):,}",
+            )
+        _warn_of_cycles(config)
+        learner = build_learner(config, data, self.distribution)
+        checkpoints = Checkpoints(folder.checkpoints, learner)
+        progress = checkpoints.restore()
+        keep_epochs(folder.metrics_csv, progress.epoch)
+        complete_rows(folder.metrics_csv, progress.epoch)
+        if not progress.step:
+            train_features(config, data, learner.objective)
+        while not _complete(config, progress):
+            folder.write_status("running", progress.epoch)
+            self.stop.deferred = True
+            self._fit(learner, checkpoints, progress)
+            self.stop.look()
+            # the state file decides where the run stands
+            progress = checkpoints.restore()
+        _check_agreement(learner, self.distribution)
+        if progress.epoch < config.epochs:
+            log.info(
+                "stopped early: %d epochs without a better val_%s than epoch %d's",
+                progress.epoch - progress.best_epoch,
+                learner.objective.bound,
+                progress.best_epoch,
+            )
+        if self._is_chief:
+            # one device, and float32 throughout
+            vae = build_model(config, data.spec)
+            load_weights(vae, folder, "best")
+            with matrix_products(tf32=False):
+                complete_folder(config, data, folder, vae, progress)
+        folder.write_status("finished", progress.epoch)
+        # a worker that left early would be taken for dead
+        self.distribution.any(False)
+
+    def _fit(
+        self, learner: Learner, checkpoints: Checkpoints, progress: Progress
+    ) -> None:
+        """Run Keras `fit` from where the run stands.
+
+        An epoch that was interrupted is finished by a call of its own, since Keras
+        takes every epoch of a call to have the same length.
+        """
+        config, data = self.config, self.data
+        steps = steps_per_epoch(config, data)
+        done = progress.step % steps
+        wanted = self.progress and self._is_chief and can_show()
+        bar = ProgressBar(done, steps, config.epochs) if wanted else None
+        validating = None
+        if len(data.validation):
+            validating = self.distribution.dataset(self._validation)
+        learner.expect(steps - done, -(-len(data.validation) // config.batch_size))
+        try:
+            with warnings.catch_warnings():
+                # Keras can't know that the order is drawn anew inside the dataset
+                warnings.filterwarnings("ignore", message="`shuffle=True` was passed")
+                # nor, over replicas, how many batches an epoch has
+                warnings.filterwarnings("ignore", message="Your input ran out of data")
+                learner.fit(
+                    self.distribution.dataset(
+                        partial(self._training, learner, steps - done)
+                    ),
+                    initial_epoch=progress.epoch,
+                    epochs=progress.epoch + 1 if done else config.epochs,
+                    validation_data=validating,
+                    callbacks=self._callbacks(learner, checkpoints, progress, bar),
+                    verbose=0,
+                )
+        finally:
+            if bar:
+                bar.close()
+
+    def _callbacks(
+        self,
+        learner: Learner,
+        checkpoints: Checkpoints,
+        progress: Progress,
+        bar: ProgressBar | None,
+    ) -> list[keras.callbacks.Callback]:
+        """Return what happens around batches and epochs; the order matters."""
+        config, data, folder = self.config, self.data, self.folder
+        steps = steps_per_epoch(config, data)
+        patience, bound = config.early_stopping, learner.objective.bound
+        return [
+            EpochLogs(progress, len(data.train), config.batch_size),
+            *([bar] if bar else []),
+            Guard(self.stop, progress, checkpoints, steps),
+            Validation(),
+            *([EarlyStopping(progress, patience, bound)] if patience else []),
+            CollapseWarning(progress, config),
+            keras.callbacks.TensorBoard(str(folder.tensorboard), write_graph=False),
+            ImageGrids(folder.tensorboard, _first(config, data), config.seed),
+            Saving(folder, progress, checkpoints, self.stop, config.epochs),
+        ]
+
+    def _training(
+        self, learner: Learner, batches: int, replicas: Replicas
+    ) -> tf.data.Dataset:
+        """Return the batches that are left of an epoch, in the epoch's order."""
+        config, data = self.config, self.data
+        order = training_order(
+            len(data.train),
+            config.batch_size,
+            config.seed,
+            learner.optimizer.iterations.value,
+            batches=batches,
+            window=SHUFFLED_TOGETHER if data.streamed else None,
         )
-    if config.early_stopping and isinstance(config.kl_annealing, CyclicalConfig):
+        return self._shares(order, replicas, data.train)
+
+    def _validation(self, replicas: Replicas) -> tf.data.Dataset:
+        """Return the validation images in batches."""
+        size = len(self.data.validation)
+        order = evaluation_order(size, self.config.batch_size)
+        return self._shares(order, replicas, self.data.validation)
+
+    def _shares(
+        self, order: tf.data.Dataset, replicas: Replicas, split: Split
+    ) -> tf.data.Dataset:
+        images = read_on_the_way(split, self.distribution)
+        padded_size = self.config.batch_size if self.distribution.static else None
+        return shares(order, replicas, images, padded_size)
+
+
+def _warn_of_cycles(config: TrainConfig) -> None:
+    """Warn that early stopping may end a run in the middle of an annealing cycle."""
+    annealing = config.kl_annealing
+    if config.early_stopping and isinstance(annealing, CyclicalConfig):
         log.warning(
             "early_stopping=%d may stop within a cycle of kl_annealing=cyclical: the "
             "validation bound, at beta 1, gets worse wherever beta is low. Let it wait "
             "for more epochs than a cycle has (kl_annealing.period=%g %s), or use "
             "kl_annealing=linear",
             config.early_stopping,
-            config.kl_annealing.period,
-            config.kl_annealing.unit,
+            annealing.period,
+            annealing.unit,
         )
-    learner = build_learner(config, data, distribution)
-    checkpoints = Checkpoints(folder.checkpoints, learner)
-    progress = checkpoints.restore()
-    keep_epochs(folder.metrics_csv, progress.epoch)
-    complete_rows(folder.metrics_csv, progress.epoch)
-    if not progress.step:
-        train_features(config, data, learner.objective)
-    while not _complete(config, progress):
-        folder.write_status("running", progress.epoch)
-        stop.deferred = True
-        _fit(config, data, folder, stop, learner, checkpoints, progress, distribution)
-        stop.look()
-        # the state file decides where the run stands
-        progress = checkpoints.restore()
-    _check_agreement(learner, distribution)
-    if progress.epoch < config.epochs:
-        log.info(
-            "stopped early: %d epochs without a better val_%s than epoch %d's",
-            progress.epoch - progress.best_epoch,
-            learner.objective.bound,
-            progress.best_epoch,
-        )
-    if worker_index(config.distribution) == 0:
-        # one device, and float32 throughout
-        vae = build_model(config, data.spec)
-        load_weights(vae, folder, "best")
-        with exact_products():
-            complete_folder(config, data, folder, vae, progress)
-    folder.write_status("finished", progress.epoch)
-    distribution.any(False)  # a worker that left early would be taken for dead
-    return float(progress.best_bound or 0.0)
 
 
 def _first(config: TrainConfig, data: ImageData) -> Split:
@@ -168,78 +265,3 @@ def _complete(config: TrainConfig, progress: Progress) -> bool:
     patience = config.early_stopping
     waited = progress.epoch - progress.best_epoch
     return patience is not None and progress.best_epoch > 0 and waited >= patience
-
-
-def _fit(
-    config: TrainConfig,
-    data: ImageData,
-    folder: RunFolder,
-    stop: StopSignal,
-    learner: Learner,
-    checkpoints: Checkpoints,
-    progress: Progress,
-    distribution: Distribution,
-) -> None:
-    """Run Keras `fit` from where the run stands.
-
-    An epoch that was interrupted is finished by a call of its own, since Keras takes
-    every epoch of a call to have the same length.
-    """
-    steps = steps_per_epoch(config, data)
-    done = progress.step % steps
-    shown = ProgressBar.wanted() and worker_index(config.distribution) == 0
-    bar = ProgressBar(done, steps, config.epochs) if shown else None
-    callbacks = [
-        EpochLogs(progress, len(data.train), config.batch_size),
-        *([bar] if bar else []),
-        Guard(stop, progress, checkpoints, steps),
-        Validation(),
-        *(
-            [EarlyStopping(progress, config.early_stopping, learner.objective.bound)]
-            if config.early_stopping
-            else []
-        ),
-        CollapseWarning(progress, config),
-        keras.callbacks.TensorBoard(str(folder.tensorboard), write_graph=False),
-        ImageGrids(folder.tensorboard, _first(config, data), config.seed),
-        Saving(folder, progress, checkpoints, stop, config.epochs),
-    ]
-
-    room = config.batch_size if distribution.static else None
-
-    def training(replicas: Replicas) -> tf.data.Dataset:
-        order = training_order(
-            len(data.train),
-            config.batch_size,
-            config.seed,
-            learner.optimizer.iterations.value,
-            batches=steps - done,
-            window=SHUFFLED_TOGETHER if data.streamed else None,
-        )
-        images = read_on_the_way(data.train, distribution)
-        return shares(order, replicas, images, room)
-
-    def validation(replicas: Replicas) -> tf.data.Dataset:
-        order = evaluation_order(len(data.validation), config.batch_size)
-        images = read_on_the_way(data.validation, distribution)
-        return shares(order, replicas, images, room)
-
-    validating = distribution.dataset(validation) if len(data.validation) else None
-    learner.expect(steps - done, -(-len(data.validation) // config.batch_size))
-    try:
-        with warnings.catch_warnings():
-            # Keras can't know that the order is drawn anew inside the dataset
-            warnings.filterwarnings("ignore", message="`shuffle=True` was passed")
-            # nor, over replicas, how many batches an epoch has
-            warnings.filterwarnings("ignore", message="Your input ran out of data")
-            learner.fit(
-                distribution.dataset(training),
-                initial_epoch=progress.epoch,
-                epochs=progress.epoch + 1 if done else config.epochs,
-                validation_data=validating,
-                callbacks=callbacks,
-                verbose=0,
-            )
-    finally:
-        if bar:
-            bar.close()

@@ -14,12 +14,12 @@ from vae_cli.cli import main as vae  # noqa: E402
 
 def main() -> None:
     """Train one step, report and end."""
-    import vae_cli.commands.train as command
+    from vae_cli.training import session
 
-    task, train = sys.argv[1:], command._train
+    task, train = sys.argv[1:], session._train
     found: dict[str, float] = {}
 
-    def timed(*args: Any, **options: Any) -> float:
+    def timed(*args: Any, **options: Any) -> Any:
         # what is replaced is imported where the command would import it
         from vae_cli.training.callbacks import EpochLogs
         from vae_cli.training.learner import Learner
@@ -39,7 +39,7 @@ def main() -> None:
         EpochLogs.on_train_batch_end = on_train_batch_end
         return train(*args, **options)
 
-    command._train = timed
+    session._train = timed
     with tempfile.TemporaryDirectory() as folder:
         model = task[task.index("--model") + 1]
         latent_dim = task[task.index("--latent-dim") + 1]

@@ -1,0 +1,170 @@
+"""Training as a function: from a config to a finished run folder.
+
+What commands and notebooks call. Nothing here prints, sets a signal handler, or leaves
+a log handler or a setting of the process behind.
+"""
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vae_cli.config.schema import NpzConfig, SyntheticConfig, TrainConfig
+from vae_cli.data.prepare import load_data
+from vae_cli.errors import DataError, Interrupted
+from vae_cli.runs.data import load_run_data
+from vae_cli.runs.folder import RunFolder, new_run
+from vae_cli.runs.record import record_start, record_stop, recorded
+from vae_cli.runs.resume import resumed_config
+from vae_cli.runtime import start_tensorflow
+from vae_cli.training.memory import check_synthetic, check_training
+from vae_cli.training.stop import StopSignal
+from vae_cli.workers import worker_index
+
+if TYPE_CHECKING:
+    from vae_cli.data.splits import ImageData
+    from vae_cli.training.distribution import Distribution
+
+log = logging.getLogger("vae_cli")
+
+AT_ONCE = 0.05
+"""Seconds in which a missing file is found to be missing."""
+
+
+def train(
+    config: TrainConfig,
+    overrides: Sequence[str] = (),
+    stop: StopSignal | None = None,
+    progress: bool = True,
+    own_process: bool = False,
+) -> RunFolder | None:
+    """Train in a new run folder, or in the one that `config.resume` names.
+
+    Images are loaded first: a wrong path or a bad pixel leaves no folder behind. A
+    `KeyboardInterrupt` leaves a run that can be resumed.
+
+    Args:
+        config: everything that decides what the run computes.
+        overrides: as typed; what a resumed run was asked to change.
+        stop: asked after every step whether to save and stop; never if None.
+        progress: whether to show a progress bar where there is a terminal or a
+            notebook.
+        own_process: whether this process does nothing else, so that TensorFlow's
+            threads are set as training is fastest. Otherwise they stay as they are,
+            unless `threads` or `deterministic` asks for some.
+
+    Returns:
+        the finished run; None in a worker that isn't the chief, which writes it.
+
+    Raises:
+        ConfigError: no such devices or workers.
+        DataError: the images can't be loaded, or lack what the config needs.
+        RunError: the folder is taken, can't be written or can't be resumed.
+        TrainingError: a loss is not finite, or another worker is gone.
+        Interrupted: stopped; everything is saved.
+    """
+    stop = stop or StopSignal()
+    path = None
+    if isinstance(config.dataset, NpzConfig):
+        config.dataset.path = path = str(Path(config.dataset.path).absolute())
+    resumed = config.resume is not None
+    load: Callable[[], ImageData] = partial(load_data, config.dataset)
+    if resumed:
+        folder, config = resumed_config(config, list(overrides))
+        load = partial(load_run_data, folder, config, path)
+    if worker_index(config.distribution):
+        _work(config, load, folder if resumed else None, stop, own_process)
+        return None
+    if resumed:
+        with folder.locked():
+            ready = _ready(config, load, own_process)
+            return _train(config, *ready, folder, True, stop, progress)
+    ready = _ready(config, load, own_process)
+    folder = new_run(config)
+    with folder.locked():
+        return _train(config, *ready, folder, False, stop, progress)
+
+
+def _work(
+    config: TrainConfig,
+    load: Callable[[], "ImageData"],
+    resumed: RunFolder | None,
+    stop: StopSignal,
+    own_process: bool,
+) -> None:
+    """Train as a worker that isn't the chief, quietly, in a folder of no use."""
+    level = log.level
+    log.setLevel(logging.WARNING)
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = RunFolder(Path(scratch) / "run")
+            folder.create()
+            if resumed:  # before the workers meet: the chief then begins to write
+                _copy_state(resumed, folder)
+            ready = _ready(config, load, own_process)
+            _train(config, *ready, folder, False, stop, progress=False)
+    except Interrupted as error:
+        raise Interrupted from error  # the chief says what was saved
+    finally:
+        log.setLevel(level)
+
+
+def _ready(
+    config: TrainConfig, load: Callable[[], "ImageData"], own_process: bool
+) -> tuple["ImageData", "Distribution"]:
+    """Return the images, loaded while TensorFlow starts, and the replicas."""
+    if isinstance(config.dataset, SyntheticConfig):
+        check_synthetic(config.dataset)
+    with ThreadPoolExecutor(1) as pool:
+        loading = pool.submit(load)
+        wait([loading], timeout=AT_ONCE)
+        if loading.done():
+            loading.result()  # a wrong path is reported without TensorFlow
+        start_tensorflow(config, own_process)
+        data = loading.result()
+    check_training(config, data.spec.image_shape, len(data.train))
+    if config.conditioning.name == "label":
+        data.check_labelled()
+    if config.objective.name == "vae_gan" and data.spec.binary:
+        raise DataError(
+            "objective=vae_gan needs images with levels between black and white: every "
+            "pixel of these is 0 or 1, and its discriminator would tell them from "
+            "pixel means at once.",
+            "use objective=elbo, iwae or perceptual",
+        )
+    from vae_cli.training.distribution import build_distribution
+
+    return data, build_distribution(config.distribution, config.batch_size)
+
+
+def _copy_state(run: RunFolder, to: RunFolder) -> None:
+    """Copy what training needs to continue as it would in the run's own folder."""
+    shutil.copytree(run.checkpoints, to.checkpoints, dirs_exist_ok=True)
+    if run.metrics_csv.exists():
+        shutil.copy(run.metrics_csv, to.metrics_csv)
+
+
+def _train(
+    config: TrainConfig,
+    data: "ImageData",
+    distribution: "Distribution",
+    folder: RunFolder,
+    resumed: bool,
+    stop: StopSignal,
+    progress: bool,
+) -> RunFolder:
+    """Train with the run's log and status in place."""
+    from vae_cli.runtime import matrix_products
+    from vae_cli.training.trainer import Trainer
+
+    again = distribution.resume_command(folder)
+    with recorded(folder, again, lambda: stop.received), matrix_products(config.tf32):
+        stop.last_words = partial(record_stop, folder)
+        folder.save_config(config)
+        record_start(folder, data.spec, data.fingerprint, resumed)
+        Trainer(config, data, folder, stop, distribution, progress).run()
+    return folder
