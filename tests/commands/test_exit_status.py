@@ -22,6 +22,7 @@ REFUSED = (
     "train beta=-1", "train beta=x", "train likelihood=nope", "train latent_dim=2,3",
     "train +epochs=3", "train dataset=npz", "train dataset=npz dataset.path=nowhere",
     "train resume=nowhere", "train resume=latest", "train -m beta=1,x",
+    "validate train --config-dir nowhere",
     "generate run=nowhere", "generate", "evaluate run=,", "evaluate run=nowhere,file",
     "plot-latent", "reconstruct", "anomaly run=nowhere",
     "launch --workers 2 train resume=nowhere",
@@ -30,7 +31,8 @@ WRONG_USAGE = (
     # words that make no request, or never stand together
     "nope", "copy", "copy likelihood/gaussian", "runs a b", "show", "show nope",
     "validate", "validate nope", "validate train --nope", "validate train --config-dir",
-    "train --nope", "train beta", "train resume=latest beta=3",
+    "train --nope", "train --config-name nope", "train beta",
+    "train resume=latest beta=3",
     "generate -m run=a,b", "launch", "launch train", "launch --workers x train a=b",
     "launch --workers 2 train -m beta=1,2",
     "launch --workers 2 train distribution=mirrored",

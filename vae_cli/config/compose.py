@@ -1,6 +1,10 @@
 """Compose a command's config without running it, and check what was composed."""
 
-from pathlib import Path
+import itertools
+import re
+from collections.abc import Iterable, Mapping
+from numbers import Real
+from pathlib import Path, PurePath
 from typing import Any
 
 from vae_cli.config.load import load
@@ -40,6 +44,67 @@ def _quoted(word: str) -> str:
     )
 
 
+def compose(*overrides: str, **settings: Any) -> Any:
+    """Compose the config of a training run without running it.
+
+    Args:
+        *overrides: as on the command line, such as `"experiment=quickstart"`.
+        **settings: keys and their values, such as `beta=4, architecture="dense",
+            optimizer={"learning_rate": 1e-4}`.
+
+    Returns:
+        a `TrainConfig`.
+
+    Raises:
+        ConfigError: listing every unknown key, wrong type and value out of range.
+        UsageError: something is not an override.
+    """
+    return composed("train", as_overrides(overrides, settings))
+
+
+def as_overrides(overrides: Iterable[str], settings: Mapping[str, Any]) -> list[str]:
+    """Return overrides and settings as they are typed on a command line."""
+    words = [override(key, value) for key, value in settings.items()]
+    return [*overrides, *itertools.chain.from_iterable(words)]
+
+
+def override(key: str, value: Any) -> list[str]:
+    """Return what is typed on a command line to give a key a value.
+
+    Args:
+        key: dotted, or a config group.
+        value: None, a boolean, a number, text, a path, a list of such, or a dict of
+            keys below this one.
+
+    Raises:
+        ConfigError: there is no way to write the value.
+    """
+    if isinstance(value, Mapping):
+        return [
+            word for name, v in value.items() for word in override(f"{key}.{name}", v)
+        ]
+    return [f"{key}={_typed(key, value)}"]
+
+
+def _typed(key: str, value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Real):
+        return str(value)
+    if isinstance(value, (list, tuple)):
+        return f"[{','.join(_typed(key, v) for v in value)}]"
+    if isinstance(value, (str, PurePath)):
+        # Hydra takes a backslash for itself, except before a quote
+        text = re.sub(r"(\\+)(?='|$)", r"\1\1", str(value))
+        return "'" + text.replace("'", r"\'") + "'"
+    raise ConfigError(
+        f"{key}={value!r} must be text, a number, a boolean, None, a list or a dict, "
+        f"got {type(value).__name__}"
+    )
+
+
 def composed(command: str, arguments: list[str]) -> Any:
     """Compose and check a command's config without running it.
 
@@ -51,15 +116,21 @@ def composed(command: str, arguments: list[str]) -> Any:
         ConfigError: an override is wrong.
         UsageError: a flag is wrong, or something is no override.
     """
-    from hydra import compose, initialize_config_dir
+    import hydra
+    from hydra.core.global_hydra import GlobalHydra
 
     overrides, extra = _parsed(arguments)
     overrides += _for_moved_data(overrides)
-    with (
-        in_our_words(command, overrides),
-        initialize_config_dir(str(configs_dir()), version_base="1.3"),
-    ):
-        values = compose(command, overrides=[*overrides, *extra])
+    # the caller's own Hydra, if this is called within an application of it
+    outer, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
+    try:
+        with (
+            in_our_words(command, overrides),
+            hydra.initialize_config_dir(str(configs_dir()), version_base="1.3"),
+        ):
+            values = hydra.compose(command, overrides=[*overrides, *extra])
+    finally:
+        GlobalHydra.instance().hydra = outer
     return checked(command, values)
 
 
