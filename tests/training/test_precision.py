@@ -180,7 +180,7 @@ def test_validation_in_training_is_the_float32_evaluation_of_what_is_saved(
     saved.load_weights(tmp_path / "saved.weights.h5")
     split = corrupted(data.validation, config.corruption, config.dataset.seed)
     score = evaluate_elbo(saved, split.images[:], config.seed, context=split.context)
-    found = learner._validation_logs()
+    found = learner._statistics.validation_logs()
     assert float(found["neg_elbo"]) == pytest.approx(score.neg_elbo, rel=2e-6)
 
 

@@ -16,13 +16,7 @@ from vae_cli.randomness import Stream, key
 from vae_cli.training.annealing import Schedule
 from vae_cli.training.averages import WeightAverage
 from vae_cli.training.distribution import Distribution
-from vae_cli.training.metrics import (
-    MEANS,
-    ActiveUnits,
-    ImageMean,
-    Sums,
-    batch_sums,
-)
+from vae_cli.training.metrics import EpochStatistics
 from vae_cli.training.optimizers import LossScale, unscaled
 
 
@@ -96,14 +90,18 @@ class Learner(keras.Model):
             else self._differentiate
         )
         with self._distribution.scope():
-            self._names = (*MEANS, *objective.adds)
-            self._means = ImageMean((len(self._names),), name="means")
-            self._kl_per_dim = ImageMean((vae.latent_dim,), name="kl_per_dim")
-            self._active_units = ActiveUnits(vae.latent_dim)
+            self._statistics = EpochStatistics(
+                vae.latent_dim, objective, free_bits, self._distribution
+            )
             self.average = WeightAverage(vae, ema_decay) if ema_decay else None
         self._batches = {"training": 0, "validation": 0}
         self._taken = 0
         self.built = True
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """The statistics of the epoch, which Keras resets and the state file keeps."""
+        return self._statistics.metrics
 
     @property
     def _averages_first(self) -> bool:
@@ -142,7 +140,7 @@ class Learner(keras.Model):
         """Compile what `fit` calls for validation, likewise."""
         if force or getattr(self, "test_function", None) is None:
             self.test_function = self._repeated(
-                self.test_step, self._validation_logs, "validation"
+                self.test_step, self._statistics.validation_logs, "validation"
             )
 
     def _repeated(
@@ -209,7 +207,7 @@ class Learner(keras.Model):
         if self.average:
             self.average.update()
         kl = tf.add_n(kl) * total
-        self._record(self._sums(joined(list(terms)), kl, beta, _joined(weights)))
+        self._statistics.add(joined(list(terms)), kl, beta, _joined(weights))
 
     def _differentiate(
         self, images: Any, noise: Any, context: Any, weight: Any, total: Any, beta: Any
@@ -252,7 +250,7 @@ class Learner(keras.Model):
             weights.append(part.get("weight"))
             found.append(weighted(terms, weights[-1]))
         terms, weight = joined(found), _joined(weights)
-        self._record(self._sums(terms, ops.sum(terms.kl), beta, weight))
+        self._statistics.add(terms, ops.sum(terms.kl), beta, weight)
 
     def _kl_term(self, terms: Terms, total: Any) -> Any:
         """Return this share of the KL term."""
@@ -264,56 +262,10 @@ class Learner(keras.Model):
             self._distribution.sum,
         )
 
-    def _sums(self, terms: Terms, kl: Any, beta: Any, weight: Any) -> Sums:
-        return batch_sums(
-            terms,
-            kl,
-            beta,
-            weight,
-            self.objective.adds,
-            bool(self._free_bits),
-            self._distribution,
-        )
-
-    def _record(self, sums: Sums) -> None:
-        """Add a batch to the epoch's statistics."""
-        self._means.update_state(sums.values, sums.count)
-        self._kl_per_dim.update_state(sums.kl_per_dim, sums.count)
-        self._active_units.update_state(sums.mean, sums.squares, sums.count)
-
-    def _logs(self) -> dict[str, Any]:
-        means = dict(zip(self._names, tf.unstack(self._means.result()), strict=True))
-        return {
-            "reconstruction_loss": means["reconstruction_loss"],
-            "kl_loss": means["kl_loss"],
-            "neg_elbo": means["neg_elbo"],
-            # the ELBO's own bound is the line above
-            self.objective.bound: means["neg_bound"],
-            "active_units": self._active_units.result(),
-        }
-
-    def _validation_logs(self) -> dict[str, Any]:
-        logs = self._logs()
-        if self._free_bits:
-            # the floor of the whole split, so that batches don't matter
-            per_dim = self._kl_per_dim.result()
-            logs["kl_loss"] = ops.sum(ops.maximum(per_dim, self._free_bits))
-        return logs
-
     def _training_logs(self) -> dict[str, Any]:
-        logs = self._logs()
-        means = dict(zip(self._names, tf.unstack(self._means.result()), strict=True))
-        kl, weighted = logs["kl_loss"], means["weighted_kl"]
-        now = self.beta_at(self.optimizer.iterations.value)
-        beta = ops.where(kl > 0, weighted / ops.maximum(kl, 1e-30), now)
-        # a constant beta comes back as itself, without the rounding of two means
-        beta = ops.where(ops.abs(beta - now) < 1e-5 * now, now, beta)
-        return {
-            "loss": logs["reconstruction_loss"] + beta * kl,
-            "beta": beta,
-            **logs,
-            **{name: means[name] for name in self.objective.adds},
-        }
+        return self._statistics.training_logs(
+            self.beta_at(self.optimizer.iterations.value)
+        )
 
 
 def _joined(weights: list[Any]) -> Any:

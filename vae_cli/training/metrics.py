@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from vae_cli.evaluation.latent import ACTIVE_VARIANCE
-from vae_cli.models.objectives import Terms
+from vae_cli.models.objectives import Elbo, Terms
 from vae_cli.training.distribution import Distribution
 
 MEANS = ("reconstruction_loss", "kl_loss", "weighted_kl", "neg_elbo", "neg_bound")
@@ -131,3 +131,79 @@ def batch_sums(
     )
     squares, kl_per_dim = distribution.sum([squares, kl_per_dim])
     return Sums(count, values, mean, squares, kl_per_dim)
+
+
+class EpochStatistics:
+    """What an epoch's logs are made of.
+
+    Args:
+        latent_dim: dimensions of z.
+        objective: its bound and what it adds are averaged, too.
+        free_bits: KL per dimension below which nothing is penalised, nats.
+        distribution: the replicas that share each batch.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        objective: Elbo,
+        free_bits: float,
+        distribution: Distribution,
+    ) -> None:
+        self._objective = objective
+        self._free_bits = free_bits
+        self._distribution = distribution
+        self._names = (*MEANS, *objective.adds)
+        self._means = ImageMean((len(self._names),), name="means")
+        self._kl_per_dim = ImageMean((latent_dim,), name="kl_per_dim")
+        self._active_units = ActiveUnits(latent_dim)
+        self.metrics = [self._means, self._kl_per_dim, self._active_units]
+
+    def add(self, terms: Terms, kl: Any, beta: Any, weight: Any) -> None:
+        """Add a batch; the arguments are those of `batch_sums`."""
+        adds, free_bits = self._objective.adds, bool(self._free_bits)
+        sums = batch_sums(terms, kl, beta, weight, adds, free_bits, self._distribution)
+        self._means.update_state(sums.values, sums.count)
+        self._kl_per_dim.update_state(sums.kl_per_dim, sums.count)
+        self._active_units.update_state(sums.mean, sums.squares, sums.count)
+
+    def training_logs(self, beta_now: Any) -> dict[str, Any]:
+        """Return the logs of an epoch so far.
+
+        Args:
+            beta_now: the weight of the KL term in force, scalar float32.
+        """
+        means, logs = self._logs()
+        kl, weighted = logs["kl_loss"], means["weighted_kl"]
+        beta = ops.where(kl > 0, weighted / ops.maximum(kl, 1e-30), beta_now)
+        # a constant beta comes back as itself, without the rounding of two means
+        beta = ops.where(ops.abs(beta - beta_now) < 1e-5 * beta_now, beta_now, beta)
+        return {
+            "loss": logs["reconstruction_loss"] + beta * kl,
+            "beta": beta,
+            **logs,
+            **{name: means[name] for name in self._objective.adds},
+        }
+
+    def validation_logs(self) -> dict[str, Any]:
+        """Return the logs of a validation."""
+        _, logs = self._logs()
+        if self._free_bits:
+            # the floor of the whole split, so that batches don't matter
+            per_dim = self._kl_per_dim.result()
+            logs["kl_loss"] = ops.sum(ops.maximum(per_dim, self._free_bits))
+        return logs
+
+    def _logs(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the means over images, and the logs that both kinds of epochs have."""
+        values = ops.unstack(self._means.result(), len(self._names))
+        means = dict(zip(self._names, values, strict=True))
+        logs = {
+            "reconstruction_loss": means["reconstruction_loss"],
+            "kl_loss": means["kl_loss"],
+            "neg_elbo": means["neg_elbo"],
+            # the ELBO's own bound is the line above
+            self._objective.bound: means["neg_bound"],
+            "active_units": self._active_units.result(),
+        }
+        return means, logs
