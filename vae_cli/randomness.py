@@ -5,6 +5,9 @@ uninterrupted run would have drawn. Streams keep purposes apart: changing how ma
 numbers one of them draws changes no other.
 """
 
+import contextlib
+import random
+from collections.abc import Iterator
 from enum import IntEnum
 from typing import Any
 
@@ -53,3 +56,17 @@ def key(seed: int, stream: Stream, step: Any) -> Any:
     return tf.stack(
         [tf.constant(np.int64(root >> np.uint64(1))), tf.cast(step, tf.int64)]
     )
+
+
+@contextlib.contextmanager
+def callers_generators_kept() -> Iterator[None]:
+    """Give Python's and NumPy's global generators back as they were before the block.
+
+    Keras draws initial weights by them, and seeds them for it.
+    """
+    python, numpys = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpys)

@@ -11,7 +11,9 @@ from tests.conftest import SMALL
 from tests.e2e.runs import rows, state
 
 QUIET = """
-import logging, signal, sys
+import logging, random, signal, sys
+
+import numpy as np
 
 def settings():
     root, ours = logging.getLogger(), logging.getLogger("vae_cli")
@@ -20,6 +22,7 @@ def settings():
         "handlers": [(list(x.handlers), x.level, x.propagate) for x in (root, ours)],
         "filters": [h.filters[:] for h in root.handlers],
         "argv": sys.argv[:],
+        "random": (random.getstate(), str(np.random.get_state())),
     }
 
 logging.basicConfig(stream=sys.stdout, format="caller: %(message)s")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from vae_cli.config.schema import NpzConfig, SyntheticConfig, TrainConfig
 from vae_cli.data.prepare import load_data
 from vae_cli.errors import DataError, Interrupted
+from vae_cli.randomness import callers_generators_kept
 from vae_cli.runs.data import load_run_data
 from vae_cli.runs.folder import RunFolder, new_run
 from vae_cli.runs.record import record_start, record_stop, recorded
@@ -162,7 +163,11 @@ def _train(
     from vae_cli.training.trainer import Trainer
 
     again = distribution.resume_command(folder)
-    with recorded(folder, again, lambda: stop.received), matrix_products(config.tf32):
+    with (
+        recorded(folder, again, lambda: stop.received),
+        matrix_products(config.tf32),
+        callers_generators_kept(),
+    ):
         stop.last_words = partial(record_stop, folder)
         folder.save_config(config)
         record_start(folder, data.spec, data.fingerprint, resumed)
