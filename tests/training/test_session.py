@@ -22,7 +22,7 @@ def settings():
         "handlers": [(list(x.handlers), x.level, x.propagate) for x in (root, ours)],
         "filters": [h.filters[:] for h in root.handlers],
         "argv": sys.argv[:],
-        "random": (random.getstate(), str(np.random.get_state())),
+        "random": hash((random.getstate(), str(np.random.get_state()))),
     }
 
 logging.basicConfig(stream=sys.stdout, format="caller: %(message)s")

@@ -36,6 +36,7 @@ AT_ONCE = 0.05
 """Seconds in which a missing file is found to be missing."""
 
 
+@callers_generators_kept()
 def train(
     config: TrainConfig,
     overrides: Sequence[str] = (),
@@ -163,11 +164,7 @@ def _train(
     from vae_cli.training.trainer import Trainer
 
     again = distribution.resume_command(folder)
-    with (
-        recorded(folder, again, lambda: stop.received),
-        matrix_products(config.tf32),
-        callers_generators_kept(),
-    ):
+    with recorded(folder, again, lambda: stop.received), matrix_products(config.tf32):
         stop.last_words = partial(record_stop, folder)
         folder.save_config(config)
         record_start(folder, data.spec, data.fingerprint, resumed)
