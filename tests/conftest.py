@@ -1,6 +1,7 @@
 """Helpers that run the real commands: in a process of their own, or in this one."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -97,10 +98,16 @@ def command(
     """Run `vae ...` in this process, where TensorFlow has started already."""
     from vae_cli.cli import main
 
+    log = logging.getLogger("vae_cli")
+
     def run(*arguments: str) -> Finished:
         monkeypatch.setattr(sys, "argv", ["vae", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
+        try:
+            with pytest.raises(SystemExit) as ended:
+                main()
+        finally:  # a process of its own would have ended
+            log.handlers.clear()
+            log.propagate = True
         output = capsys.readouterr()
         code = ended.value.code
         return Finished(int(code or 0), output.out, output.err)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from vae_cli.config.compose import composed
-from vae_cli.config.schema import NpzConfig, TrainConfig
+from vae_cli.config.dataset import NpzConfig
+from vae_cli.config.train import TrainConfig
 from vae_cli.data.prepare import load_data
 from vae_cli.data.splits import ImageData
 from vae_cli.data_spec import DataSpec
@@ -57,7 +58,12 @@ def grey_images(count: int, *shape: int, seed: int = 0) -> np.ndarray:
 
 def npz_config(path: Path, **options: Any) -> NpzConfig:
     """Return the config of an .npz file, two validation images, grey."""
-    defaults = {"validation_size": 2, "binarize": "none", "limit": None, "seed": 0}
+    defaults = {
+        "validation_size": 2,
+        "binarize": "none",
+        "max_images_per_split": None,
+        "seed": 0,
+    }
     return NpzConfig(name="npz", path=str(path), **{**defaults, **options})
 
 

@@ -9,9 +9,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-from vae_cli.config.hardware import MultiWorkerConfig
-from vae_cli.config.parts import VampConfig
-from vae_cli.config.schema import TrainConfig
+from vae_cli.config.train import TrainConfig
 from vae_cli.errors import ConfigError
 from vae_cli.workers import cores
 
@@ -63,7 +61,7 @@ def start_tensorflow(
                     "first in a process that uses TensorFlow: restart it",
                 ) from error
         # devices start here, noise and all; several workers must meet before that
-        if config is None or not isinstance(config.distribution, MultiWorkerConfig):
+        if config is None or not config.distribution.has_workers:
             tf.config.list_logical_devices()
         # its advice on retracing is for loops of one's own, and meets every evaluation
         tf.get_logger().setLevel("ERROR")
@@ -82,14 +80,12 @@ def _settle(tf: Any, config: TrainConfig, own_process: bool) -> None:
         tf.config.experimental.enable_op_determinism()
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, config.memory_growth)
-    devices = getattr(config.distribution, "devices", None) or []
-    numbers = [int(name[4:]) for name in devices if name.startswith("CPU:")]
-    parts = max(numbers, default=0) + 1
-    if parts > 1:
+    devices = config.distribution.cpu_devices
+    if devices > 1:
         # a strategy can be tried on one CPU, in parts
         tf.config.set_logical_device_configuration(
             tf.config.list_physical_devices("CPU")[0],
-            [tf.config.LogicalDeviceConfiguration()] * parts,
+            [tf.config.LogicalDeviceConfiguration()] * devices,
         )
 
 
@@ -122,12 +118,12 @@ def batch_parts(config: TrainConfig, gpus: bool) -> int:
     whole = (
         gpus
         or config.deterministic
-        or config.distribution.name != "single"
+        or config.distribution.is_replicated
         or config.free_bits
         or config.architecture.dropout
         or config.architecture.normalization == "batch"
         # its pseudo-inputs would be encoded for every part
-        or isinstance(config.prior, VampConfig)
+        or config.prior.encoded_images
     )
     if whole or parts > MOST_PARTS or config.batch_size < LEAST_IMAGES * parts:
         return 1

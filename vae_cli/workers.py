@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-from vae_cli.config.hardware import DistributionConfig, MultiWorkerConfig
+from vae_cli.config.distribution import DistributionConfig
 from vae_cli.errors import ConfigError, Interrupted
 
 GRACE = 15
@@ -31,7 +31,7 @@ def worker_index(config: DistributionConfig) -> int:
     Raises:
         ConfigError: there should be several workers, but nothing tells which.
     """
-    if not isinstance(config, MultiWorkerConfig):
+    if not config.has_workers:
         return 0
     told = os.environ.get("TF_CONFIG")
     if told is None:

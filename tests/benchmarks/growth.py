@@ -75,7 +75,9 @@ def commands() -> dict[str, Any]:
     """
     with tempfile.TemporaryDirectory() as folder:
         run = f"{folder}/run"
-        _vae("train", "epochs=1", "dataset.limit=12800", f"run_dir={run}")
+        _vae(
+            "train", "epochs=1", "dataset.max_images_per_split=12800", f"run_dir={run}"
+        )
         few, many = (
             _vae("generate", f"run={run}", f"num_images={n}", f"npz={folder}/{n}.npz")
             for n in (1_000, 10_000)

@@ -15,10 +15,10 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from vae_cli.config.load import load
-from vae_cli.config.schema import TrainConfig
-from vae_cli.config.store import GROUPS
+from vae_cli.config.train import TrainConfig
 from vae_cli.errors import ConfigError
 from vae_cli.paths import configs_dir
+from vae_cli.registry import OPTIONS as GROUPS
 
 Choice = dict[str, str]
 """Axis -> the value chosen, a name in AXES[axis]."""
@@ -47,7 +47,11 @@ AXES: dict[str, dict[str, tuple[str, ...]]] = {
         "standard": (),
         "mog": ("prior=mog", "prior.components=3"),
         "vamp": ("prior=vamp", "prior.components=3"),
-        "vamp from data": ("prior=vamp", "prior.components=3", "prior.start=data"),
+        "vamp from data": (
+            "prior=vamp",
+            "prior.components=3",
+            "prior.initialization=data",
+        ),
     },
     "hierarchy": {
         "none": (),
@@ -60,7 +64,7 @@ AXES: dict[str, dict[str, tuple[str, ...]]] = {
             "conditioning=label",
             "conditioning.learned_prior=true",
         ),
-        "seen": ("conditioning=seen", "conditioning.hidden_units=[6]"),
+        "seen": ("conditioning=observed", "conditioning.hidden_units=[6]"),
     },
     "corruption": {
         "none": (),
@@ -79,15 +83,15 @@ AXES: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "pixels": {
         "default": (),
-        "seen": ("corruption.score=seen",),
-        "missing": ("corruption.score=missing",),
+        "seen": ("corruption.loss_on=observed",),
+        "missing": ("corruption.loss_on=missing",),
     },
     "objective": {
         "elbo": (),
-        "iwae": ("objective=iwae", "objective.samples=2"),
+        "iwae": ("objective=iwae", "objective.importance_samples=2"),
         "iwae, doubly": (
             "objective=iwae",
-            "objective.samples=2",
+            "objective.importance_samples=2",
             "objective.doubly_reparameterized=true",
         ),
         "perceptual": ("objective=perceptual",),

@@ -8,9 +8,10 @@ import yaml
 from tests.conftest import Finished
 from vae_cli import __version__
 from vae_cli.cli import COMMANDS
+from vae_cli.config.commands import PRESETS
 from vae_cli.config.compose import composed
-from vae_cli.config.store import GROUPS, PRESETS
 from vae_cli.paths import configs_dir
+from vae_cli.registry import OPTIONS as GROUPS
 from vae_cli.runs.folder import RunFolder
 
 Command = Callable[..., Finished]

@@ -7,11 +7,12 @@ from dataclasses import fields
 import pytest
 import yaml
 
+from vae_cli.config.commands import COMMANDS, PRESETS
 from vae_cli.config.compose import composed
 from vae_cli.config.help import EXAMPLES, command_help, options, summary
 from vae_cli.config.load import is_group, is_section
-from vae_cli.config.store import COMMANDS, GROUPS, PRESETS
 from vae_cli.paths import configs_dir
+from vae_cli.registry import OPTIONS as GROUPS
 
 OPTIONS = [(group, name) for group in GROUPS for name in GROUPS[group]]
 TYPED = [(name, typed) for name in COMMANDS for typed, _ in EXAMPLES[name]]

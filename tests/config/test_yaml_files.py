@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
+from vae_cli.config.commands import COMMANDS, PRESETS
 from vae_cli.config.compose import composed
-from vae_cli.config.store import COMMANDS, GROUPS, PRESETS
 from vae_cli.paths import configs_dir
+from vae_cli.registry import OPTIONS as GROUPS
 
 FILES = sorted(configs_dir().rglob("*.yaml"))
 OPTIONS = [
@@ -19,7 +20,7 @@ PRESET_FILES = [
 ]
 NEEDED = {
     "dataset=npz": ["dataset.path=images.npz"],
-    "conditioning=seen": ["corruption=box"],
+    "conditioning=observed": ["corruption=box"],
 }
 """What an option leaves open for the user to fill in."""
 
@@ -135,7 +136,7 @@ def test_preset_changes_the_resolved_config(file: Path) -> None:
 
 
 def test_guide_is_the_default_config_by_another_name() -> None:
-    assert plain("experiment=guide") == {**plain(), "name": "guide"}
+    assert plain("experiment=keras_guide") == {**plain(), "name": "keras_guide"}
 
 
 def test_command_line_wins_over_an_experiment() -> None:

@@ -7,28 +7,27 @@ import tensorflow as tf
 from tests.helpers import grey_images
 from vae_cli.config.compose import composed
 from vae_cli.data.corruption import (
-    CORRUPTIONS,
     MISSING,
-    Mask,
     build_corruption,
     corrupted,
     corrupts_anew,
     corrupts_for_good,
 )
 from vae_cli.data.splits import Split
+from vae_cli.registry import OPTIONS
 
 SHAPE = (7, 10, 3)
 COUNT = 400
-KINDS = sorted(CORRUPTIONS)
-MASKS = [name for name in KINDS if issubclass(CORRUPTIONS[name], Mask)]
+KINDS = sorted(OPTIONS["corruption"].keys() - {"none"})
+MASKS = [name for name in KINDS if OPTIONS["corruption"][name].masks]
 IMAGES = grey_images(COUNT, *SHAPE)
 FLOATS = IMAGES.astype(np.float32) / 255
 
 
 def config(name, **options):
     given = [f"corruption.{key}={value}" for key, value in options.items()]
-    if options.get("score") == "missing":
-        given.append("conditioning=seen")
+    if options.get("loss_on") == "missing":
+        given.append("conditioning=observed")
     return composed("train", [f"corruption={name}", *given]).corruption
 
 
@@ -64,14 +63,14 @@ def test_gaussian_noise_has_its_standard_deviation_where_nothing_is_clipped():
 
 
 def test_salt_and_pepper_strikes_its_share_half_black_half_white():
-    corruption = build_corruption(config("salt_and_pepper", share=0.3), SHAPE)
+    corruption = build_corruption(config("salt_and_pepper", probability=0.3), SHAPE)
     seen, _ = corruption(tf.fill((COUNT, *SHAPE), 0.5), corruption.draw(COUNT, [1, 2]))
     for value, share in ((0.0, 0.15), (1.0, 0.15), (0.5, 0.7)):
         assert np.mean(np.asarray(seen) == value) == pytest.approx(share, abs=0.01)
 
 
 def test_masking_noise_turns_its_share_black():
-    corruption = build_corruption(config("masking_noise", share=0.3), SHAPE)
+    corruption = build_corruption(config("masking_noise", probability=0.3), SHAPE)
     seen, _ = corruption(tf.fill((COUNT, *SHAPE), 0.5), corruption.draw(COUNT, [1, 2]))
     assert np.mean(np.asarray(seen) == 0) == pytest.approx(0.3, abs=0.01)
 
@@ -85,7 +84,7 @@ def test_pixels_are_as_they_were_or_missing_in_all_channels(name):
 
 
 def test_random_mask_takes_its_share():
-    _, mask = applied("random_mask", share=0.8)
+    _, mask = applied("random_mask", probability=0.8)
     assert mask.mean() == pytest.approx(0.2, abs=0.01)
 
 
@@ -124,7 +123,7 @@ def test_quadrants_are_those_of_sohn(seen, shown):
     expected = np.zeros((*SHAPE[:2], 1))
     for part in shown:
         expected[part] = 1
-    _, mask = applied("quadrants", seen=seen)
+    _, mask = applied("quadrants", quadrants=seen)
     assert (mask == expected).all()
 
 
@@ -150,11 +149,11 @@ def test_split_is_corrupted_image_by_image(name):
 
 
 @pytest.mark.parametrize(
-    ("score", "scored"), [("all", None), ("seen", 1.0), ("missing", 0.0)]
+    ("score", "scored"), [("all", None), ("observed", 1.0), ("missing", 0.0)]
 )
 def test_scored_pixels_are_those_asked_for(score, scored):
     mask = applied("box")[1]
-    corruption = build_corruption(config("box", score=score), SHAPE)
+    corruption = build_corruption(config("box", loss_on=score), SHAPE)
     told = corruption.told(FLOATS, corruption.draw(COUNT, [1, 2]))
     if scored is None:
         assert set(told) == {"seen"}

@@ -50,7 +50,7 @@ def test_only_splits_that_are_too_large_stay_on_disk(tmp_path):
 
 
 def test_limit_that_fits_is_read_into_memory(tmp_path):
-    assert not loaded(tmp_path, memory_mb=1, limit=200).streamed
+    assert not loaded(tmp_path, memory_mb=1, max_images_per_split=200).streamed
 
 
 def test_streamed_set_is_loaded_without_being_held(tmp_path):

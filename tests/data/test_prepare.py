@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.helpers import grey_images, load_arrays, npz_config, small_config
-from vae_cli.config.schema import DatasetConfig
+from vae_cli.config.dataset import MnistConfig
 from vae_cli.data.prepare import fixed_split, load_data
 from vae_cli.data.splits import ImageData, Split
 from vae_cli.errors import DataError
@@ -33,7 +33,7 @@ def black_and_white(images: np.ndarray) -> bool:
 
 @pytest.fixture(scope="module")
 def mnist() -> ImageData:
-    return load_data(DatasetConfig("mnist", 10000, "none", None, 0))
+    return load_data(MnistConfig())
 
 
 def test_mnist_splits_into_50000_10000_and_10000(mnist):
@@ -112,7 +112,7 @@ def test_no_validation_images_are_taken_when_none_are_asked_for(tmp_path):
 
 def test_limit_bounds_every_split(tmp_path):
     arrays = {"x_train": NUMBERED, "x_test": NUMBERED[:40]}
-    data = load_arrays(tmp_path, arrays, validation_size=50, limit=15)
+    data = load_arrays(tmp_path, arrays, validation_size=50, max_images_per_split=15)
     sizes = {"train": 15, "validation": 15, "test": 15}
     assert data.fingerprint["sizes"] == sizes
     assert len(data.train) == len(data.validation) == len(data.test) == 15
@@ -120,20 +120,20 @@ def test_limit_bounds_every_split(tmp_path):
 
 def test_limit_above_a_split_keeps_all_of_it(tmp_path):
     arrays = {"x_train": NUMBERED, "x_test": NUMBERED[:40]}
-    data = load_arrays(tmp_path, arrays, validation_size=50, limit=60)
+    data = load_arrays(tmp_path, arrays, validation_size=50, max_images_per_split=60)
     sizes = {"train": 60, "validation": 50, "test": 40}
     assert data.fingerprint["sizes"] == sizes
 
 
 def test_limit_keeps_train_and_validation_on_their_sides(tmp_path):
-    whole, limited = numbered(tmp_path), numbered(tmp_path, limit=15)
+    whole, limited = numbered(tmp_path), numbered(tmp_path, max_images_per_split=15)
     assert set(indices(limited.train)) < set(indices(whole.train))
     assert set(indices(limited.validation)) < set(indices(whole.validation))
 
 
 def test_limit_takes_from_the_whole_file(tmp_path):
     arrays = {"x_train": NUMBERED, "x_test": NUMBERED}
-    data = load_arrays(tmp_path, arrays, validation_size=50, limit=30)
+    data = load_arrays(tmp_path, arrays, validation_size=50, max_images_per_split=30)
     for split in (data.train, data.validation, data.test):
         assert max(indices(split)) > 150
 

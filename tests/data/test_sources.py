@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from tests.helpers import grey_images, load_arrays, npz_config
-from vae_cli.config.schema import DatasetConfig, SyntheticConfig
+from vae_cli.config.dataset import DatasetConfig, SyntheticConfig
 from vae_cli.data.prepare import load_data
 from vae_cli.data.sources import CIFAR_SHA256, FASHION_MD5
 from vae_cli.errors import DataError
+from vae_cli.registry import OPTIONS
 
 GREY = grey_images(10, 4, 5)
 
@@ -35,7 +36,7 @@ def unreadable(path: Path) -> str:
 
 
 def keras_set(name: str) -> DatasetConfig:
-    return DatasetConfig(name, validation_size=2, binarize="none", limit=None, seed=0)
+    return OPTIONS["dataset"][name](validation_size=2)
 
 
 def all_images(data) -> np.ndarray:
@@ -420,7 +421,7 @@ def synthetic(**options) -> SyntheticConfig:
         name="synthetic",
         validation_size=2,
         binarize="none",
-        limit=None,
+        max_images_per_split=None,
         **{**defaults, **options},
     )
 

@@ -29,9 +29,9 @@ LAYERED = (
     "hierarchy.hidden_units=[8]",
     "prior=vamp",
     "prior.components=5",
-    "prior.start=data",
+    "prior.initialization=data",
     "objective=iwae",
-    "objective.samples=3",
+    "objective.importance_samples=3",
     "kl_annealing=linear",
     "kl_annealing.duration=3",
 )

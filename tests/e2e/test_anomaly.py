@@ -23,10 +23,10 @@ KINDS = {
     "colour": ("dataset.channels=3", "likelihood=gaussian"),
     "noise": ("corruption=gaussian_noise", "dataset.validation_size=0"),
     "seen": (
-        "conditioning=seen",
+        "conditioning=observed",
         "conditioning.hidden_units=[8]",
         "corruption=box",
-        "corruption.score=missing",
+        "corruption.loss_on=missing",
     ),
 }
 

@@ -16,7 +16,9 @@ import tensorflow as tf
 
 from tests.conftest import SMALL, TINY, Finished, refused, train_here
 from tests.e2e.runs import EXACT, rows, state
-from vae_cli.training import optimizers
+from vae_cli import registry
+from vae_cli.config.learning_rate_schedule import ConstantConfig
+from vae_cli.training import learning_rate_schedule
 
 Command = Callable[..., Finished]
 
@@ -54,7 +56,10 @@ def test_non_finite_loss_stops_the_run_and_keeps_the_last_good_epoch(
         def __call__(self, step: tf.Tensor) -> tf.Tensor:
             return tf.where(step < 20, 0.01, float("inf"))
 
-    monkeypatch.setattr(optimizers, "learning_rate", lambda *arguments: Explodes())
+    assert learning_rate_schedule.constant in registry._builders.values()
+    monkeypatch.setitem(
+        registry._builders, ConstantConfig, lambda *arguments: Explodes()
+    )
     done = command("train", *SMALL, "epochs=5", f"run_dir={tmp_path / 'run'}")
     assert done.status == 1
     assert "Traceback" not in done.stderr
@@ -104,17 +109,19 @@ def test_interrupted_sweep_saves_its_job_and_ends(tmp_path: Path) -> None:
 def test_early_stopping_under_cycles_of_beta_is_warned_of(
     tmp_path: Path, annealing: str
 ) -> None:
-    options = ["early_stopping=5", f"kl_annealing={annealing}"]
+    options = ["early_stopping.patience=5", f"kl_annealing={annealing}"]
     run = train_here(tmp_path / "run", *TINY, "architecture=dense", *options)
     log = (run / "train.log").read_text()
-    warned = "early_stopping=5 may stop within a cycle of kl_annealing=cyclical"
+    warned = (
+        "early_stopping.patience=5 may stop within a cycle of kl_annealing=cyclical"
+    )
     assert (warned in log) == (annealing == "cyclical")
-    assert ("or use kl_annealing=linear" in log) == (annealing == "cyclical")
+    assert ("or kl_annealing=linear" in log) == (annealing == "cyclical")
 
 
 def test_early_stopping_stops_and_keeps_the_best(tmp_path: Path) -> None:
     train_here(
-        tmp_path / "run", *SMALL, "epochs=50", "early_stopping=2",
+        tmp_path / "run", *SMALL, "epochs=50", "early_stopping.patience=2",
         "optimizer.learning_rate=1e-12", "beta=0",
     )  # fmt: skip
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())

@@ -403,8 +403,8 @@ def test_inpainting_run_is_scored_without_its_encoder_seeing_the_missing_pixels(
 ) -> None:
     run = train_here(
         tmp_path / "run", *TINY, "architecture=dense", "architecture.hidden_units=[16]",
-        "conditioning=seen", "conditioning.hidden_units=[8]", "corruption=half",
-        "corruption.score=missing", "epochs=3", "latent_dim=2",
+        "conditioning=observed", "conditioning.hidden_units=[8]", "corruption=half",
+        "corruption.loss_on=missing", "epochs=3", "latent_dim=2",
     )  # fmt: skip
     report = evaluate_here(run, SAMPLES)
     assert "corruption half, missing pixels alone count" in one_line(report)

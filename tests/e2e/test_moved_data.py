@@ -137,7 +137,7 @@ def test_set_that_is_no_file_has_no_path(command: Command, trained: Path) -> Non
     [
         ("dataset.pth=a.npz", "dataset.path"),
         ("dataset=a.npz", "dataset.path"),
-        ("dataset.limit=3", "dataset.path"),
+        ("dataset.max_images_per_split=3", "dataset.path"),
     ],
 )
 def test_other_keys_of_the_data_set_are_refused(

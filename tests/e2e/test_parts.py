@@ -21,7 +21,7 @@ PARTS = {
     "mog": (*CONV, "prior=mog", "prior.components=5"),
     "vamp": (*CONV, "prior=vamp", "prior.components=5"),
     "vamp of images": (
-        *(*CONV, "prior=vamp", "prior.components=5", "prior.start=data"),
+        *(*CONV, "prior=vamp", "prior.components=5", "prior.initialization=data"),
     ),
     "iwae": (*CONV, "objective=iwae"),
     "doubly_reparameterized": (
@@ -44,7 +44,7 @@ PARTS = {
     ),
     "label vamp": (
         *(*CONV, "conditioning=label", "prior=vamp", "prior.components=5"),
-        *("prior.start=data", "likelihood=continuous_bernoulli"),
+        *("prior.initialization=data", "likelihood=continuous_bernoulli"),
     ),
 }
 """Name -> overrides."""

@@ -21,10 +21,10 @@ KINDS = {
     "colour": ("architecture.filters=[4]", "dataset.channels=3", "likelihood=gaussian"),
     "seen": (
         *DENSE,
-        "conditioning=seen",
+        "conditioning=observed",
         "conditioning.hidden_units=[8]",
         "corruption=box",
-        "corruption.score=missing",
+        "corruption.loss_on=missing",
     ),
 }
 
@@ -194,5 +194,5 @@ def test_wrong_options_are_refused(
 
 
 def test_mask_that_hides_the_same_pixels_for_ever_is_refused(command: Command) -> None:
-    done = command("train", "corruption=half", "corruption.score=seen")
-    refused(done, "nothing could fill them", "corruption.score=all")
+    done = command("train", "corruption=half", "corruption.loss_on=observed")
+    refused(done, "nothing could fill them", "corruption.loss_on=all")

@@ -8,12 +8,12 @@ from scipy import stats
 from tests.helpers import grey_images, mean_and_log_var, small_config, small_vae
 from tests.models.toys import SHAPE as LINEAR_SHAPE
 from tests.models.toys import linear_gaussian
-from vae_cli.config.parts import PriorConfig
+from vae_cli.config.prior import StandardPriorConfig
 from vae_cli.evaluation.batches import over_batches
 from vae_cli.evaluation.bounds import evaluate_elbo, evaluation_noise, score_images
-from vae_cli.models.likelihoods import LIKELIHOODS
-from vae_cli.models.priors import StandardPrior
+from vae_cli.models.prior import StandardPrior
 from vae_cli.models.vae import VAE
+from vae_cli.registry import OPTIONS, build
 
 SHAPE = (3, 4, 2)
 IMAGES = grey_images(23, *SHAPE)
@@ -38,8 +38,8 @@ def linear_vae(latent_dim: int, likelihood: str = "bernoulli") -> VAE:
     return VAE(
         encoder=keras.Model(image, posterior),
         decoder=keras.Model(z, keras.layers.Reshape(SHAPE)(pixels)),
-        likelihood=LIKELIHOODS[likelihood](config),
-        prior=StandardPrior(PriorConfig(name="standard")),
+        likelihood=build(config),
+        prior=StandardPrior(StandardPriorConfig(), 0),
     )
 
 
@@ -105,7 +105,7 @@ def test_batch_size_changes_no_result(architecture, batch_size):
     assert parts.active_units == whole.active_units
 
 
-@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.parametrize("likelihood", OPTIONS["likelihood"])
 def test_bound_is_its_two_parts(likelihood):
     result = evaluate_elbo(linear_vae(2, likelihood), IMAGES, seed=0)
     parts = result.reconstruction_loss + result.kl_loss

@@ -6,7 +6,7 @@ from tests.helpers import grey_images, mean_and_log_var, small_vae
 from tests.models.toys import SHAPE, linear_gaussian, redraw
 from vae_cli.evaluation.bounds import evaluation_noise
 from vae_cli.evaluation.importance import RunningWeights, importance_sampling
-from vae_cli.models.likelihoods import LIKELIHOODS
+from vae_cli.registry import OPTIONS
 
 IMAGES = grey_images(23, *SHAPE)
 VARIANTS = {
@@ -71,7 +71,7 @@ def test_bound_grows_with_the_samples_from_the_elbo_to_log_p():
     assert means[-1] == pytest.approx(exact, abs=0.05)
 
 
-@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.parametrize("likelihood", OPTIONS["likelihood"])
 @pytest.mark.parametrize("samples", [1, 6])
 def test_estimate_is_the_log_mean_of_weights_computed_by_hand(likelihood, samples):
     vae = tiny_vae("dense", f"likelihood={likelihood}")

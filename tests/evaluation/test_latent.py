@@ -12,7 +12,7 @@ from vae_cli.evaluation.latent import (
     project,
     sample_prior,
 )
-from vae_cli.models.likelihoods import LIKELIHOODS
+from vae_cli.registry import OPTIONS
 
 SHAPE = (5, 6, 2)
 IMAGES = grey_images(11, *SHAPE)
@@ -44,7 +44,7 @@ def test_encode_is_the_encoder_on_scaled_pixels_whatever_the_batches(batch_size)
         np.testing.assert_allclose(found, part, atol=1e-5)
 
 
-@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.parametrize("likelihood", OPTIONS["likelihood"])
 def test_decode_gives_pixel_means_in_the_unit_interval(likelihood):
     vae = small_vae(f"likelihood={likelihood}", shape=SHAPE)
     images = decode(vae, 10 * codes(9, 2)[0])

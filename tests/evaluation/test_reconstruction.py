@@ -41,7 +41,7 @@ class Pixels(keras.Model):
     """A model whose codes are images."""
 
     num_labels = 0
-    seen_network = None
+    observed_network = None
 
     def condition(self):
         """Return none."""

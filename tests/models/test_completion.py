@@ -29,10 +29,10 @@ SEEN = grey_images(6, 4, 5, 1, seed=1)
 MASK = np.where(np.arange(5)[None, None, :, None] < 2, 255, 0).astype(np.uint8)
 MASKS = np.broadcast_to(MASK, (6, 4, 5, 1)).copy()
 COMPLETES = (
-    "conditioning=seen",
+    "conditioning=observed",
     "conditioning.hidden_units=[6,4]",
     "corruption=quadrants",
-    "corruption.score=missing",
+    "corruption.loss_on=missing",
     "latent_dim=3",
 )
 
@@ -168,17 +168,19 @@ def test_missing_pixels_are_used_nowhere():
     zero = np.zeros((1, 2), np.float32)
     assert np.mean(shown.pixel_means(zero)) > 0.8
     assert np.mean(hidden.pixel_means(zero)) == pytest.approx(0.5, abs=0.1)
-    with pytest.raises(ConfigError, match=r"prior\.start=noise"):
-        small_config("corruption=random_mask", "prior=vamp", "prior.start=data")
+    with pytest.raises(ConfigError, match=r"prior\.initialization=noise"):
+        small_config(
+            "corruption=random_mask", "prior=vamp", "prior.initialization=data"
+        )
 
 
 def test_gradient_of_a_completing_model_transposes_no_integers():
     # oneDNN prints a line to stderr for each such graph
     vae = small_vae(
-        "conditioning=seen",
+        "conditioning=observed",
         "conditioning.hidden_units=[4]",
         "corruption=box",
-        "corruption.score=missing",
+        "corruption.loss_on=missing",
         "latent_dim=3",
     )
     seen = tf.zeros((2, 4, 5, 1))

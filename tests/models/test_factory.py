@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 
 from tests.helpers import grey_images, mean_and_log_var, small_vae
+from vae_cli import registry
 from vae_cli.config.compose import composed
+from vae_cli.config.likelihood import BernoulliConfig
 from vae_cli.data_spec import DataSpec
-from vae_cli.models.factory import ARCHITECTURES, build_model
-from vae_cli.models.likelihoods import LIKELIHOODS, Bernoulli
+from vae_cli.models.factory import build_model
+from vae_cli.models.likelihood import Bernoulli
 from vae_cli.models.vae import VAE
+from vae_cli.registry import OPTIONS
 
 SHAPES = [(28, 28, 1), (29, 31, 3), (5, 7, 2)]
 
@@ -66,8 +69,8 @@ def test_decoder_gives_images_of_the_encoders_shape(network, shape):
     assert vae.decode(mean).shape == (3, *shape)
 
 
-@pytest.mark.parametrize("likelihood", LIKELIHOODS)
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("likelihood", OPTIONS["likelihood"])
+@pytest.mark.parametrize("architecture", OPTIONS["architecture"])
 def test_reconstruction_is_an_image_of_pixel_means(architecture, likelihood):
     vae = small_vae(
         f"likelihood={likelihood}", architecture=architecture, shape=(9, 11, 2)
@@ -81,7 +84,7 @@ def test_reconstruction_is_an_image_of_pixel_means(architecture, likelihood):
     )
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", OPTIONS["architecture"])
 @pytest.mark.parametrize("latent_dim", [1, 5])
 def test_latent_dim_is_that_of_the_config(architecture, latent_dim):
     vae = small_vae(f"latent_dim={latent_dim}", architecture=architecture)
@@ -148,7 +151,7 @@ def test_conv_output_bias_starts_at_the_logit_of_each_channels_mean():
 
 
 @pytest.mark.parametrize("mean, logit", [(0.0, -6.9067548), (1.0, 6.9067548)])
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", OPTIONS["architecture"])
 def test_pixels_that_never_change_start_at_a_finite_logit(architecture, mean, logit):
     pixel_mean = norm((4, 5, 1), mean)
     vae = small_vae(architecture=architecture, pixel_mean=pixel_mean)
@@ -161,14 +164,14 @@ def test_model_without_a_pixel_mean_starts_at_zero():
     assert not np.asarray(vae.decoder.get_layer("outputs").bias).any()
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", OPTIONS["architecture"])
 def test_same_seed_draws_the_same_weights(architecture):
     first, second = (small_vae("seed=3", architecture=architecture) for _ in range(2))
     for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", OPTIONS["architecture"])
 def test_another_seed_draws_other_weights(architecture):
     first = small_vae("seed=3", architecture=architecture)
     second = small_vae("seed=4", architecture=architecture)
@@ -198,7 +201,7 @@ WITH_KERNEL = {"conv": (2, 3), "dense": (1, 1), "residual_conv": (7, 7)}
 """Architecture -> hidden layers with a kernel."""
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", OPTIONS["architecture"])
 @pytest.mark.parametrize(
     "override, kind",
     [
@@ -217,7 +220,7 @@ def test_every_hidden_layer_has_what_was_asked_for(architecture, override, kind)
     assert counts == [(0, 0), WITH_HIDDEN[architecture]]
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", OPTIONS["architecture"])
 def test_activation_is_that_of_the_config_after_every_hidden_layer(architecture):
     vae = small_vae("architecture.activation=gelu", architecture=architecture)
     for network, count in zip(
@@ -243,7 +246,7 @@ def test_dropout_has_the_rate_of_the_config_and_acts_in_training_only():
     ).any()
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", OPTIONS["architecture"])
 def test_l2_is_the_sum_of_squared_hidden_kernels(architecture):
     vae = small_vae(
         "architecture.l2=0.01", "likelihood=gaussian", architecture=architecture
@@ -263,7 +266,7 @@ def test_no_l2_adds_no_losses():
     assert small_vae().losses == []
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", OPTIONS["architecture"])
 def test_gradients_reach_every_weight(architecture):
     import tensorflow as tf
 
@@ -282,12 +285,12 @@ def test_gradients_reach_every_weight(architecture):
 
 
 EXPORTED = {
-    **{name: (name, ()) for name in ARCHITECTURES},
-    **{name: ("dense", (f"likelihood={name}",)) for name in LIKELIHOODS},
+    **{name: (name, ()) for name in OPTIONS["architecture"]},
+    **{name: ("dense", (f"likelihood={name}",)) for name in OPTIONS["likelihood"]},
 }
 EXPORTED |= {
     "gated, two levels": ("dense", ("architecture.gated=true", *TWO_LEVELS)),
-    **{f"{name}, two levels": (name, TWO_LEVELS) for name in ARCHITECTURES},
+    **{f"{name}, two levels": (name, TWO_LEVELS) for name in OPTIONS["architecture"]},
 }
 """Name -> architecture and overrides."""
 OPENING = """
@@ -430,7 +433,7 @@ class TwoOutputs(Bernoulli):
 def test_every_decoder_gives_as_many_outputs_as_the_likelihood_takes(
     architecture, monkeypatch
 ):
-    monkeypatch.setitem(LIKELIHOODS, "bernoulli", TwoOutputs)
+    monkeypatch.setitem(registry._builders, BernoulliConfig, TwoOutputs)
     shape = (4, 5, 3)
     vae = small_vae(
         architecture=architecture, shape=shape, pixel_mean=np.full(shape, 0.3)

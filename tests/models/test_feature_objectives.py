@@ -9,7 +9,7 @@ from tests.helpers import grey_images, small_config, small_vae
 from vae_cli.errors import ConfigError
 from vae_cli.models.distributions import code
 from vae_cli.models.factory import build_objective
-from vae_cli.models.feature_objectives import feature_error
+from vae_cli.models.feature_objective import feature_error
 from vae_cli.models.features import feature_network
 
 SHAPE = (6, 5, 1)
@@ -54,7 +54,7 @@ def test_feature_error_is_half_the_squared_distance_mean_over_places():
 
 
 def test_penalty_is_the_error_between_image_and_reconstruction():
-    objective, vae = objective_and_vae("perceptual", weight=2.5)
+    objective, vae = objective_and_vae("perceptual", feature_weight=2.5)
     found = objective(vae, IMAGES, NOISE, 1.0, training=True).extras["penalty"]
     restored = vae.pixel_means(code(vae.infer(IMAGES, NOISE[:1]))[0])
     error = feature_error(objective.network(IMAGES), objective.network(restored))
@@ -67,7 +67,7 @@ def moved(value, variables, tape):
 
 
 def test_fooling_the_discriminator_moves_the_decoder_alone():
-    objective, vae = objective_and_vae("vae_gan", weight=0)
+    objective, vae = objective_and_vae("vae_gan", feature_weight=0)
     with tf.GradientTape(persistent=True) as tape:
         terms = objective(vae, IMAGES, NOISE, 1.0, training=True)
         fool, judged = map(tf.reduce_sum, terms.added.values())
@@ -90,7 +90,7 @@ def test_losses_are_those_of_what_the_discriminator_says(prior):
         [] if prior == "standard" else ["prior.components=3"]
     )
     objective, vae = objective_and_vae(
-        "vae_gan", *options, weight=0, adversarial_weight=2
+        "vae_gan", *options, feature_weight=0, adversarial_weight=2
     )
     compiled = tf.function(lambda x, e: objective(vae, x, e, 1.0, training=True))
     terms = compiled(IMAGES, NOISE)
@@ -114,10 +114,10 @@ def test_losses_are_those_of_what_the_discriminator_says(prior):
     [
         (("distribution=mirrored",), "needs distribution=single"),
         (
-            ("conditioning=seen", "corruption=box", "corruption.score=missing"),
-            "looks at whole images",
+            ("conditioning=observed", "corruption=box", "corruption.loss_on=missing"),
+            "compares whole images",
         ),
-        (("corruption=random_mask",), "corruption.score=all"),
+        (("corruption=random_mask",), "corruption.loss_on=all"),
     ],
 )
 def test_what_does_not_go_together_is_refused(overrides, message):

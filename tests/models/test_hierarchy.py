@@ -8,11 +8,11 @@ from scipy import stats
 
 from tests.helpers import grey_images, small_vae
 from tests.models.toys import redraw
-from vae_cli.config.parts import IwaeConfig, ObjectiveConfig
+from vae_cli.config.objective import ElboConfig, IwaeConfig
 from vae_cli.evaluation.importance import importance_sampling
 from vae_cli.models.distributions import Mixture, code
 from vae_cli.models.hierarchy import TwoLevelVAE
-from vae_cli.models.objectives import Elbo, Iwae
+from vae_cli.models.objective import Elbo, Iwae
 from vae_cli.models.vae import VAE
 
 SHAPE = (2, 2, 1)
@@ -183,7 +183,7 @@ def test_relative_bottom_level_is_the_model_of_the_literature():
 def test_elbo_is_its_integral_over_both_levels_in_expectation(prior):
     vae, copies = two_level_vae(*PRIORS[prior]), 4000
     x = np.tile(SCALED, (copies, 1, 1, 1))
-    objective = Elbo(ObjectiveConfig("elbo"))
+    objective = Elbo(ElboConfig())
     terms = objective(vae, x, normal(1, len(x), 2), 1.0)
     found = -np.asarray(terms.neg_elbo, np.float64).reshape(copies, 16)
 
@@ -210,9 +210,7 @@ def test_elbo_is_its_integral_over_both_levels_in_expectation(prior):
 def test_iwae_bound_lies_between_the_elbo_and_the_integral():
     vae, copies = two_level_vae(), 300
     x, noise = np.tile(SCALED, (copies, 1, 1, 1)), normal(20, 16 * copies, 2)
-    terms = Iwae(IwaeConfig("iwae", 20, doubly_reparameterized=False))(
-        vae, x, noise, 1.0
-    )
+    terms = Iwae(IwaeConfig(importance_samples=20))(vae, x, noise, 1.0)
     elbo, iwae = (
         -np.asarray(bound).reshape(copies, 16).mean(axis=0)
         for bound in (terms.neg_elbo, terms.neg_bound)
@@ -243,7 +241,7 @@ def test_density_of_a_draw_is_that_of_the_top_times_that_of_the_bottom_given_it(
 
 def test_kl_of_each_dimension_is_that_of_the_gaussian_it_was_drawn_from():
     vae, noise = two_level_vae(latent_dim=5, top_dim=2), normal(1, 16, 5)
-    objective = Elbo(ObjectiveConfig("elbo"))
+    objective = Elbo(ElboConfig())
     terms = objective(vae, SCALED, noise, 1.0)
     code = {name: np.asarray(part) for name, part in vae.encoder(SCALED).items()}
     top = code["mean"] + np.exp(code["log_var"] / 2) * noise[0, :, :2]
@@ -307,7 +305,7 @@ def test_gradients_reach_every_weight_of_both_levels(architecture, prior):
     vae = two_level_vae(
         *PRIORS[prior], latent_dim=4, top_dim=2, architecture=architecture
     )
-    objective = Elbo(ObjectiveConfig("elbo"))
+    objective = Elbo(ElboConfig())
     with tf.GradientTape() as tape:
         terms = objective(
             vae, tf.constant(SCALED), normal(1, 16, 4), 1.0, training=True

@@ -6,9 +6,9 @@ from scipy import stats
 from tests.helpers import grey_images, mean_and_log_var, small_vae
 from tests.models.toys import SHAPE as LINEAR_SHAPE
 from tests.models.toys import linear_gaussian, redraw
-from vae_cli.config.parts import IwaeConfig, ObjectiveConfig
+from vae_cli.config.objective import ElboConfig, IwaeConfig
 from vae_cli.models.distributions import log_ratio
-from vae_cli.models.objectives import Elbo, Iwae
+from vae_cli.models.objective import Elbo, Iwae
 
 SHAPE = (2, 3, 1)
 IMAGES = (grey_images(4, *SHAPE) > 127).astype(np.float32)
@@ -40,7 +40,7 @@ def tiny_vae(variant: str = "standard", scale: float = 0.6):
 
 
 def iwae(samples: int, doubly: bool = False) -> Iwae:
-    return Iwae(IwaeConfig("iwae", samples, doubly_reparameterized=doubly))
+    return Iwae(IwaeConfig(importance_samples=samples, doubly_reparameterized=doubly))
 
 
 def normal(*shape: int, seed: int = 0) -> np.ndarray:
@@ -83,7 +83,7 @@ def log_mean_exp(values: np.ndarray) -> np.ndarray:
 )
 def test_one_sample_is_the_elbo_in_loss_and_gradient(variant, doubly, beta):
     vae, noise = tiny_vae(variant), normal(1, 4, 2)
-    plain = Elbo(ObjectiveConfig("elbo"))
+    plain = Elbo(ElboConfig())
     loss, gradients = loss_and_gradients(plain, vae, noise, beta)
     found_loss, found = loss_and_gradients(iwae(1, doubly), vae, noise, beta)
     assert found_loss == loss
@@ -94,7 +94,7 @@ def test_one_sample_is_the_elbo_in_loss_and_gradient(variant, doubly, beta):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_equal_samples_give_the_elbo_of_one(variant):
     vae, noise = tiny_vae(variant), normal(1, 4, 2)
-    one = Elbo(ObjectiveConfig("elbo"))(vae, IMAGES, noise, 1.0)
+    one = Elbo(ElboConfig())(vae, IMAGES, noise, 1.0)
     several = iwae(5)(vae, IMAGES, np.repeat(noise, 5, axis=0), 1.0)
     levels = vae.infer(IMAGES, noise)
     # the weights have a one-sample estimate of the KL where the ELBO has a closed form

@@ -4,8 +4,9 @@ import pytest
 import tensorflow as tf
 
 from tests.helpers import grey_images, small_config, small_vae
-from vae_cli.models.decoders import _depth_to_space, start_at_mean
-from vae_cli.models.layers import dense_stack, gate, residual_block
+from vae_cli.models.architectures.base import start_at_mean
+from vae_cli.models.architectures.residual_conv import _depth_to_space, residual_block
+from vae_cli.models.layers import dense_stack, gate
 
 RNG = np.random.default_rng(0)
 

@@ -10,7 +10,8 @@ from scipy.integrate import quad
 
 from tests.helpers import small_config, small_vae
 from vae_cli.data_spec import DataSpec
-from vae_cli.models.likelihoods import LIKELIHOODS, ContinuousBernoulli, Likelihood
+from vae_cli.models.likelihood import ContinuousBernoulli, Likelihood
+from vae_cli.registry import OPTIONS, build
 
 RNG = np.random.default_rng(0)
 LOGITS = RNG.normal(0, 3, (4, 3, 2, 2)).astype(np.float32)
@@ -23,12 +24,12 @@ BOTH_SIDES = [sign * size for size in SWITCHES for sign in (1, -1)][1:]
 
 def likelihood(name: str, *overrides: str) -> Likelihood:
     config = small_config(f"likelihood={name}", *overrides).likelihood
-    return LIKELIHOODS[name](config)
+    return build(config)
 
 
 def gaussian(scale: float, learned: bool = False) -> Likelihood:
-    chosen = f"likelihood.learn_scale={str(learned).lower()}"
-    return likelihood("gaussian", f"likelihood.scale={scale}", chosen)
+    chosen = f"likelihood.learn_std={str(learned).lower()}"
+    return likelihood("gaussian", f"likelihood.std={scale}", chosen)
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:
@@ -123,7 +124,7 @@ def test_learned_scale_is_pulled_towards_the_residual():
 
 def test_learned_scale_gives_the_density_of_its_present_value():
     learned = gaussian(0.1, learned=True)
-    learned.log_scale.assign(math.log(0.4))
+    learned.log_std.assign(math.log(0.4))
     expected = per_image(stats.norm.logpdf(GREY, sigmoid(LOGITS), 0.4))
     np.testing.assert_allclose(learned.log_prob(GREY, LOGITS), expected, rtol=1e-5)
 
@@ -134,7 +135,7 @@ def test_learned_scale_stops_at_one_thousandth_and_can_leave_again():
     scales = []
     for gradient in (100.0, -0.5):
         optimizer.apply([tf.constant(gradient)], learned.trainable_variables)
-        scales.append(math.exp(float(learned.log_scale)))
+        scales.append(math.exp(float(learned.log_std)))
     assert scales == pytest.approx([1e-3, 1e-3 * math.exp(0.5)], rel=1e-5)
 
 
@@ -205,7 +206,7 @@ def test_continuous_bernoulli_mean_has_a_finite_gradient_at_zero():
     np.testing.assert_allclose(gradient, [1 / 12] * 3, rtol=1e-5)  # variance of U(0, 1)
 
 
-@pytest.mark.parametrize("name", LIKELIHOODS)
+@pytest.mark.parametrize("name", OPTIONS["likelihood"])
 def test_mean_stays_within_the_unit_interval_and_grows_with_the_logit(name):
     logits = np.linspace(-1000, 1000, 20001, dtype=np.float32)
     mean = np.asarray(likelihood(name).mean(logits))
@@ -217,7 +218,7 @@ def test_mean_stays_within_the_unit_interval_and_grows_with_the_logit(name):
     assert (np.diff(mean) > -1e-6).all()
 
 
-@pytest.mark.parametrize("name", LIKELIHOODS)
+@pytest.mark.parametrize("name", OPTIONS["likelihood"])
 def test_scores_have_no_nan_gradient_at_zero_logits(name):
     logits = tf.zeros((2, 3, 3, 1))
     with tf.GradientTape() as tape:
@@ -226,7 +227,7 @@ def test_scores_have_no_nan_gradient_at_zero_logits(name):
     assert np.isfinite(tape.gradient(scored, logits)).all()
 
 
-@pytest.mark.parametrize("name", LIKELIHOODS)
+@pytest.mark.parametrize("name", OPTIONS["likelihood"])
 def test_scores_add_up_over_pixels_and_channels(name):
     chosen = likelihood(name)
     pixels = chosen.log_prob_per_pixel(GREY, LOGITS)
@@ -236,7 +237,7 @@ def test_scores_add_up_over_pixels_and_channels(name):
     )
 
 
-@pytest.mark.parametrize("name", LIKELIHOODS)
+@pytest.mark.parametrize("name", OPTIONS["likelihood"])
 def test_score_of_an_image_does_not_depend_on_its_batch(name):
     chosen = likelihood(name)
     together = chosen.log_prob(GREY, LOGITS)
@@ -267,9 +268,14 @@ def test_likelihood_without_a_density_says_so():
 
 
 def test_only_a_learned_scale_adds_weights():
-    counts = {name: len(likelihood(name).trainable_weights) for name in LIKELIHOODS}
+    counts = {
+        name: len(likelihood(name).trainable_weights) for name in OPTIONS["likelihood"]
+    }
     assert counts == {"bernoulli": 0, "gaussian": 1, "continuous_bernoulli": 0}
-    assert all(issubclass(kind, keras.layers.Layer) for kind in LIKELIHOODS.values())
+    assert all(
+        isinstance(likelihood(name), keras.layers.Layer)
+        for name in OPTIONS["likelihood"]
+    )
 
 
 @pytest.mark.parametrize(

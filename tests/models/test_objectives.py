@@ -4,9 +4,9 @@ import tensorflow as tf
 
 from tests.helpers import grey_images, small_vae
 from tests.models.toys import SHAPE, linear_gaussian
-from vae_cli.config.parts import ObjectiveConfig
+from vae_cli.config.objective import ElboConfig
 from vae_cli.models.distributions import Gaussian
-from vae_cli.models.objectives import Elbo, Terms, kl_term, log_mean_exp
+from vae_cli.models.objective import Elbo, Terms, kl_term, log_mean_exp
 
 MEAN = np.array([[0.0, 1.5, -2.0], [0.3, 0.0, 4.0]], np.float32)
 LOG_VAR = np.array([[0.0, -1.0, 1.2], [-4.0, 0.5, 0.0]], np.float32)
@@ -43,7 +43,7 @@ def parts():
 
 def elbo(vae, images, noise, training=False):
     """Terms of the ELBO for one sample an image, noise [B, latent_dim]."""
-    objective = Elbo(ObjectiveConfig(name="elbo"))
+    objective = Elbo(ElboConfig())
     return objective(vae, images, noise[None], 1.0, training=training)
 
 
@@ -89,9 +89,7 @@ def test_terms_have_one_value_an_image(parts):
 def test_neg_elbo_is_reconstruction_plus_kl_whatever_beta(parts):
     vae, images, noise = parts
     for beta in (0.0, 1.0, 7.0):
-        terms = Elbo(ObjectiveConfig("elbo"))(
-            vae, images, noise[None], beta, training=True
-        )
+        terms = Elbo(ElboConfig())(vae, images, noise[None], beta, training=True)
         expected = np.asarray(terms.reconstruction) + np.asarray(terms.kl)
         np.testing.assert_allclose(terms.neg_elbo, expected, rtol=1e-6)
         np.testing.assert_array_equal(terms.neg_bound, terms.neg_elbo)
@@ -118,7 +116,7 @@ def test_elbo_of_a_linear_gaussian_model_is_its_closed_form_in_expectation(
     model = linear_gaussian(shift, widen)
     pixels = grey_images(5, *SHAPE)
     noise = np.random.default_rng(0).standard_normal((4000, 5, 2)).astype(np.float32)
-    objective = Elbo(ObjectiveConfig(name="elbo"))
+    objective = Elbo(ElboConfig())
     # 4000 copies of the 5 images, one sample each
     x = np.tile(pixels.astype(np.float32) / 255, (4000, 1, 1, 1))
     terms = objective(model.vae, x, noise.reshape(1, -1, 2), 1.0)

@@ -4,8 +4,9 @@ import tensorflow as tf
 
 from tests.helpers import grey_images, small_config, small_vae
 from tests.models.test_distributions import log_density
-from vae_cli.config.parts import MixtureConfig, VampConfig
-from vae_cli.models.priors import MixturePrior, StandardPrior, VampPrior, build_prior
+from vae_cli.config.prior import MixtureConfig, VampConfig
+from vae_cli.models.prior import MixturePrior, StandardPrior, VampPrior
+from vae_cli.registry import build
 
 RNG = np.random.default_rng(0)
 SHAPE = (4, 5, 1)
@@ -113,7 +114,8 @@ def test_pseudo_inputs_are_trained_once_with_the_models_weights():
 def test_prior_is_the_one_of_the_config(name, kind):
     few = () if name == "standard" else ("prior.components=6",)
     config = small_config(f"prior={name}", *few).prior
-    prior = build_prior(config, 2, SHAPE, lambda images: (images, images))
+    prior = build(config, 2)
+    prior.connect(lambda images: (images, images), SHAPE, 0)
     assert type(prior) is kind
     if name != "standard":
         assert prior.trainable_weights[0].shape[0] == 6
@@ -129,7 +131,7 @@ def test_codes_below_the_top_level_are_the_noise():
 
 
 def test_weights_of_a_learned_mixture_are_those_of_its_distribution():
-    prior = MixturePrior(MixtureConfig("mog", components=4), 2)
+    prior = MixturePrior(MixtureConfig(components=4), 2)
     for weight in prior.trainable_weights:
         weight.assign(RNG.normal(size=weight.shape))
     mean, log_var, logits = (np.asarray(w) for w in prior.trainable_weights)

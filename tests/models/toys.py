@@ -8,9 +8,9 @@ import numpy as np
 from scipy import stats
 
 from tests.helpers import small_config
-from vae_cli.config.parts import PriorConfig
-from vae_cli.models.likelihoods import Gaussian
-from vae_cli.models.priors import StandardPrior
+from vae_cli.config.prior import StandardPriorConfig
+from vae_cli.models.likelihood import Gaussian
+from vae_cli.models.prior import StandardPrior
 from vae_cli.models.vae import VAE
 
 SHAPE = (2, 3, 1)
@@ -89,13 +89,13 @@ def linear_gaussian(shift: float = 0.0, widen: float = 1.0) -> LinearGaussian:
     mean.set_weights([to_mean, mean_bias])
     spread.set_weights([np.zeros_like(to_mean), log_var])
     pixels.set_weights([kernel.T, bias])
-    options = "likelihood=gaussian", f"likelihood.scale={scale}"
+    options = "likelihood=gaussian", f"likelihood.std={scale}"
     return LinearGaussian(
         vae=VAE(
             encoder,
             decoder,
             likelihood=LinearPixels(small_config(*options).likelihood),
-            prior=StandardPrior(PriorConfig(name="standard")),
+            prior=StandardPrior(StandardPriorConfig(), 0),
         ),
         kernel=wide,
         bias=bias.astype(np.float64),

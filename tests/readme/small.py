@@ -6,12 +6,12 @@ takes the first value of each key, and a resumed run trains one epoch more.
 
 import math
 
+from vae_cli.config.commands import COMMANDS
 from vae_cli.config.compose import composed
-from vae_cli.config.store import COMMANDS
 
 AT_MOST = {
     "epochs": 1,
-    "dataset.limit": 100,
+    "dataset.max_images_per_split": 100,
     "dataset.validation_size": 100,
     "architecture.hidden_units": [16],
     "architecture.filters": [4],
@@ -91,7 +91,7 @@ def _sizes(config: object) -> list[str]:
         value = config
         for name in key.split("."):
             value = getattr(value, name, None)
-        if key == "dataset.limit" and hasattr(config, "epochs"):
+        if key == "dataset.max_images_per_split" and hasattr(config, "epochs"):
             value = value or math.inf
         if isinstance(most, list):
             larger = isinstance(value, list) and value != most

@@ -36,7 +36,11 @@ RUNS = (
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the documented lines take for granted."""
     root = tmp_path_factory.mktemp("documented")
-    sizes = ("dataset.limit=100", "dataset.validation_size=100", "epochs=1")
+    sizes = (
+        "dataset.max_images_per_split=100",
+        "dataset.validation_size=100",
+        "epochs=1",
+    )
     run = train_here(root / "outputs" / "my-run", *sizes, "architecture.filters=[4]")
     for name in RUNS:
         shutil.copytree(run, root / "outputs" / name)

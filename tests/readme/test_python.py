@@ -36,15 +36,15 @@ def test_python_of_the_readme_runs_as_it_stands(
     assert names["pixels"].shape == names["images"].shape == (16, 12, 12, 1)
 
 
-@pytest.mark.parametrize("conditioning", ["label", "seen"])
+@pytest.mark.parametrize("conditioning", ["label", "observed"])
 def test_second_input_is_the_one_that_the_readme_names(
     conditioning: str, program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     options = [f"conditioning={conditioning}"]
-    if conditioning == "seen":
+    if conditioning == "observed":
         options += ["conditioning.hidden_units=[8]", "corruption=half"]
-        options += ["corruption.score=missing"]
+        options += ["corruption.loss_on=missing"]
     loading = program.partition("images = ")[0]
     names = executed(loading, tmp_path, *options)
     images = np.zeros((16, 12, 12, 1), np.float32)

@@ -206,12 +206,12 @@ def test_latest_of_no_runs_says_how_to_train_one(root: str, tmp_path: Path) -> N
     "overrides",
     [
         [],
-        ["experiment=beta_vae", "early_stopping=5", "optimizer.clip_norm=1"],
+        ["experiment=beta_vae", "early_stopping.patience=5", "optimizer.clip_norm=1"],
         ["architecture=dense", "likelihood=gaussian", "optimizer=adamw"],
         ["dataset=synthetic", "kl_annealing=cyclical", "optimizer.epsilon=1e-12"],
         ["dataset=npz", "dataset.path='a: b # c.npz'", "seed=4294967295"],
         ["learning_rate_schedule=step", "name='on'", "output_root='1e3'"],
-        ["name='null'", "run_dir='2026-01-01'", "dataset.limit=7"],
+        ["name='null'", "run_dir='2026-01-01'", "dataset.max_images_per_split=7"],
         ["prior=vamp", "hierarchy=two_level", "objective=iwae", "latent_dim=4"],
         ["prior=mog", "architecture=gated_dense"],
         ["architecture=residual_conv", "hierarchy=two_level"],
@@ -466,7 +466,7 @@ def test_resume_latest_with_more_epochs_takes_a_finished_run(tmp_path: Path) -> 
 
 def importance_weighted(run: RunFolder, elbos: list[int], bounds: list[int]) -> None:
     """Record three epochs of a run that stops after two without a better bound."""
-    options = ["epochs=3", "early_stopping=2", "objective=iwae"]
+    options = ["epochs=3", "early_stopping.patience=2", "objective=iwae"]
     run.save_config(composed("train", options))
     for epoch, (elbo, bound) in enumerate(zip(elbos, bounds, strict=True), 1):
         values = {"epoch": epoch, "val_neg_elbo": elbo, "val_neg_iwae": bound}

@@ -37,7 +37,7 @@ def test_bounds_that_do_not_compare_are_ranked_apart(tmp_path: Path) -> None:
     job(tmp_path, "1", -500.0, "likelihood=gaussian")
     job(tmp_path, "2", 90.0, "objective=iwae")
     for seen in (1, 2):
-        masked = ("corruption=quadrants", f"corruption.seen={seen}")
+        masked = ("corruption=quadrants", f"corruption.quadrants={seen}")
         job(tmp_path, f"q{seen}", 80.0, *masked)
         job(tmp_path, f"c{seen}", 70.0, f"dataset.classes=[{seen}]")
     lines = ranking(tmp_path)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tests.helpers import small_config
-from vae_cli.training.annealing import SCHEDULES, Schedule, build_annealing
+from vae_cli.registry import OPTIONS, build
+from vae_cli.training.kl_annealing import Schedule
 
 STEPS_PER_EPOCH = 50
 
@@ -12,7 +13,7 @@ STEPS_PER_EPOCH = 50
 def schedule(name: str, *options: str) -> Schedule:
     overrides = [f"kl_annealing.{option}" for option in options]
     config = small_config(f"kl_annealing={name}", *overrides).kl_annealing
-    return build_annealing(config, STEPS_PER_EPOCH)
+    return build(config, STEPS_PER_EPOCH)
 
 
 def shares(name: str, *options: str, steps: list[float]) -> list[float]:
@@ -40,7 +41,7 @@ def test_linear_grows_in_a_straight_line_and_stays():
 
 
 def test_linear_starts_at_the_share_it_is_given():
-    options = "duration=80", "unit=steps", "start=0.2"
+    options = "duration=80", "unit=steps", "start_fraction=0.2"
     assert shares("linear", *options, steps=[0, 40, 80]) == pytest.approx([0.2, 0.6, 1])
 
 
@@ -53,7 +54,7 @@ def test_sigmoid_follows_the_rescaled_logistic_curve():
 
 
 def test_sigmoid_starts_at_the_share_it_is_given():
-    options = "duration=80", "unit=steps", "start=0.2"
+    options = "duration=80", "unit=steps", "start_fraction=0.2"
     found = shares("sigmoid", *options, steps=[0, 20, 40, 80])
     expected = [0.2, 0.2 + 0.8 * s_curve(0.25), 0.6, 1]
     assert found == pytest.approx(expected, abs=1e-6)
@@ -61,7 +62,7 @@ def test_sigmoid_starts_at_the_share_it_is_given():
 
 def test_cyclical_ramps_and_holds_in_every_cycle():
     steps = [0, 5, 10, 20, 35, 39, 40, 45, 60, 79, 80, 85]
-    options = "period=40", "unit=steps", "ramp=0.5", "cycles=3"
+    options = "period=40", "unit=steps", "ramp_fraction=0.5", "cycles=3"
     found = shares("cyclical", *options, steps=steps)
     expected = [0, 0.25, 0.5, 1, 1, 1, 0, 0.25, 1, 1, 0, 0.25]
     assert found == pytest.approx(expected, abs=1e-6)
@@ -69,7 +70,7 @@ def test_cyclical_ramps_and_holds_in_every_cycle():
 
 def test_cyclical_is_the_published_formula():
     period, ramp = 37, 0.4  # Fu et al. eq. 6: tau = mod(t, period) / period
-    options = f"period={period}", "unit=steps", f"ramp={ramp}", "cycles=5"
+    options = f"period={period}", "unit=steps", f"ramp_fraction={ramp}", "cycles=5"
     steps = list(range(5 * period))
     found = shares("cyclical", *options, steps=steps)
     expected = [min(1, (step % period) / period / ramp) for step in steps]
@@ -77,18 +78,24 @@ def test_cyclical_is_the_published_formula():
 
 
 def test_cyclical_ends_at_full_beta():
-    options = "period=40", "unit=steps", "ramp=0.5", "cycles=3"
+    options = "period=40", "unit=steps", "ramp_fraction=0.5", "cycles=3"
     assert shares("cyclical", *options, steps=[119, 120, 125, 10_000]) == [1] * 4
 
 
 def test_cyclical_starts_every_cycle_at_the_share_it_is_given():
-    options = "period=40", "unit=steps", "ramp=0.5", "cycles=3", "start=0.2"
+    options = (
+        "period=40",
+        "unit=steps",
+        "ramp_fraction=0.5",
+        "cycles=3",
+        "start_fraction=0.2",
+    )
     found = shares("cyclical", *options, steps=[0, 10, 20, 40, 50])
     assert found == pytest.approx([0.2, 0.6, 1, 0.2, 0.6], abs=1e-6)
 
 
 def test_cyclical_with_a_ramp_of_a_whole_cycle_never_holds():
-    options = "period=40", "unit=steps", "ramp=1", "cycles=3"
+    options = "period=40", "unit=steps", "ramp_fraction=1", "cycles=3"
     found = shares("cyclical", *options, steps=[10, 39, 40])
     assert found == pytest.approx([0.25, 39 / 40, 0], abs=1e-6)
 
@@ -109,7 +116,7 @@ def test_cycles_in_epochs_are_the_same_cycles_in_steps():
     assert epochs[4] == 0
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("name", OPTIONS["kl_annealing"])
 def test_share_depends_on_the_step_alone(name):
     steps = [0, 3, 40, 90, 260, 1001]
     share = schedule(name)
@@ -119,7 +126,7 @@ def test_share_depends_on_the_step_alone(name):
     assert forwards == [float(schedule(name)(step)) for step in steps]
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("name", OPTIONS["kl_annealing"])
 def test_share_stays_between_0_and_1(name):
     share = schedule(name)
     found = np.array([float(share(step)) for step in range(0, 1200, 7)])
@@ -128,7 +135,7 @@ def test_share_stays_between_0_and_1(name):
     assert found[-1] == pytest.approx(1)
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("name", OPTIONS["kl_annealing"])
 def test_share_is_the_same_in_a_compiled_step(name):
     import tensorflow as tf
 

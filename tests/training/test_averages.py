@@ -49,7 +49,7 @@ def test_average_is_that_of_its_formula_from_the_first_value():
 
 def test_average_of_pseudo_inputs_starts_at_the_images_that_they_start_at():
     config = small_config(
-        "prior=vamp", "prior.components=4", "prior.start=data",
+        "prior=vamp", "prior.components=4", "prior.initialization=data",
         "optimizer.ema_decay=0.9", "dataset.num_images=60",
         "dataset.validation_size=10",
     )  # fmt: skip
@@ -91,9 +91,9 @@ def test_moving_statistics_are_averaged_without_the_constants_they_start_from():
         ("architecture.hidden_units=[6,5]",),
         ("hierarchy=two_level", "hierarchy.hidden_units=[5]"),
         ("prior=vamp", "prior.components=3"),
-        ("objective=iwae", "objective.samples=2"),
+        ("objective=iwae", "objective.importance_samples=2"),
         ("objective=vae_gan",),
-        ("conditioning=seen", "corruption=quadrants", "corruption.score=missing"),
+        ("conditioning=observed", "corruption=quadrants", "corruption.loss_on=missing"),
     ],
 )
 def test_average_after_a_step_has_the_statistics_of_that_batch(options):

@@ -16,13 +16,13 @@ def learner(*overrides: str):
 
 @pytest.mark.parametrize("components", [20, 50])
 def test_pseudo_inputs_start_at_images_none_of_them_twice(components):
-    vamp = "prior=vamp", "prior.start=data", f"prior.components={components}"
+    vamp = "prior=vamp", "prior.initialization=data", f"prior.components={components}"
     pixels = np.asarray(learner(*vamp).vae.prior_network.pseudo_inputs)
     assert len(np.unique(pixels.reshape(components, -1), axis=0)) == components
 
 
 def test_pseudo_inputs_may_be_more_than_images():
-    vamp = "prior=vamp", "prior.start=data", "prior.components=70"
+    vamp = "prior=vamp", "prior.initialization=data", "prior.components=70"
     assert learner(*vamp).vae.prior_network.pseudo_inputs.shape[0] == 70
 
 

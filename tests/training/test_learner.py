@@ -10,12 +10,11 @@ from vae_cli.data.batches import ImageStore, evaluation_order
 from vae_cli.data.pipeline import shares
 from vae_cli.evaluation.bounds import evaluate_elbo, evaluation_noise
 from vae_cli.evaluation.importance import importance_sampling
-from vae_cli.models.factory import OBJECTIVES
-from vae_cli.models.objectives import Terms
+from vae_cli.models.objective import Terms
 from vae_cli.randomness import Stream, key
-from vae_cli.training.annealing import build_annealing
+from vae_cli.registry import build
 from vae_cli.training.learner import Learner
-from vae_cli.training.optimizers import build_optimizer
+from vae_cli.training.optimizer import build_optimizer
 
 SHAPE = (4, 5, 1)
 TRAIN = grey_images(10, *SHAPE)
@@ -23,10 +22,10 @@ VALIDATION = grey_images(10, *SHAPE, seed=1)
 EPOCH = [[3, 1, 4, 0], [5, 9, 2, 6], [8, 7]]
 """Index batches of an epoch; the last one is short."""
 PARTS = {
-    "iwae": ("objective=iwae", "objective.samples=3"),
+    "iwae": ("objective=iwae", "objective.importance_samples=3"),
     "doubly reparameterized": (
         "objective=iwae",
-        "objective.samples=3",
+        "objective.importance_samples=3",
         "objective.doubly_reparameterized=true",
     ),
     "mog": ("prior=mog", "prior.components=3"),
@@ -34,7 +33,7 @@ PARTS = {
     "two levels": ("hierarchy=two_level", "hierarchy.hidden_units=[4,3]"),
     "all": (
         "objective=iwae",
-        "objective.samples=3",
+        "objective.importance_samples=3",
         "prior=vamp",
         "prior.components=3",
         "hierarchy=two_level",
@@ -56,13 +55,13 @@ def make_learner(
     """Return a learner of a tiny model; runs eagerly."""
     overrides = ("optimizer.learning_rate=0.01", *overrides)
     config = small_config(*overrides)
-    objective = OBJECTIVES[config.objective.name](config.objective)
+    objective = build(config.objective, SHAPE, 0)
     vae = small_vae(*overrides, shape=SHAPE)
     learner = Learner(
         vae,
         objective=objective,
         beta=config.beta,
-        annealing=build_annealing(config.kl_annealing, len(EPOCH)),
+        annealing=build(config.kl_annealing, len(EPOCH)),
         free_bits=config.free_bits,
         seed=config.seed,
         train=ImageStore(images, config.seed if dynamic else None),
@@ -442,7 +441,7 @@ def test_neg_iwae_is_logged_by_iwae_alone():
         train(make_learner(*overrides), EPOCH[:1])
         for overrides in (
             (),
-            ("objective=iwae", "objective.samples=1"),
+            ("objective=iwae", "objective.importance_samples=1"),
             PARTS["iwae"],
         )
     )

@@ -11,7 +11,7 @@ from vae_cli.config.compose import composed
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import ConfigError
 from vae_cli.models.factory import build_model
-from vae_cli.training.memory import _layers, _prior_weights, check_training
+from vae_cli.training.memory import check_training
 
 Command = Callable[..., Finished]
 
@@ -37,7 +37,10 @@ Command = Callable[..., Finished]
         (["architecture=residual_conv", "architecture.blocks=100000"], "blocks"),
         (["prior=vamp", "prior.components=1000000"], "prior.components"),
         (["prior=mog", "prior.components=10000000"], "prior.components"),
-        (["objective=iwae", "objective.samples=1000000"], "objective.samples"),
+        (
+            ["objective=iwae", "objective.importance_samples=1000000"],
+            "objective.importance_samples",
+        ),
         (["threads=20000"], "threads"),
         (["threads=1000000"], "threads"),
         (
@@ -90,8 +93,13 @@ def test_estimated_weights_are_the_models_within_a_factor_of_two(
     vae = build_model(config, DataSpec(shape, binary=False))
     exact = sum(int(v.shape.num_elements()) if hasattr(v.shape, "num_elements")
                 else int(v.size) for v in vae.trainable_variables)  # fmt: skip
-    estimate = sum(layer[0] for layer in _layers(config, shape))
-    estimate += _prior_weights(config, shape)
+    layers = [
+        *config.architecture.layers(shape, config.latent_dim),
+        *config.hierarchy.layers(config.latent_dim),
+        *config.conditioning.layers(shape),
+    ]
+    estimate = sum(layer[0] for layer in layers)
+    estimate += config.prior.num_weights(shape, config.latent_dim)
     assert exact / 2 < estimate < 2 * exact
 
 

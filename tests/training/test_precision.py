@@ -11,7 +11,7 @@ from vae_cli.models.factory import build_model
 from vae_cli.training.build import build_learner
 from vae_cli.training.distribution import Distribution
 from vae_cli.training.learner import Learner
-from vae_cli.training.optimizers import LossScale
+from vae_cli.training.optimizer import LossScale
 
 MIXED = ["mixed_bfloat16", "mixed_float16"]
 
@@ -93,8 +93,8 @@ def test_average_starts_at_the_weights_where_the_first_step_overflows():
 
 COMPLETING = (
     "corruption=quadrants",
-    "corruption.score=missing",
-    "conditioning=seen",
+    "corruption.loss_on=missing",
+    "conditioning=observed",
     "conditioning.hidden_units=[5]",
 )
 DISTRIBUTIONS = {
@@ -104,8 +104,8 @@ DISTRIBUTIONS = {
     "label": ("conditioning=label", "conditioning.learned_prior=true"),
     "seen": COMPLETING,
     "two levels": ("hierarchy=two_level", "hierarchy.hidden_units=[4]"),
-    "iwae": ("objective=iwae", "objective.samples=2"),
-    "gaussian": ("likelihood=gaussian", "likelihood.learn_scale=true"),
+    "iwae": ("objective=iwae", "objective.importance_samples=2"),
+    "gaussian": ("likelihood=gaussian", "likelihood.learn_std=true"),
     "continuous_bernoulli": ("likelihood=continuous_bernoulli",),
 }
 """Every prior and every likelihood."""

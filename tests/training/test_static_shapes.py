@@ -11,7 +11,7 @@ from vae_cli.training.distribution import Distribution
 
 TWO_LEVELS = ("hierarchy=two_level", "hierarchy.hidden_units=[4,3]")
 VAMP = ("prior=vamp", "prior.components=3")
-IWAE = ("objective=iwae", "objective.samples=3")
+IWAE = ("objective=iwae", "objective.importance_samples=3")
 CASES = {
     "conv vamp": ("conv", "architecture.normalization=batch", *VAMP),
     "residual_conv iwae mog": ("residual_conv", *IWAE, "prior=mog"),

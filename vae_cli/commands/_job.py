@@ -6,7 +6,7 @@ import sys
 from vae_cli.commands._main import run_guarded, set_up_logging
 from vae_cli.commands.train import train_command
 from vae_cli.config.load import load
-from vae_cli.config.schema import TrainConfig
+from vae_cli.config.train import TrainConfig
 
 
 def main() -> int:

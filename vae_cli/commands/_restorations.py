@@ -100,7 +100,7 @@ def own_images(
 
 def _check_completed(run: TrainedRun, corruption: CorruptionConfig) -> None:
     """Refuse a corruption that doesn't say what a completing model must know."""
-    if run.vae.seen_network and not isinstance(corruption, MaskConfig):
+    if run.vae.observed_network and not isinstance(corruption, MaskConfig):
         raise ConfigError(
             f"{run.folder} completes images: it needs to know which pixels are "
             f"missing, which corruption={corruption.name} doesn't say.",
@@ -211,10 +211,10 @@ def interpolate_task(
             f"{len(split) - 1}.",
             "choose two of them, such as pair=[0,1]",
         )
-    if run.vae.seen_network:
+    if run.vae.observed_network:
         raise ConfigError(
             "task=interpolate needs a model that draws whole images; "
-            f"{run.folder} completes them (conditioning=seen).",
+            f"{run.folder} completes them (conditioning=observed).",
             "use task=restore",
         )
     check_arrays(

@@ -51,10 +51,10 @@ def generate(config: GenerateConfig, overrides: list[str]) -> None:
     from vae_cli.runs.trained import load_trained
 
     run = load_trained(folder, config.checkpoint)
-    if run.vae.seen_network:
+    if run.vae.observed_network:
         raise ConfigError(
             f"{folder} completes images, and draws none of its own "
-            "(conditioning=seen).",
+            "(conditioning=observed).",
             f"complete some: vae-reconstruct run={folder}",
         )
     count = size(config, run.vae.latent_dim)

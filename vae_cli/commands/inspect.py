@@ -6,16 +6,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from vae_cli.config.commands import COMMANDS, PRESETS
 from vae_cli.config.compose import composed
 from vae_cli.config.help import options, summary
-from vae_cli.config.store import COMMANDS, GROUPS, PRESETS
 from vae_cli.errors import ConfigError, RunError, UsageError, closest
 from vae_cli.paths import configs_dir
+from vae_cli.registry import OPTIONS
 
 
 def list_command(arguments: list[str]) -> int:
     """Print the config groups, or the options of one with what they are."""
-    groups = [*GROUPS, *PRESETS]
+    groups = [*OPTIONS, *PRESETS]
     if not arguments:
         for group in groups:
             print(f"{group:<24}{', '.join(options(group))}")
@@ -56,7 +57,7 @@ def copy_command(arguments: list[str]) -> int:
             "vae copy architecture/conv my_configs/architecture",
         )
     option, target = arguments[0].removesuffix(".yaml"), Path(arguments[1])
-    known = [f"{g}/{name}" for g in (*GROUPS, *PRESETS) for name in options(g)]
+    known = [f"{g}/{name}" for g in (*OPTIONS, *PRESETS) for name in options(g)]
     if option not in known:
         raise ConfigError(
             f"{option} is not a shipped option.",

@@ -6,7 +6,7 @@ from typing import NoReturn
 from vae_cli.commands._main import run_command
 from vae_cli.commands._names import option_suffix, suffix
 from vae_cli.config.commands import ReconstructConfig
-from vae_cli.config.corruption import CorruptionConfig, MaskConfig
+from vae_cli.config.corruption import MaskConfig, NoCorruptionConfig
 from vae_cli.errors import RunError
 from vae_cli.runs.folder import open_run
 
@@ -46,11 +46,11 @@ def reconstruct(config: ReconstructConfig, overrides: list[str]) -> None:
 
     run = load_trained(folder, config.checkpoint)
     # own images are as they are
-    usual = CorruptionConfig("none") if config.images else run_config.corruption
+    usual = NoCorruptionConfig() if config.images else run_config.corruption
     corruption = config.corruption or usual
     if isinstance(corruption, MaskConfig):
-        # here the score says which pixels are missing
-        corruption = replace(corruption, score="seen")
+        # here it says which pixels are missing
+        corruption = replace(corruption, loss_on="observed")
     if data is not None and config.images is None:
         source = str(config.split)
         split, how = split_images(config, run, data, source, corruption)

@@ -17,7 +17,7 @@ from typing import Any
 from vae_cli.commands._hydra import call_hydra
 from vae_cli.commands._rehearsal import check_sweep
 from vae_cli.config.compose import checked
-from vae_cli.config.schema import TrainConfig
+from vae_cli.config.train import TrainConfig
 from vae_cli.errors import RunError
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.ranking import ranking

@@ -5,7 +5,7 @@ from typing import NoReturn
 
 from vae_cli.commands._main import run_command
 from vae_cli.commands.sweep import sweep
-from vae_cli.config.schema import TrainConfig
+from vae_cli.config.train import TrainConfig
 from vae_cli.training.stop import listening
 from vae_cli.workers import follow_launcher
 

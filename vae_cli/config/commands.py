@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from vae_cli.config.corruption import CorruptionConfig
-from vae_cli.config.field import option
-from vae_cli.config.schema import MAX_SEED
+from vae_cli.config.dataset import MAX_SEED
+from vae_cli.config.option import option
+from vae_cli.config.train import TrainConfig
 
 SCORES = (
     "neg_elbo", "nll", "reconstruction", "kl", "latent_distance", "unexplained",
@@ -314,3 +315,17 @@ class AnomalyConfig:
     output: str | None = option(
         "one run: folder of the files; the run's anomaly/ if null"
     )
+
+
+COMMANDS: dict[str, type] = {
+    "train": TrainConfig,
+    "generate": GenerateConfig,
+    "plot_latent": PlotLatentConfig,
+    "evaluate": EvaluateConfig,
+    "reconstruct": ReconstructConfig,
+    "anomaly": AnomalyConfig,
+}
+"""Primary config file -> dataclass."""
+
+PRESETS = ("experiment", "debug")
+"""Groups whose files override others and have no dataclass of their own."""

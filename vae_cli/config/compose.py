@@ -7,8 +7,8 @@ from numbers import Real
 from pathlib import Path, PurePath
 from typing import Any
 
+from vae_cli.config.commands import COMMANDS
 from vae_cli.config.load import load
-from vae_cli.config.store import COMMANDS
 from vae_cli.config.translate import in_our_words
 from vae_cli.errors import ConfigError, UsageError
 from vae_cli.paths import configs_dir

@@ -1,74 +1,120 @@
-"""Options of corruption: what is done to an image before the encoder sees it.
-
-As in `schema.py`, defaults live in `configs/`; no TensorFlow is imported.
-"""
+"""Options of corruption: what is done to an image before the encoder gets it."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from vae_cli.config.field import option
+from vae_cli.config.option import Options, option
+from vae_cli.registry import register
 
 SIDES = ("top", "bottom", "left", "right")
+LOSS_ON = ("all", "observed", "missing")
 
 
 @dataclass
-class CorruptionConfig:
-    """What the encoder sees of an image; the clean one is modelled."""
+class CorruptionConfig(Options):
+    """What is done to the encoder's input; the clean image is modelled."""
 
-    name: str = option("which corruption")
+    masks: ClassVar[bool] = False
+    """Whether it is known which pixels are missing."""
+
+    @property
+    def scored(self) -> str:
+        """Which pixels the likelihood scores, one of LOSS_ON."""
+        return "all"
 
 
+@register("corruption", "none")
+@dataclass
+class NoCorruptionConfig(CorruptionConfig):
+    """Images as they are."""
+
+
+@register("corruption", "gaussian_noise")
 @dataclass
 class GaussianNoiseConfig(CorruptionConfig):
     """Normal noise, clipped to [0, 1]."""
 
-    std: float = option("standard deviation, in units of [0, 1]", above=0)
+    std: float = option("standard deviation, in units of [0, 1]", above=0, default=0.5)
 
 
+@register("corruption", "salt_and_pepper")
 @dataclass
-class ShareConfig(CorruptionConfig):
-    """Pixels that lose their value; nobody says which."""
+class SaltAndPepperConfig(CorruptionConfig):
+    """Pixels turned black or white; it is not known which."""
 
-    share: float = option("probability that a pixel is struck", above=0, below=1)
+    probability: float = option(
+        "probability that a pixel is replaced", above=0, below=1, default=0.2
+    )
+
+
+@register("corruption", "masking_noise")
+@dataclass
+class MaskingNoiseConfig(CorruptionConfig):
+    """Pixels turned black; it is not known which (Vincent et al. 2008)."""
+
+    probability: float = option(
+        "probability that a pixel is replaced", above=0, below=1, default=0.5
+    )
 
 
 @dataclass
 class MaskConfig(CorruptionConfig):
-    """Missing pixels: it is known which, and the encoder sees them grey."""
+    """Missing pixels: it is known which, and the encoder gets grey in their place."""
 
-    score: str = option(
-        "pixels that the likelihood scores; seen: the missing-data bound, each "
-        "training image with one mask for good",
-        choices=("all", "seen", "missing"),
+    loss_on: str = option(
+        "pixels that the likelihood scores: all, observed (the missing-data bound; "
+        "each training image keeps one fixed mask) or missing",
+        choices=LOSS_ON,
+        default="all",
     )
+
+    masks = True
 
     @property
     def is_fixed(self) -> bool:
         """Whether the same pixels are missing in every image."""
         return False
 
+    @property
+    def scored(self) -> str:
+        """Which pixels the likelihood scores, one of LOSS_ON."""
+        return self.loss_on
+
     def problems(self) -> list[str]:
-        """Return what is wrong between fields."""
-        if self.score == "seen" and self.is_fixed:
+        """Return what is wrong between the fields."""
+        if self.loss_on == "observed" and self.is_fixed:
             return [
-                f"corruption.score=seen with corruption={self.name} would never score "
-                "the pixels that are missing in every image, so that nothing could "
-                "fill them; use corruption.score=all"
+                f"corruption.loss_on=observed with corruption={self.name} would never "
+                "score the pixels that are missing in every image, so that nothing "
+                "could fill them in; use corruption.loss_on=all"
             ]
         return []
 
 
+@register("corruption", "random_mask")
 @dataclass
 class RandomMaskConfig(MaskConfig):
     """Pixels missing at random."""
 
-    share: float = option("probability that a pixel is missing", above=0, below=1)
+    probability: float = option(
+        "probability that a pixel is missing", above=0, below=1, default=0.5
+    )
+    loss_on: str = option(
+        "pixels that the likelihood scores: all, observed (the missing-data bound; "
+        "each training image keeps one fixed mask) or missing",
+        choices=LOSS_ON,
+        default="observed",
+    )
 
 
+@register("corruption", "half")
 @dataclass
 class HalfConfig(MaskConfig):
     """Half of the image missing."""
 
-    side: str = option("which half is missing", choices=(*SIDES, "random"))
+    side: str = option(
+        "which half is missing", choices=(*SIDES, "random"), default="bottom"
+    )
 
     @property
     def is_fixed(self) -> bool:
@@ -76,14 +122,17 @@ class HalfConfig(MaskConfig):
         return self.side != "random"
 
 
+@register("corruption", "quadrants")
 @dataclass
 class QuadrantsConfig(MaskConfig):
     """Quadrants missing, as in Sohn et al. 2015."""
 
-    seen: int = option(
-        "1: the lower left; 2: the left half; 3: all but the lower right",
+    quadrants: int = option(
+        "how many are observed: 1: the lower left; 2: the left half; 3: all but the "
+        "lower right",
         at_least=1,
         at_most=3,
+        default=1,
     )
 
     @property
@@ -92,8 +141,11 @@ class QuadrantsConfig(MaskConfig):
         return True
 
 
+@register("corruption", "box")
 @dataclass
 class BoxConfig(MaskConfig):
-    """A rectangle missing, its place drawn for each image."""
+    """A rectangle missing, its position drawn for each image."""
 
-    size: float = option("its share of height and of width", above=0, below=1)
+    size: float = option(
+        "its fraction of the height and of the width", above=0, below=1, default=0.5
+    )

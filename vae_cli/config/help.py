@@ -7,9 +7,10 @@ from pathlib import Path
 
 import yaml
 
+from vae_cli.config.commands import COMMANDS, PRESETS
 from vae_cli.config.load import is_group, is_section
-from vae_cli.config.store import COMMANDS, GROUPS, PRESETS
 from vae_cli.paths import configs_dir
+from vae_cli.registry import OPTIONS
 
 EXAMPLES = {
     "train": (
@@ -90,7 +91,7 @@ def command_help(command: str) -> str:
     """Return the help text of a command: the name of its primary config file."""
     schema = COMMANDS[command]
     values = yaml.safe_load((configs_dir() / f"{command}.yaml").read_text())
-    lines = [str(schema.__doc__), "", "Examples"]
+    lines = [str(schema.__doc__).splitlines()[0], "", "Examples"]
     width = max(len(typed) for typed, _ in EXAMPLES[command])
     lines += [f"  {typed:<{width}}  {what}" for typed, what in EXAMPLES[command]]
     hints = typing.get_type_hints(schema)
@@ -109,7 +110,7 @@ def command_help(command: str) -> str:
             lines += _entry(spec.name, spec, values.get(spec.name))
     for group in groups:
         for (key, _), (spec, names) in _group_keys(group).items():
-            only = "" if len(names) == len(GROUPS[group]) else f"{', '.join(names)}: "
+            only = "" if len(names) == len(OPTIONS[group]) else f"{', '.join(names)}: "
             lines += _entry(f"{group}.{key}", spec, None, only)
     lines += [
         "",
@@ -138,7 +139,7 @@ def summary(file: Path) -> str:
 def _group_keys(group: str) -> dict[tuple[str, str], tuple[Field, list[str]]]:
     """Return (key, meaning) -> (field, options that have it), `name` left out."""
     found: dict[tuple[str, str], tuple[Field, list[str]]] = {}
-    for name, schema in GROUPS[group].items():
+    for name, schema in OPTIONS[group].items():
         for spec in fields(schema):
             if spec.name != "name":
                 meaning = (spec.name, spec.metadata["doc"])

@@ -8,8 +8,9 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
 from typing import Any, TypeVar
 
-from vae_cli.config.store import GROUPS
+from vae_cli.config.option import Options
 from vae_cli.errors import ConfigError, closest
+from vae_cli.registry import OPTIONS
 
 T = TypeVar("T")
 LEAST, MOST = 1e-37, 1e37
@@ -112,7 +113,7 @@ def _section(key: str, hint: Any, value: Any, out: list[str]) -> Any:
 
 def _group(group: str, hint: Any, value: Any, out: list[str]) -> Any:
     """Build the dataclass that a group's `name` selects."""
-    options = GROUPS[group]
+    options = OPTIONS[group]
     if not isinstance(value, Mapping):
         out.append(
             f"{group}={value} is not an option; choose one of: {', '.join(options)}"
@@ -147,7 +148,7 @@ def refused_key(key: str, schema: type) -> str:
     chosen = is_group(_hints(schema).get(group))
     having = [
         option
-        for option, dataclass in GROUPS.get(group, {}).items()
+        for option, dataclass in OPTIONS.get(group, {}).items()
         if chosen and name in {f.name for f in fields(dataclass)}
     ]
     if having:
@@ -167,7 +168,7 @@ def all_keys(schema: type) -> list[str]:
             continue
         keys.append(spec.name)
         if is_group(hint):
-            for option in GROUPS[spec.name].values():
+            for option in OPTIONS[spec.name].values():
                 keys += [f"{spec.name}.{f.name}" for f in fields(option)]
     return list(dict.fromkeys(keys))
 
@@ -175,7 +176,7 @@ def all_keys(schema: type) -> list[str]:
 def is_group(hint: Any) -> bool:
     """Return whether a field's type is a config group's, which may be optional."""
     return any(
-        is_dataclass(t) and "name" in {f.name for f in fields(t)}
+        isinstance(t, type) and issubclass(t, Options)
         for t in (hint, *typing.get_args(hint))
     )
 

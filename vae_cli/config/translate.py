@@ -7,11 +7,12 @@ import contextlib
 import re
 from collections.abc import Iterator
 
+from vae_cli.config.commands import COMMANDS, PRESETS
 from vae_cli.config.help import options
 from vae_cli.config.load import refused_key
-from vae_cli.config.store import COMMANDS, GROUPS, PRESETS
 from vae_cli.errors import ConfigError, UsageError, VaeCliError
 from vae_cli.paths import configs_dir
+from vae_cli.registry import OPTIONS
 
 PLUGINS = {
     "hydra/launcher/submitit_local": "hydra-submitit-launcher",
@@ -102,7 +103,7 @@ def _missing_option(file: str, choices: list[str]) -> VaeCliError:
             f"{group}={name} is not installed.",
             f"install it: pip install {PLUGINS[file]}",
         )
-    ours = group in (*GROUPS, *PRESETS)
+    ours = group in (*OPTIONS, *PRESETS)
     choices = choices or (options(group) if ours else [])
     advice = [f"choose one of: {', '.join(choices)}"] if choices else []
     if ours:
@@ -117,7 +118,7 @@ def _wrong_choice(words: list[str]) -> VaeCliError | None:
     """Find the group override whose value is no option's name."""
     for word in words:
         group, equals, value = word.partition("=")
-        if equals and group in (*GROUPS, *PRESETS) and value not in options(group):
+        if equals and group in (*OPTIONS, *PRESETS) and value not in options(group):
             return _missing_option(f"{group}/{value}", options(group))
     return None
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vae_cli.config.schema import NpzConfig
+from vae_cli.config.dataset import NpzConfig
 from vae_cli.data.images import is_mapped
 from vae_cli.errors import DataError
 

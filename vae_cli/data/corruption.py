@@ -1,11 +1,9 @@
-"""Corruption: what the encoder sees in place of an image.
+"""Corruption: what the encoder gets in place of an image.
 
-Noise leaves no trace of where it struck. A mask does: the pixels it takes are known to
-be missing, and are shown grey, which no binary pixel is. Each kind is a function of the
-images and of noise drawn outside, so that the caller decides whether an image is
-corrupted anew at every step or the same way for good.
-
-Adding one: subclass, register below, add its dataclass and a YAML file.
+Noise leaves no trace of which pixels it changed. A mask does: the pixels that it takes
+are known to be missing, and are grey, which no binary pixel is. Each kind is a function
+of the images and of noise drawn outside, so that the caller decides whether an image is
+corrupted anew at every step or always in the same way.
 """
 
 from collections.abc import Callable
@@ -16,18 +14,16 @@ import numpy as np
 import tensorflow as tf
 
 from vae_cli.config.corruption import (
-    BoxConfig,
     CorruptionConfig,
     GaussianNoiseConfig,
-    HalfConfig,
-    MaskConfig,
-    QuadrantsConfig,
-    RandomMaskConfig,
-    ShareConfig,
+    MaskingNoiseConfig,
+    NoCorruptionConfig,
+    SaltAndPepperConfig,
 )
 from vae_cli.data.batches import Share, of_share, whole_size
 from vae_cli.data.splits import Split
 from vae_cli.randomness import Stream, key
+from vae_cli.registry import build, builds
 
 MISSING = 128 / 255
 """What the encoder gets where a pixel is missing: the middle level of 8-bit images."""
@@ -90,6 +86,7 @@ class Corruption:
         return {"seen": self(images, noise).seen}
 
 
+@builds(GaussianNoiseConfig)
 class GaussianNoise(Corruption):
     """x + std * noise, clipped to [0, 1]."""
 
@@ -104,141 +101,32 @@ class GaussianNoise(Corruption):
         return Corrupted(tf.clip_by_value(images + self.config.std * noise, 0.0, 1.0))
 
 
+@builds(SaltAndPepperConfig)
 class SaltAndPepper(Corruption):
-    """Half of the struck pixels turn black, half white."""
+    """Half of the replaced pixels turn black, half white."""
 
-    config: ShareConfig
+    config: SaltAndPepperConfig
 
     def __call__(self, images: Any, noise: Any) -> Corrupted:
-        """Strike pixels."""
-        half = self.config.share / 2
+        """Replace pixels."""
+        half = self.config.probability / 2
         images = tf.where(noise < half, 0.0, images)
         return Corrupted(tf.where(noise >= 1 - half, 1.0, images))
 
 
+@builds(MaskingNoiseConfig)
 class MaskingNoise(Corruption):
-    """Struck pixels turn black.
+    """Replaced pixels turn black.
 
     Source: Vincent et al., "Extracting and composing robust features with denoising
     autoencoders", 2008.
     """
 
-    config: ShareConfig
+    config: MaskingNoiseConfig
 
     def __call__(self, images: Any, noise: Any) -> Corrupted:
-        """Strike pixels."""
-        return Corrupted(tf.where(noise < self.config.share, 0.0, images))
-
-
-class Mask(Corruption):
-    """Base of what takes pixels away and says which."""
-
-    config: MaskConfig
-
-    def mask(self, noise: Any) -> Any:
-        """Return 1 where a pixel is seen and 0 where it is missing, [B, H, W, 1]."""
-        raise TypeError(f"{type(self).__name__} defines no mask")
-
-    def __call__(self, images: Any, noise: Any) -> Corrupted:
-        """Take pixels away."""
-        mask = self.mask(noise)
-        return Corrupted(shown(images, mask), mask)
-
-    def told(self, images: Any, noise: Any) -> dict[str, Any]:
-        """Take pixels away; returns what `VAE.given` is told of them."""
-        seen, mask = self(images, noise)
-        if self.config.score == "all":
-            return {"seen": seen}
-        return {
-            "seen": seen,
-            "scored": mask if self.config.score == "seen" else 1.0 - mask,
-        }
-
-
-class RandomMask(Mask):
-    """Each pixel is missing with the same probability, all channels at once."""
-
-    config: RandomMaskConfig
-
-    def _noise_shape(self, shape: Shape) -> tuple[int, ...]:
-        return (*shape[:2], 1)
-
-    def mask(self, noise: Any) -> Any:
-        """Draw pixel by pixel."""
-        return tf.cast(noise >= self.config.share, tf.float32)
-
-
-class Rectangle(Mask):
-    """Base of masks that are a rectangle; two random numbers an image."""
-
-    def _noise_shape(self, shape: Shape) -> tuple[int, ...]:
-        return (2,)
-
-    def _rectangle(self, top: Any, left: Any, height: Any, width: Any) -> Any:
-        """Return 1 within rectangles and 0 elsewhere; each argument is int32 [B]."""
-        row = tf.range(self.shape[0])[None, :, None]
-        column = tf.range(self.shape[1])[None, None, :]
-        top, left, height, width = (
-            tf.cast(a, tf.int32)[:, None, None] for a in (top, left, height, width)
-        )
-        within = (row >= top) & (row < top + height)
-        within &= (column >= left) & (column < left + width)
-        return tf.cast(within, tf.float32)[..., None]
-
-
-class Half(Rectangle):
-    """One side is missing; the middle row or column of an odd size is seen."""
-
-    config: HalfConfig
-
-    def mask(self, noise: Any) -> Any:
-        """Take a side away, the same or one that is drawn."""
-        height, width, _ = self.shape
-        sides = {
-            "top": (0, 0, height // 2, width),
-            "bottom": (-(-height // 2), 0, height // 2, width),
-            "left": (0, 0, height, width // 2),
-            "right": (0, -(-width // 2), height, width // 2),
-        }
-        if self.config.side == "random":
-            choice = tf.cast(noise[:, 0] * len(sides), tf.int32)
-            sides_of = tf.gather(tf.constant(list(sides.values())), choice)
-        else:
-            sides_of = tf.tile([sides[self.config.side]], (tf.shape(noise)[0], 1))
-        return 1.0 - self._rectangle(*tf.unstack(sides_of, axis=1))
-
-
-class Quadrants(Rectangle):
-    """Some of the quadrants are missing, the same in every image."""
-
-    config: QuadrantsConfig
-
-    def mask(self, noise: Any) -> Any:
-        """Leave the quadrants that are seen."""
-        height, width, _ = self.shape
-        down, across = height // 2, width // 2
-        lower_left = (down, 0, height - down, across)
-        upper_left = (0, 0, down, across)
-        upper_right = (0, across, down, width - across)
-        ones = tf.ones(tf.shape(noise)[:1], tf.int32)
-        seen = (lower_left, upper_left, upper_right)[: self.config.seen]
-        return tf.add_n([self._rectangle(*(ones * n for n in part)) for part in seen])
-
-
-class Box(Rectangle):
-    """A rectangle is missing, wherever it falls within the image."""
-
-    config: BoxConfig
-
-    def mask(self, noise: Any) -> Any:
-        """Take away a rectangle of the image's proportions."""
-        height, width, _ = self.shape
-        down = max(1, round(self.config.size * height))
-        across = max(1, round(self.config.size * width))
-        top = tf.floor(noise[:, 0] * (height - down + 1))
-        left = tf.floor(noise[:, 1] * (width - across + 1))
-        ones = tf.ones_like(top)
-        return 1.0 - self._rectangle(top, left, ones * down, ones * across)
+        """Replace pixels."""
+        return Corrupted(tf.where(noise < self.config.probability, 0.0, images))
 
 
 def shown(images: Any, mask: Any) -> Any:
@@ -246,22 +134,15 @@ def shown(images: Any, mask: Any) -> Any:
     return images * mask + MISSING * (1.0 - mask)
 
 
-CORRUPTIONS: dict[str, type[Corruption]] = {
-    "gaussian_noise": GaussianNoise,
-    "salt_and_pepper": SaltAndPepper,
-    "masking_noise": MaskingNoise,
-    "random_mask": RandomMask,
-    "half": Half,
-    "quadrants": Quadrants,
-    "box": Box,
-}
+@builds(NoCorruptionConfig)
+def no_corruption(config: NoCorruptionConfig, shape: Shape) -> None:
+    """Leave images as they are."""
 
 
 def build_corruption(config: CorruptionConfig, shape: Shape) -> Corruption | None:
     """Return a corruption of images of a shape; None for `corruption=none`."""
-    if config.name == "none":
-        return None
-    return CORRUPTIONS[config.name](config, shape)
+    found: Corruption | None = build(config, shape)
+    return found
 
 
 def corrupts_anew(

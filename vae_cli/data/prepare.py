@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from vae_cli.config.schema import DatasetConfig
+from vae_cli.config.dataset import DatasetConfig, FileConfig
 from vae_cli.data.checks import checked
 from vae_cli.data.images import Images
-from vae_cli.data.sources import SOURCES
 from vae_cli.data.splits import ImageData, Split
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import DataError
 from vae_cli.randomness import Stream, generator
+from vae_cli.registry import build
 
 
 def load_data(config: DatasetConfig) -> ImageData:
@@ -26,7 +26,7 @@ def load_data(config: DatasetConfig) -> ImageData:
     Raises:
         DataError: the set is missing, malformed, out of range or too small.
     """
-    source_train, source_test = SOURCES[config.name](config)
+    source_train, source_test = build(config)
     whole = checked(source_train, "x_train", "y_train")
     test = None
     if source_test is not None:
@@ -62,15 +62,15 @@ def load_data(config: DatasetConfig) -> ImageData:
                 f"{missing if unknown else 'no image is left to train on'}.",
                 f"this set has classes {having}",
             )
-    held_out = np.sort(held_out[: config.limit])
+    held_out = np.sort(held_out[: config.max_images_per_split])
     splits = {
-        "train": whole.take(np.sort(kept[: config.limit])),
+        "train": whole.take(np.sort(kept[: config.max_images_per_split])),
         "validation": whole.take(held_out),
     }
     if test is not None:
         order = generator(config.seed, Stream.SPLIT, 1).permutation(len(test))
         order = _of_classes(order, test, config)
-        splits["test"] = test.take(np.sort(order[: config.limit]))
+        splits["test"] = test.take(np.sort(order[: config.max_images_per_split]))
     splits = {name: _held_if_small(split, config) for name, split in splits.items()}
     for index, name in enumerate(splits):
         if config.binarize in ("threshold", "static") or (
@@ -154,8 +154,7 @@ def _spec(splits: list[Split], binarize: str, num_classes: int | None) -> DataSp
 
 
 def _held_if_small(split: Split, config: DatasetConfig) -> Split:
-    most = getattr(config, "memory_mb", math.inf)
-    if split.images.megabytes > most:
+    if isinstance(config, FileConfig) and split.images.megabytes > config.memory_mb:
         return split
     return replace(split, images=split.images.in_memory())
 

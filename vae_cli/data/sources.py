@@ -1,7 +1,6 @@
 """Sources: where images come from. Each returns raw arrays; `prepare.py` does the rest.
 
-Adding one: write a function from its config to a `(train, test)` pair of `Arrays`,
-register it in `SOURCES`, name its dataclass in `config/store.py`, add a YAML file.
+A source is a function from its options to a `(train, test)` pair of `Arrays`.
 """
 
 import hashlib
@@ -10,20 +9,27 @@ import os
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from vae_cli.config.schema import DatasetConfig, NpzConfig, SyntheticConfig
+from vae_cli.config.dataset import (
+    Cifar10Config,
+    FashionMnistConfig,
+    MnistConfig,
+    NpzConfig,
+    SyntheticConfig,
+)
 from vae_cli.data.channels import channels_last
 from vae_cli.data.mapped import mapped_member
 from vae_cli.data.regular import check_regular
 from vae_cli.data.splits import Arrays
 from vae_cli.data.synthetic import shapes
 from vae_cli.errors import DataError
+from vae_cli.memory import refuse_beyond
 from vae_cli.randomness import Stream, generator
+from vae_cli.registry import builds
 from vae_cli.runtime import import_keras
 
 FASHION_MD5 = {
@@ -48,11 +54,13 @@ UNREADABLE = (
 Pair = tuple[Arrays, Arrays | None]
 
 
-def mnist(config: DatasetConfig) -> Pair:
+@builds(MnistConfig)
+def mnist(config: MnistConfig) -> Pair:
     """Handwritten digits, from the file that ships with the package."""
     return _from_npz(Path(__file__).parent / "files" / "mnist.npz")
 
 
+@builds(NpzConfig)
 def npz(config: NpzConfig) -> Pair:
     """Arrays from a file of one's own.
 
@@ -67,7 +75,8 @@ def npz(config: NpzConfig) -> Pair:
     return train, test
 
 
-def fashion_mnist(config: DatasetConfig) -> Pair:
+@builds(FashionMnistConfig)
+def fashion_mnist(config: FashionMnistConfig) -> Pair:
     """Clothes, through `keras.datasets`.
 
     Raises:
@@ -87,7 +96,8 @@ def fashion_mnist(config: DatasetConfig) -> Pair:
     return _from_keras(arrays)
 
 
-def cifar10(config: DatasetConfig) -> Pair:
+@builds(Cifar10Config)
+def cifar10(config: Cifar10Config) -> Pair:
     """Photographs, through `keras.datasets`.
 
     Raises:
@@ -106,24 +116,27 @@ def cifar10(config: DatasetConfig) -> Pair:
     return _from_keras(arrays)
 
 
+@builds(SyntheticConfig)
 def synthetic(config: SyntheticConfig) -> Pair:
-    """Procedural shapes; the test images come from a stream of their own."""
+    """Procedural shapes; the test images come from a stream of their own.
+
+    Raises:
+        ConfigError: they take more memory than there is.
+    """
     size, channels = config.image_size, config.channels
+    pixels = size**2 * channels
+    # a fifth as many for testing; an image is drawn as floats
+    values = 1.2 * config.num_images * pixels + 8 * 4 * pixels
+    refuse_beyond(
+        {f"{config.num_images:,} images of {pixels:,} values": 2 * values},
+        "dataset.num_images or dataset.image_size",
+    )
     train = generator(config.seed, Stream.SHAPES, 0)
     test = generator(config.seed, Stream.SHAPES, 1)
     return (
         shapes(config.num_images, size, channels, train),
         shapes(max(2, config.num_images // 5), size, channels, test),
     )
-
-
-SOURCES: dict[str, Callable[[Any], Pair]] = {
-    "mnist": mnist,
-    "fashion_mnist": fashion_mnist,
-    "cifar10": cifar10,
-    "npz": npz,
-    "synthetic": synthetic,
-}
 
 
 def _from_npz(path: Path, most: float = math.inf) -> Pair:

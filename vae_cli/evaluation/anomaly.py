@@ -35,7 +35,7 @@ from vae_cli.evaluation.batches import exact_prior, image_noise, over_batches, t
 from vae_cli.evaluation.importance import images_at_a_time
 from vae_cli.evaluation.latent import encode, reconstruction_code
 from vae_cli.models.distributions import log_ratio
-from vae_cli.models.objectives import elbo_terms, log_mean_exp
+from vae_cli.models.objective import elbo_terms, log_mean_exp
 from vae_cli.models.vae import VAE
 
 RECALL = 0.95

@@ -72,7 +72,7 @@ def told(vae: VAE, context: Context | None) -> Context:
             "The model needs the label of each image, and these have none.",
             "use images with labels, or a run with conditioning=none",
         )
-    if vae.seen_network and "seen" not in context:
+    if vae.observed_network and "seen" not in context:
         raise DataError(
             "The model completes images: it needs what is seen of each.",
             "vae-reconstruct shows what it makes of a split, or of images=<folder>",

@@ -9,7 +9,7 @@ import tensorflow as tf
 from vae_cli.evaluation.batches import Context, exact_prior, over_batches, told
 from vae_cli.evaluation.latent import active_units
 from vae_cli.models.distributions import kl_to_standard
-from vae_cli.models.objectives import elbo_terms
+from vae_cli.models.objective import elbo_terms
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, key
 

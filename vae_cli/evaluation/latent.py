@@ -76,7 +76,7 @@ def reconstruction_code(vae: VAE, images: Any, condition: Condition) -> Any:
         images: float32 [B, H, W, C] in [0, 1].
         condition: of these images.
     """
-    if vae.seen_network is None:
+    if vae.observed_network is None:
         return vae.posterior(images, condition).mean
     noise = tf.zeros((tf.shape(images)[0], vae.latent_dim))
     return vae.sample_prior(noise, None, condition)
@@ -102,14 +102,14 @@ def reconstruct(
 
     arrays = (images, told(vae, context))
     (restored,) = over_batches(pixels, arrays, batch_size)
-    return completed(restored, context or {}) if vae.seen_network else restored
+    return completed(restored, context or {}) if vae.observed_network else restored
 
 
 def code_source(vae: VAE) -> str:
     """Say what codes are, and what else than its input an encoder was given."""
     if vae.num_labels:
         return "posterior means of an encoder that was given the label"
-    if vae.seen_network:
+    if vae.observed_network:
         return "posterior means of an encoder that was given the missing pixels"
     return "posterior means"
 
@@ -150,7 +150,7 @@ def row_context(vae: VAE, count: int, columns: int, split: Split) -> Context:
     row = np.arange(count) // columns
     if vae.num_labels:
         return {"label": vae.labels[row % len(vae.labels)]}
-    if vae.seen_network:
+    if vae.observed_network:
         context = split.take(row % len(split)).context
         return {name: context[name] for name in ("seen", "scored") if name in context}
     return {}

@@ -95,7 +95,7 @@ def restore(
         (means,) = over_batches(single, arrays, at_a_time)
         return Restoration({"restored": means})
 
-    completes = vae.seen_network is not None
+    completes = vae.observed_network is not None
     prior = exact_prior(vae)
     if start is not None:
         known = {**known, "seen": start}

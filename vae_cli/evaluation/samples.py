@@ -68,7 +68,7 @@ def drawn(
     if binary:
         uniform = generator(seed, Stream.PRIOR, 2).random(images.shape, np.float32)
         images = (uniform < images).astype(np.float32)
-    if vae.seen_network:
+    if vae.observed_network:
         images = completed(images, context)
     return images, context.get("label")
 

@@ -23,7 +23,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from vae_cli.config.parts import ArchitectureConfig, TwoLevelConfig
+from vae_cli.config.architecture import ArchitectureConfig
+from vae_cli.config.hierarchy import HierarchyConfig, OneLevelConfig, TwoLevelConfig
+from vae_cli.errors import ConfigError
 from vae_cli.models.distributions import (
     Distribution,
     Gaussian,
@@ -33,6 +35,7 @@ from vae_cli.models.distributions import (
 )
 from vae_cli.models.layers import dense_stack
 from vae_cli.models.vae import NOTHING, VAE, Condition, Encoded, as_float32
+from vae_cli.registry import builds
 
 
 class TwoLevelVAE(VAE):
@@ -116,8 +119,72 @@ class TwoLevelVAE(VAE):
         return encoder, super().export_networks()[1]
 
 
+class Hierarchy:
+    """How levels of latent variables are put together; base: one level.
+
+    Args:
+        config: its options.
+        architecture: activation and normalization of networks that it adds.
+        latent_dim: dimensions of all levels together.
+    """
+
+    def __init__(
+        self,
+        config: HierarchyConfig,
+        architecture: ArchitectureConfig,
+        latent_dim: int,
+    ) -> None:
+        self.config: Any = config
+        self.architecture = architecture
+        self.latent_dim = latent_dim
+        self.top_dim = config.top_size(latent_dim)
+
+    def encoder(self, encoder: keras.Model) -> keras.Model:
+        """Return an architecture's encoder with what the lower levels need."""
+        return encoder
+
+    def assemble(self, encoder: keras.Model, decoder: keras.Model, **parts: Any) -> VAE:
+        """Return the model; `parts` are the other arguments of `VAE`."""
+        return VAE(encoder=encoder, decoder=decoder, **parts)
+
+
+builds(OneLevelConfig)(Hierarchy)
+
+
+@builds(TwoLevelConfig)
+class TwoLevels(Hierarchy):
+    """A top level, and a bottom level given the top."""
+
+    def encoder(self, encoder: keras.Model) -> keras.Model:
+        """Return the encoder of the top level, with the image's features."""
+        return top_encoder(encoder)
+
+    def assemble(self, encoder: keras.Model, decoder: keras.Model, **parts: Any) -> VAE:
+        """Return the model of both levels."""
+        dims = (self.top_dim, self.latent_dim - self.top_dim)
+        num_features = encoder.output["features"].shape[-1]
+        below = bottom_prior(self.config, self.architecture, *dims)
+        return TwoLevelVAE(
+            bottom_encoder(self.config, self.architecture, num_features, *dims),
+            bottom_prior=below,
+            encoder=encoder,
+            decoder=two_level_decoder(decoder, below),
+            **parts,
+        )
+
+
 def top_encoder(encoder: keras.Model) -> keras.Model:
-    """Return an architecture's encoder with its last hidden layer as `features`."""
+    """Return an architecture's encoder with its last hidden layer as `features`.
+
+    Raises:
+        ConfigError: the encoder has no layer named `mean`.
+    """
+    if "mean" not in [layer.name for layer in encoder.layers]:
+        raise ConfigError(
+            "hierarchy=two_level needs the encoder's features, which are what enters "
+            "its layer named mean; this architecture has no such layer.",
+            "name the layer, or use hierarchy=none",
+        )
     features = encoder.get_layer("mean").input
     outputs = {**encoder.output, "features": features}
     return keras.Model(encoder.input, outputs, name="encoder")
@@ -146,7 +213,7 @@ def bottom_prior(
     bottom_dim: int,
 ) -> keras.Model:
     """Return p(z1|top): top -> `mean`, `log_var`."""
-    # the posterior and the decoder each ask for it, and must be told the same
+    # the posterior and the decoder each ask for it, and must get the same
     architecture = replace(architecture, dropout=0.0)
     top = keras.Input((top_dim,), name="top")
     x = dense_stack(top, config.hidden_units, architecture)

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from vae_cli.config.parts import ArchitectureConfig, DenseConfig, ResidualConvConfig
+from vae_cli.config.architecture import ArchitectureConfig
 
 
 def regularizer(config: ArchitectureConfig) -> keras.regularizers.Regularizer | None:
@@ -40,7 +40,7 @@ def dense_stack(
     x: Any, units: list[int], config: ArchitectureConfig, name: str = "dense"
 ) -> Any:
     """Apply hidden dense layers of the given widths, gated where configured."""
-    gated = isinstance(config, DenseConfig) and config.gated
+    gated = config.has_gates
     for index, width in enumerate(units):
         # units and their gates come out of one matrix product
         layer = keras.layers.Dense(
@@ -62,27 +62,3 @@ def gate(x: Any, name: str, config: ArchitectureConfig) -> Any:
     passed, opened = keras.ops.split(x, 2, axis=-1)
     opened = keras.layers.Activation("sigmoid", name=f"{name}_gate")(opened)
     return activated(passed, name, config) * opened
-
-
-def residual_block(x: Any, config: ResidualConvConfig, name: str) -> Any:
-    """Return x + gated convolutions of x; float32 [B, H, W, C] both.
-
-    x + a * sigmoid(b), [a, b] = conv(f(conv(f(x)))), f the activation; the gate of
-    van den Oord et al., "Conditional image generation with PixelCNN decoders", 2016,
-    in the pre-activation block of He et al., "Identity mappings", 2016.
-    """
-    filters = x.shape[-1]
-
-    def conv(count: int, part: str) -> keras.layers.Layer:
-        return keras.layers.Conv2D(
-            count,
-            config.kernel_size,
-            padding="same",
-            kernel_regularizer=regularizer(config),
-            name=f"{name}_{part}",
-        )
-
-    inner = conv(filters, "inner")(activated(x, f"{name}_in", config))
-    outer = conv(2 * filters, "outer")(activated(inner, f"{name}_inner", config))
-    passed, opened = keras.ops.split(outer, 2, axis=-1)
-    return x + passed * keras.layers.Activation("sigmoid", name=f"{name}_gate")(opened)

@@ -22,8 +22,8 @@ import numpy as np
 from keras import ops
 
 from vae_cli.models.distributions import Distribution, Gaussian, Level, Levels, code
-from vae_cli.models.likelihoods import Likelihood
-from vae_cli.models.priors import Prior
+from vae_cli.models.likelihood import Likelihood
+from vae_cli.models.prior import Prior
 from vae_cli.models.quick import quick_decoder
 
 Encoded = dict[str, Any]
@@ -54,7 +54,7 @@ class VAE(keras.Model):
         prior: gives p(z|y).
         num_labels: classes that the model is conditioned on; 0 for none. `labels` are
             those that it is trained on.
-        seen_network: for inpainting: observed pixels [B, H, W, C] -> their embedding.
+        observed_network: for inpainting: observed pixels [B, H, W, C] -> embedding.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class VAE(keras.Model):
         likelihood: Likelihood,
         prior: Prior,
         num_labels: int = 0,
-        seen_network: keras.Model | None = None,
+        observed_network: keras.Model | None = None,
     ) -> None:
         super().__init__(name="vae")
         self.encoder = encoder
@@ -74,8 +74,8 @@ class VAE(keras.Model):
         self._logits = quick_decoder(decoder)
         self.num_labels = num_labels
         self.labels = np.arange(num_labels)
-        self.seen_network = seen_network
-        embedded = seen_network.output_shape[-1] if seen_network else num_labels
+        self.observed_network = observed_network
+        embedded = observed_network.output_shape[-1] if observed_network else num_labels
         self.latent_dim: int = decoder.input_shape[-1] - embedded
         self.built = True
 
@@ -88,8 +88,8 @@ class VAE(keras.Model):
                 for inpainting the observed pixels, the encoder getting all of them.
             scored: weight of each pixel in the likelihood, float32 [B, H, W, 1].
         """
-        if self.seen_network:
-            embedding = as_float32(self.seen_network(seen))
+        if self.observed_network:
+            embedding = as_float32(self.observed_network(seen))
             return Condition(embedding=embedding, mask=scored)
         one_hot = None
         if self.num_labels:
@@ -256,9 +256,9 @@ class VAE(keras.Model):
         if self.num_labels:
             inputs.append(keras.Input((self.num_labels,), name="label"))
             parts = inputs
-        if self.seen_network:
-            inputs.append(keras.Input(self.encoder.input_shape[1:], name="seen"))
-            parts = [inputs[0], self.seen_network(inputs[1])]
+        if self.observed_network:
+            inputs.append(keras.Input(self.encoder.input_shape[1:], name="observed"))
+            parts = [inputs[0], self.observed_network(inputs[1])]
         z = parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)
         # Keras warns where one array comes for a list of one
         single = inputs[0] if len(inputs) == 1 else inputs

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vae_cli.config.schema import TrainConfig
+from vae_cli.config.train import TrainConfig
 from vae_cli.errors import RunError
 from vae_cli.runs.evaluations import ROWS
 from vae_cli.runs.files import write_text

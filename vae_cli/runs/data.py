@@ -5,7 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vae_cli.config.schema import NpzConfig, TrainConfig
+from vae_cli.config.corruption import NoCorruptionConfig
+from vae_cli.config.dataset import FileConfig
+from vae_cli.config.train import TrainConfig
 from vae_cli.data.prepare import fixed_split, load_data
 from vae_cli.data.splits import ImageData, Split
 from vae_cli.errors import ConfigError, DataError, RunError
@@ -32,7 +34,7 @@ def load_run_data(
         DataError: the data can't be loaded.
         RunError: sizes or digests differ from those the run began with.
     """
-    if isinstance(config.dataset, NpzConfig):
+    if isinstance(config.dataset, FileConfig):
         config.dataset.path = path or _found_again(Path(config.dataset.path), folder)
     elif path is not None:
         raise ConfigError(
@@ -44,7 +46,7 @@ def load_run_data(
         data = load_data(config.dataset)
     except DataError as error:
         advice = "put them back where the run's config.yaml says they are"
-        if isinstance(config.dataset, NpzConfig):
+        if isinstance(config.dataset, FileConfig):
             advice = "say where they are now: dataset.path=<file>"
         raise RunError(
             f"{folder}: the images it was trained on can't be loaded.",
@@ -117,7 +119,7 @@ def check_not_data(config: TrainConfig, **files: str | None) -> None:
     Raises:
         ConfigError: one of them is that file.
     """
-    if not isinstance(config.dataset, NpzConfig):
+    if not isinstance(config.dataset, FileConfig):
         return
     data = Path(config.dataset.path).resolve()
     for key, file in files.items():
@@ -151,7 +153,7 @@ def scored_split(data: ImageData, config: TrainConfig, name: str) -> Split:
         DataError: this set has no such split.
     """
     split = fixed_split(data, config.dataset, name)
-    if config.corruption.name == "none":
+    if isinstance(config.corruption, NoCorruptionConfig):
         return split
     from vae_cli.data.corruption import corrupted
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from vae_cli import __version__
 from vae_cli.config.commands import EvaluateConfig
-from vae_cli.config.schema import TrainConfig
+from vae_cli.config.train import TrainConfig
 from vae_cli.data.splits import ImageData
 from vae_cli.errors import RunError, VaeCliError
 from vae_cli.evaluation.probes import MOST_CODES
@@ -63,7 +63,7 @@ ROWS = (
 
 PIXELS = {
     "all": "all pixels count",
-    "seen": "observed pixels alone count",
+    "observed": "observed pixels alone count",
     "missing": "missing pixels alone count",
 }
 """Corruption's score -> which pixels bounds and errors are of."""
@@ -106,7 +106,7 @@ def protocol(
         "corruption_options": asdict(run.corruption),
         "conditioning": run.conditioning.name,
         "classes": run.dataset.classes,
-        "pixels": getattr(run.corruption, "score", "all"),
+        "pixels": run.corruption.scored,
         "checkpoint": evaluation.checkpoint,
         "probe_codes": MOST_CODES,
         "run_state": f"{status['state']}, {status['epoch']} of {run.epochs} epochs",

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from vae_cli.config.load import load
-from vae_cli.config.schema import TrainConfig
+from vae_cli.config.train import TrainConfig
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import ConfigError, RunError
 from vae_cli.runs.files import check_name, write_json, write_text

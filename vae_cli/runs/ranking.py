@@ -9,7 +9,7 @@ from vae_cli.runs.folder import RunFolder, find_runs
 
 MOST_LINES = 20
 """Jobs in a ranking."""
-FREE = ("scale", "learn_scale", "memory_mb", "channels_first", "channels")
+FREE = ("scale", "learn_std", "memory_mb", "channels_first", "channels")
 """Keys in which jobs with comparable bounds may differ."""
 
 

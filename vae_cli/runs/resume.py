@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from vae_cli.config.compose import FROM_FILE
-from vae_cli.config.schema import TrainConfig
+from vae_cli.config.train import TrainConfig
 from vae_cli.errors import RunError, UsageError, VaeCliError
 from vae_cli.runs.files import check_name
 from vae_cli.runs.folder import RunFolder, find_runs, has_config, open_run
@@ -50,10 +50,11 @@ def resumed_config(
                 f"epochs={config.epochs} is less than the run's {saved.epochs}; only a "
                 "larger number can be given."
             )
-        if saved.learning_rate_schedule.name == "cosine":
+        if saved.learning_rate_schedule.spans_the_run:
             log.warning(
-                "the cosine learning rate stretches to %d epochs, so the rate jumps; "
+                "the learning rate of %s stretches to %d epochs, so the rate jumps; "
                 "the run will not equal one planned for %d from the start",
+                saved.learning_rate_schedule.name,
                 config.epochs,
                 config.epochs,
             )
@@ -65,9 +66,9 @@ def resumed_config(
         )
     if _stopped_early(folder, saved):
         raise RunError(
-            f"{folder} has stopped early: {saved.early_stopping} epochs without a "
-            f"better val_{saved.objective.bound}.",
-            "to train longer, start a new run with a larger early_stopping=",
+            f"{folder} has stopped early: {saved.early_stopping.patience} epochs "
+            f"without a better val_{saved.objective.bound}.",
+            "to train longer, start a new run with a larger early_stopping.patience=",
         )
     return folder, saved
 
@@ -130,7 +131,7 @@ def check_files(folder: RunFolder) -> None:
 
 
 def _stopped_early(folder: RunFolder, config: TrainConfig) -> bool:
-    bound, patience = f"val_{config.objective.bound}", config.early_stopping
+    bound, patience = f"val_{config.objective.bound}", config.early_stopping.patience
     scores = [row.get(bound, 0.0) for row in read_rows(folder.metrics_csv)]
     waited = len(scores) - 1 - scores.index(min(scores)) if scores else 0
     return patience is not None and waited >= patience and _finished(folder)

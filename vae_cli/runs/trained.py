@@ -9,7 +9,7 @@ import h5py
 import keras
 import numpy as np
 
-from vae_cli.config.schema import TrainConfig
+from vae_cli.config.train import TrainConfig
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import RunError
 from vae_cli.models.factory import build_model

@@ -4,8 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from vae_cli.config.parts import VampConfig
-from vae_cli.config.schema import TrainConfig
+from vae_cli.config.train import TrainConfig
 from vae_cli.data.batches import ImageStore
 from vae_cli.data.corruption import build_corruption, corrupts_anew, corrupts_for_good
 from vae_cli.data.splits import ImageData, Split
@@ -13,12 +12,12 @@ from vae_cli.evaluation.bounds import evaluation_noise
 from vae_cli.models.factory import build_model, build_objective
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, generator
+from vae_cli.registry import build
 from vae_cli.runtime import batch_parts
-from vae_cli.training.annealing import build_annealing
 from vae_cli.training.distribution import Distribution
 from vae_cli.training.features import num_kinds
 from vae_cli.training.learner import Learner
-from vae_cli.training.optimizers import build_optimizer, unscaled
+from vae_cli.training.optimizer import build_optimizer, unscaled
 from vae_cli.visualize.images import to_float
 
 WORTH_COMPILING = 5000
@@ -42,10 +41,10 @@ def build_learner(
         optimizer.build([*vae.trainable_variables, *objective.trainable_variables])
     dynamic = config.dataset.binarize == "dynamic"
     validation = len(data.validation) or None
-    if isinstance(config.prior, VampConfig) and config.prior.start == "data":
+    if config.prior.uses_training_images:
         rng = generator(config.seed, Stream.PSEUDO_INPUTS)
         # equal ones would move together for ever
-        count = config.prior.components
+        count = config.prior.encoded_images
         chosen = rng.choice(len(data.train), count, replace=count > len(data.train))
         labels = None if data.train.labels is None else data.train.labels[chosen]
         vae.prior_network.start_at(to_float(data.train.images[chosen]), labels)
@@ -55,8 +54,8 @@ def build_learner(
     if corruption:
         always = corrupts_for_good(corruption, config.dataset.seed)
         anew = corrupts_anew(corruption, config.seed, distribution.replicas)
-        if getattr(config.corruption, "score", "all") == "seen":
-            # what a training image doesn't show must never be seen at all
+        if config.corruption.scored == "observed":
+            # a missing pixel of a training image must never be used
             anew = always
     gpus = bool(tf.config.list_physical_devices("GPU"))
     # threads that share an operation already leave no core for a second part
@@ -66,7 +65,7 @@ def build_learner(
         vae,
         objective=objective,
         beta=config.beta,
-        annealing=build_annealing(config.kl_annealing, steps),
+        annealing=build(config.kl_annealing, steps),
         free_bits=config.free_bits,
         seed=config.seed,
         train=ImageStore(
@@ -128,7 +127,7 @@ def _compiles(
     # on a CPU, XLA's convolutions are slower than oneDNN's, and so are its matrix
     # products on one thread; it compiles for seconds, which a short run doesn't win
     # back
-    convolves = not vae.is_dense or config.objective.name in ("perceptual", "vae_gan")
+    convolves = not vae.is_dense or config.objective.looks_at_images
     pays = not convolves and parts == 1 and config.epochs * steps >= WORTH_COMPILING
     return pays and distribution.gathers and config.precision == "float32"
 

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from vae_cli.config.schema import TrainConfig
+from vae_cli.config.train import TrainConfig
 from vae_cli.errors import Interrupted
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.metrics_file import append_row
@@ -239,7 +239,7 @@ class CollapseWarning(keras.callbacks.Callback):
     def _remedies(self) -> list[str]:
         config = self._config
         found = []
-        if config.kl_annealing.name == "none":
+        if not config.kl_annealing.anneals:
             found.append(
                 "kl_annealing=linear kl_annealing.duration=10  (the code can prove "
                 "useful before it costs)"

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from statistics import median
 from typing import Any
 
-from vae_cli.config.schema import TrainConfig
+from vae_cli.config.train import TrainConfig
 from vae_cli.data.splits import ImageData
 from vae_cli.evaluation.bounds import ElboResult, evaluate_elbo
 from vae_cli.models.vae import VAE

@@ -5,12 +5,11 @@ import logging
 import keras
 import numpy as np
 
-from vae_cli.config.parts import PerceptualConfig
-from vae_cli.config.schema import TrainConfig
+from vae_cli.config.train import TrainConfig
 from vae_cli.data.prepare import fixed_split
 from vae_cli.data.splits import ImageData, Split
 from vae_cli.evaluation.classifier import fit_classifier
-from vae_cli.models.objectives import Elbo
+from vae_cli.models.objective import Elbo
 
 TURNS = 4
 """Quarter turns that are told apart where there are no labels."""
@@ -33,14 +32,14 @@ def train_features(config: TrainConfig, data: ImageData, objective: Elbo) -> Non
     et al., "Unsupervised representation learning by predicting image rotations",
     2018); images that aren't square are turned by half.
     """
-    if not isinstance(config.objective, PerceptualConfig) or not objective.network:
+    if not objective.pretraining_epochs:
         return
     split = fixed_split(data, config.dataset, "train").take(slice(MOST))
     what = "labels" if split.labels is not None else "turns"
     log.info("training the feature network on the %s of the images", what)
     keras.utils.set_random_seed(config.seed)
     images, kinds = _kinds(split)
-    fit_classifier(objective.network, images, kinds, config.objective.epochs)
+    fit_classifier(objective.network, images, kinds, objective.pretraining_epochs)
 
 
 def _kinds(split: Split) -> tuple[np.ndarray, np.ndarray]:

@@ -10,14 +10,14 @@ import tensorflow as tf
 from keras import ops
 
 from vae_cli.data.batches import ImageStore, Share, cut, of_share, plain, whole_size
-from vae_cli.models.objectives import Elbo, Terms, joined, kl_term, weighted
+from vae_cli.models.objective import Elbo, Terms, joined, kl_term, weighted
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, key
-from vae_cli.training.annealing import Schedule
 from vae_cli.training.averages import WeightAverage
 from vae_cli.training.distribution import Distribution
+from vae_cli.training.kl_annealing import Schedule
 from vae_cli.training.metrics import EpochStatistics
-from vae_cli.training.optimizers import LossScale, unscaled
+from vae_cli.training.optimizer import LossScale, unscaled
 
 
 class Learner(keras.Model):

@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from vae_cli.evaluation.latent import ACTIVE_VARIANCE
-from vae_cli.models.objectives import Elbo, Terms
+from vae_cli.models.objective import Elbo, Terms
 from vae_cli.training.distribution import Distribution
 
 MEANS = ("reconstruction_loss", "kl_loss", "weighted_kl", "neg_elbo", "neg_bound")

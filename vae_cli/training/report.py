@@ -41,7 +41,7 @@ def draw_figures(
     plot_curves(rows, folder.figures / "curves.png", measure)
     asked = row_context(vae, 100, 10, split)
     samples = decode(vae, sample_prior(vae, 100, seed, context=asked), context=asked)
-    if vae.seen_network:
+    if vae.observed_network:
         samples = completed(samples, asked)
     write_png(grid(samples, 10), folder.figures / "samples.png")
     shown = split.take(slice(MOST_POINTS))

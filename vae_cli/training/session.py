@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vae_cli.config.schema import NpzConfig, SyntheticConfig, TrainConfig
+from vae_cli.config.dataset import FileConfig
+from vae_cli.config.train import TrainConfig
 from vae_cli.data.prepare import load_data
 from vae_cli.errors import DataError, Interrupted
 from vae_cli.randomness import callers_generators_kept
@@ -22,7 +23,7 @@ from vae_cli.runs.folder import RunFolder, new_run
 from vae_cli.runs.record import record_start, record_stop, recorded
 from vae_cli.runs.resume import resumed_config
 from vae_cli.runtime import start_tensorflow
-from vae_cli.training.memory import check_synthetic, check_training
+from vae_cli.training.memory import check_training
 from vae_cli.training.stop import StopSignal
 from vae_cli.workers import worker_index
 
@@ -71,7 +72,7 @@ def train(
     """
     stop = stop or StopSignal()
     path = None
-    if isinstance(config.dataset, NpzConfig):
+    if isinstance(config.dataset, FileConfig):
         config.dataset.path = path = str(Path(config.dataset.path).absolute())
     resumed = config.resume is not None
     load: Callable[[], ImageData] = partial(load_data, config.dataset)
@@ -119,8 +120,6 @@ def _ready(
     config: TrainConfig, load: Callable[[], "ImageData"], own_process: bool
 ) -> tuple["ImageData", "Distribution"]:
     """Return the images, loaded while TensorFlow starts, and the replicas."""
-    if isinstance(config.dataset, SyntheticConfig):
-        check_synthetic(config.dataset)
     with ThreadPoolExecutor(1) as pool:
         loading = pool.submit(load)
         wait([loading], timeout=AT_ONCE)
@@ -129,13 +128,13 @@ def _ready(
         start_tensorflow(config, own_process)
         data = loading.result()
     check_training(config, data.spec.image_shape, len(data.train))
-    if config.conditioning.name == "label":
+    if config.conditioning.on_labels:
         data.check_labelled()
-    if config.objective.name == "vae_gan" and data.spec.binary:
+    if data.spec.binary and not config.objective.takes_binary_images:
         raise DataError(
-            "objective=vae_gan needs images with levels between black and white: every "
-            "pixel of these is 0 or 1, and its discriminator would tell them from "
-            "pixel means at once.",
+            f"objective={config.objective.name} needs images with levels between black "
+            "and white: every pixel of these is 0 or 1, and its discriminator would "
+            "tell them from pixel means at once.",
             "use objective=elbo, iwae or perceptual",
         )
     from vae_cli.training.distribution import build_distribution

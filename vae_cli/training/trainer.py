@@ -9,7 +9,7 @@ from functools import partial
 import keras
 import tensorflow as tf
 
-from vae_cli.config.schema import CyclicalConfig, TrainConfig
+from vae_cli.config.train import TrainConfig
 from vae_cli.data.batches import evaluation_order, training_order
 from vae_cli.data.corruption import corrupted
 from vae_cli.data.pipeline import Replicas, shares
@@ -182,7 +182,7 @@ class Trainer:
         """Return what happens around batches and epochs; the order matters."""
         config, data, folder = self.config, self.data, self.folder
         steps = steps_per_epoch(config, data)
-        patience, bound = config.early_stopping, learner.objective.bound
+        patience, bound = config.early_stopping.patience, learner.objective.bound
         return [
             EpochLogs(progress, len(data.train), config.batch_size),
             *([bar] if bar else []),
@@ -226,16 +226,14 @@ class Trainer:
 
 def _warn_of_cycles(config: TrainConfig) -> None:
     """Warn that early stopping may end a run in the middle of an annealing cycle."""
-    annealing = config.kl_annealing
-    if config.early_stopping and isinstance(annealing, CyclicalConfig):
+    patience = config.early_stopping.patience
+    if patience and config.kl_annealing.is_cyclical:
         log.warning(
-            "early_stopping=%d may stop within a cycle of kl_annealing=cyclical: the "
-            "validation bound, at beta 1, gets worse wherever beta is low. Let it wait "
-            "for more epochs than a cycle has (kl_annealing.period=%g %s), or use "
-            "kl_annealing=linear",
-            config.early_stopping,
-            annealing.period,
-            annealing.unit,
+            "early_stopping.patience=%d may stop within a cycle of kl_annealing=%s: "
+            "the validation bound, at beta 1, gets worse wherever beta is low. Use a "
+            "patience of more epochs than a cycle has, or kl_annealing=linear",
+            patience,
+            config.kl_annealing.name,
         )
 
 
@@ -262,6 +260,6 @@ def _check_agreement(learner: Learner, distribution: Distribution) -> None:
 def _complete(config: TrainConfig, progress: Progress) -> bool:
     if progress.epoch >= config.epochs:
         return True
-    patience = config.early_stopping
+    patience = config.early_stopping.patience
     waited = progress.epoch - progress.best_epoch
     return patience is not None and progress.best_epoch > 0 and waited >= patience

@@ -5,7 +5,7 @@ minimised is
 
     loss = mean(reconstruction) + beta * mean(kl)
 
-Adding one: subclass, name it in the factory's `build_objective`, add a YAML file.
+One that adds a term of its own puts it into `Terms.extras` under a name in `adds`.
 """
 
 import math
@@ -16,7 +16,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from vae_cli.config.parts import IwaeConfig, ObjectiveConfig
+from vae_cli.config.objective import ElboConfig, IwaeConfig, ObjectiveConfig
 from vae_cli.models.distributions import (
     Level,
     Levels,
@@ -26,6 +26,7 @@ from vae_cli.models.distributions import (
     log_ratio,
 )
 from vae_cli.models.vae import NOTHING, VAE, Condition, Encoded
+from vae_cli.registry import builds
 
 
 class Terms(NamedTuple):
@@ -77,11 +78,14 @@ def joined(parts: list[Terms]) -> Terms:
     return Terms(*map(join, Terms._fields))
 
 
+@builds(ElboConfig)
 class Elbo:
     """ELBO(x) = E_q[log p(x|z)] - KL(q(z|x) || p(z)), one posterior sample.
 
     Args:
         config: its options.
+        image_shape: (H, W, C), for a network that looks at images.
+        num_classes: that such a network may learn to tell apart first.
     """
 
     adds: tuple[str, ...] = ()
@@ -90,9 +94,16 @@ class Elbo:
     """What it looks at images with, beside the model."""
     trainable_variables: Any = ()
     """Weights of its own that learn with the model's."""
+    pretraining_epochs = 0
+    """Epochs that train its network first; the model's training then leaves it."""
 
-    def __init__(self, config: ObjectiveConfig) -> None:
-        self.samples = 1
+    def __init__(
+        self,
+        config: ObjectiveConfig,
+        image_shape: tuple[int, ...] = (),
+        num_classes: int = 0,
+    ) -> None:
+        self.samples = config.posterior_samples
         self.bound = config.bound
 
     def __call__(
@@ -175,6 +186,7 @@ def kl_term(
     return ops.sum(ops.where(batch > free_bits, per_dim, free_bits / replicas))
 
 
+@builds(IwaeConfig)
 class Iwae(Elbo):
     """L_k(x) = E_q[log 1/k sum_i w_i],  w_i = p(x|z_i) p(z_i) / q(z_i|x), z_i ~ q.
 
@@ -193,9 +205,13 @@ class Iwae(Elbo):
     Source: Burda et al., "Importance weighted autoencoders", 2016, eq. 8.
     """
 
-    def __init__(self, config: IwaeConfig) -> None:
-        super().__init__(config)
-        self.samples = config.samples
+    def __init__(
+        self,
+        config: IwaeConfig,
+        image_shape: tuple[int, ...] = (),
+        num_classes: int = 0,
+    ) -> None:
+        super().__init__(config, image_shape, num_classes)
         self._doubly = config.doubly_reparameterized
 
     def __call__(

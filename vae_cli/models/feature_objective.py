@@ -7,12 +7,17 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from vae_cli.config.parts import FeatureConfig, VaeGanConfig
+from vae_cli.config.objective import FeatureConfig, PerceptualConfig, VaeGanConfig
 from vae_cli.models.distributions import code
-from vae_cli.models.objectives import Elbo, Terms, elbo_terms
+from vae_cli.models.features import discriminator, feature_network
+from vae_cli.models.objective import Elbo, Terms, elbo_terms
 from vae_cli.models.vae import NOTHING, VAE, Condition
+from vae_cli.registry import builds
+
+Shape = tuple[int, int, int]
 
 
+@builds(PerceptualConfig)
 class Perceptual(Elbo):
     """The ELBO, and half the squared error of a frozen network's features beside it.
 
@@ -27,15 +32,22 @@ class Perceptual(Elbo):
 
     Args:
         config: its options.
-        network: from images to `fine` and `coarse` features.
+        image_shape: (H, W, C).
+        num_classes: that the feature network is trained on first.
     """
 
     adds: tuple[str, ...] = ("penalty",)
 
-    def __init__(self, config: FeatureConfig, network: keras.Model) -> None:
-        super().__init__(config)
-        self.network = network
-        self._weight = config.weight
+    def __init__(
+        self, config: FeatureConfig, image_shape: Shape, num_classes: int
+    ) -> None:
+        super().__init__(config, image_shape, num_classes)
+        self.network = self._build_network(image_shape, num_classes)
+        self._weight = config.feature_weight
+        self.pretraining_epochs = config.pretraining_epochs
+
+    def _build_network(self, image_shape: Shape, num_classes: int) -> keras.Model:
+        return feature_network(image_shape, num_classes)
 
     def __call__(
         self,
@@ -72,6 +84,7 @@ class Perceptual(Elbo):
         return {"extras": {"penalty": self._weight * error}}
 
 
+@builds(VaeGanConfig)
 class VaeGan(Perceptual):
     """The ELBO, and a discriminator D that learns to tell real images from drawn ones.
 
@@ -89,12 +102,17 @@ class VaeGan(Perceptual):
 
     adds = ("penalty", "discriminator_loss")
 
-    def __init__(self, config: VaeGanConfig, network: keras.Model) -> None:
-        super().__init__(config, network)
+    def __init__(
+        self, config: VaeGanConfig, image_shape: Shape, num_classes: int
+    ) -> None:
+        super().__init__(config, image_shape, num_classes)
         # of the posterior, of the prior, and of the component of a mixture
         self.samples = 3
         self._adversarial_weight = config.adversarial_weight
-        self.trainable_variables = network.trainable_variables
+        self.trainable_variables = self.network.trainable_variables
+
+    def _build_network(self, image_shape: Shape, num_classes: int) -> keras.Model:
+        return discriminator(image_shape)
 
     def _look(
         self,

@@ -1,4 +1,4 @@
-"""Optimizers and learning-rate schedules, all Keras's own but for the warm-up."""
+"""Optimizers: Keras's own, with Adam's update as one operation."""
 
 from typing import Any
 
@@ -6,14 +6,14 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from vae_cli.config.hardware import DistributionConfig
-from vae_cli.config.schema import (
-    CosineConfig,
-    LearningRateScheduleConfig,
+from vae_cli.config.optimizer import (
+    AdamaxConfig,
+    AdamConfig,
+    AdamWConfig,
     OptimizerConfig,
-    StepConfig,
-    TrainConfig,
 )
+from vae_cli.config.train import TrainConfig
+from vae_cli.registry import build, builds
 
 
 class _ClippedApart:
@@ -30,7 +30,7 @@ class _ClippedApart:
         return [*clip(grads[:first]), *clip(grads[first:])]
 
 
-class _AtOnce(_ClippedApart):
+class _Fused(_ClippedApart):
     """Adam's update of a variable as one operation instead of ten; the same formula."""
 
     def update_step(
@@ -53,73 +53,42 @@ class _AtOnce(_ClippedApart):
         )
 
 
-class Adam(_AtOnce, keras.optimizers.Adam):
-    """Keras's Adam, sooner."""
+class Adam(_Fused, keras.optimizers.Adam):
+    """Keras's Adam, faster."""
 
 
-class AdamW(_AtOnce, keras.optimizers.AdamW):
-    """Keras's AdamW, sooner."""
+class AdamW(_Fused, keras.optimizers.AdamW):
+    """Keras's AdamW, faster."""
 
 
 class Adamax(_ClippedApart, keras.optimizers.Adamax):
     """Keras's Adamax."""
 
 
-OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
-    "adam": Adam,
-    "adamax": Adamax,
-    "adamw": AdamW,
-}
-
-SCHEDULES = keras.optimizers.schedules
+@builds(AdamConfig)
+def adam(config: AdamConfig, **options: Any) -> keras.optimizers.Optimizer:
+    """Build Adam; `options` are learning rate and clipping."""
+    return Adam(**_moments(config), **options)
 
 
-class Warmup(keras.optimizers.schedules.LearningRateSchedule):
-    """A straight line up to `schedule`, which begins where the line ends.
-
-    Args:
-        schedule: step -> rate.
-        steps: length of the line; the first step already takes a share of the rate.
-    """
-
-    def __init__(
-        self, schedule: keras.optimizers.schedules.LearningRateSchedule, steps: int
-    ) -> None:
-        self._schedule = schedule
-        self._steps = steps
-
-    def __call__(self, step: Any) -> Any:
-        """Return the rate at a step, scalar float32."""
-        step = ops.cast(step, "float32")
-        share = ops.minimum((step + 1) / self._steps, 1.0)
-        return share * self._schedule(ops.maximum(step - self._steps, 0.0))
+@builds(AdamaxConfig)
+def adamax(config: AdamaxConfig, **options: Any) -> keras.optimizers.Optimizer:
+    """Build Adamax."""
+    return Adamax(**_moments(config), **options)
 
 
-def learning_rate(
-    config: LearningRateScheduleConfig, peak: float, steps_per_epoch: int, epochs: int
-) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """Return the learning rate: a number, or a schedule in steps.
+@builds(AdamWConfig)
+def adamw(config: AdamWConfig, **options: Any) -> keras.optimizers.Optimizer:
+    """Build AdamW."""
+    return AdamW(weight_decay=config.weight_decay, **_moments(config), **options)
 
-    Args:
-        config: which schedule.
-        peak: the optimizer's learning rate.
-        steps_per_epoch: training steps an epoch.
-        epochs: length of the run; the cosine ends there.
-    """
-    warmup = round(config.warmup_epochs * steps_per_epoch)
-    if isinstance(config, CosineConfig):
-        length = max(1, epochs * steps_per_epoch - warmup)
-        schedule = SCHEDULES.CosineDecay(peak, length, alpha=config.final)
-    elif isinstance(config, StepConfig):
-        interval = config.every_epochs * steps_per_epoch
-        schedule = SCHEDULES.ExponentialDecay(
-            peak, interval, config.factor, staircase=True
-        )
-    elif warmup:
-        schedule = SCHEDULES.ExponentialDecay(peak, 1, 1.0)  # constant
-    else:
-        return peak
-    return Warmup(schedule, warmup) if warmup else schedule
+
+def _moments(config: AdamConfig) -> dict[str, float]:
+    return {
+        "beta_1": config.beta_1,
+        "beta_2": config.beta_2,
+        "epsilon": config.epsilon,
+    }
 
 
 def build_optimizer(
@@ -133,21 +102,17 @@ def build_optimizer(
         replicas: how many share a batch.
     """
     options: OptimizerConfig = config.optimizer
-    own = {
-        key: value
-        for key, value in vars(options).items()
-        if key not in ("name", "learning_rate", "clip_norm", "ema_decay")
-    }
-    optimizer = OPTIMIZERS[options.name](
-        learning_rate=learning_rate(
+    scale = {"none": 1.0, "linear": replicas, "sqrt": replicas**0.5}
+    optimizer = build(
+        options,
+        learning_rate=build(
             config.learning_rate_schedule,
-            options.learning_rate * _scale(config.distribution, replicas),
+            options.learning_rate * scale[config.distribution.scaling],
             steps_per_epoch,
             config.epochs,
         ),
         # what is clipped is one replica's part of the mean gradient
         global_clipnorm=options.clip_norm and options.clip_norm / replicas,
-        **own,
     )
     return LossScale(optimizer) if config.precision == "mixed_float16" else optimizer
 
@@ -167,9 +132,3 @@ class LossScale(keras.optimizers.LossScaleOptimizer):
 def unscaled(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
     """Return the optimizer that a loss scale wraps, where there is one."""
     return getattr(optimizer, "inner_optimizer", optimizer)
-
-
-def _scale(config: DistributionConfig, replicas: int) -> float:
-    """Return what the learning rate is multiplied by."""
-    how = getattr(config, "learning_rate_scaling", "none")
-    return {"none": 1.0, "linear": replicas, "sqrt": replicas**0.5}[how]

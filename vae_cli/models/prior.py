@@ -1,7 +1,6 @@
 """Priors p(z|y): where codes come from when there is no image.
 
-A prior holds weights, and gives the distribution of the top level of z. Adding one:
-subclass `Prior`, name it in `build_prior`, add a YAML file.
+A prior holds weights, and gives the distribution of the top level of z.
 """
 
 import math
@@ -12,13 +11,22 @@ import keras
 import numpy as np
 from keras import ops
 
-from vae_cli.config.parts import MixtureConfig, PriorConfig, VampConfig
+from vae_cli.config.prior import (
+    MixtureConfig,
+    PriorConfig,
+    StandardPriorConfig,
+    VampConfig,
+)
 from vae_cli.models.distributions import (
     Distribution,
     Gaussian,
     Mixture,
     StandardNormal,
 )
+from vae_cli.registry import builds
+
+Posterior = Callable[..., tuple[Any, Any]]
+"""Images, and one-hot labels where there are any -> mean and log-variance of q."""
 
 
 class Prior(keras.layers.Layer):
@@ -26,13 +34,35 @@ class Prior(keras.layers.Layer):
 
     Args:
         config: its options.
+        dim: dimensions of the top level of z.
     """
 
     conditional = False
     """Whether its distribution depends on the condition."""
 
-    def __init__(self, config: PriorConfig) -> None:
+    def __init__(self, config: PriorConfig, dim: int) -> None:
         super().__init__(name="prior", dtype="float32")
+
+    def connect(
+        self, posterior: Posterior, image_shape: tuple[int, ...], num_labels: int
+    ) -> None:
+        """Take what a prior may be made of; called once, before any other method.
+
+        Args:
+            posterior: images [C, H, W, C], and one-hot labels [C, num_labels] where
+                there are any -> mean and log-variance of q, [C, dim].
+            image_shape: (H, W, C).
+            num_labels: that the encoder takes; 0 for none.
+        """
+
+    def start_at(self, images: np.ndarray, labels: np.ndarray | None = None) -> None:
+        """Begin from training images, where `uses_training_images` says so.
+
+        Args:
+            images: float32 [C, H, W, C] in [0, 1], as many as `encoded_images`.
+            labels: int [C]; None where the encoder takes none.
+        """
+        raise TypeError(f"{type(self).__name__} starts at no images")
 
     def given(self, embedding: Any) -> Distribution:
         """Return p(z|y).
@@ -43,6 +73,7 @@ class Prior(keras.layers.Layer):
         raise TypeError(f"{type(self).__name__} gives no distribution")
 
 
+@builds(StandardPriorConfig)
 class StandardPrior(Prior):
     """p(z) = N(0, I)."""
 
@@ -51,6 +82,7 @@ class StandardPrior(Prior):
         return StandardNormal()
 
 
+@builds(MixtureConfig)
 class MixturePrior(Prior):
     """A mixture of Gaussians whose means, variances and weights are learned.
 
@@ -60,7 +92,7 @@ class MixturePrior(Prior):
     """
 
     def __init__(self, config: MixtureConfig, dim: int) -> None:
-        super().__init__(config)
+        super().__init__(config, dim)
         shape = (config.components, dim)
         apart = keras.initializers.RandomNormal(stddev=1.0)
         self._mean = self.add_weight(name="mean", shape=shape, initializer=apart)
@@ -80,6 +112,7 @@ class MixturePrior(Prior):
         )
 
 
+@builds(VampConfig)
 class VampPrior(Prior):
     """The posteriors of learned pseudo-inputs, mixed in equal parts.
 
@@ -87,43 +120,37 @@ class VampPrior(Prior):
 
     Source: Tomczak & Welling, "VAE with a VampPrior", 2018, eq. 9.
 
+    With labels, the pseudo-inputs have them in turn.
+
     Args:
         config: number of pseudo-inputs.
-        image_shape: (H, W, C).
-        posterior: images [C, H, W, C], and one-hot labels [C, num_labels] where there
-            are any -> mean and log-variance of q, [C, dim].
-        num_labels: pseudo-inputs have the labels in turn; 0 for none.
+        dim: dimensions of z.
     """
 
-    def __init__(
-        self,
-        config: VampConfig,
-        image_shape: tuple[int, int, int],
-        posterior: Callable[..., tuple[Any, Any]],
-        num_labels: int,
+    def __init__(self, config: VampConfig, dim: int) -> None:
+        super().__init__(config, dim)
+        self._components = config.components
+
+    def connect(
+        self, posterior: Posterior, image_shape: tuple[int, ...], num_labels: int
     ) -> None:
-        super().__init__(config)
+        """Make the pseudo-inputs."""
         self._posterior = posterior
         self._labels: tuple[Any, ...] = ()
         if num_labels:
-            shape = (config.components, num_labels)
+            shape = (self._components, num_labels)
             labels = self.add_weight(name="labels", shape=shape, trainable=False)
             labels.assign(np.eye(num_labels)[np.arange(shape[0]) % num_labels])
             self._labels = (labels,)
         self.pseudo_inputs = self.add_weight(
             name="pseudo_inputs",
-            shape=(config.components, *image_shape),
+            shape=(self._components, *image_shape),
             # the source's initial values for MNIST
             initializer=keras.initializers.RandomNormal(mean=0.05, stddev=0.01),
         )
 
     def start_at(self, images: np.ndarray, labels: np.ndarray | None = None) -> None:
-        """Begin from images instead, float32 [C, H, W, C] in [0, 1], and their labels.
-
-        Args:
-            images: as many as there are pseudo-inputs.
-            labels: int [C]; unused where the encoder takes none.
-        """
+        """Begin from images instead, and their labels."""
         self.pseudo_inputs.assign(images)
         for one_hot in self._labels:
             one_hot.assign(np.eye(one_hot.shape[1])[labels])
@@ -148,7 +175,7 @@ class LabelPrior(Prior):
     conditional = True
 
     def __init__(self, config: PriorConfig, dim: int, num_labels: int) -> None:
-        super().__init__(config)
+        super().__init__(config, dim)
         shape = (num_labels, dim)
         self._mean = self.add_weight(name="mean", shape=shape, initializer="zeros")
         self._log_var = self.add_weight(
@@ -162,7 +189,7 @@ class LabelPrior(Prior):
         )
 
 
-class SeenPrior(Prior):
+class ObservedPrior(Prior):
     """p(z|y) = N(mean(y), diag(exp(log_var(y)))), both linear in the embedding of y.
 
     Args:
@@ -174,7 +201,7 @@ class SeenPrior(Prior):
     conditional = True
 
     def __init__(self, config: PriorConfig, dim: int, embedding_dim: int) -> None:
-        super().__init__(config)
+        super().__init__(config, dim)
         # a distribution's own parameters: not in the networks' 16 bits
         self._mean = keras.layers.Dense(dim, name="mean", dtype="float32")
         self._log_var = keras.layers.Dense(dim, name="log_var", dtype="float32")
@@ -184,18 +211,3 @@ class SeenPrior(Prior):
     def given(self, embedding: Any) -> Gaussian:
         """Return a Gaussian for each of B images, [B, embedding_dim]."""
         return Gaussian(self._mean(embedding), self._log_var(embedding))
-
-
-def build_prior(
-    config: PriorConfig,
-    dim: int,
-    image_shape: tuple[int, int, int],
-    posterior: Callable[..., tuple[Any, Any]],
-    num_labels: int = 0,
-) -> Prior:
-    """Return the configured prior of `dim` dimensions; the rest is `VampPrior`'s."""
-    if isinstance(config, VampConfig):
-        return VampPrior(config, image_shape, posterior, num_labels)
-    if isinstance(config, MixtureConfig):
-        return MixturePrior(config, dim)
-    return StandardPrior(config)

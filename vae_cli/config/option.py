@@ -1,8 +1,10 @@
-"""How a config field is declared: type, help text and the values it takes."""
+"""How options are declared: types, help texts and the values they take."""
 
 from collections.abc import Iterable
-from dataclasses import MISSING, field
+from dataclasses import MISSING, dataclass, field
 from typing import Any
+
+from vae_cli.registry import name_of
 
 
 def option(
@@ -28,10 +30,23 @@ def option(
         "below": below,
         "choices": tuple(choices) if choices else None,
     }
-    defaulted = default is not MISSING or default_factory is not MISSING
     return field(
         default=default,
         default_factory=default_factory,
         metadata=metadata,
-        kw_only=defaulted,  # so that others may follow
+        kw_only=True,  # so that one without a default may follow
     )
+
+
+@dataclass
+class Options:
+    """Base of the options of every config group."""
+
+    name: str = option("which option", default="")
+
+    def __post_init__(self) -> None:
+        self.name = self.name or name_of(type(self))
+
+    def problems(self) -> list[str]:
+        """Return what is wrong between the fields."""
+        return []

@@ -1,7 +1,7 @@
 """Likelihoods p(x|z): how decoder outputs score an image.
 
 Every likelihood maps decoder outputs to a log-density in nats per image, summed over
-pixels and channels. Adding one: subclass, register below, add a YAML file.
+pixels and channels.
 """
 
 import math
@@ -10,8 +10,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from vae_cli.config.parts import GaussianConfig, LikelihoodConfig
+from vae_cli.config.likelihood import (
+    BernoulliConfig,
+    ContinuousBernoulliConfig,
+    GaussianConfig,
+    LikelihoodConfig,
+)
 from vae_cli.data_spec import DataSpec
+from vae_cli.registry import builds
 
 
 class Likelihood(keras.layers.Layer):
@@ -72,6 +78,7 @@ class Likelihood(keras.layers.Layer):
         return False
 
 
+@builds(BernoulliConfig)
 class Bernoulli(Likelihood):
     """Pixels are coin flips.
 
@@ -99,6 +106,7 @@ class Bernoulli(Likelihood):
         return spec.binary
 
 
+@builds(ContinuousBernoulliConfig)
 class ContinuousBernoulli(Likelihood):
     """Density on [0, 1] whose shape is Bernoulli's, with its constant restored.
 
@@ -144,6 +152,7 @@ class ContinuousBernoulli(Likelihood):
         return 0.5 + offset
 
 
+@builds(GaussianConfig)
 class Gaussian(Likelihood):
     """Normal pixels around sigmoid(l), with one scale s for the whole data set.
 
@@ -157,23 +166,16 @@ class Gaussian(Likelihood):
 
     def __init__(self, config: GaussianConfig) -> None:
         super().__init__(config)
-        self.log_scale = self.add_weight(
-            name="log_scale",
+        self.log_std = self.add_weight(
+            name="log_std",
             shape=(),
-            initializer=keras.initializers.Constant(math.log(config.scale)),
-            trainable=config.learn_scale,
+            initializer=keras.initializers.Constant(math.log(config.std)),
+            trainable=config.learn_std,
             # 8-bit pixels can't tell a scale below a thousandth from 0
             constraint=lambda value: ops.maximum(value, math.log(1e-3)),
         )
 
     def log_prob_per_pixel(self, x: Any, logits: Any) -> Any:
         """Score each pixel: float32 [...], any shape, nats."""
-        standard = (x - self.mean(logits)) * ops.exp(-self.log_scale)
-        return -0.5 * standard**2 - self.log_scale - 0.5 * math.log(2 * math.pi)
-
-
-LIKELIHOODS: dict[str, type[Likelihood]] = {
-    "bernoulli": Bernoulli,
-    "gaussian": Gaussian,
-    "continuous_bernoulli": ContinuousBernoulli,
-}
+        standard = (x - self.mean(logits)) * ops.exp(-self.log_std)
+        return -0.5 * standard**2 - self.log_std - 0.5 * math.log(2 * math.pi)

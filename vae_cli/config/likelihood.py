@@ -1,0 +1,38 @@
+"""Options of likelihoods: how decoder outputs score an image, in nats."""
+
+from dataclasses import dataclass
+
+from vae_cli.config.option import Options, option
+from vae_cli.registry import register
+
+
+@dataclass
+class LikelihoodConfig(Options):
+    """How decoder outputs score an image, in nats."""
+
+
+@register("likelihood", "bernoulli")
+@dataclass
+class BernoulliConfig(LikelihoodConfig):
+    """Pixels are independent coin flips."""
+
+
+@register("likelihood", "continuous_bernoulli")
+@dataclass
+class ContinuousBernoulliConfig(LikelihoodConfig):
+    """A density on [0, 1] (Loaiza-Ganem & Cunningham 2019)."""
+
+
+@register("likelihood", "gaussian")
+@dataclass
+class GaussianConfig(LikelihoodConfig):
+    """Normal pixels with one standard deviation for the whole data set."""
+
+    std: float = option(
+        "standard deviation of a pixel, in units of [0, 1]; the initial one if learned",
+        at_least=0.001,
+        default=0.1,
+    )
+    learn_std: bool = option(
+        "learn the standard deviation with the weights", default=True
+    )

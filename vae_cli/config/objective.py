@@ -1,0 +1,127 @@
+"""Options of objectives: the bound that training maximises."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from vae_cli.config.option import Options, option
+from vae_cli.registry import register
+
+
+@dataclass
+class ObjectiveConfig(Options):
+    """The bound that training maximises."""
+
+    takes_free_bits: ClassVar[bool] = True
+    """Whether its loss has a KL for each dimension to put a floor under."""
+    looks_at_images: ClassVar[bool] = False
+    """Whether a convolutional network compares whole images, on one device."""
+    takes_binary_images: ClassVar[bool] = True
+    """Whether it makes sense where every pixel is 0 or 1."""
+
+    @property
+    def needs_one_level(self) -> bool:
+        """Whether it holds for one level of latent variables only."""
+        return False
+
+    @property
+    def posterior_samples(self) -> int:
+        """Posterior samples per image and step."""
+        return 1
+
+    @property
+    def bound(self) -> str:
+        """Name in the logs of what selects the best epoch: the bound at beta 1."""
+        return "neg_elbo"
+
+
+@register("objective", "elbo")
+@dataclass
+class ElboConfig(ObjectiveConfig):
+    """The evidence lower bound."""
+
+
+@register("objective", "iwae")
+@dataclass
+class IwaeConfig(ObjectiveConfig):
+    """The importance-weighted bound (Burda et al. 2016)."""
+
+    importance_samples: int = option(
+        "posterior samples per image, k", at_least=1, at_most=10_000, default=5
+    )
+    doubly_reparameterized: bool = option(
+        "encoder gradient of lower variance (Tucker et al. 2019)", default=False
+    )
+
+    takes_free_bits = False
+
+    @property
+    def needs_one_level(self) -> bool:
+        """Whether it holds for one level of latent variables only."""
+        return self.doubly_reparameterized
+
+    @property
+    def posterior_samples(self) -> int:
+        """Posterior samples per image and step."""
+        return self.importance_samples
+
+    @property
+    def bound(self) -> str:
+        """Name in the logs of what selects the best epoch: the bound at beta 1."""
+        return "neg_iwae" if self.importance_samples > 1 else "neg_elbo"
+
+
+@dataclass
+class FeatureConfig(ObjectiveConfig):
+    """The ELBO, and a squared error of features beside it."""
+
+    feature_weight: float = option(
+        "weight of the feature loss: half the squared error, summed over features and "
+        "averaged over positions",
+        at_least=0,
+        default=100.0,
+    )
+
+    looks_at_images = True
+
+    @property
+    def pretraining_epochs(self) -> int:
+        """Epochs that train the feature network before the model."""
+        return 0
+
+
+@register("objective", "perceptual")
+@dataclass
+class PerceptualConfig(FeatureConfig):
+    """Features of a small classifier of the data set's labels, or of rotated images."""
+
+    epochs: int = option(
+        "epochs that train the feature network first",
+        at_least=1,
+        at_most=10_000,
+        default=2,
+    )
+
+    @property
+    def pretraining_epochs(self) -> int:
+        """Epochs that train the feature network before the model."""
+        return self.epochs
+
+
+@register("objective", "vae_gan")
+@dataclass
+class VaeGanConfig(FeatureConfig):
+    """Features of a discriminator that learns with the model (Larsen et al. 2016)."""
+
+    feature_weight: float = option(
+        "weight of the feature loss: half the squared error, summed over features and "
+        "averaged over positions",
+        at_least=0,
+        default=30.0,
+    )
+    adversarial_weight: float = option(
+        "weight of the adversarial loss, which updates only the decoder",
+        at_least=0,
+        default=1.0,
+    )
+
+    takes_binary_images = False

@@ -1,0 +1,91 @@
+"""Options of priors p(z): where codes come from when there is no image."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from vae_cli.config.option import Options, option
+from vae_cli.registry import register
+
+
+@dataclass
+class PriorConfig(Options):
+    """p(z): where codes come from when there is no image."""
+
+    has_kl_per_dim: ClassVar[bool] = False
+    """Whether the KL is a sum over latent dimensions, as free bits need it."""
+
+    @property
+    def encoded_images(self) -> int:
+        """How many images of its own it encodes at every step."""
+        return 0
+
+    @property
+    def num_components(self) -> int:
+        """How many densities of a code are computed."""
+        return 0
+
+    @property
+    def uses_training_images(self) -> bool:
+        """Whether training images enter it as they are."""
+        return False
+
+    def num_weights(self, image_shape: tuple[int, ...], latent_dim: int) -> float:
+        """Return how many weights it has."""
+        return 0
+
+
+@register("prior", "standard")
+@dataclass
+class StandardPriorConfig(PriorConfig):
+    """The standard normal, N(0, I)."""
+
+    has_kl_per_dim = True
+
+
+@register("prior", "mog")
+@dataclass
+class MixtureConfig(PriorConfig):
+    """A mixture of diagonal Gaussians."""
+
+    components: int = option(
+        "Gaussians in the mixture", at_least=1, at_most=100_000, default=100
+    )
+
+    @property
+    def num_components(self) -> int:
+        """How many densities of a code are computed."""
+        return self.components
+
+    def num_weights(self, image_shape: tuple[int, ...], latent_dim: int) -> float:
+        """Return how many weights it has."""
+        return 2 * self.components * latent_dim
+
+
+@register("prior", "vamp")
+@dataclass
+class VampConfig(MixtureConfig):
+    """The posteriors of learned pseudo-inputs, mixed (Tomczak & Welling 2018)."""
+
+    components: int = option(
+        "pseudo-inputs, a Gaussian each", at_least=1, at_most=100_000, default=500
+    )
+    initialization: str = option(
+        "initial pseudo-inputs: noise: near black; data: random training images",
+        choices=("noise", "data"),
+        default="noise",
+    )
+
+    @property
+    def encoded_images(self) -> int:
+        """How many images of its own it encodes at every step."""
+        return self.components
+
+    @property
+    def uses_training_images(self) -> bool:
+        """Whether training images enter it as they are."""
+        return self.initialization == "data"
+
+    def num_weights(self, image_shape: tuple[int, ...], latent_dim: int) -> float:
+        """Return how many weights it has."""
+        return self.components * math.prod(image_shape)

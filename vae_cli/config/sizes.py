@@ -1,0 +1,53 @@
+"""How many weights and activations layers have, for estimates of memory."""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+Layers = list[tuple[float, float]]
+"""(weights, activations per image) of each layer."""
+
+
+def dense_layers(units: Sequence[int], gates: int = 1) -> Layers:
+    """Return the layers between widths; two `gates` are twice as wide."""
+    return [
+        (gates * (before + 1) * after, 2 * gates * after)
+        for before, after in itertools.pairwise(units)
+    ]
+
+
+def conv_layers(
+    image_shape: tuple[int, ...],
+    latent_dim: int,
+    filters: Sequence[int],
+    kernels: Sequence[int],
+    strides: Sequence[int],
+    dense_units: Sequence[int],
+    blocks: int = 0,
+) -> Layers:
+    """Return the layers of a convolutional encoder and of its mirrored decoder.
+
+    Args:
+        image_shape: (H, W, C).
+        latent_dim: dimensions of z.
+        filters: of each layer.
+        kernels: size of each layer's kernel.
+        strides: of each layer.
+        dense_units: widths between convolutions and z.
+        blocks: gated residual blocks at each size.
+    """
+    height, width, channels = image_shape
+    found: Layers = []
+    for count, kernel, stride in zip(filters, kernels, strides, strict=True):
+        decoded = height * width * channels
+        height, width = math.ceil(height / stride), math.ceil(width / stride)
+        encoded = height * width * count
+        # there and back; before and after the activation
+        found.append((2 * kernel**2 * channels * count, 2 * (encoded + decoded)))
+        # two convolutions each, the second with a gate
+        block = (3 * kernel**2 * count**2, 6 * encoded)
+        found += [block] * (2 * blocks)
+        channels = count
+    grid = height * width * channels
+    found += dense_layers([grid, *dense_units, 2 * latent_dim])
+    return found + dense_layers([latent_dim, *dense_units[::-1], grid])

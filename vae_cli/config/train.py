@@ -1,0 +1,293 @@
+"""All of training: every group and key, and what doesn't go together."""
+
+from dataclasses import dataclass
+
+from vae_cli.config.architecture import ArchitectureConfig, ConvConfig
+from vae_cli.config.conditioning import ConditioningConfig, UnconditionalConfig
+from vae_cli.config.corruption import CorruptionConfig, NoCorruptionConfig
+from vae_cli.config.dataset import MAX_SEED, DatasetConfig, MnistConfig
+from vae_cli.config.distribution import DistributionConfig, SingleConfig
+from vae_cli.config.hierarchy import HierarchyConfig, OneLevelConfig
+from vae_cli.config.kl_annealing import KlAnnealingConfig, NoAnnealingConfig
+from vae_cli.config.learning_rate_schedule import (
+    ConstantConfig,
+    LearningRateScheduleConfig,
+)
+from vae_cli.config.likelihood import BernoulliConfig, LikelihoodConfig
+from vae_cli.config.objective import ElboConfig, ObjectiveConfig
+from vae_cli.config.optimizer import AdamConfig, OptimizerConfig
+from vae_cli.config.option import option
+from vae_cli.config.prior import PriorConfig, StandardPriorConfig
+
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+
+
+@dataclass
+class EarlyStoppingConfig:
+    """When training stops before its last epoch."""
+
+    patience: int | None = option(
+        "stop after this many epochs without a better validation bound; never if null",
+        at_least=1,
+        default=None,
+    )
+
+
+@dataclass
+class TrainConfig:
+    """`vae-train`: everything that decides what a run computes.
+
+    The defaults are those of `configs/train.yaml`: the Keras guide's VAE on MNIST.
+    """
+
+    dataset: DatasetConfig = option("images", default_factory=MnistConfig)
+    architecture: ArchitectureConfig = option(
+        "encoder and decoder networks", default_factory=ConvConfig
+    )
+    likelihood: LikelihoodConfig = option("p(x|z)", default_factory=BernoulliConfig)
+    prior: PriorConfig = option("p(z)", default_factory=StandardPriorConfig)
+    hierarchy: HierarchyConfig = option(
+        "levels of latent variables", default_factory=OneLevelConfig
+    )
+    conditioning: ConditioningConfig = option(
+        "what the networks get besides the image", default_factory=UnconditionalConfig
+    )
+    corruption: CorruptionConfig = option(
+        "what is done to the encoder's input", default_factory=NoCorruptionConfig
+    )
+    objective: ObjectiveConfig = option(
+        "the bound to maximise", default_factory=ElboConfig
+    )
+    kl_annealing: KlAnnealingConfig = option(
+        "beta over time", default_factory=NoAnnealingConfig
+    )
+    optimizer: OptimizerConfig = option("gradient descent", default_factory=AdamConfig)
+    learning_rate_schedule: LearningRateScheduleConfig = option(
+        "learning rate over time", default_factory=ConstantConfig
+    )
+    distribution: DistributionConfig = option(
+        "devices that share each batch", default_factory=SingleConfig
+    )
+    latent_dim: int = option(
+        "dimensions of z", at_least=1, at_most=1_000_000, default=2
+    )
+    beta: float = option("weight of the KL term", at_least=0, default=1.0)
+    free_bits: float = option(
+        "KL per dimension below which nothing is penalised, nats (Kingma et al. 2016)",
+        at_least=0,
+        default=0.0,
+    )
+    epochs: int = option(
+        "passes over the training images", at_least=1, at_most=10_000_000, default=30
+    )
+    batch_size: int = option(
+        "images per step", at_least=1, at_most=1_000_000, default=128
+    )
+    seed: int = option(
+        "initial weights, data order and noise",
+        at_least=0,
+        at_most=MAX_SEED,
+        default=0,
+    )
+    early_stopping: EarlyStoppingConfig = option(
+        "when training stops early", default_factory=EarlyStoppingConfig
+    )
+    deterministic: bool = option(
+        "bitwise repeatable on CPU: one thread, deterministic kernels; slower",
+        default=False,
+    )
+    steps_per_execution: int = option(
+        "training steps per compiled call; the progress bar moves once per call",
+        at_least=1,
+        at_most=1_000_000,
+        default=16,
+    )
+    precision: str = option(
+        "of the networks in training; the likelihood, the KL, the weights and every "
+        "evaluation are float32",
+        choices=PRECISIONS,
+        default="float32",
+    )
+    jit: str = option(
+        "compile loss and gradients by XLA; auto: where it pays, in long runs without "
+        "convolutions whose batches stay whole",
+        choices=("auto", "true", "false"),
+        default="auto",
+    )
+    threads: int | None = option(
+        "CPU threads; all cores if null", at_least=1, at_most=1024, default=None
+    )
+    memory_growth: bool = option(
+        "take GPU memory as needed instead of all of it", default=True
+    )
+    tf32: bool = option(
+        "let GPUs multiply float32 with 10 bits of mantissa in training, faster",
+        default=True,
+    )
+    name: str | None = option("last part of the run folder's name", default=None)
+    run_dir: str | None = option(
+        "run folder; output_root/<date>/<time>-<name> if null", default=None
+    )
+    output_root: str = option("folder of all runs", default="outputs")
+    resume: str | None = option(
+        "run folder to continue, or latest; goes only with a larger epochs=",
+        default=None,
+    )
+
+    @property
+    def takes_free_bits(self) -> bool:
+        """Whether the loss has a KL for each dimension to put a floor under."""
+        return self.prior.has_kl_per_dim and self.objective.takes_free_bits
+
+    def problems(self) -> list[str]:
+        """Return what doesn't go together, one sentence each."""
+        return [
+            *self._schedule_problems(),
+            *self._latent_problems(),
+            *self._inpainting_problems(),
+            *self._device_problems(),
+            *self._objective_problems(),
+            *self._name_problems(),
+        ]
+
+    def _schedule_problems(self) -> list[str]:
+        found = []
+        patience = self.early_stopping.patience
+        if patience is not None and not self.dataset.validation_size:
+            found.append(
+                f"early_stopping.patience={patience} needs validation images, but "
+                "dataset.validation_size is 0"
+            )
+        warmup = self.learning_rate_schedule.warmup_epochs
+        if warmup >= self.epochs:
+            found.append(
+                f"learning_rate_schedule.warmup_epochs={warmup:g} must be below "
+                f"epochs={self.epochs}"
+            )
+        return found
+
+    def _latent_problems(self) -> list[str]:
+        found = []
+        if self.free_bits and not self.takes_free_bits:
+            found.append(
+                f"free_bits={self.free_bits:g} needs prior=standard objective=elbo: "
+                f"prior={self.prior.name} with objective={self.objective.name} has no "
+                "KL for each dimension to put a floor under"
+            )
+        if self.conditioning.has_own_prior and not self.prior.has_kl_per_dim:
+            found.append(
+                f"conditioning={self.conditioning.name} learns a prior of its own, got "
+                f"prior={self.prior.name}; use prior=standard"
+            )
+        if self.prior.uses_training_images and self.corruption.scored == "observed":
+            found.append(
+                "prior.initialization=data with corruption.loss_on=observed would use "
+                "pixels that are missing; use prior.initialization=noise"
+            )
+        if self.hierarchy.levels == 1:
+            return found
+        if self.latent_dim < self.hierarchy.levels:
+            found.append(
+                f"latent_dim={self.latent_dim} counts all levels of "
+                f"hierarchy={self.hierarchy.name}; it must be at least "
+                f"{self.hierarchy.levels}"
+            )
+        elif self.hierarchy.top_size(self.latent_dim) >= self.latent_dim:
+            found.append(
+                f"hierarchy.top_dim={self.hierarchy.top_size(self.latent_dim)} must be "
+                f"below latent_dim={self.latent_dim}, which counts all levels"
+            )
+        if self.objective.needs_one_level:
+            found.append(
+                "objective.doubly_reparameterized=true needs hierarchy=none: the "
+                "estimator holds for one level"
+            )
+        return found
+
+    def _inpainting_problems(self) -> list[str]:
+        corruption, conditioning = self.corruption, self.conditioning
+        if not conditioning.on_observed:
+            if corruption.scored != "missing":
+                return []
+            # with random masks neither: no code was trained to give the pixels that
+            # its own encoder got, so they can't say how well it fits
+            return [
+                "corruption.loss_on=missing trains the decoder on missing pixels only, "
+                "so only p(missing|observed) can be modelled, which needs "
+                f"conditioning=observed, got conditioning={conditioning.name}; use "
+                "conditioning=observed, or corruption.loss_on=all"
+            ]
+        found = []
+        if not corruption.masks:
+            found.append(
+                f"conditioning={conditioning.name} needs a corruption that knows which "
+                f"pixels are missing, got corruption={corruption.name}; use "
+                "corruption=quadrants corruption.loss_on=missing"
+            )
+        elif corruption.scored == "observed":
+            found.append(
+                f"conditioning={conditioning.name} with corruption.loss_on=observed "
+                "would score only what the decoder is given; use "
+                "corruption.loss_on=missing"
+            )
+        if self.hierarchy.levels > 1:
+            found.append(
+                f"conditioning={conditioning.name} takes one level, got "
+                f"hierarchy={self.hierarchy.name}; use hierarchy=none"
+            )
+        return found
+
+    def _device_problems(self) -> list[str]:
+        found = []
+        if (
+            self.distribution.pads_batches
+            and self.architecture.normalization == "batch"
+        ):
+            found.append(
+                "architecture.normalization=batch doesn't go with "
+                f"distribution={self.distribution.name}, whose last batch is filled up "
+                "with images that would count; use architecture.normalization=layer"
+            )
+        if self.jit == "true" and not self.distribution.takes_xla:
+            found.append(
+                f"jit=true needs distribution=single, not {self.distribution.name}: "
+                "XLA doesn't compile a step that replicas share"
+            )
+        return found
+
+    def _objective_problems(self) -> list[str]:
+        """Return what does not go with an objective that compares whole images."""
+        name, found = self.objective.name, []
+        if not self.objective.takes_binary_images and self.dataset.binarize != "none":
+            found.append(
+                f"objective={name} with dataset.binarize={self.dataset.binarize}: its "
+                "discriminator would tell binary images from grey pixel means at a "
+                "glance; use dataset.binarize=none"
+            )
+        if not self.objective.looks_at_images:
+            return found
+        if self.distribution.is_replicated:
+            found.append(
+                f"objective={name} needs distribution=single, got "
+                f"{self.distribution.name}"
+            )
+        if self.corruption.scored == "observed":
+            found.append(
+                f"objective={name} compares whole images, also where pixels are "
+                "missing; use corruption.loss_on=all"
+            )
+        if self.conditioning.on_observed:
+            found.append(
+                f"objective={name} compares whole images, which "
+                f"conditioning={self.conditioning.name} doesn't draw; use "
+                "objective=elbo or iwae"
+            )
+        return found
+
+    def _name_problems(self) -> list[str]:
+        found = []
+        if self.name is not None and "/" in self.name:
+            found.append(f"name={self.name} is a path; use run_dir=<folder> for one")
+        if self.name is not None and not self.name.isprintable():
+            found.append(f"name={self.name} has characters that can't be printed")
+        return found

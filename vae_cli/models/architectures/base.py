@@ -1,0 +1,118 @@
+"""What all architectures share, and the checks of what they promise."""
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+
+from vae_cli.config.architecture import ArchitectureConfig
+from vae_cli.errors import ConfigError
+
+Shape = tuple[int, int, int]
+
+
+class Architecture:
+    """Base: what an encoder and a decoder are built by.
+
+    Args:
+        config: its options.
+    """
+
+    def __init__(self, config: ArchitectureConfig) -> None:
+        self.config: Any = config
+
+    def encoder(self, image_shape: Shape, latent_dim: int) -> keras.Model:
+        """Return image [B, H, W, C] -> dict of `mean`, `log_var` [B, latent_dim]."""
+        raise TypeError(f"{type(self).__name__} has no encoder")
+
+    def decoder(self, output_shape: Shape, latent_dim: int) -> keras.Model:
+        """Return z [B, latent_dim] -> what the likelihood takes, [B, *output_shape]."""
+        raise TypeError(f"{type(self).__name__} has no decoder")
+
+    def checked_encoder(self, image_shape: Shape, latent_dim: int) -> keras.Model:
+        """Return the encoder.
+
+        Raises:
+            ConfigError: it is not what `vae_cli.models.architectures` describes.
+        """
+        encoder = self.encoder(image_shape, latent_dim)
+        outputs = encoder.output
+        if not isinstance(outputs, dict) or not {"mean", "log_var"} <= outputs.keys():
+            raise self._broken("encoder's outputs", "a dict of mean and log_var")
+        for name in ("mean", "log_var"):
+            if tuple(outputs[name].shape) != (None, latent_dim):
+                wanted = f"float32 [B, {latent_dim}], got {list(outputs[name].shape)}"
+                raise self._broken(f"encoder's {name}", wanted)
+        return encoder
+
+    def checked_decoder(self, output_shape: Shape, latent_dim: int) -> keras.Model:
+        """Return the decoder.
+
+        Raises:
+            ConfigError: it is not what `vae_cli.models.architectures` describes.
+        """
+        decoder = self.decoder(output_shape, latent_dim)
+        for name, shape, wanted in (
+            ("input", decoder.input_shape, (None, latent_dim)),
+            ("output", decoder.output_shape, (None, *output_shape)),
+        ):
+            if shape != wanted:
+                raise self._broken(
+                    f"decoder's {name}", f"one array {list(wanted)}, got {shape}"
+                )
+        return decoder
+
+    def _broken(self, what: str, wanted: str) -> ConfigError:
+        return ConfigError(
+            f"architecture={self.config.name}: the {what} must be {wanted}.",
+            "vae_cli/models/architectures/__init__.py says what networks must offer",
+        )
+
+
+def posterior(image: Any, x: Any, latent_dim: int) -> keras.Model:
+    """Return an encoder from its input and its last hidden layer."""
+    outputs = {
+        "mean": keras.layers.Dense(latent_dim, name="mean")(x),
+        "log_var": keras.layers.Dense(latent_dim, name="log_var")(x),
+    }
+    return keras.Model(image, outputs, name="encoder")
+
+
+def sizes(image_shape: Shape, strides: list[int]) -> list[tuple[int, int]]:
+    """Return height and width before and after each stride, rounded up."""
+    found = [image_shape[:2]]
+    for stride in strides:
+        height, width = found[-1]
+        found.append((math.ceil(height / stride), math.ceil(width / stride)))
+    return found
+
+
+def crop(x: Any, size: tuple[int, int], name: str) -> Any:
+    """Cut rows below and columns to the right that rounding up has added."""
+    below, right = x.shape[1] - size[0], x.shape[2] - size[1]
+    if not below and not right:
+        return x
+    return keras.layers.Cropping2D(((0, below), (0, right)), name=name)(x)
+
+
+def start_at_mean(decoder: keras.Model, pixel_mean: np.ndarray) -> None:
+    """Set the output biases to the logit of the training mean.
+
+    The first epoch then needn't learn that most pixels are dark. A dense decoder has
+    a bias per pixel, a convolutional one a bias per channel, one before depth becomes
+    space a bias for each of the 4 pixels of a channel. Clipped to [0.001, 0.999] as in
+    Burda et al.'s code, since a pixel that is always 0 has no finite logit.
+
+    Args:
+        decoder: without a layer named `outputs` that has a bias it is left as it is.
+        pixel_mean: float32 [H, W, C] in [0, 1].
+    """
+    named = {layer.name: layer for layer in decoder.layers}
+    outputs = named.get("outputs")
+    if outputs is None or getattr(outputs, "bias", None) is None:
+        return
+    bias, dense = outputs.bias, isinstance(outputs, keras.layers.Dense)
+    mean = pixel_mean if dense else pixel_mean.mean((0, 1))
+    mean = np.clip(mean.reshape(-1), 0.001, 0.999)
+    bias.assign(np.resize(np.log(mean / (1 - mean)), bias.shape))
