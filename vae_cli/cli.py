@@ -61,7 +61,7 @@ TOOLS = {
         "[group ...] [--config-dir DIR]",
         (
             ("vae list", "every group with its options"),
-            ("vae list likelihood", "the options of one, and what they are"),
+            ("vae list likelihood", "what each option of one is"),
             ("vae list architecture --config-dir my_configs", "and your own"),
         ),
     ),

@@ -37,8 +37,10 @@ def candidates(line: str) -> list[str]:
         whole words; those that end in `=`, `/` or `.` are to be continued.
     """
     words = line.split()
-    if not words or line[-1:].isspace():
+    if line[-1:].isspace():
         words.append("")
+    if len(words) < 2:
+        return []
     program, *rest, current = words
     name = Path(program).name
     if name == "vae":

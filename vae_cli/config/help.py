@@ -55,7 +55,7 @@ def command_help(command: str, words: Sequence[str] = ()) -> str:
 def _asked(words: Sequence[str]) -> str:
     """Return the group or key that follows `--help`."""
     for word, following in pairwise([*words, ""]):
-        if word in ("--help", "-h") and "=" not in following:
+        if word in ("--help", "-h") and "=" not in following.rstrip("="):
             return "" if following.startswith("-") else following
     return ""
 
@@ -75,8 +75,9 @@ def _overview(command: str, words: Sequence[str]) -> list[str]:
     own, chosen = config_dirs(words), chosen_options(command, words)
     for group in groups:
         option = chosen.get(group, "")
-        others = [o for o in options(group, own) if o != option]
-        lines += _columns(f"{group}={option}", f"or {', '.join(others)}", COLUMN - 2)
+        others = ", ".join(o for o in options(group, own) if o != option)
+        left, right = (f"{group}={option}", "or ") if option else (group, "one of ")
+        lines += _columns(left, right + others, COLUMN - 2)
         for key in _keys(group, option, own):
             lines += [f"  {line}" for line in _entry(key, COLUMN - 2)]
     if command == "train":
@@ -130,7 +131,7 @@ def _about_group(command: str, group: str, words: Sequence[str]) -> list[str]:
     what = f": {fields_of[group].metadata['doc']}" if group in fields_of else ""
     keys = {name: _keys(group, name, own) for name in names}
     shared = [e for e in keys[names[0]] if all(e in keys[name] for name in names)]
-    lines = [f"{group}=<option>{what}"]
+    lines = textwrap.wrap(f"{group}=<option>{what}", WIDTH)
     for name in names:
         text = summary(group, name, own)
         lines += ["", *_columns(f"{group}={name}{' *' * (name == active)}", text, 30)]

@@ -90,7 +90,7 @@ def _value(hint: Any, spec: Field, value: Any, key: str, out: list[str]) -> Any:
     if typing.get_origin(hint) is list:
         element = typing.get_args(hint)[0]
         if not isinstance(value, (list, tuple)):
-            out.append(f"{key}={value} must be {expected}, such as {key}=[...]")
+            out.append(f"{key}={value} must be {expected}, such as '{key}=[...]'")
             return None
         found = [_scalar(element, v) for v in value]
         bad = any(v is None for v in found)
