@@ -148,13 +148,18 @@ def test_several_values_without_multirun_are_told_of_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [["--epochs", "5"], ["--cfg", "job", "--epochs=5"], ["-m", "--epochs", "5"]],
+    [
+        ["train", "--epochs", "5"],
+        ["train", "--cfg", "job", "--epochs=5"],
+        ["train", "-m", "--epochs", "5"],
+        ["validate", "train", "--epochs", "5"],
+    ],
     ids=" ".join,
 )
-def test_key_written_as_a_flag_is_told_how_overrides_are_written(
+def test_key_written_as_a_flag_gets_how_overrides_are_written(
     words: list[str], tmp_path: Path
 ) -> None:
-    done = vae("train", *words, cwd=tmp_path)
+    done = vae(*words, cwd=tmp_path)
     refused(done, tmp_path, status=2)
     assert done.stderr.endswith("  overrides are written without dashes: epochs=5\n")
 

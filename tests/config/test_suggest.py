@@ -3,7 +3,7 @@ import pytest
 from vae_cli.config.compose import composed
 from vae_cli.config.keys import all_keys
 from vae_cli.config.store import COMMANDS
-from vae_cli.config.suggest import HYDRA_FLAGS, SYNONYMS, refuse_unknown_flags
+from vae_cli.config.suggest import FLAGS, SYNONYMS, refuse_unknown_flags
 from vae_cli.errors import ConfigError, UsageError
 
 
@@ -117,4 +117,4 @@ def test_flags_are_those_of_hydra_but_its_completion() -> None:
     from hydra._internal.utils import get_args_parser
 
     known = {flag for a in get_args_parser()._actions for flag in a.option_strings}
-    assert known - {"--shell-completion", "-sc"} == {*HYDRA_FLAGS}
+    assert known - {"--shell-completion", "-sc"} == {*FLAGS} - {"--plugin"}

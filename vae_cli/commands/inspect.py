@@ -15,6 +15,7 @@ from vae_cli.config.catalog import (
 )
 from vae_cli.config.compose import composed
 from vae_cli.config.store import COMMANDS, GROUPS, PRESETS
+from vae_cli.config.suggest import refuse_unknown_flags
 from vae_cli.errors import ConfigError, RunError, UsageError, closest
 
 
@@ -151,6 +152,7 @@ def _composed(arguments: list[str], tool: str) -> dict[str, Any]:
             f"vae {tool} takes a command: {', '.join(names)}.",
             f"vae {tool} train latent_dim=8",
         )
+    refuse_unknown_flags(command, arguments[1:])
     return dataclasses.asdict(composed(command, arguments[1:]))
 
 

@@ -2,7 +2,7 @@
 
 EXAMPLES = {
     "train": (
-        ("vae-train", "a convolutional VAE on MNIST, 30 epochs"),
+        ("vae-train", "a convolutional VAE on MNIST"),
         ("vae-train experiment=quickstart", "recognisable digits in a minute"),
         (
             "vae-train latent_dim=16 beta=4 kl_annealing=cyclical",
@@ -11,11 +11,11 @@ EXAMPLES = {
         ("vae-train architecture=dense likelihood=gaussian", "other parts"),
         ("vae-train dataset=npz dataset.path=images.npz", "your own images"),
         ("vae-train -m latent_dim=2,8 beta=1,4", "four runs in one sweep folder"),
-        ("vae-train resume=latest", "go on where a run stopped"),
+        ("vae-train resume=latest", "continue where a run stopped"),
         ("vae-train --cfg job", "print the config, run nothing"),
     ),
     "generate": (
-        ("vae-generate", "samples from the prior of the latest run"),
+        ("vae-generate", "samples of the latest run's prior"),
         ("vae-generate mode=manifold rows=15 columns=15", "the latent plane, decoded"),
         ("vae-generate mode=traversal", "one row a latent dimension"),
         (
@@ -49,8 +49,8 @@ EXAMPLES = {
     "reconstruct": (
         ("vae-reconstruct", "as the latest run was trained"),
         ("vae-reconstruct corruption=gaussian_noise", "denoise test images"),
-        ("vae-reconstruct corruption=half", "fill in the lower half, several ways"),
-        ("vae-reconstruct images=photos", "pictures of your own, from a folder"),
+        ("vae-reconstruct corruption=half", "fill in the lower half"),
+        ("vae-reconstruct images=photos", "your own pictures, in a folder"),
         ("vae-reconstruct label=3", "the same style as another class"),
         (
             "vae-reconstruct task=interpolate 'pair=[4,7]'",
@@ -60,7 +60,7 @@ EXAMPLES = {
     "anomaly": (
         ("vae-anomaly", "test images of the latest run: scores, threshold, figures"),
         ("vae-anomaly 'normal=[0,1,2,3,4]'", "all other classes are anomalies"),
-        ("vae-anomaly images=photos", "pictures of your own, from a folder"),
+        ("vae-anomaly images=photos", "your own pictures, in a folder"),
         ("vae-anomaly score=unexplained", "sort and flag by another score"),
         (
             "vae-anomaly 'normal=[0]' score=by_validation_auroc",

@@ -31,6 +31,8 @@ WIDTH = 80
 COLUMN = 32
 """Where the meaning of a key begins."""
 
+EXAMPLE_COLUMN = 40
+
 Key = tuple[str, Field, Any, Any]
 """(dotted key, field, type, default)."""
 
@@ -64,7 +66,7 @@ def _overview(command: str, words: Sequence[str]) -> list[str]:
     name, schema = f"vae-{command.replace('_', '-')}", COMMANDS[command]
     lines = [str(schema.__doc__).splitlines()[0], "", "Examples"]
     for typed, what in EXAMPLES[command]:
-        lines += _columns(typed, what, 42)
+        lines += _columns(typed, what, EXAMPLE_COLUMN)
     values, groups = defaults(command), groups_of(schema)
     lines += ["", "Keys (key=value; a value in brackets is quoted: 'key=[1,2]')"]
     for key, (spec, hint) in plain_keys(schema).items():
@@ -78,8 +80,8 @@ def _overview(command: str, words: Sequence[str]) -> list[str]:
         others = ", ".join(o for o in options(group, own) if o != option)
         left, right = (f"{group}={option}", "or ") if option else (group, "one of ")
         lines += _columns(left, right + others, COLUMN - 2)
-        for key in _keys(group, option, own):
-            lines += [f"  {line}" for line in _entry(key, COLUMN - 2)]
+        for entry in _keys(group, option, own):
+            lines += [f"  {line}" for line in _entry(entry, COLUMN - 2)]
     if command == "train":
         lines += ["", "Presets (they set several groups and keys)"]
         for preset in PRESETS:
@@ -91,7 +93,8 @@ def _overview(command: str, words: Sequence[str]) -> list[str]:
         "",
         *textwrap.wrap(
             f"Flags: {flags}--help <group or key>, --cfg job (print the config, run "
-            "nothing), --config-dir DIR (your own options), --version, --hydra-help.",
+            "nothing), --config-dir DIR (your own YAML files), --plugin FILE (your own "
+            "classes), --version, --hydra-help.",
             WIDTH,
         ),
         "Exit status: 0 done, 1 failed or refused, 2 wrong usage, 130 interrupted.",

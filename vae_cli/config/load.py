@@ -53,7 +53,7 @@ def _said(problem: str, schema: type, values: Mapping[str, Any]) -> str:
 def _build(schema: type[T], values: Mapping[str, Any], at: str, out: list[str]) -> Any:
     """Build one dataclass; append problems to `out`."""
     known = {f.name: f for f in fields(schema)}  # type: ignore[arg-type]
-    types_of = hints(schema)
+    types_of = hints(schema)  # type: ignore[arg-type]
     for key in values:
         if key not in known:
             out.append(_Unknown(at + str(key)))

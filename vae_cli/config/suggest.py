@@ -143,8 +143,8 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
 }
 """What other toolkits call a key -> our keys, the likeliest first."""
 
-HYDRA_FLAGS = (
-    "--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--resolve",
+FLAGS = (
+    "--plugin", "--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--resolve",
     "--package", "-p", "--run", "-r", "--multirun", "-m", "--config-path", "-cp",
     "--config-name", "-cn", "--config-dir", "-cd", "--experimental-rerun", "--info",
     "-i",
@@ -218,7 +218,7 @@ def refuse_unknown_flags(command: str, words: Sequence[str]) -> None:
     """
     for word, following in pairwise([*words, ""]):
         flag, _, value = word.partition("=")
-        if word.startswith("-") and flag not in HYDRA_FLAGS:
+        if word.startswith("-") and flag not in FLAGS:
             if not value and not following.startswith("-") and "=" not in following:
                 value = following
             raise UsageError(
