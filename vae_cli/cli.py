@@ -13,15 +13,15 @@ from vae_cli import __version__
 from vae_cli.errors import UsageError, closest
 
 COMMANDS = {
-    "train": ("vae_cli.commands.train", "train a model, or go on training one"),
-    "generate": ("vae_cli.commands.generate", "draw images from a trained run"),
+    "train": ("vae_cli.commands.train", "train a model, or resume training"),
+    "generate": ("vae_cli.commands.generate", "generate images from a trained run"),
     "plot-latent": (
         "vae_cli.commands.plot_latent",
-        "show where images lie in latent space",
+        "plot images in latent space",
     ),
     "evaluate": (
         "vae_cli.commands.evaluate",
-        "score a trained run, or compare several",
+        "evaluate a trained run, or compare several",
     ),
     "reconstruct": (
         "vae_cli.commands.reconstruct",
@@ -29,7 +29,7 @@ COMMANDS = {
     ),
     "anomaly": (
         "vae_cli.commands.anomaly",
-        "score how unlike the training images others are",
+        "anomaly scores, thresholds and AUROC",
     ),
 }
 """Name -> (module whose `main` runs it, what it does); also installed as vae-<name>."""
@@ -162,9 +162,9 @@ def _help() -> str:
     lines += [
         "",
         "Start here",
-        "  vae train experiment=quickstart    recognisable digits in about a minute",
+        "  vae train experiment=quickstart    recognisable digits in a minute",
         "  vae generate mode=manifold         the latent plane, decoded",
-        "  vae evaluate                       bounds in nats, codes, errors",
+        "  vae evaluate                       bounds in nats, latent codes, errors",
         "  vae train --help                   every key, with examples",
         "  vae train --help optimizer         all options of a group",
         "",

@@ -68,7 +68,7 @@ def test_tensorflow_can_not_be_imported_here(name: str, tmp_path: Path) -> None:
             "kl_annealing=none kl_annealing.duration=3",
             "kl_annealing.duration needs kl_annealing=linear or kl_annealing=sigmoid; "
             "the chosen kl_annealing has no such key\n"
-            "  every key: vae-train --help\n",
+            "  every key: vae-train --help kl_annealing\n",
         ),
         (
             "latent_dim=abc epochs=2.5 beta=-1",

@@ -13,19 +13,21 @@ _vae_complete() {{
   # readline replaces what follows the last =, where = separates words
   [[ $COMP_WORDBREAKS == *=* && $word == *=* ]] && head=${{word%"${{word##*=}}"}}
   COMPREPLY=($(vae {CANDIDATES} "$line" 2>/dev/null))
-  [[ ${{#COMPREPLY[@]}} == 1 && ${{COMPREPLY[0]}} == *[=/.] ]] && compopt -o nospace
+  if [[ ${{#COMPREPLY[@]}} == 1 && ${{COMPREPLY[0]}} == *[=/.] ]]; then
+    compopt -o nospace 2>/dev/null
+  fi
   COMPREPLY=("${{COMPREPLY[@]#"$head"}}")
 }}
 complete -F _vae_complete {NAMES}
 """,
     "zsh": f"""\
 _vae() {{
-  local -a found open done
+  local -a found open whole
   found=(${{(f)"$(vae {CANDIDATES} "${{(j: :)words[1,CURRENT]}}" 2>/dev/null)"}})
   open=(${{(M)found:#*[=/.]}})
-  done=(${{found:#*[=/.]}})
+  whole=(${{found:#*[=/.]}})
   compadd -S '' -- $open
-  compadd -- $done
+  compadd -- $whole
 }}
 compdef _vae {NAMES}
 """,

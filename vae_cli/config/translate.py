@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from vae_cli.config.catalog import config_dirs, options
+from vae_cli.config.keys import groups_of
 from vae_cli.config.store import COMMANDS, GROUPS, PRESETS
 from vae_cli.config.suggest import active_names, refused_key, unknown_option
 from vae_cli.errors import ConfigError, UsageError, VaeCliError
@@ -70,9 +71,11 @@ def _translated(error: Exception, command: str, words: list[str]) -> VaeCliError
             return _missing_option(file[1], words)
     unknown = re.match(r"Could not override '([^']+)'", text)
     if unknown:
+        group = unknown[1].partition(".")[0]
+        about = f" {group}" if group in groups_of(COMMANDS[command]) else ""
         return ConfigError(
             refused_key(unknown[1], COMMANDS[command], active_names(command, words)),
-            f"every key: vae-{command.replace('_', '-')} --help",
+            f"every key: vae-{command.replace('_', '-')} --help{about}",
         )
     twice = re.search(r"remove \+ prefix: '([^']+)'", text) or re.search(
         r"Multiple values for .* use 'override ([^']+)'", text
