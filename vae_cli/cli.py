@@ -5,6 +5,7 @@ Nothing heavy is imported here, so that `vae --help` and a typo answer at once.
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
 from typing import NoReturn
 
@@ -12,15 +13,15 @@ from vae_cli import __version__
 from vae_cli.errors import UsageError, closest
 
 COMMANDS = {
-    "train": ("vae_cli.commands.train", "train a model, or go on training one"),
-    "generate": ("vae_cli.commands.generate", "draw images from a trained run"),
+    "train": ("vae_cli.commands.train", "train a model, or resume training"),
+    "generate": ("vae_cli.commands.generate", "generate images from a trained run"),
     "plot-latent": (
         "vae_cli.commands.plot_latent",
-        "show where images lie in latent space",
+        "plot images in latent space",
     ),
     "evaluate": (
         "vae_cli.commands.evaluate",
-        "score a trained run, or compare several",
+        "evaluate a trained run, or compare several",
     ),
     "reconstruct": (
         "vae_cli.commands.reconstruct",
@@ -28,25 +29,99 @@ COMMANDS = {
     ),
     "anomaly": (
         "vae_cli.commands.anomaly",
-        "score how unlike the training images others are",
+        "anomaly scores, thresholds and AUROC",
     ),
 }
 """Name -> (module whose `main` runs it, what it does); also installed as vae-<name>."""
 
+CANDIDATES = "_candidates"
+"""What the shells' completion calls with the line so far; not shown in the help."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A command of `vae` itself.
+
+    Attributes:
+        does: in a few words.
+        takes: its arguments.
+        examples: (what to type, what it does).
+        module: where `<name>_command` is.
+    """
+
+    does: str
+    takes: str
+    examples: tuple[tuple[str, str], ...]
+    module: str = "vae_cli.commands.inspect"
+
+
 TOOLS = {
-    "list": "config groups, or the options of one: vae list likelihood",
-    "show": "the config a command would run with: vae show train beta=4",
-    "validate": "check a command's overrides, run nothing: vae validate train beta=4",
-    "copy": "copy an option to make your own: vae copy likelihood/gaussian DIR",
-    "runs": "a table of run folders: vae runs [folder]",
-    "launch": "several workers on this machine: vae launch --workers 2 train ...",
+    "list": Tool(
+        "show the config groups and their options",
+        "[group ...] [--config-dir DIR]",
+        (
+            ("vae list", "every group with its options"),
+            ("vae list likelihood", "what each option of one is"),
+            ("vae list architecture --config-dir my_configs", "and your own"),
+        ),
+    ),
+    "show": Tool(
+        "print the config a command would run with",
+        "<command> [key=value ...] [--config-dir DIR]",
+        (
+            ("vae show train experiment=quickstart", "all of a recipe"),
+            ("vae show train beta=4 > config.yaml", "as YAML"),
+        ),
+    ),
+    "validate": Tool(
+        "check a command's overrides, run nothing",
+        "<command> [key=value ...] [--config-dir DIR]",
+        (("vae validate train beta=4", "prints: valid"),),
+    ),
+    "copy": Tool(
+        "copy an option, to change its values",
+        "<group>/<option> DIR [--config-dir DIR]",
+        (
+            ("vae copy architecture/conv my_configs/architecture", "a file to edit"),
+            ("vae-train --config-dir my_configs architecture=...", "by its new name"),
+        ),
+    ),
+    "runs": Tool(
+        "print a table of run folders",
+        "[folder]",
+        (
+            ("vae runs", "all below outputs/"),
+            ("vae runs outputs/2026-01-31", "of one day"),
+        ),
+    ),
+    "launch": Tool(
+        "train with several workers on this machine",
+        "--workers N train [key=value ...]",
+        (("vae launch --workers 2 train experiment=dense", "two processes"),),
+        "vae_cli.commands.launch",
+    ),
+    "completion": Tool(
+        "print the tab completion of a shell",
+        "bash | zsh | fish",
+        (
+            ('eval "$(vae completion bash)"', "in ~/.bashrc"),
+            ('eval "$(vae completion zsh)"', "in ~/.zshrc, after compinit"),
+            ("vae completion fish | source", "in ~/.config/fish/config.fish"),
+        ),
+        "vae_cli.commands.completion",
+    ),
 }
-"""Name -> what it does; `launch` has a module, the others are in `inspect`."""
+"""Name -> tool."""
 
 
 def main() -> NoReturn:
     """Entry point of `vae`."""
     name, *rest = sys.argv[1:] or [""]
+    if name == CANDIDATES:
+        from vae_cli.config.complete import candidates
+
+        print(*candidates(" ".join(rest)), sep="\n")
+        sys.exit(0)
     if name in COMMANDS:
         # Hydra's completion and messages then show the command's real name
         sys.argv = [f"vae-{name}", *rest]
@@ -69,30 +144,40 @@ def _run(name: str, rest: list[str]) -> int:
             f"did you mean vae {guess}?" if guess else "vae --help lists the commands"
         )
         raise UsageError(f"vae: {name} is not a command.", hint)
+    tool = TOOLS[name]
     if {"-h", "--help"} & set(rest):
-        print(f"vae {name}: {TOOLS[name]}")
+        print(_tool_help(name, tool), end="")
         return 0
-    place = "launch" if name == "launch" else "inspect"
-    module = import_module(f"vae_cli.commands.{place}")
-    tool: Callable[[list[str]], int] = getattr(module, f"{name}_command")
-    return tool(rest)
+    run: Callable[[list[str]], int] = getattr(
+        import_module(tool.module), f"{name}_command"
+    )
+    return run(rest)
 
 
 def _help() -> str:
     lines = ["Variational autoencoders from the command line.", "", "Commands"]
     lines += [f"  vae {name:<14}{what}" for name, (_, what) in COMMANDS.items()]
-    lines += [f"  vae {name:<14}{what}" for name, what in TOOLS.items()]
+    lines += ["", "Tools (vae <tool> --help shows examples)"]
+    lines += [f"  vae {name:<14}{tool.does}" for name, tool in TOOLS.items()]
     lines += [
         "",
         "Start here",
-        "  vae train experiment=quickstart    recognisable digits in about a minute",
+        "  vae train experiment=quickstart    recognisable digits in a minute",
         "  vae generate mode=manifold         the latent plane, decoded",
-        "  vae evaluate                       bounds in nats, codes, errors",
-        "  vae train --help                   every option, with examples",
+        "  vae evaluate                       bounds in nats, latent codes, errors",
+        "  vae train --help                   every key, with examples",
+        "  vae train --help optimizer         all options of a group",
         "",
-        "vae-train, vae-generate and so on are the same commands, with tab",
-        'completion: eval "$(vae-train -sc install=bash)"',
+        "vae-train, vae-generate and so on are the same commands.",
     ]
+    return "\n".join(lines) + "\n"
+
+
+def _tool_help(name: str, tool: Tool) -> str:
+    width = max(len(typed) for typed, _ in tool.examples)
+    lines = [f"vae {name}: {tool.does}", "", "Usage", f"  vae {name} {tool.takes}"]
+    lines += ["", "Examples"]
+    lines += [f"  {typed:<{width}}  {what}" for typed, what in tool.examples]
     return "\n".join(lines) + "\n"
 
 

@@ -15,7 +15,7 @@ Exit status of every command and tool:
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from vae_cli.text import printable
 
@@ -45,6 +45,25 @@ class UsageError(VaeCliError):
 
 class ConfigError(VaeCliError):
     """A config key, option, type or range is wrong."""
+
+
+class ConfigProblems(ConfigError):
+    """Everything that is wrong with a config, one line each.
+
+    Args:
+        problems: at least one.
+        source: where the config comes from (a file name), if it was not typed.
+    """
+
+    def __init__(self, problems: Sequence[str], source: str = "") -> None:
+        super().__init__(*problems)
+        self.source = f"{source}: " if source else ""
+
+    def __str__(self) -> str:
+        if len(self.args) == 1:
+            return printable(self.source) + super().__str__()
+        lines = "".join(f"\n- {printable(problem)}" for problem in self.args)
+        return f"{printable(self.source)}{len(self.args)} problems:{lines}"
 
 
 class DataError(VaeCliError):

@@ -59,20 +59,23 @@ def test_tensorflow_can_not_be_imported_here(name: str, tmp_path: Path) -> None:
             "architecture=resnet",
             "architecture=resnet is not available.\n"
             "  choose one of: conv, dense, gated_dense, residual_conv\n"
-            "  to add your own: vae copy architecture/conv my_configs/architecture, "
-            "then --config-dir my_configs\n",
+            "  the same option with other defaults: vae copy architecture/conv "
+            "my_configs/architecture, then --config-dir my_configs\n"
+            "  a new architecture: a class in a file of yours, then --plugin FILE "
+            "(vae_cli/README.md shows one)\n",
         ),
         (
             "kl_annealing=none kl_annealing.duration=3",
             "kl_annealing.duration needs kl_annealing=linear or kl_annealing=sigmoid; "
             "the chosen kl_annealing has no such key\n"
-            "  every key: vae-train --help\n",
+            "  every key: vae-train --help kl_annealing\n",
         ),
         (
             "latent_dim=abc epochs=2.5 beta=-1",
-            "latent_dim=abc must be an integer, got text\n"
-            "  beta=-1 must be at least 0\n"
-            "  epochs=2.5 must be an integer, got a number\n",
+            "3 problems:\n"
+            "- latent_dim=abc must be an integer, got text\n"
+            "- beta=-1 must be at least 0\n"
+            "- epochs=2.5 must be an integer, got a number\n",
         ),
     ],
     ids=lambda text: text.split("\n")[0] if " " not in text else "",
@@ -143,6 +146,24 @@ def test_several_values_without_multirun_are_told_of_it(tmp_path: Path) -> None:
     refused(vae("train", "latent_dim=2,3", cwd=tmp_path), tmp_path, "latent_dim", "-m")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train", "--epochs", "5"],
+        ["train", "--cfg", "job", "--epochs=5"],
+        ["train", "-m", "--epochs", "5"],
+        ["validate", "train", "--epochs", "5"],
+    ],
+    ids=" ".join,
+)
+def test_key_written_as_a_flag_gets_how_overrides_are_written(
+    words: list[str], tmp_path: Path
+) -> None:
+    done = vae(*words, cwd=tmp_path)
+    refused(done, tmp_path, status=2)
+    assert done.stderr.endswith("  overrides are written without dashes: epochs=5\n")
+
+
 def test_unknown_flag_is_wrong_usage(tmp_path: Path) -> None:
     done = vae("train", "--nosuch", cwd=tmp_path)
     refused(done, tmp_path, "--nosuch", status=2)
@@ -159,10 +180,11 @@ def test_sweep_tells_the_problems_of_all_its_jobs_before_it_starts(
     done = vae("train", *arguments, cwd=tmp_path)
     refused(done, tmp_path)
     assert done.stderr == (
-        "job 1: beta=x must be a number, got text\n"
-        "  job 2: latent_dim=-8 must be at least 1\n"
-        "  job 3: latent_dim=-8 must be at least 1\n"
-        "  job 3: beta=x must be a number, got text\n"
+        "4 problems:\n"
+        "- job 1: beta=x must be a number, got text\n"
+        "- job 2: latent_dim=-8 must be at least 1\n"
+        "- job 3: latent_dim=-8 must be at least 1\n"
+        "- job 3: beta=x must be a number, got text\n"
     )
 
 
@@ -270,7 +292,13 @@ def test_config_of_a_sweep_is_not_printed_and_nothing_runs(tmp_path: Path) -> No
         (["show", "evaluate"], "importance_samples: 500"),
         (["validate", "evaluate", "importance_samples=5"], "valid"),
         (["train", "--cfg", "job"], "latent_dim: 2"),
+        (["train", "--help", "optimizer"], "optimizer.weight_decay=0.004"),
+        (["train", "--help", "epochs"], "epochs=30"),
+        (["copy", "--help"], "vae copy architecture/conv my_configs/architecture"),
+        (["completion", "bash"], "complete -F _vae_complete vae vae-train"),
+        (["_candidates", "vae-train likelihood=g"], "likelihood=gaussian"),
         (["list"], "kl_annealing "),
+        (["list", "architecture"], "gated_dense "),
         (["show", "train"], "latent_dim: 2"),
         (["validate", "train", "beta=4"], "valid"),
     ],
@@ -283,6 +311,25 @@ def test_looking_around_answers_without_tensorflow(
     assert (done.status, done.stderr) == (0, "")
     assert part in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["train", "--help"],
+        ["train", "--help", "optimizer"],
+        ["list", "likelihood"],
+        ["_candidates", "vae-train likelihood=g"],
+    ],
+    ids=" ".join,
+)
+def test_help_and_completion_start_without_hydra(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "hydra.py").write_text("raise RuntimeError('hydra imported')\n")
+    done = vae(*arguments, cwd=tmp_path)
+    assert (done.status, done.stderr) == (0, "")
 
 
 def test_table_of_runs_answers_without_tensorflow(tmp_path: Path) -> None:

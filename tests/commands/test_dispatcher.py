@@ -7,11 +7,12 @@ import yaml
 
 from tests.conftest import Finished
 from vae_cli import __version__
-from vae_cli.cli import COMMANDS
+from vae_cli.cli import COMMANDS, TOOLS
 from vae_cli.config.commands import PRESETS
 from vae_cli.config.compose import composed
 from vae_cli.paths import configs_dir
 from vae_cli.registry import OPTIONS as GROUPS
+from vae_cli.runs.files import write_json
 from vae_cli.runs.folder import RunFolder
 
 Command = Callable[..., Finished]
@@ -73,6 +74,41 @@ def test_list_of_a_group_says_what_each_option_is(group: str, command: Command) 
     files = sorted(file.stem for file in (configs_dir() / group).glob("*.yaml"))
     assert [line.split()[0] for line in lines] == files
     assert all(len(line.split()) > 3 for line in lines)
+
+
+@pytest.mark.parametrize("flag", ["--config-dir mine", "--config-dir=mine", "-cd mine"])
+def test_list_and_copy_know_own_variants(flag: str, command: Command) -> None:
+    command("copy", "architecture/conv", "mine/architecture")
+    wide = Path("mine/architecture/conv.yaml").rename("mine/architecture/wide.yaml")
+    wide.write_text(f"# Wider than conv.\n{wide.read_text()}")
+    listed = command("list", "architecture", *flag.split())
+    assert "wide                    Wider than conv." in listed.stdout
+    assert "residual_conv, wide" in command("list", *flag.split()).stdout
+    copied = command("copy", "architecture/wide", "other/architecture", *flag.split())
+    assert (copied.status, Path("other/architecture/wide.yaml").exists()) == (0, True)
+
+
+def test_list_refuses_folders_and_flags_that_it_has_not(command: Command) -> None:
+    refused(command("list", "--config-dir", "nowhere"), "nowhere does not exist.")
+    refused(command("list", "--config-dir"), "takes a folder", status=2)
+    refused(command("list", "--all"), "--all is not a flag of vae list.", status=2)
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_tool_prints_its_own_help_with_examples(tool: str, command: Command) -> None:
+    done = command(tool, "--help")
+    assert (done.status, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == f"vae {tool}: {TOOLS[tool].does}"
+    assert any(line.startswith(f"  vae {tool} ") for line in lines)
+    assert "Examples" in lines
+    assert max(map(len, lines)) <= 80
+
+
+def test_help_of_a_group_is_printed(command: Command) -> None:
+    done = command("train", "--help", "optimizer")
+    assert "optimizer=adamw" in done.stdout
+    refused(command("train", "--help", "optimiser"), "did you mean optimizer?")
 
 
 def test_list_of_an_unknown_group_names_the_closest_one(command: Command) -> None:
@@ -139,7 +175,8 @@ def test_evaluate_takes_several_runs_in_its_config(command: Command) -> None:
         (["beta=x"], "beta=x must be a number, got text\n"),
         (
             ["latent_dim=0", "epochs=0"],
-            "latent_dim=0 must be at least 1\n  epochs=0 must be at least 1\n",
+            "2 problems:\n- latent_dim=0 must be at least 1\n"
+            "- epochs=0 must be at least 1\n",
         ),
     ],
     ids=["type", "range"],
@@ -235,7 +272,7 @@ def test_copy_takes_an_option_and_a_folder(
 def test_copy_of_an_unknown_option_names_the_closest_one(command: Command) -> None:
     refused(
         command("copy", "architecture/con", "mine"),
-        "architecture/con is not a shipped option.",
+        "architecture/con is not an option.",
         "did you mean vae copy architecture/conv?",
     )
     assert not Path("mine").exists()
@@ -250,12 +287,12 @@ def test_copy_of_an_unknown_option_names_the_closest_one(command: Command) -> No
         "train",
     ],
 )
-def test_copy_takes_nothing_but_a_shipped_option(
+def test_copy_takes_nothing_but_an_option(
     option: str, command: Command, tmp_path: Path
 ) -> None:
     Path("outside.yaml").write_text("# not ours\n")
     name = option.format(here=tmp_path)
-    refused(command("copy", name, "mine"), "is not a shipped option.")
+    refused(command("copy", name, "mine"), "is not an option.")
     assert not Path("mine").exists()
 
 
@@ -268,6 +305,22 @@ def test_runs_prints_one_line_a_run(command: Command, run: RunFolder) -> None:
         *("-", "-", "-"),
         "outputs/run",
     ]
+
+
+@pytest.mark.parametrize(
+    ("recorded", "shown"),
+    [
+        ({"variants": {"architecture": "wide"}}, "wide"),
+        ({"variants": {}}, "conv"),
+        ({"variants": "damaged"}, "conv"),
+        ({}, "conv"),
+    ],
+)
+def test_runs_names_the_variant_that_a_run_was_made_with(
+    recorded: dict[str, object], shown: str, command: Command, run: RunFolder
+) -> None:
+    write_json(run.environment_file, recorded)
+    assert command("runs").stdout.splitlines()[1].split()[3] == shown
 
 
 def test_runs_takes_a_folder(command: Command, run: RunFolder) -> None:
@@ -291,7 +344,6 @@ def test_runs_takes_one_folder(command: Command) -> None:
 def test_runs_shows_the_best_epoch_and_the_test_result(
     command: Command, run: RunFolder
 ) -> None:
-    from vae_cli.runs.files import write_json
     from vae_cli.runs.metrics_file import append_row
 
     for epoch, score in ((1, 150.456), (2, 151.0)):

@@ -1,55 +1,44 @@
 import itertools
-import re
 import shlex
-import typing
-from dataclasses import fields
+from typing import Any
 
 import pytest
 import yaml
 
+from vae_cli.config.catalog import chosen_options, defaults, option_values, options
 from vae_cli.config.commands import COMMANDS, PRESETS
 from vae_cli.config.compose import composed
-from vae_cli.config.help import EXAMPLES, command_help, options, summary
-from vae_cli.config.load import is_group, is_section
-from vae_cli.paths import configs_dir
+from vae_cli.config.examples import EXAMPLES
+from vae_cli.config.help import command_help
+from vae_cli.config.keys import groups_of, option_keys, plain_keys
+from vae_cli.errors import ConfigError
 from vae_cli.registry import OPTIONS as GROUPS
 
 OPTIONS = [(group, name) for group in GROUPS for name in GROUPS[group]]
 TYPED = [(name, typed) for name in COMMANDS for typed, _ in EXAMPLES[name]]
 
 
-def words(command: str) -> str:
+def words(command: str, *arguments: str) -> str:
     """The help as one line, so that wrapped text is found."""
-    return " ".join(command_help(command).split())
+    return " ".join(command_help(command, arguments).split())
 
 
-def line_of(command: str, key: str) -> str:
-    """The help line that a key opens."""
-    return next(
-        line
-        for line in command_help(command).splitlines()
-        if line.startswith("  ") and line.split()[0].split("=")[0] == key
-    )
+def lines_of(command: str, key: str, *arguments: str) -> list[str]:
+    """The help lines that a key opens, what it means left out."""
+    return [
+        line.split()[0]
+        for line in command_help(command, arguments).splitlines()
+        if line[:2] == "  " and line[:5].strip()
+        if line.split()[0].split("=")[0] == key
+    ]
 
 
-def plain_keys(command: str) -> dict[str, tuple[str, object]]:
-    """The keys of a command that are no groups: what they mean, and their defaults."""
-    hints = typing.get_type_hints(COMMANDS[command])
-    values = yaml.safe_load((configs_dir() / f"{command}.yaml").read_text())
-    found = {}
-    for spec in fields(COMMANDS[command]):
-        inner = [spec]
-        if is_section(hints[spec.name]):
-            inner = [*fields(hints[spec.name])]
-        if is_group(hints[spec.name]):
-            continue
-        for field in inner:
-            nested = field is not spec
-            key = f"{spec.name}.{field.name}" if nested else spec.name
-            value = values[spec.name]
-            value = value[field.name] if nested else value
-            found[key] = (field.metadata["doc"], value)
-    return found
+def default_of(command: str, key: str) -> Any:
+    """The value of a plain key in a command's primary config file."""
+    value: Any = defaults(command)
+    for part in key.split("."):
+        value = value[part]
+    return value
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -58,6 +47,11 @@ def test_help_opens_with_examples(command: str) -> None:
     shown = text[text.index("\nExamples\n") : text.index("\nKeys ")]
     name = f"vae-{command.replace('_', '-')}"
     assert shown.count(f"\n  {name}") == len(EXAMPLES[command]) >= 3
+
+
+@pytest.mark.parametrize(("command", "typed"), TYPED)
+def test_brackets_of_an_example_are_quoted_for_zsh(command: str, typed: str) -> None:
+    assert "[" not in typed or "'" in typed[: typed.index("[")]
 
 
 @pytest.mark.parametrize(("command", "typed"), TYPED)
@@ -78,24 +72,45 @@ def test_every_example_is_a_valid_command(command: str, typed: str) -> None:
 
 @pytest.mark.parametrize("group", [*GROUPS, *PRESETS])
 def test_train_help_lists_every_option_of_every_group(group: str) -> None:
-    files = sorted(file.stem for file in (configs_dir() / group).glob("*.yaml"))
-    assert line_of("train", group).split("=", 1)[1].split() == (
-        ", ".join(files).split()
-    )
+    text = words("train")
+    shown = text[text.index(f" {group}=") :]
+    others = [o for o in options(group) if o != chosen_options("train").get(group)]
+    assert ", ".join(others) in shown
+
+
+def test_help_shows_the_active_option_with_its_values_and_the_others_by_name() -> None:
+    text = words("train")
+    assert "optimizer=adam or adamax, adamw optimizer.learning_rate=0.001 peak" in text
+    assert " optimizer.weight_decay" not in text
+    assert lines_of("train", "architecture.filters") == ["architecture.filters=[32,64]"]
+
+
+def test_an_override_beside_help_chooses_what_is_active() -> None:
+    text = words("train", "--help", "optimizer=adamw", "experiment=gated_vae")
+    assert "optimizer=adamw or adam, adamax" in text
+    assert "optimizer.weight_decay=0.004" in text
+    assert "architecture=gated_dense or conv" in text
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_tells_every_key_and_its_meaning(command: str) -> None:
+def test_help_has_no_key_twice(command: str) -> None:
+    text = command_help(command)
+    text = text[text.index("\nKeys ") : text.index("\nFlags: ")]
+    keys = [
+        line.split()[0].split("=")[0]
+        for line in text.splitlines()
+        if line[:2] == "  " and line.strip() and not line.startswith(" " * 10)
+    ]
+    assert len(keys) == len(set(keys)) > 5
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_every_key_with_its_meaning_and_default(command: str) -> None:
     text = words(command)
-    for key, (doc, _) in plain_keys(command).items():
-        assert line_of(command, key)
-        assert doc in text
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_shows_the_default_of_every_key(command: str) -> None:
-    for key, (_, default) in plain_keys(command).items():
-        shown = line_of(command, key).split("  ")[1]
+    for key, (spec, _) in plain_keys(COMMANDS[command]).items():
+        (shown,) = lines_of(command, key)
+        assert spec.metadata["doc"] in text
+        default = default_of(command, key)
         if default is None:
             assert shown == key
         else:
@@ -103,21 +118,62 @@ def test_help_shows_the_default_of_every_key(command: str) -> None:
 
 
 @pytest.mark.parametrize(("group", "name"), OPTIONS)
-def test_train_help_tells_every_key_of_an_option_and_its_meaning(
-    group: str, name: str
-) -> None:
-    text = words("train")
-    for spec in fields(GROUPS[group][name]):
-        if spec.name != "name":
-            assert line_of("train", f"{group}.{spec.name}")
-            assert spec.metadata["doc"] in text
+def test_help_of_a_group_shows_every_key_of_every_option(group: str, name: str) -> None:
+    text = words("train", "--help", group)
+    assert f" {group}={name} " in text
+    values = option_values(group, name)
+    for key, (spec, _) in option_keys(group, name).items():
+        assert spec.metadata["doc"] in text
+        value = values.get(spec.name)
+        shown = str(value).lower() if isinstance(value, bool) else str(value)
+        wanted = key if value is None else f"{key}={shown.replace(', ', ',')}"
+        assert wanted in lines_of("train", key, "--help", group)
+
+
+@pytest.mark.parametrize("group", [*GROUPS, *PRESETS])
+def test_help_of_a_group_has_every_option(group: str) -> None:
+    text = words("train", "--help", group)
+    assert all(f" {group}={option} " in text for option in options(group))
+
+
+def test_help_of_a_group_marks_what_is_active_and_says_types() -> None:
+    text = words("train", "--help", "likelihood")
+    assert "likelihood=bernoulli * Pixels are coin flips." in text
+    assert text.endswith("* likelihood=bernoulli is active")
+    assert "of [0, 1]; the initial one if learned (number at least 0.001)" in text
+    assert "learn the standard deviation with the weights (true or false)" in text
+
+
+def test_help_of_a_group_says_what_all_options_share_once() -> None:
+    text = words("train", "--help", "optimizer")
+    assert text.count("optimizer.learning_rate=0.001") == 1
+    assert text.index("Every option has") < text.index("optimizer.learning_rate=")
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("epochs", "epochs=30 passes over the training images (integer at least 1 and"),
+        ("precision", "(float32 | mixed_bfloat16 | mixed_float16)"),
+        ("early_stopping.patience", "(integer at least 1; or null)"),
+        ("optimizer.weight_decay", "optimizer=adamw optimizer.weight_decay=0.004 per"),
+        ("optimizer.epsilon", "optimizer=adam optimizer=adamax optimizer=adamw opt"),
+        ("architecture.hidden_units=", "(list of integers, each at least 1"),
+    ],
+)
+def test_help_of_a_key_shows_its_type_and_default(key: str, text: str) -> None:
+    assert text in words("train", "--help", key)
+
+
+def test_help_of_what_does_not_exist_is_refused_with_the_closest_key() -> None:
+    with pytest.raises(ConfigError, match=r"did you mean optimizer\.learning_rate\?"):
+        command_help("train", ["--help", "lr"])
 
 
 @pytest.mark.parametrize(
     ("command", "key", "choices"),
     [
         ("train", "architecture.normalization", "(none, batch, layer)"),
-        ("train", "kl_annealing.unit", "(epochs, steps)"),
         ("generate", "checkpoint", "(best, last)"),
         ("generate", "mode", "(prior, manifold, traversal, interpolation)"),
         ("plot_latent", "split", "(train, validation, test)"),
@@ -131,41 +187,19 @@ def test_help_lists_the_choices_of_a_key(command: str, key: str, choices: str) -
     assert choices in keys[keys.index(f" {key}") :][:160]
 
 
-def test_help_says_which_options_have_a_key() -> None:
-    assert " dataset.path npz: the .npz file" in words("train")
-    assert " architecture.filters conv: filters of each encoder" in words("train")
-
-
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_fits_a_terminal(command: str) -> None:
-    text = command_help(command)
-    keys = text[text.index("\nKeys ") :]
-    assert max(len(line) for line in keys.splitlines()) <= 88
+def test_help_fits_a_terminal_of_80_columns(command: str) -> None:
+    asked = [(), *(("--help", group) for group in groups_of(COMMANDS[command]))]
+    for arguments in asked:
+        text = command_help(command, arguments)
+        assert max(len(line) for line in text.splitlines()) <= 80
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_ends_with_flags_and_exit_status(command: str) -> None:
-    *_, flags, status = command_help(command).splitlines()
-    assert all(flag in flags for flag in ("-m", "--cfg job", "--config-dir"))
-    assert status == (
+    text = command_help(command)
+    flags = text[text.index("\nFlags: ") :]
+    assert all(flag in flags for flag in ("--help", "--cfg job", "--config-dir"))
+    assert text.splitlines()[-1] == (
         "Exit status: 0 done, 1 failed or refused, 2 wrong usage, 130 interrupted."
     )
-
-
-def test_options_are_the_files_of_a_group() -> None:
-    assert options("architecture") == ["conv", "dense", "gated_dense", "residual_conv"]
-
-
-def test_summary_is_the_opening_comment_in_one_line() -> None:
-    file = configs_dir() / "likelihood" / "bernoulli.yaml"
-    assert summary(file) == (
-        "Pixels are coin flips. A likelihood for binary pixels "
-        "(dataset.binarize=...); on grey ones it is a cross-entropy, and is labelled "
-        "so."
-    )
-
-
-@pytest.mark.parametrize("preset", PRESETS)
-def test_summary_of_a_preset_leaves_its_package_line_out(preset: str) -> None:
-    for file in (configs_dir() / preset).glob("*.yaml"):
-        assert re.match(f"vae-train (-m )?{preset}={file.stem} ", summary(file))

@@ -54,7 +54,11 @@ def test_unknown_key_names_the_closest_one(key: str, guess: str) -> None:
 
 def test_unknown_key_like_no_other_lists_the_keys_of_its_place() -> None:
     assert problems(values(likelihood__qqq=1)) == [
-        "likelihood.qqq is not an option; choose one of: likelihood.name"
+        "likelihood.qqq is not an option; likelihood=bernoulli has no keys"
+    ]
+    assert problems(values("train", "kl_annealing=linear", kl_annealing__qqq=1)) == [
+        "kl_annealing.qqq is not an option; choose one of: kl_annealing.duration, "
+        "kl_annealing.unit, kl_annealing.start_fraction"
     ]
 
 
@@ -259,8 +263,8 @@ def test_message_opens_with_where_the_values_come_from() -> None:
     with pytest.raises(ConfigError) as refused:
         load(TrainConfig, values(latent_dim=0, epochs=0), source="run/config.yaml")
     assert str(refused.value) == (
-        "run/config.yaml: latent_dim=0 must be at least 1\n"
-        "  epochs=0 must be at least 1"
+        "run/config.yaml: 2 problems:\n- latent_dim=0 must be at least 1\n"
+        "- epochs=0 must be at least 1"
     )
 
 

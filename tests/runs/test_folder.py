@@ -278,9 +278,9 @@ def test_edited_config_is_refused_with_every_problem(run: RunFolder) -> None:
     run.config_file.write_text(yaml.safe_dump({**values, "beta": -1, "epochs": "x"}))
     with pytest.raises(RunError) as refused:
         run.load_config()
-    assert refused.value.args == (
-        f"{run.config_file}: beta=-1 must be at least 0",
-        "epochs=x must be an integer, got text",
+    assert str(refused.value) == (
+        f"{run.config_file}: 2 problems:\n- beta=-1 must be at least 0\n"
+        "- epochs=x must be an integer, got text"
     )
 
 

@@ -240,7 +240,7 @@ def _lines(report: dict[str, Any]) -> list[str]:
     if report["num_anomalous"] is None:
         lines.append(
             "none of these images is known to be an anomaly, so how well the scores "
-            "find them is not known; normal=[...] says which classes are normal"
+            "find them is not known; 'normal=[...]' says which classes are normal"
         )
     if report["ink"]:
         lines.append(

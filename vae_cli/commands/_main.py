@@ -11,6 +11,7 @@ from vae_cli import __version__
 from vae_cli.commands._hydra import call_hydra
 from vae_cli.config.compose import composed, overrides_of, quoted
 from vae_cli.config.help import command_help
+from vae_cli.config.suggest import refuse_unknown_flags
 from vae_cli.errors import Interrupted, UsageError, VaeCliError
 from vae_cli.text import PrintableFormatter, PrintableStream, printable
 from vae_cli.training.stop import StopSignal, listening
@@ -21,7 +22,7 @@ Sweep = Callable[[list[str]], None]
 """Runs one job for each combination of overrides."""
 
 MULTIRUN = ("-m", "--multirun")
-SHOWN = ("--cfg", "-c", "--info", "-i", "--shell-completion", "-sc")
+SHOWN = ("--cfg", "-c", "--info", "-i")
 """Flags of Hydra that print and run nothing."""
 
 log = logging.getLogger("vae_cli")
@@ -77,11 +78,12 @@ def _run(
 ) -> int:
     words = set(arguments)
     if {"--help", "-h"} & words:
-        print(command_help(command), end="")
+        print(command_help(command, arguments), end="")
         return 0
     if "--version" in words:
         print(f"vae-cli {__version__}")
         return 0
+    refuse_unknown_flags(command, arguments)
     set_up_logging()
     shown = words.intersection(SHOWN)
     if words.intersection(MULTIRUN):

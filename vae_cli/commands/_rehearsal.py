@@ -7,7 +7,7 @@ from typing import Any
 
 from vae_cli.commands._hydra import call_hydra
 from vae_cli.config.compose import checked
-from vae_cli.errors import ConfigError
+from vae_cli.errors import ConfigError, ConfigProblems
 
 
 def check_sweep(words: list[str]) -> None:
@@ -58,7 +58,7 @@ def check_sweep(words: list[str]) -> None:
         rehearsal = ["-m", *words[:first], *own[:2], *words[first:], *own[2:]]
         call_hydra("train", rehearsal, rehearse)
     if problems:
-        raise ConfigError(*problems)
+        raise ConfigProblems(problems)
 
 
 class _Enough(BaseException):

@@ -209,7 +209,7 @@ def interpolate_task(
         raise ConfigError(
             f"pair={config.pair}: there are {len(split)} images, 0 to "
             f"{len(split) - 1}.",
-            "choose two of them, such as pair=[0,1]",
+            "choose two of them, such as 'pair=[0,1]'",
         )
     if run.vae.observed_network:
         raise ConfigError(

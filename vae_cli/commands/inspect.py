@@ -6,31 +6,36 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from vae_cli.config.catalog import (
+    CONFIG_DIR,
+    checked_folder,
+    option_file,
+    options,
+    summary,
+)
 from vae_cli.config.commands import COMMANDS, PRESETS
 from vae_cli.config.compose import composed
-from vae_cli.config.help import options, summary
+from vae_cli.config.suggest import refuse_unknown_flags
 from vae_cli.errors import ConfigError, RunError, UsageError, closest
-from vae_cli.paths import configs_dir
 from vae_cli.registry import OPTIONS
 
 
 def list_command(arguments: list[str]) -> int:
     """Print the config groups, or the options of one with what they are."""
+    names, own = _parsed(arguments, "list")
     groups = [*OPTIONS, *PRESETS]
-    if not arguments:
-        for group in groups:
-            print(f"{group:<24}{', '.join(options(group))}")
-        return 0
-    for group in arguments:
+    for group in names:
         if group not in groups:
             raise ConfigError(
                 f"{group} is not a config group.",
                 _guess(group, groups, "vae list "),
                 f"choose one of: {', '.join(groups)}",
             )
-    for group in arguments:
-        for option in options(group):
-            print(f"{option:<24}{summary(configs_dir() / group / f'{option}.yaml')}")
+    for group in groups if not names else ():
+        print(f"{group:<24}{', '.join(options(group, own))}")
+    for group in names:
+        for option in options(group, own):
+            print(f"{option:<24}{summary(group, option, own)}")
     return 0
 
 
@@ -51,20 +56,30 @@ def validate_command(arguments: list[str]) -> int:
 
 def copy_command(arguments: list[str]) -> int:
     """Copy a shipped option, to be changed and used through --config-dir."""
-    if len(arguments) != 2:
+    words, own = _parsed(arguments, "copy")
+    if len(words) != 2:
         raise UsageError(
             "vae copy takes an option and a folder.",
             "vae copy architecture/conv my_configs/architecture",
         )
-    option, target = arguments[0].removesuffix(".yaml"), Path(arguments[1])
-    known = [f"{g}/{name}" for g in (*OPTIONS, *PRESETS) for name in options(g)]
-    if option not in known:
+    option, target = words[0].removesuffix(".yaml"), Path(words[1])
+    files = {
+        f"{group}/{name}": option_file(group, name, own)
+        for group in (*OPTIONS, *PRESETS)
+        for name in options(group, own)
+    }
+    source = files.get(option)
+    if option not in files:
         raise ConfigError(
-            f"{option} is not a shipped option.",
-            _guess(option, known, "vae copy "),
+            f"{option} is not an option.",
+            _guess(option, list(files), "vae copy "),
             "vae list shows them all",
         )
-    source = configs_dir() / f"{option}.yaml"
+    if source is None:
+        raise ConfigError(
+            f"{option} is a class without a YAML file: there is nothing to copy.",
+            f"its keys: vae-train --help {option.split('/')[0]}",
+        )
     destination = target / source.name
     if destination.exists():
         raise ConfigError(
@@ -109,6 +124,27 @@ def runs_command(arguments: list[str]) -> int:
     return 0
 
 
+def _parsed(arguments: list[str], tool: str) -> tuple[list[str], list[Path]]:
+    """Split `--config-dir DIR` off a tool's arguments.
+
+    Raises:
+        ConfigError: a folder of configs doesn't exist.
+        UsageError: there is no such flag.
+    """
+    words, own, rest = [], [], iter(arguments)
+    for word in rest:
+        flag, _, value = word.partition("=")
+        if flag in CONFIG_DIR:
+            own += [checked_folder(flag, value or next(rest, ""))]
+        elif word.startswith("-"):
+            raise UsageError(
+                f"{word} is not a flag of vae {tool}.", f"vae {tool} --help"
+            )
+        else:
+            words.append(word)
+    return words, own
+
+
 def _composed(arguments: list[str], tool: str) -> dict[str, Any]:
     command = arguments[0].replace("-", "_") if arguments else ""
     if command not in COMMANDS:
@@ -117,6 +153,7 @@ def _composed(arguments: list[str], tool: str) -> dict[str, Any]:
             f"vae {tool} takes a command: {', '.join(names)}.",
             f"vae {tool} train latent_dim=8",
         )
+    refuse_unknown_flags(command, arguments[1:])
     return dataclasses.asdict(composed(command, arguments[1:]))
 
 

@@ -265,7 +265,7 @@ class ReconstructConfig:
         """Return what is wrong between fields."""
         found = _npz_problems(self.npz)
         if len(self.pair) != 2:
-            found.append(f"pair={self.pair} must name two images, such as pair=[0,1]")
+            found.append(f"pair={self.pair} must name two images, such as 'pair=[0,1]'")
         if self.npz is not None and self.npz == self.images:
             found.append(f"npz={self.npz} would overwrite images={self.images}")
         if self.classifier and self.task == "interpolate":

@@ -4,9 +4,10 @@ import itertools
 import re
 from collections.abc import Iterable, Mapping
 from numbers import Real
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any
 
+from vae_cli.config.catalog import CONFIG_DIR, checked_folder
 from vae_cli.config.commands import COMMANDS
 from vae_cli.config.load import load
 from vae_cli.config.translate import in_our_words
@@ -125,7 +126,7 @@ def composed(command: str, arguments: list[str]) -> Any:
     outer, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
     try:
         with (
-            in_our_words(command, overrides),
+            in_our_words(command, arguments),
             hydra.initialize_config_dir(str(configs_dir()), version_base="1.3"),
         ):
             values = hydra.compose(command, overrides=[*overrides, *extra])
@@ -162,13 +163,8 @@ def _parsed(arguments: list[str]) -> tuple[list[str], list[str]]:
     overrides, extra, rest = [], [], iter(arguments)
     for word in rest:
         name, _, value = word.partition("=")
-        if name in ("--config-dir", "-cd"):
-            given = value or next(rest, "")
-            if not given:
-                raise UsageError("--config-dir takes a folder.", f"{name} my_configs")
-            folder = Path(given).absolute()
-            if not folder.is_dir():
-                raise ConfigError(f"--config-dir {folder} does not exist.")
+        if name in CONFIG_DIR:
+            folder = checked_folder(name, value or next(rest, ""))
             extra.append(f"hydra.searchpath=[file://{folder}]")
         elif word.startswith("-"):
             raise UsageError(f"{word} is not an option here; give key=value overrides.")

@@ -1,167 +1,229 @@
-"""`--help`: examples first, then groups and keys, written from the dataclasses."""
+"""`--help`: examples, groups and keys, written from the dataclasses and YAML files.
+
+`vae-train --help` shows every group's active option with its keys, `--help optimizer`
+all options of one group, and `--help epochs` one key.
+"""
 
 import textwrap
 import typing
-from dataclasses import Field, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import Field
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
-import yaml
-
+from vae_cli.config.catalog import (
+    chosen_options,
+    config_dirs,
+    defaults,
+    option_values,
+    options,
+    summary,
+)
 from vae_cli.config.commands import COMMANDS, PRESETS
-from vae_cli.config.load import is_group, is_section
-from vae_cli.paths import configs_dir
+from vae_cli.config.examples import EXAMPLES
+from vae_cli.config.keys import all_keys, groups_of, option_keys, plain_keys
+from vae_cli.config.suggest import active_names, refused_key
+from vae_cli.errors import ConfigError
 from vae_cli.registry import OPTIONS
 
-EXAMPLES = {
-    "train": (
-        ("vae-train", "a convolutional VAE on MNIST, 30 epochs"),
-        ("vae-train experiment=quickstart", "recognisable digits in a minute"),
-        (
-            "vae-train latent_dim=16 beta=4 kl_annealing=cyclical",
-            "a beta-VAE with cyclical annealing",
-        ),
-        ("vae-train architecture=dense likelihood=gaussian", "other parts"),
-        ("vae-train dataset=npz dataset.path=images.npz", "your own images"),
-        ("vae-train -m latent_dim=2,8 beta=1,4", "four runs in one sweep folder"),
-        ("vae-train resume=latest", "go on where a run stopped"),
-        ("vae-train --cfg job", "print the config, run nothing"),
-    ),
-    "generate": (
-        ("vae-generate", "samples from the prior of the latest run"),
-        ("vae-generate mode=manifold rows=15 columns=15", "the latent plane, decoded"),
-        ("vae-generate mode=traversal", "one row a latent dimension"),
-        (
-            "vae-generate mode=interpolation gif=morph.gif",
-            "from one test image to another",
-        ),
-        (
-            "vae-generate run=outputs/my-run num_images=1000 npz=samples.npz",
-            "images as an array",
-        ),
-    ),
-    "plot_latent": (
-        ("vae-plot-latent", "test images of the latest run in latent space"),
-        ("vae-plot-latent method=tsne num_points=2000", "t-SNE of many dimensions"),
-        ("vae-plot-latent run=outputs/my-run npz=codes.npz", "the codes as arrays"),
-    ),
-    "evaluate": (
-        ("vae-evaluate", "test images of the latest run, 500 samples each"),
-        (
-            "vae-evaluate importance_samples=5000",
-            "as the literature estimates log p(x)",
-        ),
-        ("vae-evaluate split=validation num_images=1000", "a quick look"),
-        ("vae-evaluate samples=10000", "and how good drawn images are"),
-        ("vae-evaluate run=outputs/a,outputs/b", "a table of runs"),
-        (
-            "vae-evaluate run=outputs/2026-01-31/10-00-00-sweep",
-            "a sweep: mean and deviation over seeds",
-        ),
-    ),
-    "reconstruct": (
-        ("vae-reconstruct", "as the latest run was trained: clean, seen, restored"),
-        ("vae-reconstruct corruption=gaussian_noise", "denoise test images"),
-        ("vae-reconstruct corruption=half", "fill in the lower half, several ways"),
-        ("vae-reconstruct images=photos", "pictures of your own, from a folder"),
-        ("vae-reconstruct label=3", "the same style as another class"),
-        (
-            "vae-reconstruct task=interpolate pair=[4,7]",
-            "a path from one test image to another",
-        ),
-    ),
-    "anomaly": (
-        ("vae-anomaly", "test images of the latest run: scores, threshold, figures"),
-        ("vae-anomaly normal=[0,1,2,3,4]", "all other classes are anomalies"),
-        ("vae-anomaly images=photos", "pictures of your own, from a folder"),
-        ("vae-anomaly score=unexplained", "sort and flag by another score"),
-        (
-            "vae-anomaly normal=[0] score=by_validation_auroc",
-            "by the score of best AUROC on labelled validation anomalies",
-        ),
-        (
-            "vae-anomaly run=outputs/2026-01-31/10-00-00-sweep",
-            "a sweep: one table of AUROC",
-        ),
-    ),
-}
-"""Command -> (what to type, what it does)."""
+WIDTH = 80
+"""Of a terminal, in characters."""
+COLUMN = 32
+"""Where the meaning of a key begins."""
+
+EXAMPLE_COLUMN = 40
+
+Key = tuple[str, Field, Any, Any]
+"""(dotted key, field, type, default)."""
 
 
-def command_help(command: str) -> str:
-    """Return the help text of a command: the name of its primary config file."""
-    schema = COMMANDS[command]
-    values = yaml.safe_load((configs_dir() / f"{command}.yaml").read_text())
+def command_help(command: str, words: Sequence[str] = ()) -> str:
+    """Return the help text of a command.
+
+    Args:
+        command: name of the primary config file.
+        words: the command line. A group or a key in it asks for more about that one;
+            overrides such as `likelihood=gaussian` choose what is active.
+
+    Raises:
+        ConfigError: there is no such group or key.
+    """
+    asked = _asked(words)
+    if asked:
+        return "\n".join(_about(command, asked, words)) + "\n"
+    return "\n".join(_overview(command, words)) + "\n"
+
+
+def _asked(words: Sequence[str]) -> str:
+    """Return the group or key that follows `--help`."""
+    for word, following in pairwise([*words, ""]):
+        if word in ("--help", "-h") and "=" not in following.rstrip("="):
+            return "" if following.startswith("-") else following
+    return ""
+
+
+def _overview(command: str, words: Sequence[str]) -> list[str]:
+    name, schema = f"vae-{command.replace('_', '-')}", COMMANDS[command]
     lines = [str(schema.__doc__).splitlines()[0], "", "Examples"]
-    width = max(len(typed) for typed, _ in EXAMPLES[command])
-    lines += [f"  {typed:<{width}}  {what}" for typed, what in EXAMPLES[command]]
-    hints = typing.get_type_hints(schema)
-    groups = [f.name for f in fields(schema) if is_group(hints[f.name])]
+    for typed, what in EXAMPLES[command]:
+        lines += _columns(typed, what, EXAMPLE_COLUMN)
+    values, groups = defaults(command), groups_of(schema)
+    lines += ["", "Keys (key=value; a value in brackets is quoted: 'key=[1,2]')"]
+    for key, (spec, hint) in plain_keys(schema).items():
+        lines += _entry((key, spec, hint, _lookup(values, key)))
     if groups:
-        lines += ["", "Groups (group=option; `vae list <group>` tells more)"]
-        for group in (*groups, *(PRESETS if command == "train" else ())):
-            lines.append(f"  {group + '=':<24}{', '.join(options(group))}")
-    lines += ["", "Keys (key=value)"]
-    for spec in fields(schema):
-        if is_section(hints[spec.name]):
-            for inner in fields(hints[spec.name]):
-                default = values[spec.name][inner.name]
-                lines += _entry(f"{spec.name}.{inner.name}", inner, default)
-        elif spec.name not in groups:
-            lines += _entry(spec.name, spec, values.get(spec.name))
+        title = f"Groups (group=option; {name} --help <group> shows all its keys)"
+        lines += ["", title]
+    own, chosen = config_dirs(words), chosen_options(command, words)
     for group in groups:
-        for (key, _), (spec, names) in _group_keys(group).items():
-            only = "" if len(names) == len(OPTIONS[group]) else f"{', '.join(names)}: "
-            lines += _entry(f"{group}.{key}", spec, None, only)
-    lines += [
+        option = chosen.get(group, "")
+        others = ", ".join(o for o in options(group, own) if o != option)
+        left, right = (f"{group}={option}", "or ") if option else (group, "one of ")
+        lines += _columns(left, right + others, COLUMN - 2)
+        for entry in _keys(group, option, own):
+            lines += [f"  {line}" for line in _entry(entry, COLUMN - 2)]
+    if command == "train":
+        lines += ["", "Presets (they set several groups and keys)"]
+        for preset in PRESETS:
+            found = ", ".join(options(preset, own))
+            lines += _columns(f"{preset}=", found, COLUMN - 2)
+    flags = "-m (sweep), " if command == "train" else ""
+    return [
+        *lines,
         "",
-        "Hydra's flags work too: -m (sweep), --cfg job, --config-dir, --hydra-help.",
+        *textwrap.wrap(
+            f"Flags: {flags}--help <group or key>, --cfg job (print the config, run "
+            "nothing), --config-dir DIR (your own YAML files), --plugin FILE (your own "
+            "classes), --version, --hydra-help.",
+            WIDTH,
+        ),
         "Exit status: 0 done, 1 failed or refused, 2 wrong usage, 130 interrupted.",
     ]
-    return "\n".join(lines) + "\n"
 
 
-def options(group: str) -> list[str]:
-    """Return the options of a config group: its YAML files."""
-    return sorted(file.stem for file in (configs_dir() / group).glob("*.yaml"))
+def _about(command: str, asked: str, words: Sequence[str]) -> list[str]:
+    """Return the help of one group or key."""
+    schema = COMMANDS[command]
+    key = asked.rstrip("=.")
+    if key in groups_of(schema) or (key in PRESETS and command == "train"):
+        return _about_group(command, key, words)
+    plain = plain_keys(schema)
+    if key in plain:
+        return _entry((key, *plain[key], _lookup(defaults(command), key)), typed=True)
+    if key not in all_keys(schema):
+        raise ConfigError(
+            refused_key(key, schema, active_names(command, words)),
+            f"every key: vae-{command.replace('_', '-')} --help",
+        )
+    group, own = key.partition(".")[0], config_dirs(words)
+    having: dict[tuple[str, ...], list[str]] = {}
+    for option in options(group, own):
+        for entry in _keys(group, option, own):
+            if entry[0] == key:
+                lines = tuple(_entry(entry, typed=True))
+                having.setdefault(lines, []).append(f"{group}={option}")
+    return [line for e, names in having.items() for line in (" ".join(names), *e)]
 
 
-def summary(file: Path) -> str:
-    """Return a config file's opening comment in one line."""
-    comment = []
-    for line in file.read_text(encoding="utf-8").splitlines():
-        if not line.startswith("#"):
-            break
-        if not line.startswith("# @package"):
-            comment.append(line.lstrip("# ").strip())
-    return " ".join(comment)
+def _about_group(command: str, group: str, words: Sequence[str]) -> list[str]:
+    """Return every option of a group with its keys; shared ones are named once."""
+    own = config_dirs(words)
+    names = options(group, own)
+    active = chosen_options(command, words).get(group, "")
+    fields_of = {f.name: f for f in _fields(COMMANDS[command])}
+    what = f": {fields_of[group].metadata['doc']}" if group in fields_of else ""
+    keys = {name: _keys(group, name, own) for name in names}
+    shared = [e for e in keys[names[0]] if all(e in keys[name] for name in names)]
+    lines = textwrap.wrap(f"{group}=<option>{what}", WIDTH)
+    for name in names:
+        text = summary(group, name, own)
+        lines += ["", *_columns(f"{group}={name}{' *' * (name == active)}", text, 30)]
+        for entry in keys[name]:
+            if entry not in shared:
+                lines += [f"  {line}" for line in _entry(entry, COLUMN - 2, True)]
+    if shared:
+        lines += ["", "Every option has"]
+        for entry in shared:
+            lines += _entry(entry, typed=True)
+    return [*lines, *(["", f"* {group}={active} is active"] if active else [])]
 
 
-def _group_keys(group: str) -> dict[tuple[str, str], tuple[Field, list[str]]]:
-    """Return (key, meaning) -> (field, options that have it), `name` left out."""
-    found: dict[tuple[str, str], tuple[Field, list[str]]] = {}
-    for name, schema in OPTIONS[group].items():
-        for spec in fields(schema):
-            if spec.name != "name":
-                meaning = (spec.name, spec.metadata["doc"])
-                found.setdefault(meaning, (spec, []))[1].append(name)
-    return found
+def _fields(schema: Any) -> Iterable[Field]:
+    return schema.__dataclass_fields__.values()
 
 
-def _entry(key: str, spec: Field, default: object, only: str = "") -> list[str]:
-    doc = only + spec.metadata["doc"]
-    if spec.metadata["choices"] and not set(spec.metadata["choices"]) <= set(
+def _keys(group: str, option: str, own: Sequence[Path]) -> list[Key]:
+    """Return the keys of an option with the defaults that its file gives them."""
+    values = option_values(group, option, own)
+    name = str(values["name"])
+    if name not in OPTIONS.get(group, ()):
+        return []
+    return [
+        (key, spec, hint, values.get(spec.name))
+        for key, (spec, hint) in option_keys(group, name).items()
+    ]
+
+
+def _entry(entry: Key, column: int = COLUMN, typed: bool = False) -> list[str]:
+    """Return the lines of one key."""
+    key, spec, hint, default = entry
+    doc = spec.metadata["doc"]
+    choices = spec.metadata["choices"] or ()
+    if typed:
+        doc += f" ({_type(spec, hint)})"
+    elif choices and not set(choices) <= set(
         doc.replace(":", " ").replace(",", " ").split()
     ):
-        doc += f" ({', '.join(spec.metadata['choices'])})"
-    shown = f"{key}={_text(default)}" if default is not None else key
-    wrapped = textwrap.wrap(doc, 50)
-    if len(shown) > 32:
-        return [f"  {shown}", *(f"{'':36}{line}" for line in wrapped)]
-    return [
-        f"  {shown if index == 0 else '':<34}{line}"
-        for index, line in enumerate(wrapped)
-    ]
+        doc += f" ({', '.join(choices)})"
+    return _columns(key if default is None else f"{key}={_text(default)}", doc, column)
+
+
+def _type(spec: Field, hint: Any) -> str:
+    """Return in words which values a key takes."""
+    rule = spec.metadata
+    kinds = typing.get_args(hint) if type(None) in typing.get_args(hint) else (hint,)
+    if rule["choices"]:
+        text = " | ".join(rule["choices"])
+    else:
+        text = _kind(kinds[0])
+        limits = [
+            f"{words} {rule[name]:.12g}"
+            for name, words in (
+                ("at_least", "at least"),
+                ("above", "above"),
+                ("at_most", "at most"),
+                ("below", "below"),
+            )
+            if rule[name] is not None
+        ]
+        text = " ".join([text, " and ".join(limits)]).strip()
+    return f"{text}; or null" if type(None) in kinds else text
+
+
+def _kind(hint: Any) -> str:
+    if typing.get_origin(hint) is list:
+        return f"list of {_kind(typing.get_args(hint)[0])}s, each"
+    return {int: "integer", float: "number", bool: "true or false"}.get(hint, "text")
+
+
+def _columns(left: str, right: str, column: int) -> list[str]:
+    """Return two columns; the right one begins a line below where the left is long."""
+    wrapped = textwrap.wrap(right, WIDTH - column - 4, break_on_hyphens=False)
+    pad = " " * (column + 2)
+    if len(left) > column - 2:
+        return [f"  {left}", *(pad + line for line in wrapped)]
+    first = f"  {left:<{column}}{wrapped[0] if wrapped else ''}".rstrip()
+    return [first, *(pad + line for line in wrapped[1:])]
+
+
+def _lookup(values: Any, key: str) -> Any:
+    for part in key.split("."):
+        values = values.get(part) if isinstance(values, dict) else None
+    return values
 
 
 def _text(value: object) -> str:
+    if isinstance(value, list):
+        return f"[{','.join(map(_text, value))}]"
     return str(value).lower() if isinstance(value, bool) else str(value)

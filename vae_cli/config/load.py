@@ -5,11 +5,11 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
-from functools import cache
 from typing import Any, TypeVar
 
-from vae_cli.config.option import Options
-from vae_cli.errors import ConfigError, closest
+from vae_cli.config.keys import hints, is_section
+from vae_cli.config.suggest import refused_key
+from vae_cli.errors import ConfigProblems, closest
 from vae_cli.registry import OPTIONS
 
 T = TypeVar("T")
@@ -33,29 +33,35 @@ def load(schema: type[T], values: Mapping[str, Any], source: str = "") -> T:
     problems: list[str] = []
     config = _build(schema, values, "", problems)
     if problems:
-        where = f"{source}: " if source else ""
-        raise ConfigError(where + problems[0], *problems[1:])
+        said = [_said(problem, schema, values) for problem in problems]
+        raise ConfigProblems(said, source)
     return config
 
 
-@cache
-def _hints(schema: Any) -> dict[str, Any]:
-    """Return the types of a dataclass's fields."""
-    return typing.get_type_hints(schema)
+class _Unknown(str):
+    """A key that no dataclass has, in place of a problem."""
+
+
+def _said(problem: str, schema: type, values: Mapping[str, Any]) -> str:
+    if not isinstance(problem, _Unknown):
+        return problem
+    groups = {k: v for k, v in values.items() if isinstance(v, Mapping)}
+    chosen = {k: str(v["name"]) for k, v in groups.items() if "name" in v}
+    return refused_key(problem, schema, chosen)
 
 
 def _build(schema: type[T], values: Mapping[str, Any], at: str, out: list[str]) -> Any:
     """Build one dataclass; append problems to `out`."""
     known = {f.name: f for f in fields(schema)}  # type: ignore[arg-type]
-    hints = _hints(schema)  # type: ignore[arg-type]
+    types_of = hints(schema)  # type: ignore[arg-type]
     for key in values:
         if key not in known:
-            out.append(unknown_key(at + str(key), [at + name for name in known]))
+            out.append(_Unknown(at + str(key)))
     built, before = {}, len(out)
     for name, spec in known.items():
         key = at + name
         if name in values:
-            built[name] = _value(hints[name], spec, values[name], key, out)
+            built[name] = _value(types_of[name], spec, values[name], key, out)
         elif not _has_default(spec):
             out.append(f"{key} is missing: {spec.metadata['doc']}")
     if len(out) > before:
@@ -84,7 +90,7 @@ def _value(hint: Any, spec: Field, value: Any, key: str, out: list[str]) -> Any:
     if typing.get_origin(hint) is list:
         element = typing.get_args(hint)[0]
         if not isinstance(value, (list, tuple)):
-            out.append(f"{key}={value} must be {expected}, such as {key}=[...]")
+            out.append(f"{key}={value} must be {expected}, such as '{key}=[...]'")
             return None
         found = [_scalar(element, v) for v in value]
         bad = any(v is None for v in found)
@@ -126,64 +132,6 @@ def _group(group: str, hint: Any, value: Any, out: list[str]) -> Any:
         )
         return None
     return _build(options[name], value, f"{group}.", out)
-
-
-def unknown_key(key: str, known: list[str]) -> str:
-    """Return the message for a key that no dataclass has."""
-    # the group is right, or the whole key is wrong: compare what comes after it
-    prefix = key.rpartition(".")[0]
-    beside = {k.rpartition(".")[2]: k for k in known if k.rpartition(".")[0] == prefix}
-    guess = beside.get(closest(key.rpartition(".")[2], beside) or "")
-    if not guess and not (prefix and beside):
-        guess = closest(key, known)
-    if guess:
-        return f"{key} is not an option; did you mean {guess}?"
-    listed = sorted(beside.values() or [k for k in known if "." not in k])
-    return f"{key} is not an option; choose one of: {', '.join(listed)}"
-
-
-def refused_key(key: str, schema: type) -> str:
-    """Return the message for a key that the chosen options don't have."""
-    group, _, name = key.partition(".")
-    chosen = is_group(_hints(schema).get(group))
-    having = [
-        option
-        for option, dataclass in OPTIONS.get(group, {}).items()
-        if chosen and name in {f.name for f in fields(dataclass)}
-    ]
-    if having:
-        choices = " or ".join(f"{group}={option}" for option in having)
-        return f"{key} needs {choices}; the chosen {group} has no such key"
-    return unknown_key(key, all_keys(schema))
-
-
-def all_keys(schema: type) -> list[str]:
-    """Return every dotted key a command takes, those of all group options included."""
-    keys = []
-    hints = _hints(schema)
-    for spec in fields(schema):
-        hint = hints[spec.name]
-        if is_section(hint):
-            keys += [f"{spec.name}.{f.name}" for f in fields(hint)]
-            continue
-        keys.append(spec.name)
-        if is_group(hint):
-            for option in OPTIONS[spec.name].values():
-                keys += [f"{spec.name}.{f.name}" for f in fields(option)]
-    return list(dict.fromkeys(keys))
-
-
-def is_group(hint: Any) -> bool:
-    """Return whether a field's type is a config group's, which may be optional."""
-    return any(
-        isinstance(t, type) and issubclass(t, Options)
-        for t in (hint, *typing.get_args(hint))
-    )
-
-
-def is_section(hint: Any) -> bool:
-    """Return whether a field's type is a few keys of one dataclass, without options."""
-    return is_dataclass(hint) and not is_group(hint)
 
 
 def _scalar(hint: type, value: Any) -> Any:

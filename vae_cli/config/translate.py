@@ -7,9 +7,10 @@ import contextlib
 import re
 from collections.abc import Iterator
 
+from vae_cli.config.catalog import config_dirs, options
 from vae_cli.config.commands import COMMANDS, PRESETS
-from vae_cli.config.help import options
-from vae_cli.config.load import refused_key
+from vae_cli.config.keys import groups_of
+from vae_cli.config.suggest import active_names, refused_key, unknown_option
 from vae_cli.errors import ConfigError, UsageError, VaeCliError
 from vae_cli.paths import configs_dir
 from vae_cli.registry import OPTIONS
@@ -46,7 +47,7 @@ def in_our_words(command: str, words: list[str]) -> Iterator[None]:
     try:
         yield
     except (HydraException, OmegaConfBaseException) as error:
-        raise _translated(error, command) from error
+        raise _translated(error, command, words) from error
     except (ValueError, TypeError) as error:
         if not _from_hydra(error):
             raise
@@ -55,7 +56,7 @@ def in_our_words(command: str, words: list[str]) -> Iterator[None]:
         ) from error
 
 
-def _translated(error: Exception, command: str) -> VaeCliError:
+def _translated(error: Exception, command: str, words: list[str]) -> VaeCliError:
     from hydra.errors import MissingConfigException, OverrideParseException
 
     text = str(error).strip()
@@ -68,12 +69,14 @@ def _translated(error: Exception, command: str) -> VaeCliError:
     if isinstance(error, MissingConfigException):
         file = re.search(r"Could not (?:find|load) '([^']+)'", text)
         if file:
-            return _missing_option(file[1], list(error.options or []))
+            return _missing_option(file[1], words)
     unknown = re.match(r"Could not override '([^']+)'", text)
     if unknown:
+        group = unknown[1].partition(".")[0]
+        about = f" {group}" if group in groups_of(COMMANDS[command]) else ""
         return ConfigError(
-            refused_key(unknown[1], COMMANDS[command]),
-            f"every key: vae-{command.replace('_', '-')} --help",
+            refused_key(unknown[1], COMMANDS[command], active_names(command, words)),
+            f"every key: vae-{command.replace('_', '-')} --help{about}",
         )
     twice = re.search(r"remove \+ prefix: '([^']+)'", text) or re.search(
         r"Multiple values for .* use 'override ([^']+)'", text
@@ -85,16 +88,15 @@ def _translated(error: Exception, command: str) -> VaeCliError:
     many = re.match(r"Ambiguous value for argument '([^']+)'", text)
     if many:
         key, _, values = many[1].partition("=")
-        return ConfigError(
-            f"{many[1]} gives several values.",
-            f"to train one run for each: vae-train -m {many[1]}",
-            f"if {key} takes a list: {key}=[{values}]",
-        )
+        advice = [f"if {key} takes a list: '{key}=[{values}]'"]
+        if command == "train":
+            advice.insert(0, f"to train one run for each: vae-train -m {many[1]}")
+        return ConfigError(f"{many[1]} gives several values.", *advice)
     key = getattr(error, "full_key", None)
     return ConfigError(f"{key}: {first}" if key else first)
 
 
-def _missing_option(file: str, choices: list[str]) -> VaeCliError:
+def _missing_option(file: str, words: list[str]) -> VaeCliError:
     group, _, name = file.rpartition("/")
     if not group:
         return ConfigError(f"config {file} does not exist in {configs_dir()}.")
@@ -103,23 +105,19 @@ def _missing_option(file: str, choices: list[str]) -> VaeCliError:
             f"{group}={name} is not installed.",
             f"install it: pip install {PLUGINS[file]}",
         )
-    ours = group in (*OPTIONS, *PRESETS)
-    choices = choices or (options(group) if ours else [])
-    advice = [f"choose one of: {', '.join(choices)}"] if choices else []
-    if ours:
-        advice.append(
-            f"to add your own: vae copy {group}/{choices[0]} my_configs/{group}, then "
-            "--config-dir my_configs"
-        )
-    return ConfigError(f"{group}={name} is not available.", *advice)
+    if group in (*OPTIONS, *PRESETS):
+        return unknown_option(group, name, words)
+    return ConfigError(f"{group}={name} is not available.")
 
 
 def _wrong_choice(words: list[str]) -> VaeCliError | None:
     """Find the group override whose value is no option's name."""
+    own = config_dirs(words)
     for word in words:
         group, equals, value = word.partition("=")
-        if equals and group in (*OPTIONS, *PRESETS) and value not in options(group):
-            return _missing_option(f"{group}/{value}", options(group))
+        ours = equals and group in (*OPTIONS, *PRESETS)
+        if ours and value not in options(group, own):
+            return unknown_option(group, value, words)
     return None
 
 

@@ -97,7 +97,7 @@ class RunFolder:
         try:
             return load(TrainConfig, values, source=str(self.config_file))
         except ConfigError as error:
-            raise RunError(*error.args) from None
+            raise RunError(str(error)) from None
 
     def read_json(self, file: Path) -> dict[str, Any]:
         """Read one of the folder's JSON files.

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vae_cli import __version__
+from vae_cli.config.catalog import variants
 
 PACKAGES = (
     "tensorflow", "keras", "numpy", "hydra-core", "omegaconf", "matplotlib",
@@ -25,6 +26,7 @@ def environment() -> dict[str, Any]:
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "variants": variants("train", sys.argv[1:]),
         "packages": {"vae-cli": __version__, **_versions()},
         "python": platform.python_version(),
         "platform": platform.platform(),

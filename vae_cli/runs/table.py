@@ -34,17 +34,27 @@ def _line(run: RunFolder) -> tuple[str, ...]:
     return (
         str(status["state"]),
         f"{status['epoch']}/{config.epochs}",
-        config.dataset.name,
-        config.architecture.name,
+        _variant(run, "dataset", config.dataset.name),
+        _variant(run, "architecture", config.architecture.name),
         str(config.latent_dim),
         f"{config.beta:g}",
-        config.likelihood.name,
+        _variant(run, "likelihood", config.likelihood.name),
         config.dataset.binarize,
         _number(best.get("epoch"), ".0f"),
         _number(best.get("val_neg_elbo"), ".2f"),
         _number(_test_bound(run), ".2f"),
         str(run),
     )
+
+
+def _variant(run: RunFolder, group: str, base: str) -> str:
+    """Return the option that was typed, where the run has recorded it."""
+    try:
+        recorded = run.read_json(run.environment_file).get("variants")
+    except VaeCliError:
+        return base
+    named = recorded.get(group) if isinstance(recorded, dict) else None
+    return named if isinstance(named, str) else base
 
 
 def _best_epoch(run: RunFolder, bound: str) -> dict[str, float]:

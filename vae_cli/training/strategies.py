@@ -38,7 +38,7 @@ def mirrored(config: MirroredConfig) -> tf.distribute.Strategy:
             if missing
             else "distribution=mirrored found no GPU",
             f"this machine has: {', '.join(short)}",
-            "to try it on a CPU: distribution.devices=[CPU:0,CPU:1]",
+            "to try it on a CPU: 'distribution.devices=[CPU:0,CPU:1]'",
         )
     reductions = {
         "auto": None,

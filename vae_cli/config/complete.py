@@ -1,0 +1,169 @@
+"""What the Tab key offers: flags, keys and values for a command line so far."""
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from pathlib import Path
+
+from vae_cli.config.catalog import (
+    CONFIG_DIR,
+    base_names,
+    chosen_options,
+    config_dirs,
+    options,
+)
+from vae_cli.config.commands import COMMANDS, PRESETS
+from vae_cli.config.keys import groups_of, option_keys, plain_keys
+from vae_cli.registry import OPTIONS
+
+FLAGS = ("--help", "--version", "--cfg", "--config-dir", "--plugin")
+SHELLS = ("bash", "zsh", "fish")
+RUN_KEYS = ("run", "resume")
+FILES: dict[str, tuple[str, ...]] = {
+    "dataset.path": (".npz",),
+    "images": (),
+    "run_dir": (),
+    "output_root": (),
+}
+"""Key -> suffixes of the files that it names; folders are offered, too."""
+MOST_RUNS = 50
+
+
+def candidates(line: str) -> list[str]:
+    """Return the words that may stand where a command line ends.
+
+    Args:
+        line: from the command's name up to the cursor.
+
+    Returns:
+        whole words; those that end in `=`, `/` or `.` are to be continued.
+    """
+    words = line.split()
+    if line[-1:].isspace():
+        words.append("")
+    if len(words) < 2:
+        return []
+    program, *rest, current = words
+    name = Path(program).name
+    if name == "vae":
+        if not rest:
+            from vae_cli.cli import COMMANDS as commands
+            from vae_cli.cli import TOOLS
+
+            return _starting(current, [*commands, *TOOLS, "--help", "--version"])
+        name, *rest = rest
+    found = _of(name.removeprefix("vae-"), rest, current)
+    return sorted(dict.fromkeys(_starting(current, found)))
+
+
+def _of(name: str, rest: Sequence[str], current: str) -> Iterable[str]:
+    """Return the candidates after a command or tool and some words."""
+    before = rest[-1] if rest else ""
+    commands = [command.replace("_", "-") for command in COMMANDS]
+    groups = [*OPTIONS, *PRESETS]
+    if before in CONFIG_DIR:
+        return _paths(current)
+    if before == "--plugin":
+        return _paths(current, (".py",))
+    if name == "completion":
+        return SHELLS
+    if name == "runs":
+        return _paths(current)
+    if name == "list":
+        return [*groups, "--config-dir", "--help"]
+    if name == "copy":
+        own = config_dirs(rest)
+        return [
+            *(f"{group}/{o}" for group in groups for o in options(group, own)),
+            *(_paths(current) if rest else ()),
+        ]
+    if name == "launch":
+        if "train" not in rest:
+            return ("--workers", "train")
+        return _override("train", rest, current)
+    if name in ("show", "validate"):
+        if not rest:
+            return commands
+        return _override(rest[0].replace("-", "_"), rest[1:], current)
+    return _override(name.replace("-", "_"), rest, current)
+
+
+def _override(command: str, words: Sequence[str], current: str) -> Iterable[str]:
+    """Return the flags, keys and values of a command."""
+    if command not in COMMANDS:
+        return ()
+    schema = COMMANDS[command]
+    groups = [*groups_of(schema), *(PRESETS if command == "train" else ())]
+    keys = dict(plain_keys(schema))
+    chosen = chosen_options(command, words)
+    bases = base_names(chosen, words)
+    for group, base in bases.items():
+        keys |= option_keys(group, base) if base in OPTIONS[group] else {}
+    if words and words[-1] in ("--help", "-h"):
+        return [*groups, *keys]
+    if words and words[-1] == "--cfg":
+        return ("job", "hydra", "all")
+    if current.startswith("-"):
+        return (*FLAGS, "-m") if command == "train" else FLAGS
+    key, equals, value = current.partition("=")
+    if not equals:
+        names = [f"{name}=" for name in chain(groups, keys)]
+        return [n for n in names if current or "." not in n]
+    prefix = f"{key}="
+    if {"-m", "--multirun"} & set(words):  # the last of several values
+        prefix += value[: value.rfind(",") + 1]
+        value = value[value.rfind(",") + 1 :]
+    return [prefix + found for found in _values(key, value, groups, keys, words)]
+
+
+def _values(
+    key: str,
+    value: str,
+    groups: Sequence[str],
+    keys: dict,
+    words: Sequence[str],
+) -> Iterable[str]:
+    """Return the values that a key takes."""
+    if key in groups:
+        return options(key, config_dirs(words))
+    if key in RUN_KEYS:
+        return ["latest", *_runs(words), *_paths(value)]
+    if key in FILES:
+        return _paths(value, FILES[key])
+    if key not in keys:
+        return ()
+    spec, hint = keys[key]
+    if spec.metadata["choices"]:
+        return spec.metadata["choices"]
+    return ("true", "false") if hint is bool else ()
+
+
+def _starting(current: str, found: Iterable[str]) -> list[str]:
+    return [word for word in found if word.startswith(current)]
+
+
+def _runs(words: Sequence[str]) -> list[str]:
+    """Return the newest run folders, those of sweeps included."""
+    roots = [w.partition("=")[2] for w in words if w.startswith("output_root=")]
+    root = Path(roots[-1] if roots else "outputs")
+    found = [
+        str(config.parent)
+        for depth in ("*/*", "*/*/*")
+        for config in root.glob(f"{depth}/config.yaml")
+    ]
+    return sorted(found)[-MOST_RUNS:]
+
+
+def _paths(value: str, suffixes: tuple[str, ...] = ()) -> list[str]:
+    """Return the folders, and the files of a kind, that a path may go on to."""
+    folder, _, start = value.rpartition("/")
+    head = f"{folder}/" if "/" in value else ""
+    try:
+        entries = sorted(Path(head or ".").iterdir())
+    except OSError:
+        return []
+    shown = [e for e in entries if start.startswith(".") or not e.name.startswith(".")]
+    return [
+        head + entry.name + ("/" if entry.is_dir() else "")
+        for entry in shown
+        if entry.is_dir() or entry.suffix in suffixes
+    ]

@@ -1,0 +1,75 @@
+"""What `--help` shows first: command lines, and what they do."""
+
+EXAMPLES = {
+    "train": (
+        ("vae-train", "a convolutional VAE on MNIST"),
+        ("vae-train experiment=quickstart", "recognisable digits in a minute"),
+        (
+            "vae-train latent_dim=16 beta=4 kl_annealing=cyclical",
+            "a beta-VAE with cyclical annealing",
+        ),
+        ("vae-train architecture=dense likelihood=gaussian", "other parts"),
+        ("vae-train dataset=npz dataset.path=images.npz", "your own images"),
+        ("vae-train -m latent_dim=2,8 beta=1,4", "four runs in one sweep folder"),
+        ("vae-train resume=latest", "continue where a run stopped"),
+        ("vae-train --cfg job", "print the config, run nothing"),
+    ),
+    "generate": (
+        ("vae-generate", "samples of the latest run's prior"),
+        ("vae-generate mode=manifold rows=15 columns=15", "the latent plane, decoded"),
+        ("vae-generate mode=traversal", "one row a latent dimension"),
+        (
+            "vae-generate mode=interpolation gif=morph.gif",
+            "from one test image to another",
+        ),
+        (
+            "vae-generate run=outputs/my-run num_images=1000 npz=samples.npz",
+            "images as an array",
+        ),
+    ),
+    "plot_latent": (
+        ("vae-plot-latent", "test images of the latest run in latent space"),
+        ("vae-plot-latent method=tsne num_points=2000", "t-SNE of many dimensions"),
+        ("vae-plot-latent run=outputs/my-run npz=codes.npz", "the codes as arrays"),
+    ),
+    "evaluate": (
+        ("vae-evaluate", "test images of the latest run, 500 samples each"),
+        (
+            "vae-evaluate importance_samples=5000",
+            "as the literature estimates log p(x)",
+        ),
+        ("vae-evaluate split=validation num_images=1000", "a quick look"),
+        ("vae-evaluate samples=10000", "and how good drawn images are"),
+        ("vae-evaluate run=outputs/a,outputs/b", "a table of runs"),
+        (
+            "vae-evaluate run=outputs/2026-01-31/10-00-00-sweep",
+            "a sweep: mean and deviation over seeds",
+        ),
+    ),
+    "reconstruct": (
+        ("vae-reconstruct", "as the latest run was trained"),
+        ("vae-reconstruct corruption=gaussian_noise", "denoise test images"),
+        ("vae-reconstruct corruption=half", "fill in the lower half"),
+        ("vae-reconstruct images=photos", "your own pictures, in a folder"),
+        ("vae-reconstruct label=3", "the same style as another class"),
+        (
+            "vae-reconstruct task=interpolate 'pair=[4,7]'",
+            "a path from one test image to another",
+        ),
+    ),
+    "anomaly": (
+        ("vae-anomaly", "test images of the latest run: scores, threshold, figures"),
+        ("vae-anomaly 'normal=[0,1,2,3,4]'", "all other classes are anomalies"),
+        ("vae-anomaly images=photos", "your own pictures, in a folder"),
+        ("vae-anomaly score=unexplained", "sort and flag by another score"),
+        (
+            "vae-anomaly 'normal=[0]' score=by_validation_auroc",
+            "by the score of best AUROC on labelled validation anomalies",
+        ),
+        (
+            "vae-anomaly run=outputs/2026-01-31/10-00-00-sweep",
+            "a sweep: one table of AUROC",
+        ),
+    ),
+}
+"""Command -> (what to type, what it does)."""

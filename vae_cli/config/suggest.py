@@ -1,0 +1,292 @@
+"""What to say about a key, a group or a flag that a command doesn't have."""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+
+from vae_cli.config.catalog import base_names, chosen_options, config_dirs, options
+from vae_cli.config.commands import COMMANDS, PRESETS
+from vae_cli.config.keys import all_keys, groups_of, option_keys
+from vae_cli.errors import ConfigError, UsageError, closest
+from vae_cli.registry import OPTIONS
+
+SYNONYMS: dict[str, tuple[str, ...]] = {
+    "lr": ("optimizer.learning_rate",),
+    "rate": ("optimizer.learning_rate",),
+    "step_size": ("optimizer.learning_rate",),
+    "lr_schedule": ("learning_rate_schedule",),
+    "scheduler": ("learning_rate_schedule",),
+    "lr_scheduler": ("learning_rate_schedule",),
+    "decay": ("optimizer.weight_decay", "learning_rate_schedule"),
+    "wd": ("optimizer.weight_decay",),
+    "ema": ("optimizer.ema_decay",),
+    "momentum": ("optimizer.beta_1",),
+    "beta1": ("optimizer.beta_1",),
+    "beta2": ("optimizer.beta_2",),
+    "eps": ("optimizer.epsilon",),
+    "grad_clip": ("optimizer.clip_norm",),
+    "clipnorm": ("optimizer.clip_norm",),
+    "gradient_clip_val": ("optimizer.clip_norm",),
+    "max_grad_norm": ("optimizer.clip_norm",),
+    "opt": ("optimizer",),
+    "z_dim": ("latent_dim",),
+    "zdim": ("latent_dim",),
+    "dim_z": ("latent_dim",),
+    "z": ("latent_dim",),
+    "z_size": ("latent_dim",),
+    "latent_size": ("latent_dim",),
+    "latent_dims": ("latent_dim",),
+    "latents": ("latent_dim",),
+    "n_latent": ("latent_dim",),
+    "n_latents": ("latent_dim",),
+    "num_latents": ("latent_dim",),
+    "latent_channels": ("latent_dim",),
+    "embedding_dim": ("latent_dim",),
+    "code_size": ("latent_dim",),
+    "bs": ("batch_size",),
+    "batch": ("batch_size",),
+    "batchsize": ("batch_size",),
+    "train_batch_size": ("batch_size",),
+    "num_epochs": ("epochs",),
+    "n_epochs": ("epochs",),
+    "max_epochs": ("epochs",),
+    "nb_epochs": ("epochs",),
+    "num_train_epochs": ("epochs",),
+    "random_seed": ("seed",),
+    "random_state": ("seed",),
+    "rng": ("seed",),
+    "manual_seed": ("seed",),
+    "early_stop": ("early_stopping.patience",),
+    "kl_weight": ("beta",),
+    "kld_weight": ("beta",),
+    "kl_beta": ("beta",),
+    "kl_coeff": ("beta",),
+    "warmup": ("kl_annealing", "learning_rate_schedule.warmup_epochs"),
+    "kl_warmup": ("kl_annealing",),
+    "anneal": ("kl_annealing",),
+    "annealing": ("kl_annealing",),
+    "beta_schedule": ("kl_annealing",),
+    "kl_schedule": ("kl_annealing",),
+    "units": ("architecture.hidden_units",),
+    "hidden_dims": ("architecture.hidden_units", "architecture.filters"),
+    "hidden_dim": ("architecture.hidden_units",),
+    "hidden_size": ("architecture.hidden_units",),
+    "hidden_sizes": ("architecture.hidden_units",),
+    "layers": ("architecture.hidden_units", "architecture.filters"),
+    "channels_list": ("architecture.filters",),
+    "num_filters": ("architecture.filters",),
+    "dropout_rate": ("architecture.dropout",),
+    "batch_norm": ("architecture.normalization",),
+    "norm": ("architecture.normalization",),
+    "weight_decay": ("optimizer.weight_decay", "architecture.l2"),
+    "encoder": ("architecture",),
+    "decoder": ("architecture",),
+    "model": ("architecture",),
+    "arch": ("architecture",),
+    "network": ("architecture",),
+    "loss": ("likelihood", "objective"),
+    "recon_loss": ("likelihood",),
+    "reconstruction_loss": ("likelihood",),
+    "data": ("dataset",),
+    "data_path": ("dataset.path",),
+    "data_dir": ("dataset.path",),
+    "dataset_path": ("dataset.path",),
+    "train_data": ("dataset.path",),
+    "val_size": ("dataset.validation_size",),
+    "validation_split": ("dataset.validation_size",),
+    "val_split": ("dataset.validation_size",),
+    "subset": ("dataset.max_images_per_split",),
+    "image_channels": ("dataset.channels",),
+    "img_size": ("dataset.image_size",),
+    "noise": ("corruption",),
+    "mask": ("corruption",),
+    "conditional": ("conditioning",),
+    "num_classes": ("conditioning",),
+    "class": ("label",),
+    "iwae_samples": ("objective.importance_samples",),
+    "num_components": ("prior.components",),
+    "n_components": ("prior.components",),
+    "sigma": ("likelihood.std",),
+    "variance": ("likelihood.std",),
+    "device": ("distribution.devices",),
+    "gpu": ("distribution.devices",),
+    "gpus": ("distribution.devices",),
+    "cuda": ("distribution.devices",),
+    "accelerator": ("distribution",),
+    "strategy": ("distribution",),
+    "workers": ("threads",),
+    "num_workers": ("threads",),
+    "n_jobs": ("threads",),
+    "amp": ("precision",),
+    "fp16": ("precision",),
+    "bf16": ("precision",),
+    "mixed_precision": ("precision",),
+    "dtype": ("precision",),
+    "compile": ("jit",),
+    "xla": ("jit",),
+    "out": ("output", "run_dir"),
+    "out_dir": ("run_dir", "output"),
+    "output_dir": ("run_dir", "output"),
+    "save_dir": ("run_dir", "output"),
+    "logdir": ("run_dir",),
+    "log_dir": ("run_dir",),
+    "results_dir": ("output_root",),
+    "checkpoint_path": ("resume", "run"),
+    "ckpt": ("resume", "checkpoint"),
+    "continue": ("resume",),
+    "model_path": ("run",),
+    "run_name": ("name",),
+    "num_samples": ("num_images", "importance_samples"),
+    "n_samples": ("num_images", "importance_samples"),
+    "k": ("objective.importance_samples", "importance_samples"),
+    "n": ("num_images",),
+}
+"""What other toolkits call a key -> our keys, the likeliest first."""
+
+FLAGS = (
+    "--plugin", "--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--resolve",
+    "--package", "-p", "--run", "-r", "--multirun", "-m", "--config-path", "-cp",
+    "--config-name", "-cn", "--config-dir", "-cd", "--experimental-rerun", "--info",
+    "-i",
+)  # fmt: skip
+
+
+def refused_key(key: str, schema: type, chosen: Mapping[str, str] | None = None) -> str:
+    """Return the message for a key that the chosen options don't have.
+
+    Args:
+        key: dotted, as typed.
+        schema: the command's dataclass.
+        chosen: group -> name of its active option; the keys of active options are
+            suggested first.
+    """
+    chosen = chosen or {}
+    group, dot, name = key.partition(".")
+    if dot and group in groups_of(schema):
+        if having := _having(key, group):
+            choices = " or ".join(f"{group}={option}" for option in having)
+            return f"{key} needs {choices}; the chosen {group} has no such key"
+        known = [k for k in all_keys(schema) if k.startswith(f"{group}.")]
+        option = chosen.get(group, "")
+        own = [*option_keys(group, option)] if option in OPTIONS[group] else known
+        found = _near(name, own) or _synonyms(name, known) or _near(name, known)
+        if not found and not own:
+            return f"{key} is not an option; {group}={option} has no keys"
+        if not found:
+            return f"{key} is not an option; choose one of: {', '.join(own)}"
+        return _did_you_mean(key, found, chosen)
+    known = all_keys(schema)
+    found = (
+        [k for k in known if key != k and k.rpartition(".")[2] == key]
+        or _synonyms(name or key, known)
+        or [k for k in [closest(key, known)] if k]
+        or _near(name or key, known)
+    )
+    return _did_you_mean(key, found, chosen)
+
+
+def unknown_option(group: str, name: str, own: Sequence[str] = ()) -> ConfigError:
+    """Return the error for a value that names no option of a group.
+
+    Args:
+        group: such as `optimizer`.
+        name: what came.
+        own: the command line, for its `--config-dir`.
+    """
+    known = options(group, config_dirs(own))
+    guess = closest(name, known)
+    advice = [f"did you mean {group}={guess}?"] if guess else []
+    advice.append(f"choose one of: {', '.join(known)}")
+    base = guess or known[0]
+    copied = f"vae copy {group}/{base} my_configs/{group}, then --config-dir my_configs"
+    if group in PRESETS:
+        advice.append(f"to write your own: {copied}")
+    else:
+        advice += [
+            f"the same option with other defaults: {copied}",
+            f"a new {group}: a class in a file of yours, then --plugin FILE "
+            "(vae_cli/README.md shows one)",
+        ]
+    return ConfigError(f"{group}={name} is not available.", *advice)
+
+
+def refuse_unknown_flags(command: str, words: Sequence[str]) -> None:
+    """Check the flags of a command line.
+
+    Raises:
+        UsageError: a word begins with a dash and is no flag, such as `--epochs 5`.
+    """
+    for word, following in pairwise([*words, ""]):
+        flag, _, value = word.partition("=")
+        if word.startswith("-") and flag not in FLAGS:
+            if not value and not following.startswith("-") and "=" not in following:
+                value = following
+            raise UsageError(
+                f"{word} is not a flag of vae-{command.replace('_', '-')}.",
+                _as_override(command, flag.lstrip("-").replace("-", "_"), value),
+            )
+
+
+def _as_override(command: str, name: str, value: str) -> str:
+    """Return how a flag of another toolkit is written here."""
+    known = all_keys(COMMANDS[command])
+    near = [name] if name in known else []
+    near = near or [k for k in known if k.rpartition(".")[2] == name]
+    near = near or _synonyms(name, known) or [k for k in [closest(name, known)] if k]
+    if len(name) == 1 and not near:
+        near = [k for k in known if k.startswith(name)][:1]
+    if near:
+        return f"overrides are written without dashes: {near[0]}={value or '...'}"
+    return (
+        "overrides are written without dashes: key=value; every key: "
+        f"vae-{command.replace('_', '-')} --help"
+    )
+
+
+def active_names(command: str, words: Sequence[str]) -> dict[str, str]:
+    """Return the registered name of each group's option in a command line."""
+    return base_names(chosen_options(command, words), words)
+
+
+def _did_you_mean(key: str, found: Iterable[str], chosen: Mapping[str, str]) -> str:
+    """Return the message that names keys, those of active options before others."""
+    found = list(dict.fromkeys(found))
+    active = [k for k in found if not chosen or _is_active(k, chosen)]
+    if active:
+        named = active
+    else:
+        named = [
+            f"{k} (with {' or '.join(f'{g}={o}' for o in _having(k, g))})"
+            for k in found
+            for g in [k.partition(".")[0]]
+        ]
+    if not named:
+        return f"{key} is not an option"
+    *others, last = named[:3]
+    text = f"{', '.join(others)} or {last}" if others else last
+    return f"{key} is not an option; did you mean {text}?"
+
+
+def _is_active(key: str, chosen: Mapping[str, str]) -> bool:
+    group, dot, _ = key.partition(".")
+    if not dot or group not in chosen:
+        return True
+    return chosen[group] in _having(key, group)
+
+
+def _having(key: str, group: str) -> list[str]:
+    """Return the options of a group that have a key."""
+    return [name for name in OPTIONS.get(group, ()) if key in option_keys(group, name)]
+
+
+def _synonyms(name: str, known: Sequence[str]) -> list[str]:
+    """Return our keys for what another toolkit calls something."""
+    plain = name.lower().replace("-", "_")
+    return [key for key in SYNONYMS.get(plain, ()) if key in known]
+
+
+def _near(name: str, known: Sequence[str]) -> list[str]:
+    """Return the keys whose last part is most like a name."""
+    last = [key.rpartition(".")[2] for key in known]
+    near = difflib.get_close_matches(name.rpartition(".")[2], last, n=1, cutoff=0.6)
+    return [k for k, part in zip(known, last, strict=True) if part in near]
