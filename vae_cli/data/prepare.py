@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from vae_cli.config.corruption import CorruptionConfig
 from vae_cli.config.schema import DatasetConfig
 from vae_cli.data.checks import checked
 from vae_cli.data.images import Images
@@ -103,27 +104,41 @@ def _of_classes(index: np.ndarray, split: Split, config: DatasetConfig) -> np.nd
     return index[np.isin(split.labels[index], config.classes)]
 
 
-def fixed_split(data: ImageData, config: DatasetConfig, name: str) -> Split:
-    """Return a split, drawn once where training binarizes it anew.
+def pick_split(
+    data: ImageData,
+    config: DatasetConfig,
+    name: str,
+    corruption: CorruptionConfig | None = None,
+    num_images: int | None = None,
+) -> Split:
+    """Return a split as it is evaluated: what training draws anew is drawn once.
+
+    Starts TensorFlow where images are corrupted.
+
+    Args:
+        data: the data set.
+        config: how training binarizes it; its seed draws everything here.
+        name: of the split.
+        corruption: of the images that the encoder gets; None leaves them as they are.
+        num_images: at most this many, drawn by the seed: sets may be sorted.
 
     Raises:
         DataError: this set has no such split.
     """
     split = data.split(name)
     if name == "train" and config.binarize == "dynamic":
-        return _binarized(split, config, 0)
-    return split
+        split = _binarized(split, config, 0)
+    if corruption is not None and corruption.name != "none":
+        from vae_cli.data.corruption import corrupted
 
-
-def some(split: Split, count: int | None, seed: int) -> Split:
-    """Return at most `count` of the images, drawn by a seed: sets may be sorted."""
-    if count is None or count >= len(split):
+        split = corrupted(split, corruption, config.seed)
+    if num_images is None or num_images >= len(split):
         return split
-    return split.take(chosen_index(len(split), count, seed))
+    return split.take(chosen_index(len(split), num_images, config.seed))
 
 
 def chosen_index(total: int, count: int | None, seed: int) -> np.ndarray:
-    """Return which images `some` takes, in order."""
+    """Return which of `total` images are chosen by a seed, in order."""
     return np.sort(generator(seed, Stream.CHOICE).permutation(total)[:count])
 
 

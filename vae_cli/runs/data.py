@@ -1,13 +1,12 @@
 """The images that a run was trained on, loaded again."""
 
 import logging
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from vae_cli.config.schema import NpzConfig, TrainConfig
-from vae_cli.data.prepare import fixed_split, load_data
-from vae_cli.data.splits import ImageData, Split
+from vae_cli.data.prepare import load_data
+from vae_cli.data.splits import ImageData
 from vae_cli.errors import ConfigError, DataError, RunError
 from vae_cli.runs.folder import RunFolder
 
@@ -133,29 +132,6 @@ def has_test(folder: RunFolder) -> bool:
     saved = folder.read_json(folder.data_file).get("fingerprint")
     sizes = saved.get("sizes") if isinstance(saved, dict) else None
     return isinstance(sizes, dict) and "test" in sizes
-
-
-def unfiltered(data: ImageData, config: TrainConfig) -> ImageData:
-    """Return a run's data set with the classes that it wasn't trained on."""
-    if config.dataset.classes is None:
-        return data
-    return load_data(replace(config.dataset, classes=None))
-
-
-def scored_split(data: ImageData, config: TrainConfig, name: str) -> Split:
-    """Return a split as it is scored: what training draws anew is drawn once.
-
-    Starts TensorFlow where images are corrupted.
-
-    Raises:
-        DataError: this set has no such split.
-    """
-    split = fixed_split(data, config.dataset, name)
-    if config.corruption.name == "none":
-        return split
-    from vae_cli.data.corruption import corrupted
-
-    return corrupted(split, config.corruption, config.dataset.seed)
 
 
 def check_same_data(folder: RunFolder, fingerprint: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from vae_cli.config.parts import PerceptualConfig
 from vae_cli.config.schema import TrainConfig
-from vae_cli.data.prepare import fixed_split
+from vae_cli.data.prepare import pick_split
 from vae_cli.data.splits import ImageData, Split
 from vae_cli.evaluation.classifier import fit_classifier
 from vae_cli.models.objectives import Elbo
@@ -35,7 +35,7 @@ def train_features(config: TrainConfig, data: ImageData, objective: Elbo) -> Non
     """
     if not isinstance(config.objective, PerceptualConfig) or not objective.network:
         return
-    split = fixed_split(data, config.dataset, "train").take(slice(MOST))
+    split = pick_split(data, config.dataset, "train").take(slice(MOST))
     what = "labels" if split.labels is not None else "turns"
     log.info("training the feature network on the %s of the images", what)
     keras.utils.set_random_seed(config.seed)
