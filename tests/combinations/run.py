@@ -56,7 +56,7 @@ def used(run: Path, choice: Choice) -> str | None:
         _train(run, choice)
         _check_losses(run)
         if choice["conditioning"] == "seen":
-            _refused("generate", run, "completes images")
+            _refused("generate", run, "inpaints")
         else:
             _call("generate", run)
         own = json.loads((run / "metrics.json").read_text())["test"]["neg_elbo"]

@@ -3,7 +3,7 @@ import pytest
 
 from tests.helpers import grey_images, load_arrays, npz_config, small_config
 from vae_cli.config.dataset import MnistConfig
-from vae_cli.data.prepare import fixed_split, load_data
+from vae_cli.data.prepare import load_data, pick_split
 from vae_cli.data.splits import ImageData, Split
 from vae_cli.errors import DataError
 
@@ -321,7 +321,7 @@ def test_scored_split_of_dynamic_binarization_is_black_and_white(tmp_path, name)
     options = {"binarize": "dynamic", "seed": 3}
     config = npz_config(tmp_path / "images.npz", **options)
     data = ramps(tmp_path, **options)
-    scored, again = (fixed_split(data, config, name) for _ in range(2))
+    scored, again = (pick_split(data, config, name) for _ in range(2))
     assert black_and_white(scored.images[:])
     np.testing.assert_array_equal(scored.images[:], again.images[:])
     # each grey level x is white with probability x / 255
@@ -334,7 +334,7 @@ def test_scored_training_images_of_dynamic_binarization_leave_the_grey_ones(tmp_
     options = {"binarize": "dynamic", "seed": 3}
     data = ramps(tmp_path, **options)
     before = data.train.images[:].copy()
-    fixed_split(data, npz_config(tmp_path / "images.npz", **options), "train")
+    pick_split(data, npz_config(tmp_path / "images.npz", **options), "train")
     np.testing.assert_array_equal(data.train.images[:], before)
 
 
@@ -343,14 +343,14 @@ def test_scored_training_images_of_dynamic_binarization_leave_the_grey_ones(tmp_
 def test_scored_split_is_the_one_that_training_sees(tmp_path, binarize, name):
     data = ramps(tmp_path, binarize=binarize)
     config = npz_config(tmp_path / "images.npz", binarize=binarize)
-    scored = fixed_split(data, config, name)
+    scored = pick_split(data, config, name)
     np.testing.assert_array_equal(scored.images[:], data.split(name).images[:])
 
 
 def test_scored_split_that_is_missing_names_the_others(tmp_path):
     data = load_arrays(tmp_path, {"x_train": RAMP})
     with pytest.raises(DataError) as refused:
-        fixed_split(data, npz_config(tmp_path / "images.npz"), "test")
+        pick_split(data, npz_config(tmp_path / "images.npz"), "test")
     assert refused.value.args == (
         "split=test has no images in this data set.",
         "choose one of: train, validation",

@@ -47,9 +47,9 @@ def reconstructions(run: Path) -> np.ndarray:
     Not the weights: a bias before a normalization has no gradient but rounding errors,
     which Adam makes as large as any other.
     """
-    from vae_cli.runs.trained import load_trained
+    from vae_cli.run import Run
 
-    return np.asarray(load_trained(RunFolder(run), "last").vae(grey_images(9, 12, 12)))
+    return np.asarray(Run(RunFolder(run), "last").vae(grey_images(9, 12, 12)))
 
 
 def assert_same(run: Path, single: Path) -> None:

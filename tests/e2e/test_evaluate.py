@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import TINY, Finished, evaluate_here, refused, train_here
-from vae_cli.data.prepare import some
+from vae_cli.data.prepare import chosen_index
 from vae_cli.runs.evaluations import one_line
 from vae_cli.runs.folder import RunFolder
 
@@ -84,11 +84,11 @@ def measures(report: Report) -> Report:
 
 def loaded(run: Path) -> tuple[Any, Any]:
     """The model and the data of a run."""
+    from vae_cli.run import Run
     from vae_cli.runs.data import load_run_data
-    from vae_cli.runs.trained import load_trained
 
     folder = RunFolder(run)
-    return load_trained(folder, "best").vae, load_run_data(folder, folder.load_config())
+    return Run(folder, "best").vae, load_run_data(folder, folder.load_config())
 
 
 def test_report_lands_in_the_run_and_its_files_on_stdout(
@@ -298,12 +298,12 @@ def test_validation_images_score_as_at_the_best_epoch(binary: Path) -> None:
 
 
 def test_training_images_are_scored_binarized_and_without_probes(binary: Path) -> None:
-    from vae_cli.data.prepare import fixed_split
+    from vae_cli.data.prepare import pick_split
     from vae_cli.evaluation.bounds import evaluate_elbo
 
     report = evaluate_here(binary, "split=train", SAMPLES)
     vae, data = loaded(binary)
-    images = fixed_split(data, RunFolder(binary).load_config().dataset, "train").images[
+    images = pick_split(data, RunFolder(binary).load_config().dataset, "train").images[
         :
     ]
     assert set(np.unique(images)) == {0, 255}
@@ -328,7 +328,7 @@ def test_num_images_takes_some_at_random_the_same_each_time(binary: Path) -> Non
 
     report = evaluate_here(binary, "num_images=7", SAMPLES)
     vae, data = loaded(binary)
-    chosen = some(data.test, 7, seed=3)
+    chosen = data.test.take(chosen_index(len(data.test), 7, seed=3))
     first = [image.tobytes() for image in data.test.images[:7]]
     assert [image.tobytes() for image in chosen.images] != first
     own = evaluate_elbo(vae, chosen.images, seed=5)
@@ -357,7 +357,7 @@ def test_scores_of_each_image_come_beside_the_images(
         assert set(arrays) == {
             *("images", "labels", "neg_elbo", "log_prob", "effective_samples")
         }
-        chosen = some(data.test, 50, seed=0)
+        chosen = data.test.take(chosen_index(len(data.test), 50, seed=0))
         np.testing.assert_array_equal(arrays["images"], chosen.images[:])
         np.testing.assert_array_equal(arrays["labels"], chosen.labels)
         assert arrays["neg_elbo"].mean() == pytest.approx(report["neg_elbo"])

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from tests.conftest import TINY, Finished, evaluate_here, refused, train_here
+from vae_cli.run import Run
 from vae_cli.runs.folder import RunFolder
-from vae_cli.runs.trained import load_trained
 
 Command = Callable[..., Finished]
 Report = dict[str, Any]
@@ -154,7 +154,7 @@ def test_run_that_was_trained_on_is_evaluated_again(
     command: Command, copied: Path
 ) -> None:
     before = written(copied)
-    vae = load_trained(RunFolder(copied / "0"), "best").vae
+    vae = Run(RunFolder(copied / "0"), "best").vae
     vae.decoder.trainable_variables[-1].assign_add([1.0])
     vae.save_weights(copied / "0" / "checkpoints" / "best.weights.h5")
     evaluated(command, copied)
@@ -215,7 +215,7 @@ def test_weights_that_are_not_finite_are_named(
     command: Command, unevaluated: Path
 ) -> None:
     run = RunFolder(unevaluated / "0")
-    vae = load_trained(run, "best").vae
+    vae = Run(run, "best").vae
     vae.encoder.trainable_variables[0].assign_add(
         np.full(vae.encoder.trainable_variables[0].shape, np.nan)
     )

@@ -8,9 +8,9 @@ from PIL import Image
 
 from tests.conftest import Finished, refused, train_here
 from vae_cli.evaluation.latent import encode, kl_to_normal
+from vae_cli.run import Run
 from vae_cli.runs.data import load_run_data
 from vae_cli.runs.folder import RunFolder
-from vae_cli.runs.trained import load_trained
 
 Command = Callable[..., Finished]
 
@@ -85,10 +85,10 @@ def test_traversal_has_a_row_a_dimension_in_order_of_kl(
 ) -> None:
     from vae_cli.data.prepare import load_data
     from vae_cli.evaluation.latent import encode, kl_to_normal
+    from vae_cli.run import Run
     from vae_cli.runs.folder import RunFolder
-    from vae_cli.runs.trained import load_trained
 
-    run = load_trained(RunFolder(trained), "best")
+    run = Run(RunFolder(trained), "best")
     test = load_data(run.config.dataset).test
     assert test is not None
     kl = kl_to_normal(*encode(run.vae, test.images))
@@ -176,7 +176,7 @@ def test_plane_of_many_dimensions_is_that_of_largest_kl(
 ) -> None:
     run = RunFolder(trained)
     data = load_run_data(run, run.load_config())
-    vae = load_trained(run, "best").vae
+    vae = Run(run, "best").vae
     kl = kl_to_normal(*encode(vae, data.test.images))
     first, second = sorted(np.argsort(-kl)[:2].tolist())
     where = f"output={tmp_path / 'plane.png'}"

@@ -71,7 +71,7 @@ def test_every_kind_of_run_restores_or_says_why_not(
     options = [] if corruption == "as trained" else [f"corruption={corruption}"]
     if kind == "seen" and corruption == "salt_and_pepper":
         done = command("reconstruct", f"run={runs(kind)}", *options)
-        refused(done, "completes images", "corruption=half")
+        refused(done, "inpaints", "corruption=half")
         return
     found = report(command, runs(kind), *options)
     trained_with = {"noise": "gaussian_noise", "missing": "random_mask", "seen": "box"}
@@ -166,7 +166,7 @@ def test_path_lies_between_two_images(
     )
     refused(done, "pair=[0, 99]", "0 to 15")
     done = command("reconstruct", f"run={runs('seen')}", "task=interpolate")
-    refused(done, "completes them")
+    refused(done, "inpaints")
 
 
 def test_classifier_is_asked_about_restored_images(

@@ -105,10 +105,10 @@ def test_best_weights_reproduce_their_validation_score(stateful: Path) -> None:
     # averaged weights, binarized images and fixed noise included
     from vae_cli.data.prepare import load_data
     from vae_cli.evaluation.bounds import evaluate_elbo
+    from vae_cli.run import Run
     from vae_cli.runs.folder import RunFolder
-    from vae_cli.runs.trained import load_trained
 
-    run = load_trained(RunFolder(stateful), "best")
+    run = Run(RunFolder(stateful), "best")
     images = load_data(run.config.dataset).validation.images
     metrics = json.loads((stateful / "metrics.json").read_text())
     row = rows(stateful)[metrics["best_epoch"] - 1]

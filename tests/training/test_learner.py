@@ -67,7 +67,7 @@ def make_learner(
         train=ImageStore(images, config.seed if dynamic else None),
         validation=ImageStore(VALIDATION),
         validation_noise=evaluation_noise(
-            len(VALIDATION), vae.latent_dim, config.seed, objective.importance_samples
+            len(VALIDATION), vae.latent_dim, config.seed, objective.samples
         ),
         jit=jit,
         parts=parts,

@@ -7,6 +7,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from PIL import Image
 
+from vae_cli.visualize.files import save_figure
 from vae_cli.visualize.plots import plot_curves, plot_latent
 
 RNG = np.random.default_rng(0)
@@ -98,7 +99,9 @@ def latent(path: Path, labels: np.ndarray | None, latent_dim: int = 3) -> np.nda
     """Plot 500 points, a third or more of them in every region; return them."""
     points = RNG.standard_normal((500, 2))
     kl = np.linspace(0, 1, latent_dim)
-    plot_latent(points, ("z[0]", "z[2]"), labels, kl, 2, "500 test images", path)
+    save_figure(
+        plot_latent(points, ("z[0]", "z[2]"), labels, kl, 2, "500 test images"), path
+    )
     return points
 
 
@@ -163,7 +166,7 @@ def test_bars_show_the_kl_of_each_dimension_the_largest_first(tmp_path, figures)
     kl = np.array([0.5, 3.0, 0.0, 1.0])
     points = RNG.standard_normal((20, 2))
     path = tmp_path / "latent.png"
-    plot_latent(points, ("a", "b"), None, kl, 2, "20 images", path)
+    save_figure(plot_latent(points, ("a", "b"), None, kl, 2, "20 images"), path)
     bars = figures[0].axes[1]
     assert [bar.get_height() for bar in bars.patches] == [3.0, 1.0, 0.5, 0.0]
     assert [tick.get_text() for tick in bars.get_xticklabels()] == list("1302")

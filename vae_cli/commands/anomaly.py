@@ -1,13 +1,26 @@
 """`vae-anomaly`: how unlike a run's training images others are."""
 
 import logging
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 from vae_cli.commands._main import run_command
+from vae_cli.commands._names import suffix
 from vae_cli.config.commands import AnomalyConfig
-from vae_cli.errors import ConfigError, RunError
-from vae_cli.runs.folder import RunFolder
+from vae_cli.data.pictures import own_name
+from vae_cli.errors import ConfigError
+from vae_cli.run import Run
+from vae_cli.runs.files import write_json, write_text
+from vae_cli.runs.report import csv_text, writing
 from vae_cli.runs.selection import open_runs
+
+if TYPE_CHECKING:
+    from vae_cli.evaluation.anomaly_report import AnomalyReport
+
+COMPUTED = (
+    "normal", "score", "samples", "quantile", "num_images", "seed", "checkpoint",
+)  # fmt: skip
+"""Keys that change what is found: names of files say those that aren't the defaults."""
 
 log = logging.getLogger(__name__)
 
@@ -20,39 +33,53 @@ def main() -> NoReturn:
 def anomaly(config: AnomalyConfig, overrides: list[str]) -> None:
     """Score one run's images, or those of several runs, and compare them."""
     folders = open_runs(config.run, config.output_root)
-    for folder in folders:
-        folder.load_config()  # told before all work
-    several = len(folders) > 1
-    if config.output and several:
-        raise ConfigError(f"output={config.output} takes one run, got {len(folders)}.")
-    from vae_cli.runtime import start_tensorflow
-
-    start_tensorflow()
-    reports = [_of_run(config, folder) for folder in folders]
-    if several:
-        from vae_cli.commands._anomalies import table_name
+    # all configs are read before any work
+    runs = [Run(f, config.checkpoint, config.dataset.path) for f in folders]
+    if config.output and len(runs) > 1:
+        raise ConfigError(f"output={config.output} takes one run, got {len(runs)}.")
+    reports = [_scored(config, run) for run in runs]
+    if len(runs) > 1:
         from vae_cli.runs.anomaly_table import write_table
 
-        try:
-            files = write_table(folders, reports, table_name(config))
-        except OSError as error:
-            raise RunError(
-                f"{error.filename or config.run} can't be written: "
-                f"{error.strerror or error}."
-            ) from error
+        images = own_name(config.images) if config.images else config.split
+        name = (f"anomaly-{images}" if images else "anomaly") + _suffix(config)
+        with writing(config.run):
+            files = write_table(folders, [r.to_json() for r in reports], name)
         print(files[0].read_text(encoding="utf-8"))
         print(*files, sep="\n")
 
 
-def _of_run(config: AnomalyConfig, folder: RunFolder) -> dict[str, Any]:
-    from vae_cli.commands._anomalies import found_in_run
+def _scored(config: AnomalyConfig, run: Run) -> "AnomalyReport":
+    """Score the images of one run and write what was found; prints the files."""
+    report = run.anomaly_scores(
+        config.images,
+        split=config.split,
+        num_images=config.num_images,
+        normal=config.normal,
+        score=config.score,
+        samples=config.samples,
+        quantile=config.quantile,
+        seed=config.seed,
+        batch_size=config.batch_size,
+    )
+    for line in report.lines():
+        log.info("%s", line)
+    from vae_cli.visualize.model_figures import anomaly_figures
 
-    try:
-        report, files = found_in_run(config, folder)
-    except OSError as error:
-        raise RunError(
-            f"{error.filename or folder} can't be written: {error.strerror or error}.",
-            "choose another place: output=<folder>",
-        ) from error
+    output = Path(config.output or run.folder.path / "anomaly")
+    stem = (own_name(config.images) if config.images else report.images) + _suffix(
+        config
+    )
+    ends = (".json", ".csv", ".png", "-images.png")
+    files = [output / f"{stem}{end}" for end in ends]
+    with writing(run.folder.path, "choose another place: output=<folder>"):
+        output.mkdir(parents=True, exist_ok=True)
+        write_json(files[0], report.to_json())
+        write_text(files[1], csv_text(report.rows()))
+        anomaly_figures(run.vae, report, run.name, config.columns, files[2], files[3])
     print(*files, sep="\n")
     return report
+
+
+def _suffix(config: AnomalyConfig) -> str:
+    return suffix("anomaly", config, COMPUTED)

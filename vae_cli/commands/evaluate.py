@@ -2,10 +2,11 @@
 
 from typing import NoReturn
 
-from vae_cli.commands._evaluation import evaluate_run
+from vae_cli.commands._evaluation import draw_side_by_side, evaluate_run
 from vae_cli.commands._main import run_command
 from vae_cli.config.commands import EvaluateConfig
 from vae_cli.errors import ConfigError
+from vae_cli.run import Run
 from vae_cli.runs.data import check_not_data, has_test
 from vae_cli.runs.evaluations import check_ready
 from vae_cli.runs.selection import open_runs
@@ -19,11 +20,12 @@ def main() -> NoReturn:
 def evaluate(config: EvaluateConfig, overrides: list[str]) -> None:
     """Score one run, or all runs and compare them; prints the files written."""
     folders = open_runs(config.run, config.output_root)
-    configs = [folder.load_config() for folder in folders]  # told before all work
+    # all configs are read before any work
+    runs = [Run(f, config.checkpoint, config.dataset.path) for f in folders]
     several = len(folders) > 1
-    for folder, run_config in zip(folders, configs, strict=True):
-        check_not_data(run_config, npz=config.npz)
-        check_ready(folder, run_config, config.checkpoint)
+    for run in runs:
+        check_not_data(run.config, npz=config.npz)
+        check_ready(run.folder, run.config, config.checkpoint)
     if several and config.split is None and len(set(map(has_test, folders))) > 1:
         raise ConfigError(
             "Some of these runs have test images, others don't.",
@@ -33,16 +35,15 @@ def evaluate(config: EvaluateConfig, overrides: list[str]) -> None:
         raise ConfigError(f"npz={config.npz} takes a single run, got {len(folders)}.")
     if config.output and not several:
         raise ConfigError(f"output={config.output} takes several runs, got one.")
-    reports = [evaluate_run(config, folder, reuse=several) for folder in folders]
+    reports = [evaluate_run(config, run, reuse=several) for run in runs]
     if several:
         from vae_cli.runs.comparison import write_comparison
 
         names = [str(folder) for folder in folders]
         split = reports[0]["split"]
+        configs = [run.config for run in runs]
         files = write_comparison(names, configs, reports, split, config.output)
         if config.samples:
-            from vae_cli.commands._samples import draw_side_by_side
-
             files.append(files[0].with_name(f"{split}-samples.png"))
             draw_side_by_side(names, reports, files[-1])
         print(files[0].read_text(encoding="utf-8"))

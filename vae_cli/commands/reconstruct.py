@@ -1,19 +1,27 @@
 """`vae-reconstruct`: images corrupted, restored by a run, and compared."""
 
-from dataclasses import replace
-from typing import NoReturn
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 from vae_cli.commands._main import run_command
 from vae_cli.commands._names import option_suffix, suffix
 from vae_cli.config.commands import ReconstructConfig
-from vae_cli.config.corruption import MaskConfig, NoCorruptionConfig
-from vae_cli.errors import RunError
-from vae_cli.runs.folder import open_run
+from vae_cli.data.pictures import own_name
+from vae_cli.run import Run, load
+from vae_cli.runs.data import check_not_data
+from vae_cli.runs.files import write_json, write_npz
+from vae_cli.runs.report import writing
+
+if TYPE_CHECKING:
+    from vae_cli.evaluation.restoration_report import Corrupted
 
 DRAWN = ("label", "num_images", "columns", "seed", "checkpoint", "classifier")
 """Keys that change what is written: its name says those that aren't the defaults."""
 FILLED = ("samples", "gibbs_steps")
 """More of them, where pixels are missing."""
+
+log = logging.getLogger(__name__)
 
 
 def main() -> NoReturn:
@@ -26,54 +34,81 @@ def reconstruct(config: ReconstructConfig, overrides: list[str]) -> None:
     from vae_cli.visualize.files import figure_path
 
     output = figure_path(config.output) if config.output else None
-    folder = open_run(config.run, config.output_root)
-    run_config = folder.load_config()
-    from vae_cli.runs.data import check_not_data, load_run_data, split_name
-
-    check_not_data(run_config, npz=config.npz)
-    data = None
-    if config.images is None or config.classifier:
-        # own images need none of the run's
-        data = load_run_data(folder, run_config, config.dataset.path)
-    if data is not None and config.images is None:
-        config.split = split_name(data, config.split)  # told before TensorFlow starts
-    from vae_cli.runtime import start_tensorflow
-
-    start_tensorflow()
-    from vae_cli.commands._restorations import TASKS, own_images, split_images
-    from vae_cli.data.pictures import own_name
-    from vae_cli.runs.trained import load_trained
-
-    run = load_trained(folder, config.checkpoint)
-    # own images are as they are
-    usual = NoCorruptionConfig() if config.images else run_config.corruption
-    corruption = config.corruption or usual
-    if isinstance(corruption, MaskConfig):
-        # here it says which pixels are missing
-        corruption = replace(corruption, loss_on="observed")
-    if data is not None and config.images is None:
-        source = str(config.split)
-        split, how = split_images(config, run, data, source, corruption)
-    else:
-        source = own_name(str(config.images))
-        split, how = own_images(config, run, str(config.images), corruption)
-    kind = how["name"]
+    run = load(
+        config.run,
+        output_root=config.output_root,
+        checkpoint=config.checkpoint,
+        data_path=config.dataset.path,
+    )
+    check_not_data(run.config, npz=config.npz)
+    if config.images is None:
+        run.split_name(config.split)  # a wrong one is reported without TensorFlow
+    images = run.corrupt(
+        config.images,
+        split=config.split,
+        corruption=config.corruption,
+        num_images=config.num_images,
+        label=config.label,
+    )
+    kind = images.how["name"]
     if config.task == "interpolate":
         path = f"interpolate-{config.pair[0]}-{config.pair[1]}"
         kind = path if config.corruption is None else f"{path}-{kind}"
-    keys = DRAWN if split.scored is None else (*DRAWN, *FILLED)
+    keys = DRAWN if images.split.scored is None else (*DRAWN, *FILLED)
     shown = suffix("reconstruct", config, keys)
     if config.corruption is not None:
         shown = option_suffix("corruption", config.corruption) + shown
     if output is None:
-        output = folder.reconstructions / f"{source}-{kind}{shown}.png"
-    try:
+        source = own_name(images.source) if images.own else images.source
+        output = run.folder.reconstructions / f"{source}-{kind}{shown}.png"
+    task = _restore if config.task == "restore" else _interpolate
+    with writing(output, "choose another place: output=<file>, npz=<file>"):
         output.parent.mkdir(parents=True, exist_ok=True)
-        task = TASKS[config.task]
-        for file in task(config, run, data, split, how, output):
+        for file in task(config, run, images, output):
             print(file)
-    except OSError as error:
-        raise RunError(
-            f"{error.filename or output} can't be written: {error.strerror or error}.",
-            "choose another place: output=<file>, npz=<file>",
-        ) from error
+
+
+def _restore(
+    config: ReconstructConfig, run: Run, images: "Corrupted", output: Path
+) -> list[Path]:
+    """Restore images and draw some; returns the files written."""
+    from vae_cli.visualize.plots import plot_rows
+
+    report = run.restore(
+        images,
+        label=config.label,
+        samples=config.samples,
+        gibbs_steps=config.gibbs_steps,
+        classifier=config.classifier,
+        seed=config.seed,
+        batch_size=config.batch_size,
+    )
+    for line in report.lines():
+        log.info("%s", line)
+    title = f"{run.name}: {report.images}, {images.how['name']}"
+    if report.decoded_as is not None:
+        title += f", label {report.decoded_as}"
+    plot_rows(report.rows(config.columns), title, output)
+    written = [output, output.with_suffix(".json")]
+    write_json(written[-1], report.to_json())
+    if config.npz:
+        written.append(Path(config.npz))
+        write_npz(written[-1], report.arrays())
+    return written
+
+
+def _interpolate(
+    config: ReconstructConfig, run: Run, images: "Corrupted", output: Path
+) -> list[Path]:
+    """Draw a path between two of the images; returns the files written."""
+    from vae_cli.visualize.files import save_pixels
+    from vae_cli.visualize.images import grid
+
+    path = run.path_between(images.split, config.pair, config.columns, config.label)
+    save_pixels(grid(*path.cells()), output)
+    written = [output]
+    if config.npz:
+        written.append(Path(config.npz))
+        ends = images.split.take(config.pair).images[:]
+        write_npz(written[-1], {"images": path.images, "z": path.z, "ends": ends})
+    return written

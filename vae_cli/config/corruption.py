@@ -14,6 +14,8 @@ LOSS_ON = ("all", "observed", "missing")
 class CorruptionConfig(Options):
     """What is done to the encoder's input; the clean image is modelled."""
 
+    corrupts: ClassVar[bool] = True
+    """Whether it changes images at all."""
     masks: ClassVar[bool] = False
     """Whether it is known which pixels are missing."""
 
@@ -27,6 +29,8 @@ class CorruptionConfig(Options):
 @dataclass
 class NoCorruptionConfig(CorruptionConfig):
     """Images as they are."""
+
+    corrupts = False
 
 
 @register("corruption", "gaussian_noise")

@@ -58,9 +58,33 @@ def read_pictures(path: Path, spec: DataSpec) -> tuple[Split, list[str]]:
         seen = np.stack([mask for _, mask in found])
         masks = None if (seen == 255).all() else seen
         names = [printable(file.name) for file in files]
-    if spec.binary:
-        images = np.where(images > 127, 255, 0).astype(np.uint8)
-    return Split(images, scored=masks), names
+    return Split(_levels(images, spec), scored=masks), names
+
+
+def as_split(images: np.ndarray | str | Path, spec: DataSpec) -> Split:
+    """Return images of a Python caller as a split.
+
+    Args:
+        images: uint8 or float [N, H, W, C], [N, H, W] or one picture [H, W, C]; or a
+            path as `read_pictures` takes it.
+        spec: of the images that the model knows.
+
+    Raises:
+        DataError: they are of another shape or range.
+    """
+    if isinstance(images, (str, Path)):
+        return read_pictures(Path(images), spec)[0]
+    array = np.asarray(images)
+    if array.shape in (spec.image_shape, spec.image_shape[:2]):
+        array = array[None]
+    return Split(_levels(_checked(array, "the array", spec), spec))
+
+
+def _levels(images: np.ndarray, spec: DataSpec) -> np.ndarray:
+    """Return images whose pixels are 0 or 255 where those of the model are."""
+    if not spec.binary:
+        return images
+    return np.where(images > 127, 255, 0).astype(np.uint8)
 
 
 def own_name(images: str) -> str:
@@ -143,7 +167,12 @@ def _array(path: Path, spec: DataSpec) -> np.ndarray:
             f"images={path} can't be read as an array.",
             "write one with numpy.save(path, images), numbers only",
         ) from error
-    images = checked(Arrays(loaded), f"images={path}", "labels").images[:]
+    return _checked(loaded, f"images={path}", spec)
+
+
+def _checked(array: np.ndarray, name: str, spec: DataSpec) -> np.ndarray:
+    """Return an array as uint8 [N, H, W, C], of the pixels that the model knows."""
+    images = checked(Arrays(array), name, "labels").images[:]
     if images.shape[1:] != spec.image_shape:
         height, width, channels = spec.image_shape
         advice = "resize them first: a model knows images of one size"
@@ -153,8 +182,8 @@ def _array(path: Path, spec: DataSpec) -> np.ndarray:
                 "numpy.save(path, numpy.moveaxis(images, 1, -1))"
             )
         raise DataError(
-            f"images={path} holds an array {list(images.shape)}; this model's images "
-            f"are {list(spec.image_shape)}.",
+            f"{name} has the shape {list(images.shape)}; this model's images are "
+            f"{list(spec.image_shape)}.",
             advice,
         )
     return images

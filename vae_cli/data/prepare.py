@@ -3,10 +3,11 @@
 import hashlib
 import math
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from vae_cli.config.corruption import CorruptionConfig
 from vae_cli.config.dataset import DatasetConfig, FileConfig
 from vae_cli.data.checks import checked
 from vae_cli.data.images import Images
@@ -15,6 +16,14 @@ from vae_cli.data_spec import DataSpec
 from vae_cli.errors import DataError
 from vae_cli.randomness import Stream, generator
 from vae_cli.registry import build
+
+
+class Source(NamedTuple):
+    """A data set as it is stored, checked, before it is split."""
+
+    train: Split
+    test: Split | None
+    digests: dict[str, str | None]
 
 
 def load_data(config: DatasetConfig) -> ImageData:
@@ -26,6 +35,15 @@ def load_data(config: DatasetConfig) -> ImageData:
     Raises:
         DataError: the set is missing, malformed, out of range or too small.
     """
+    return split_source(load_source(config), config)
+
+
+def load_source(config: DatasetConfig) -> Source:
+    """Load a data set, check it and digest its pixels.
+
+    Raises:
+        DataError: the set is missing, malformed or out of range.
+    """
     source_train, source_test = build(config)
     whole = checked(source_train, "x_train", "y_train")
     test = None
@@ -36,6 +54,20 @@ def load_data(config: DatasetConfig) -> ImageData:
                 f"x_test has images of shape {test.images.shape[1:]}, x_train of "
                 f"{whole.images.shape[1:]}; they must agree."
             )
+    digests = {
+        "x_train_sha256": _digest_images(whole.images),
+        "x_test_sha256": None if test is None else _digest_images(test.images),
+    }
+    return Source(whole, test, digests)
+
+
+def split_source(source: Source, config: DatasetConfig) -> ImageData:
+    """Split, binarize and limit a data set.
+
+    Raises:
+        DataError: it is too small, or has no image of a class.
+    """
+    whole, test, digests = source
     if config.validation_size >= len(whole) - 1:
         if len(whole) < 2:
             raise DataError("x_train holds one image; at least 2 are needed.")
@@ -45,10 +77,6 @@ def load_data(config: DatasetConfig) -> ImageData:
             f"choose at most {max(0, len(whole) - 2)}, such as "
             f"dataset.validation_size={len(whole) // 5}; at least 2 images are needed",
         )
-    fingerprint = {
-        "x_train_sha256": _digest_images(whole.images),
-        "x_test_sha256": None if test is None else _digest_images(test.images),
-    }
     order = generator(config.seed, Stream.SPLIT).permutation(len(whole))
     held_out, kept = np.split(order, [config.validation_size])
     kept, held_out = (_of_classes(index, whole, config) for index in (kept, held_out))
@@ -85,7 +113,7 @@ def load_data(config: DatasetConfig) -> ImageData:
         fingerprint={
             "dataset": config.name,
             "sizes": {name: len(split) for name, split in splits.items()},
-            **fingerprint,
+            **digests,
             "validation_indices_sha256": _digest(held_out),
         },
     )
@@ -103,27 +131,41 @@ def _of_classes(index: np.ndarray, split: Split, config: DatasetConfig) -> np.nd
     return index[np.isin(split.labels[index], config.classes)]
 
 
-def fixed_split(data: ImageData, config: DatasetConfig, name: str) -> Split:
-    """Return a split, drawn once where training binarizes it anew.
+def pick_split(
+    data: ImageData,
+    config: DatasetConfig,
+    name: str,
+    corruption: CorruptionConfig | None = None,
+    num_images: int | None = None,
+) -> Split:
+    """Return a split as it is evaluated: what training draws anew is drawn once.
+
+    Starts TensorFlow where images are corrupted.
+
+    Args:
+        data: the data set.
+        config: how training binarizes it; its seed draws everything here.
+        name: of the split.
+        corruption: of the images that the encoder gets; None leaves them as they are.
+        num_images: at most this many, drawn by the seed: sets may be sorted.
 
     Raises:
         DataError: this set has no such split.
     """
     split = data.split(name)
     if name == "train" and config.binarize == "dynamic":
-        return _binarized(split, config, 0)
-    return split
+        split = _binarized(split, config, 0)
+    if corruption is not None and corruption.corrupts:
+        from vae_cli.data.corruption import corrupted
 
-
-def some(split: Split, count: int | None, seed: int) -> Split:
-    """Return at most `count` of the images, drawn by a seed: sets may be sorted."""
-    if count is None or count >= len(split):
+        split = corrupted(split, corruption, config.seed)
+    if num_images is None or num_images >= len(split):
         return split
-    return split.take(chosen_index(len(split), count, seed))
+    return split.take(chosen_index(len(split), num_images, config.seed))
 
 
 def chosen_index(total: int, count: int | None, seed: int) -> np.ndarray:
-    """Return which images `some` takes, in order."""
+    """Return which of `total` images are chosen by a seed, in order."""
     return np.sort(generator(seed, Stream.CHOICE).permutation(total)[:count])
 
 

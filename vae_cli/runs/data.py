@@ -1,15 +1,13 @@
 """The images that a run was trained on, loaded again."""
 
 import logging
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vae_cli.config.corruption import NoCorruptionConfig
 from vae_cli.config.dataset import FileConfig
 from vae_cli.config.train import TrainConfig
-from vae_cli.data.prepare import fixed_split, load_data
-from vae_cli.data.splits import ImageData, Split
+from vae_cli.data.prepare import Source, load_source, split_source
+from vae_cli.data.splits import ImageData
 from vae_cli.errors import ConfigError, DataError, RunError
 from vae_cli.runs.folder import RunFolder
 
@@ -24,15 +22,24 @@ def load_run_data(
 ) -> ImageData:
     """Load a run's data set and make sure that it is still the same.
 
+    Arguments and errors are those of `load_run_source` and `run_data`.
+    """
+    return run_data(folder, config, load_run_source(folder, config, path))
+
+
+def load_run_source(
+    folder: RunFolder, config: TrainConfig, path: str | None = None
+) -> Source:
+    """Load what a run's data set is taken from.
+
     Args:
-        folder: the run; without a `data.json` yet there is nothing to compare.
+        folder: the run.
         config: its config; its `dataset.path` becomes the file that was found.
         path: where the data file is now; None looks for it.
 
     Raises:
         ConfigError: `path` is given for a set that isn't a file.
-        DataError: the data can't be loaded.
-        RunError: sizes or digests differ from those the run began with.
+        RunError: the data can't be loaded.
     """
     if isinstance(config.dataset, FileConfig):
         config.dataset.path = path or _found_again(Path(config.dataset.path), folder)
@@ -43,16 +50,26 @@ def load_run_data(
             "leave dataset.path out",
         )
     try:
-        data = load_data(config.dataset)
+        return load_source(config.dataset)
     except DataError as error:
-        advice = "put them back where the run's config.yaml says they are"
-        if isinstance(config.dataset, FileConfig):
-            advice = "say where they are now: dataset.path=<file>"
-        raise RunError(
-            f"{folder}: the images it was trained on can't be loaded.",
-            *error.args[:1],
-            advice,
-        ) from error
+        raise _unloadable(folder, config, error) from error
+
+
+def run_data(folder: RunFolder, config: TrainConfig, source: Source) -> ImageData:
+    """Split a run's data set, and make sure that it is the one it began with.
+
+    Args:
+        folder: the run; without a `data.json` yet there is nothing to compare.
+        config: its config.
+        source: of its images.
+
+    Raises:
+        RunError: they can't be split, or sizes or digests have changed.
+    """
+    try:
+        data = split_source(source, config.dataset)
+    except DataError as error:
+        raise _unloadable(folder, config, error) from error
     if folder.data_file.exists():
         check_same_data(folder, data.fingerprint)
         spec = folder.load_spec()
@@ -65,6 +82,17 @@ def load_run_data(
                     "was the file edited? put it back as it was",
                 )
     return data
+
+
+def _unloadable(folder: RunFolder, config: TrainConfig, error: DataError) -> RunError:
+    advice = "put them back where the run's config.yaml says they are"
+    if isinstance(config.dataset, FileConfig):
+        advice = "say where they are now: dataset.path=<file>"
+    return RunError(
+        f"{folder}: the images it was trained on can't be loaded.",
+        *error.args[:1],
+        advice,
+    )
 
 
 def _found_again(path: Path, folder: RunFolder) -> str:
@@ -135,29 +163,6 @@ def has_test(folder: RunFolder) -> bool:
     saved = folder.read_json(folder.data_file).get("fingerprint")
     sizes = saved.get("sizes") if isinstance(saved, dict) else None
     return isinstance(sizes, dict) and "test" in sizes
-
-
-def unfiltered(data: ImageData, config: TrainConfig) -> ImageData:
-    """Return a run's data set with the classes that it wasn't trained on."""
-    if config.dataset.classes is None:
-        return data
-    return load_data(replace(config.dataset, classes=None))
-
-
-def scored_split(data: ImageData, config: TrainConfig, name: str) -> Split:
-    """Return a split as it is scored: what training draws anew is drawn once.
-
-    Starts TensorFlow where images are corrupted.
-
-    Raises:
-        DataError: this set has no such split.
-    """
-    split = fixed_split(data, config.dataset, name)
-    if isinstance(config.corruption, NoCorruptionConfig):
-        return split
-    from vae_cli.data.corruption import corrupted
-
-    return corrupted(split, config.corruption, config.dataset.seed)
 
 
 def check_same_data(folder: RunFolder, fingerprint: dict[str, Any]) -> None:

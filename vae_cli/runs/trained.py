@@ -2,7 +2,6 @@
 
 import math
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -20,32 +19,20 @@ SLACK = 2**16
 """Bytes by which small arrays of a model may exceed its weights file."""
 
 
-@dataclass(frozen=True)
-class TrainedRun:
-    """A run folder opened for use.
-
-    Attributes:
-        folder: where it lies.
-        config: its own config.
-        vae: the model, weights loaded.
-    """
-
-    folder: RunFolder
-    config: TrainConfig
-    vae: VAE
-
-
-def load_trained(folder: RunFolder, checkpoint: str) -> TrainedRun:
+def load_trained(
+    folder: RunFolder, config: TrainConfig, spec: DataSpec, checkpoint: str
+) -> VAE:
     """Build a run's model and load its weights; starts no training, runs no code.
 
     Args:
         folder: the run.
+        config: its config.
+        spec: of its images.
         checkpoint: `best` or `last`.
 
     Raises:
         RunError: files are missing, truncated, or don't fit each other.
     """
-    config, spec = folder.load_config(), folder.load_spec()
     file = folder.weights(checkpoint)
     needed = 4 * parameter_count(config, spec)
     # before it is built: a damaged config can name a model beyond memory
@@ -54,7 +41,7 @@ def load_trained(folder: RunFolder, checkpoint: str) -> TrainedRun:
         raise _misfit(file, folder, reason)
     vae = build_model(config, spec)
     load_weights(vae, folder, checkpoint)
-    return TrainedRun(folder, config, vae)
+    return vae
 
 
 def parameter_count(config: TrainConfig, spec: DataSpec) -> int:

@@ -6,10 +6,10 @@ from statistics import median
 from typing import Any
 
 from vae_cli.config.train import TrainConfig
+from vae_cli.data.prepare import pick_split
 from vae_cli.data.splits import ImageData
 from vae_cli.evaluation.bounds import ElboResult, evaluate_elbo
 from vae_cli.models.vae import VAE
-from vae_cli.runs.data import scored_split
 from vae_cli.runs.files import write_json
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.metrics_file import complete_rows
@@ -37,7 +37,7 @@ def complete_folder(
     """
     result = None
     name = data.held_out
-    held_out = scored_split(data, config, name)
+    held_out = pick_split(data, config.dataset, name, config.corruption)
     if name == "test":
         log.info("scoring %s test images", f"{len(held_out):,}")
         result = evaluate_elbo(

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from vae_cli.config.train import TrainConfig
-from vae_cli.data.prepare import fixed_split
+from vae_cli.data.prepare import pick_split
 from vae_cli.data.splits import ImageData, Split
 from vae_cli.evaluation.classifier import fit_classifier
 from vae_cli.models.objective import Elbo
@@ -34,7 +34,7 @@ def train_features(config: TrainConfig, data: ImageData, objective: Elbo) -> Non
     """
     if not objective.pretraining_epochs:
         return
-    split = fixed_split(data, config.dataset, "train").take(slice(MOST))
+    split = pick_split(data, config.dataset, "train").take(slice(MOST))
     what = "labels" if split.labels is not None else "turns"
     log.info("training the feature network on the %s of the images", what)
     keras.utils.set_random_seed(config.seed)

@@ -10,6 +10,7 @@ from vae_cli.evaluation.latent import (
 )
 from vae_cli.models.vae import VAE
 from vae_cli.runs.folder import RunFolder
+from vae_cli.visualize.files import save_figure
 from vae_cli.visualize.images import grid, write_png
 from vae_cli.visualize.model_figures import beside, latent_figure
 from vae_cli.visualize.plots import plot_curves
@@ -46,8 +47,8 @@ def draw_figures(
     write_png(grid(samples, 10), folder.figures / "samples.png")
     shown = split.take(slice(MOST_POINTS))
     method = "auto" if len(shown) > 2 else "dims"
-    path = folder.figures / "latent.png"
-    latent_figure(vae, shown, name, path, method)
+    figure, *_ = latent_figure(vae, shown, name, method)
+    save_figure(figure, folder.figures / "latent.png")
     first = shown.take(slice(40))
     restored = reconstruct(vae, first.images, context=first.context)
     write_png(beside(first, restored, 10), folder.figures / "reconstructions.png")

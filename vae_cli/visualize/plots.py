@@ -88,8 +88,7 @@ def plot_latent(
     kl: np.ndarray,
     active: int,
     title: str,
-    path: Path,
-) -> None:
+) -> Figure:
     """Draw posterior means coloured by label, and the KL of each dimension.
 
     Args:
@@ -99,7 +98,6 @@ def plot_latent(
         kl: float [latent_dim], nats, averaged over images.
         active: number of active units.
         title: the run and the split.
-        path: file to write, as `save_figure` takes it.
     """
     figure = Figure(figsize=(12, 6.5), layout="constrained")
     scatter, bars = figure.subplots(1, 2, width_ratios=(2, 1))
@@ -112,7 +110,7 @@ def plot_latent(
         f"KL to N(0, 1) {kl.sum():.2f} nats; {active} of {len(kl)} units active",
         fontsize=10,
     )
-    save_figure(figure, path)
+    return figure
 
 
 def draw_kl_bars(axis: Axes, kl: np.ndarray) -> None:

@@ -1,0 +1,268 @@
+"""Anomaly scores of images by a run, their thresholds, and how well they detect."""
+
+import logging
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vae_cli.data.corruption import corrupted
+from vae_cli.data.pictures import read_pictures
+from vae_cli.data.prepare import chosen_index
+from vae_cli.data.splits import Split
+from vae_cli.errors import ConfigError
+from vae_cli.evaluation.anomaly import SCORES, anomaly_scores, code_cloud, ink
+from vae_cli.evaluation.judgement import Scored, check_score, judged
+from vae_cli.runs.opened import OpenRun
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class AnomalyReport:
+    """Scores of images, thresholds and how well they detect; larger is more anomalous.
+
+    Attributes:
+        run: the run folder.
+        images: the split, or the path of the images.
+        num_images: how many were scored.
+        normal_classes: those that count as normal, or None.
+        classes: number of classes of the data set, or None.
+        threshold_from: which images set the thresholds.
+        samples: posterior samples per image.
+        seed: of the posterior noise.
+        likelihood: of the run.
+        score: the score that counts.
+        chosen_by: how it was chosen.
+        num_anomalous: anomalies among the images, or None where that is unknown.
+        base_rate: their fraction.
+        scores: name -> threshold, fraction flagged, AUROC ...
+        ink: AUROC ... of the mean pixel alone, to compare with.
+        split: the images.
+        names: a name for each.
+        scored: scores of each image, float64 [N] by name.
+    """
+
+    run: str
+    images: str
+    num_images: int
+    normal_classes: list[int] | None
+    classes: int | None
+    threshold_from: str
+    samples: int
+    seed: int
+    likelihood: str
+    score: str
+    chosen_by: str
+    num_anomalous: int | None
+    base_rate: float | None
+    scores: dict[str, dict[str, Any]]
+    ink: dict[str, float] | None
+    split: Split
+    names: list[str]
+    scored: Scored
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the .json file holds."""
+        arrays = ("split", "names", "scored")
+        return {
+            f.name: getattr(self, f.name) for f in fields(self) if f.name not in arrays
+        }
+
+    def rows(self) -> list[list[Any]]:
+        """Return the .csv file: a header and a row for each image."""
+        rows: list[list[Any]] = [
+            ["image", "label", "anomalous", "flagged", *SCORES, "ink"]
+        ]
+        threshold = self.scores[self.score]["threshold"]
+        flagged = self.scored.scores[self.score] > threshold
+        labels, anomalous = self.split.labels, self.scored.anomalous
+        for i, name in enumerate(self.names):
+            values = [*(self.scored.scores[s][i] for s in SCORES), self.scored.ink[i]]
+            rows.append(
+                [
+                    name,
+                    "" if labels is None else labels[i],
+                    "" if anomalous is None else int(anomalous[i]),
+                    int(flagged[i]),
+                    *(f"{value:.6g}" for value in values),
+                ]
+            )
+        return rows
+
+    def lines(self) -> list[str]:
+        """Return the figures as a table for the console, and what to know of them."""
+        lines = []
+        for name, values in self.scores.items():
+            parts = [f"{name:<16}threshold {values['threshold']:8.2f}"]
+            parts.append(f"flagged {values['flagged']:6.1%}")
+            if "auroc" in values:
+                parts.append(f"AUROC {values['auroc']:.3f}  AUPR {values['aupr']:.3f}")
+                parts.append(f"FPR at 95 % recall {values['fpr_at_95_recall']:.3f}")
+            parts.append(f"<- score= ({self.chosen_by})" if name == self.score else "")
+            lines.append("  ".join(parts).rstrip())
+        if self.num_anomalous is None:
+            lines.append(
+                "none of these images is known to be an anomaly, so how well the "
+                "scores find them is not known; 'normal=[...]' says which classes are "
+                "normal"
+            )
+        if self.ink:
+            lines.append(
+                f"{self.base_rate:.1%} of the images are anomalies, which is the "
+                f"baseline of AUPR; baseline, mean pixel: AUROC {self.ink['auroc']:.3f}"
+            )
+            if self.scores[self.score]["auroc"] < 0.6:
+                lines.append(
+                    "a likelihood ranks simple images as normal, such as the digit 1: "
+                    "compare the scores with the mean pixel"
+                )
+        return lines
+
+
+def report_anomalies(
+    run: OpenRun,
+    images: str | None = None,
+    split: str | None = None,
+    num_images: int | None = None,
+    normal: list[int] | None = None,
+    score: str = "neg_elbo",
+    samples: int = 20,
+    quantile: float = 0.95,
+    seed: int = 0,
+    batch_size: int = 250,
+) -> AnomalyReport:
+    """Score images, and set thresholds by normal held-out images.
+
+    Args:
+        run: the run.
+        images: path of own images, in place of a split.
+        split: None: test, or else validation.
+        num_images: at most this many.
+        normal: classes that count as normal; None: those that the run was trained on.
+        score: which one counts, or `by_validation_auroc`.
+        samples: posterior samples per image.
+        quantile: fraction of normal held-out images below the threshold.
+        seed: of the posterior noise.
+        batch_size: images at a time; changes no figure.
+
+    Raises:
+        ConfigError: labels are needed and missing, or would give anomalies away.
+    """
+    _check_labels(run, images)
+    whole = run.data_of_all_classes
+    if images is None:
+        split = run.split_name(split, all_classes=True)
+    chosen, names = _images(run, images, str(split), num_images)
+    if normal and chosen.labels is None:
+        raise ConfigError(
+            f"normal={normal} needs the label of each image; these have none.",
+            "leave normal= out: the scores need no labels",
+        )
+    asked, normal = normal, normal or run.config.dataset.classes
+    held_out = "validation" if len(whole.validation) else "train"
+    others = run.split(held_out, all_classes=True)
+    known = _anomalous(others, normal)
+    _check_normal(asked, normal, others, known, held_out)
+    check_score(score, known)
+    vae = run.vae
+    cloud = code_cloud(vae, run.split("train"))
+
+    def scored(part: Split) -> Scored:
+        found = anomaly_scores(vae, part, cloud, samples, seed, batch_size)
+        return Scored(found, ink(part.images), _anomalous(part, normal))
+
+    found = scored(chosen)
+    if split == held_out and images is None:
+        log.warning(
+            "the threshold comes from these %s images themselves, so the fraction that "
+            "is flagged says nothing; score others: images=<folder or file>",
+            held_out,
+        )
+    return AnomalyReport(
+        run=str(run.folder),
+        images=images or str(split),
+        num_images=len(chosen),
+        normal_classes=normal,
+        classes=whole.spec.num_classes,
+        threshold_from=f"{quantile:g} quantile of normal {held_out} images",
+        samples=samples,
+        seed=seed,
+        likelihood=run.config.likelihood.name,
+        **judged(found, scored(others), quantile, score),
+        split=chosen,
+        names=names,
+        scored=found,
+    )
+
+
+def _images(
+    run: OpenRun, images: str | None, split: str, num_images: int | None
+) -> tuple[Split, list[str]]:
+    """Return images to score, and a name for each."""
+    if images is None:
+        whole = run.split(split, all_classes=True)
+        index = chosen_index(len(whole), num_images, run.config.dataset.seed)
+        return whole.take(index), [f"{split}[{i}]" for i in index]
+    own, names = read_pictures(Path(images), run.spec)
+    if own.scored is not None:
+        raise ConfigError(
+            f"images={images} has transparent pixels; a score of fewer pixels compares "
+            "with no threshold.",
+            "fill them in first: vae-reconstruct",
+        )
+    # as those that set the threshold
+    own = corrupted(own, run.config.corruption, run.config.dataset.seed)
+    return own.take(slice(num_images)), names[:num_images]
+
+
+def _check_labels(run: OpenRun, images: str | None) -> None:
+    """Refuse what would only fail, or mislead, once all is scored."""
+    if not run.config.conditioning.on_labels:
+        return
+    if images is not None:
+        raise ConfigError(
+            f"images={images}: {run.folder} is conditioned on the label of each image, "
+            "and these have none.",
+            "use a run with conditioning=none",
+        )
+    if run.config.dataset.classes is not None:
+        raise ConfigError(
+            f"{run.folder} is conditioned on labels (conditioning=label), but was not "
+            "trained on those of the anomalies: they would give themselves away.",
+            "use a run with conditioning=none",
+        )
+
+
+def _check_normal(
+    asked: list[int] | None,
+    normal: list[int] | None,
+    others: Split,
+    known: np.ndarray | None,
+    held_out: str,
+) -> None:
+    """Refuse classes that no held-out image has."""
+    if asked and known is None:
+        raise ConfigError(
+            f"normal={asked}: the threshold is that of normal {held_out} images, and "
+            "these have no labels.",
+            "leave normal= out, which takes all of them as normal",
+        )
+    if known is None or others.labels is None:
+        return
+    having = np.unique(others.labels).tolist()
+    missing = sorted(set(normal or []) - set(having))
+    if missing:
+        raise ConfigError(
+            f"normal={normal}: no {held_out} image is of class "
+            f"{', '.join(map(str, missing))}.",
+            f"the {held_out} images have classes {having}",
+        )
+
+
+def _anomalous(split: Split, normal: list[int] | None) -> np.ndarray | None:
+    """Return which images are of no normal class, bool [N]; None if that is unknown."""
+    if normal is None or split.labels is None:
+        return None
+    return ~np.isin(split.labels, normal)

@@ -1,0 +1,60 @@
+"""How good a run's samples are, with the classifier that judges them."""
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+
+from vae_cli.data.prepare import chosen_index, pick_split
+from vae_cli.data.splits import Split
+from vae_cli.evaluation.classifier import Classifier, train_classifier
+from vae_cli.evaluation.samples import SampleQuality, drawn, score_samples
+from vae_cli.memory import check_arrays
+from vae_cli.runs.opened import OpenRun
+
+log = logging.getLogger(__name__)
+
+_classifiers: dict[str, Classifier] = {}
+
+
+def report_samples(
+    run: OpenRun, split: Split, count: int, seed: int
+) -> tuple[SampleQuality, np.ndarray]:
+    """Draw images from the prior and compare them with held-out ones.
+
+    Args:
+        run: the run.
+        split: held-out images.
+        count: images to draw.
+        seed: of the draws.
+
+    Returns:
+        the figures, and the images, float32 [count, H, W, C].
+    """
+    data, dataset = run.data, run.config.dataset
+    check_arrays(
+        f"{count:,} samples, and as many real images to compare them with",
+        (count, *data.spec.image_shape),
+        "samples",
+        copies=3,
+    )
+    binary = run.vae.likelihood.is_discrete(data.spec)
+    images, labels = drawn(run.vae, count, seed, split, binary)
+    train = pick_split(data, dataset, "train")
+    classifier = None
+    if split.labels is not None and train.labels is not None:
+        how = f"{data.fingerprint} {dataset.binarize}"
+        classifier = _classifier(train, data.spec.num_classes or 1, how)
+    some = train
+    if count < len(train):
+        some = train.take(chosen_index(len(train), count, seed))
+    quality = score_samples(images, labels, split, some, classifier)
+    return replace(quality, samples_are="draws" if binary else "means"), images
+
+
+def _classifier(train: Split, num_classes: int, how: str) -> Classifier:
+    """Return a classifier of images of a kind, trained when it is first needed."""
+    if how not in _classifiers:
+        log.info("training a classifier on %s images", f"{len(train):,}")
+        _classifiers[how] = train_classifier(train, num_classes)
+    return _classifiers[how]

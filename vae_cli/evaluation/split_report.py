@@ -1,0 +1,70 @@
+"""Everything that is measured of a run on a split, in one report."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from vae_cli.data.splits import Split
+from vae_cli.evaluation.sample_report import report_samples
+from vae_cli.evaluation.samples import SampleQuality
+from vae_cli.evaluation.summary import Evaluation, evaluate_split
+from vae_cli.runs.opened import OpenRun
+
+
+@dataclass(frozen=True)
+class SplitReport:
+    """What `vae-evaluate` finds; every key of its JSON is an attribute.
+
+    Attributes:
+        split_name: which split.
+        split: its images, as they were scored.
+        evaluation: the figures, and the scores of each image.
+        quality: of drawn images.
+        samples: drawn images, float32 [S, H, W, C], or None.
+    """
+
+    split_name: str
+    split: Split
+    evaluation: Evaluation
+    quality: SampleQuality
+    samples: np.ndarray | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `<split>.json` holds, `protocol` excepted."""
+        return {
+            "split": self.split_name,
+            **self.evaluation.report,
+            **asdict(self.quality),
+        }
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a figure by the name that it has in the JSON."""
+        values = {} if name.startswith("_") else self.to_json()
+        if name in values:
+            return values[name]
+        raise AttributeError(f"a report has no {name}; it has {', '.join(values)}")
+
+
+def report_split(
+    run: OpenRun,
+    name: str,
+    importance_samples: int | None,
+    num_images: int | None,
+    samples: int | None,
+    seed: int,
+    progress: Callable[[float], None],
+    **sizes: Any,
+) -> SplitReport:
+    """Score a split by every measure; arguments as `Run.evaluate` takes them."""
+    vae = run.vae
+    split = run.split(name, num_images=num_images)
+    train = run.split("train") if name != "train" else None
+    evaluation = evaluate_split(
+        vae, run.data.spec, split, train, seed, importance_samples, progress, **sizes
+    )
+    quality, drawn = SampleQuality(sharpness=None), None
+    if samples is not None:
+        quality, drawn = report_samples(run, split, samples, seed)
+    return SplitReport(name, split, evaluation, quality, drawn)

@@ -1,0 +1,344 @@
+"""`Run`: the handle of a trained model, for Python and for the commands."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from vae_cli.config.compose import as_overrides, composed
+from vae_cli.data.splits import Split
+from vae_cli.errors import RunError
+from vae_cli.runs.folder import open_run
+from vae_cli.runs.opened import ImagesLike, OpenRun
+
+if TYPE_CHECKING:
+    from vae_cli.evaluation.anomaly_report import AnomalyReport
+    from vae_cli.evaluation.generation import Generated
+    from vae_cli.evaluation.restoration_report import Corrupted, RestorationReport
+    from vae_cli.evaluation.split_report import SplitReport
+    from vae_cli.visualize.model_figures import LatentPlot
+
+
+class Posterior(NamedTuple):
+    """q(z|x) of images: means and log-variances, float32 [N, latent_dim] each."""
+
+    mean: np.ndarray
+    log_var: np.ndarray
+
+
+def load(
+    run: str | Path = "latest",
+    *,
+    output_root: str | Path = "outputs",
+    checkpoint: str = "best",
+    data_path: str | Path | None = None,
+) -> "Run":
+    """Open a trained run.
+
+    TensorFlow starts when the model is first needed, and the images are loaded when
+    they are; nothing is printed.
+
+    Args:
+        run: a run folder, or `latest`.
+        output_root: where `latest` looks.
+        checkpoint: which weights: `best` or `last`.
+        data_path: where the data file of the run is now, if it was moved.
+
+    Raises:
+        RunError: there is no such run, or its config can't be read.
+    """
+    folder = open_run(str(run), str(output_root))
+    return Run(folder, checkpoint, None if data_path is None else str(data_path))
+
+
+def train(*overrides: str, progress: bool = True, **settings: Any) -> "Run":
+    """Train a model, or continue to train one, and open the run.
+
+        run = train("experiment=quickstart", beta=4, epochs=2)
+        run = train(resume="latest", epochs=10)
+
+    No setting of the process is changed: TensorFlow's threads are as they are, unless
+    `threads` or `deterministic` asks for some. Ctrl-C leaves a run that can be resumed.
+
+    Args:
+        *overrides: as on the command line of `vae-train`.
+        progress: show a progress bar in a terminal or a notebook.
+        **settings: keys and their values, as `compose` takes them.
+
+    Raises:
+        ConfigError: listing every unknown key, wrong type and value out of range.
+        DataError: the images can't be loaded, or lack what the config needs.
+        RunError: the folder is taken, can't be written or can't be resumed.
+        TrainingError: a loss is not finite.
+        Interrupted: a `KeyboardInterrupt`; everything is saved.
+    """
+    from vae_cli.training.session import train as train_folder
+
+    words = as_overrides(overrides, settings)
+    folder = train_folder(composed("train", words), words, progress=progress)
+    if folder is None:  # a worker that isn't the chief has no folder of its own
+        raise RunError("This worker is not the chief, which has the run's folder.")
+    return Run(folder)
+
+
+class Run(OpenRun):
+    """A trained model with its folder, config and images.
+
+    Attributes:
+        folder: the run folder.
+        config: the run's own config.
+        checkpoint: which weights `vae` has.
+    """
+
+    def encode(self, images: ImagesLike | Split, label: Any = None) -> Posterior:
+        """Return q(z|x) of images.
+
+        Args:
+            images: uint8 or float [N, H, W, C], one picture, a path, or a split.
+            label: for a model with labels, the class of all or of each.
+
+        Raises:
+            DataError: the images don't fit the model.
+        """
+        split, vae = self.images(images, label), self.vae
+        from vae_cli.evaluation.latent import encode
+
+        return Posterior(*encode(vae, split.images, context=split.context))
+
+    def decode(self, z: np.ndarray, label: Any = None) -> np.ndarray:
+        """Return pixel means float32 [N, H, W, C] for codes [N, latent_dim].
+
+        Args:
+            z: codes.
+            label: for a model with labels, the class of all or of each.
+        """
+        vae = self.vae
+        from vae_cli.evaluation.latent import decode
+
+        z = np.atleast_2d(z)
+        return decode(vae, z, context=self.label_context(label, len(z)))
+
+    def reconstruct(self, images: ImagesLike | Split, label: Any = None) -> np.ndarray:
+        """Return reconstructions float32 [N, H, W, C]; arguments as `encode` takes."""
+        split, vae = self.images(images, label), self.vae
+        from vae_cli.evaluation.latent import reconstruct
+
+        return reconstruct(vae, split.images, context=split.context)
+
+    def sample(
+        self,
+        count: int,
+        label: int | None = None,
+        seed: int = 0,
+        temperature: float = 1.0,
+    ) -> np.ndarray:
+        """Return images from the prior, float32 [count, H, W, C] in [0, 1].
+
+        Args:
+            count: number of images; the first stay the same whatever it is.
+            label: for a model of labels: the class; None takes each in turn.
+            seed: of the noise.
+            temperature: scales the noise.
+        """
+        return self.sample_grid(
+            count, label=label, seed=seed, temperature=temperature
+        ).images
+
+    def sample_grid(
+        self,
+        num_images: int | None = None,
+        rows: int | None = None,
+        columns: int | None = None,
+        label: int | None = None,
+        seed: int = 0,
+        temperature: float = 1.0,
+        batch_size: int = 256,
+    ) -> "Generated":
+        """Return samples from the prior with their codes; arguments as `sample`."""
+        from vae_cli.evaluation.generation import prior
+
+        return prior(
+            self, num_images, rows, columns, label, seed, temperature, batch_size
+        )
+
+    def manifold(
+        self,
+        dims: Sequence[int] | None = None,
+        rows: int | None = None,
+        columns: int | None = None,
+        spacing: str = "quantiles",
+        span: float = 3.0,
+        label: int | None = None,
+        batch_size: int = 256,
+    ) -> "Generated":
+        """Return the decoded plane of two latent dimensions, the others at 0.
+
+        Args:
+            dims: which two; those of largest KL if None.
+            rows: of the grid.
+            columns: of the grid.
+            spacing: `quantiles` of N(0, 1), or `linspace` over [-span, span].
+            span: how far from 0.
+            label: for a model of labels: the class.
+            batch_size: images at a time.
+        """
+        from vae_cli.evaluation.generation import manifold
+
+        plane = None if dims is None else list(dims)
+        return manifold(self, plane, rows, columns, spacing, span, label, batch_size)
+
+    def traversal(
+        self,
+        rows: int | None = None,
+        columns: int | None = None,
+        span: float = 3.0,
+        label: int | None = None,
+        batch_size: int = 256,
+    ) -> "Generated":
+        """Return one row for each latent dimension, that of largest KL first."""
+        from vae_cli.evaluation.generation import traversal
+
+        return traversal(self, rows, columns, span, label, batch_size)
+
+    def interpolate(
+        self,
+        rows: int | None = None,
+        columns: int | None = None,
+        interpolation: str = "linear",
+        label: int | None = None,
+        seed: int = 0,
+        batch_size: int = 256,
+    ) -> "Generated":
+        """Return paths between the codes of pairs of held-out images.
+
+        Args:
+            rows: pairs.
+            columns: images of a path.
+            interpolation: `linear` or `spherical`.
+            label: for a model of labels: the class of the images.
+            seed: chooses the images.
+            batch_size: images at a time.
+        """
+        from vae_cli.evaluation.generation import interpolation as between
+
+        return between(self, rows, columns, interpolation, label, seed, batch_size)
+
+    def plot_latent(
+        self,
+        split: str | None = None,
+        *,
+        num_points: int | None = 5000,
+        method: str = "auto",
+        dims: list[int] | None = None,
+        seed: int = 0,
+    ) -> "LatentPlot":
+        """Draw where a split's images lie in latent space.
+
+        Args:
+            split: None: test, or else validation.
+            num_points: at most this many; None: all.
+            method: `auto`, `dims`, `pca` or `tsne`.
+            dims: for `dims`: which two dimensions.
+            seed: of t-SNE, and which points.
+
+        Returns:
+            a matplotlib figure, and the codes that it shows.
+        """
+        name = self.split_name(split)
+        shown, vae = self.split(name), self.vae
+        from vae_cli.visualize.model_figures import latent_plot
+
+        return latent_plot(vae, shown, name, num_points, method, dims, seed)
+
+    def evaluate(
+        self,
+        split: str | None = None,
+        *,
+        importance_samples: int | None = 500,
+        num_images: int | None = None,
+        samples: int | None = None,
+        seed: int | None = None,
+        batch_size: int | None = None,
+        chunk_size: int | None = None,
+        memory_mb: int = 512,
+        progress: Callable[[float], None] = lambda fraction: None,
+    ) -> "SplitReport":
+        """Score a split: bounds in nats per image, reconstruction, codes, samples.
+
+        Args:
+            split: None: test, or else validation.
+            importance_samples: posterior samples per image for log p(x); None leaves
+                it out.
+            num_images: at most this many; None: all.
+            samples: images to draw and compare with held-out ones; None draws none.
+            seed: of the posterior noise; None: the run's own.
+            batch_size: images at a time; None: by `memory_mb`. Changes no figure.
+            chunk_size: samples at a time; likewise.
+            memory_mb: memory for codes scored at a time, MiB.
+            progress: called with the fraction of importance sampling that is done.
+        """
+        from vae_cli.evaluation.split_report import report_split
+
+        return report_split(
+            self,
+            self.split_name(split),
+            importance_samples,
+            num_images,
+            samples,
+            self.config.seed if seed is None else seed,
+            progress,
+            batch_size=batch_size,
+            chunk_size=chunk_size,
+            memory_mb=memory_mb,
+        )
+
+    def path_between(
+        self, split: Split, pair: list[int], columns: int = 10, label: int | None = None
+    ) -> "Generated":
+        """Return a straight path between the codes of two images of a split."""
+        from vae_cli.evaluation.generation import path_between
+
+        return path_between(self, split, pair, columns, label)
+
+    def corrupt(self, images: str | None = None, **options: Any) -> "Corrupted":
+        """Return images with what the encoder gets of them.
+
+        Args:
+            images: path of own images; None: those of `split`.
+            **options: `split`, `corruption`, `num_images` and `label`, as
+                `corrupt_images` takes them.
+        """
+        from vae_cli.evaluation.restoration_report import corrupt_images
+
+        return corrupt_images(self, images, **options)
+
+    def restore(
+        self, images: "Corrupted | str | None" = None, **options: Any
+    ) -> "RestorationReport":
+        """Restore corrupted images, and compare them with clean ones.
+
+        Args:
+            images: of `corrupt`, or what it takes.
+            **options: `label`, `samples`, `gibbs_steps`, `classifier`, `seed` and
+                `batch_size`, as `report_restoration` takes them.
+        """
+        from vae_cli.evaluation.restoration_report import Corrupted, report_restoration
+
+        if not isinstance(images, Corrupted):
+            images = self.corrupt(images, label=options.get("label"))
+        return report_restoration(self, images, **options)
+
+    def anomaly_scores(
+        self, images: str | None = None, **options: Any
+    ) -> "AnomalyReport":
+        """Score how unlike the training images others are.
+
+        Args:
+            images: path of own images; None: those of `split`.
+            **options: `split`, `num_images`, `normal`, `score`, `samples`, `quantile`,
+                `seed` and `batch_size`, as `report_anomalies` takes them.
+        """
+        from vae_cli.evaluation.anomaly_report import report_anomalies
+
+        return report_anomalies(self, images, **options)

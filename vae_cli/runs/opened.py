@@ -1,0 +1,189 @@
+"""A run folder opened for use: config, images and model, each loaded once."""
+
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vae_cli.config.corruption import CorruptionConfig
+from vae_cli.config.train import TrainConfig
+from vae_cli.data.pictures import as_split
+from vae_cli.data.prepare import Source, pick_split, split_source
+from vae_cli.data.splits import ImageData, Split
+from vae_cli.data_spec import DataSpec
+from vae_cli.errors import ConfigError
+from vae_cli.runs.data import load_run_source, run_data, split_name
+from vae_cli.runs.folder import RunFolder
+from vae_cli.runtime import start_tensorflow
+
+if TYPE_CHECKING:
+    from vae_cli.models.vae import VAE
+
+ImagesLike = np.ndarray | str | Path
+"""uint8 or float [N, H, W, C], [N, H, W] or one picture [H, W, C]; or the path of a
+picture, a folder of pictures, or an array."""
+
+
+class OpenRun:
+    """A run folder with its config; images and model are loaded when needed.
+
+    Attributes:
+        folder: the run folder.
+        config: the run's own config.
+        checkpoint: which weights `vae` has.
+    """
+
+    def __init__(
+        self, folder: RunFolder, checkpoint: str = "best", data_path: str | None = None
+    ) -> None:
+        self.folder = folder
+        self.checkpoint = checkpoint
+        self.config: TrainConfig = folder.load_config()
+        self.data_path = data_path
+
+    def __repr__(self) -> str:
+        kind = type(self).__name__
+        return f"{kind}({str(self.folder)!r}, checkpoint={self.checkpoint!r})"
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return self.folder.path.resolve().name
+
+    @cached_property
+    def spec(self) -> DataSpec:
+        """Shape and range of the images."""
+        return self.folder.load_spec()
+
+    @cached_property
+    def _source(self) -> Source:
+        return load_run_source(self.folder, self.config, self.data_path)
+
+    @cached_property
+    def data(self) -> ImageData:
+        """The images that the run was trained on, checked to be the same.
+
+        Raises:
+            RunError: they can't be loaded, or have changed.
+        """
+        return run_data(self.folder, self.config, self._source)
+
+    @cached_property
+    def data_of_all_classes(self) -> ImageData:
+        """The data set with the classes that the run was not trained on."""
+        if self.config.dataset.classes is None:
+            return self.data
+        _ = self.data  # checked to be the same
+        return split_source(self._source, replace(self.config.dataset, classes=None))
+
+    @cached_property
+    def vae(self) -> "VAE":
+        """The model with its weights.
+
+        Raises:
+            RunError: files are missing, truncated, or don't fit each other.
+        """
+        start_tensorflow()
+        from vae_cli.runs.trained import load_trained
+
+        return load_trained(self.folder, self.config, self.spec, self.checkpoint)
+
+    def split_name(self, name: str | None = None, *, all_classes: bool = False) -> str:
+        """Return the split that is meant: `name`, or test, or else validation.
+
+        Raises:
+            DataError: the data set has no such split.
+        """
+        return split_name(self.data_of_all_classes if all_classes else self.data, name)
+
+    def split(
+        self,
+        name: str | None = None,
+        *,
+        corruption: CorruptionConfig | None = None,
+        num_images: int | None = None,
+        all_classes: bool = False,
+    ) -> Split:
+        """Return a split as the model is evaluated on it.
+
+        Args:
+            name: `train`, `validation` or `test`; None: test, or else validation.
+            corruption: of the images that the encoder gets; None: that of the run.
+            num_images: at most this many, drawn by the data set's seed; None: all.
+            all_classes: also classes that the run was not trained on.
+
+        Raises:
+            DataError: the data set has no such split.
+        """
+        data = self.data_of_all_classes if all_classes else self.data
+        corruption = corruption or self.config.corruption
+        if corruption.corrupts:
+            start_tensorflow()
+        return pick_split(
+            data, self.config.dataset, split_name(data, name), corruption, num_images
+        )
+
+    def images(self, images: ImagesLike | Split, label: Any = None) -> Split:
+        """Return images as a split, checked to fit the model.
+
+        Args:
+            images: arrays, a path, or a split, which is returned as it is.
+            label: class of all images, or of each, int [N]; for a model with labels.
+
+        Raises:
+            DataError: they can't be read, or don't fit.
+            ConfigError: a label that the run doesn't know.
+        """
+        split = images
+        if not isinstance(split, Split):
+            split = as_split(split, self.spec)
+        if label is None:
+            return split
+        for one in np.unique(label):
+            self.check_label(int(one))
+        labels = np.broadcast_to(np.asarray(label, np.int64), (len(split),)).copy()
+        return replace(split, labels=labels)
+
+    def check_label(self, label: int) -> int:
+        """Return a label that the model was trained on.
+
+        Raises:
+            ConfigError: it has no labels, or not this one.
+        """
+        if not self.config.conditioning.on_labels:
+            raise ConfigError(
+                f"label={label} needs a model of labels; {self.folder} was trained "
+                f"with conditioning={self.config.conditioning.name}.",
+                "train one: vae-train conditioning=label",
+            )
+        if label not in (self.spec.labels or ()):
+            raise ConfigError(
+                f"label={label} is no label of {self.folder}.", self.label_choice()
+            )
+        return label
+
+    def label_choice(self) -> str:
+        """Say which labels the model was trained on."""
+        labels = list(self.spec.labels or ())
+        low, high = labels[0], labels[-1]
+        every = labels == list(range(low, high + 1))
+        choice = f"{low} to {high}" if every else ", ".join(map(str, labels))
+        return f"choose one of: {choice}, such as label={high}"
+
+    def label_context(self, label: Any, count: int) -> dict[str, Any]:
+        """Return what `count` codes are conditioned on: one label, or one each.
+
+        Raises:
+            ConfigError: there is no such label, or one is needed.
+        """
+        if label is not None:
+            for one in np.unique(label):
+                self.check_label(int(one))
+            return {"label": np.broadcast_to(np.asarray(label), (count,)).copy()}
+        if not self.config.conditioning.on_labels:
+            return {}
+        raise ConfigError(
+            f"{self.folder} needs a label, none was given.", self.label_choice()
+        )
