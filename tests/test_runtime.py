@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import TINY, train_here
 from tests.helpers import small_config
-from vae_cli.runtime import _settle, _stderr_kept_back, batch_parts, start_tensorflow
+from vae_cli.runtime import _settle, batch_parts, start_tensorflow, stderr_kept_back
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_log_is_seen_while_what_is_written_to_stderr_is_kept_back(capfd):
     log = logging.getLogger("vae_cli")
     log.addHandler(handler)
     try:
-        with _stderr_kept_back():
+        with stderr_kept_back():
             os.write(2, b"build flags\n")
             log.warning("streamed")
         log.warning("afterwards")
@@ -98,14 +98,14 @@ def test_stderr_comes_back_where_two_threads_keep_it_back(capfd):
     entered = threading.Event()
 
     def keep_back():
-        with _stderr_kept_back():
+        with stderr_kept_back():
             entered.set()
             time.sleep(0.1)
 
     first = threading.Thread(target=keep_back)
     first.start()
     entered.wait()
-    with _stderr_kept_back():
+    with stderr_kept_back():
         pass
     first.join()
     os.write(2, b"seen")
@@ -113,7 +113,7 @@ def test_stderr_comes_back_where_two_threads_keep_it_back(capfd):
 
 
 def test_what_was_kept_back_is_shown_when_the_import_fails(capfd):
-    with pytest.raises(ImportError), _stderr_kept_back():
+    with pytest.raises(ImportError), stderr_kept_back():
         os.write(2, b"no such library\n")
         raise ImportError
     assert "no such library" in capfd.readouterr().err

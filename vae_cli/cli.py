@@ -145,6 +145,9 @@ def _run(name: str, rest: list[str]) -> int:
         )
         raise UsageError(f"vae: {name} is not a command.", hint)
     tool = TOOLS[name]
+    from vae_cli.plugins import take_plugins
+
+    rest = take_plugins(rest)
     if {"-h", "--help"} & set(rest):
         print(_tool_help(name, tool), end="")
         return 0

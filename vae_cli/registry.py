@@ -70,7 +70,7 @@ def register(group: str, name: str) -> Callable[[type[T]], type[T]]:
             )
         having = OPTIONS.setdefault(group, {})
         # a notebook's cell or a reloaded module defines its class again
-        if name in having and having[name].__qualname__ != options.__qualname__:
+        if name in having and having[name].__module__ != options.__module__:
             raise ConfigError(
                 f"{group}={name} is registered already, by {having[name].__module__}.",
                 "choose another name",
@@ -114,6 +114,21 @@ def build(config: Any, *arguments: Any, **keywords: Any) -> Any:
         f"{group}={config.name} has options and nothing that builds it.",
         f"write @builds({type(config).__name__}) above its class",
     )
+
+
+def begin_plugin(name: str) -> None:
+    """Note that what is registered from now on comes from a plugin."""
+    _loading.append(name)
+
+
+def end_plugin() -> None:
+    """Note that a plugin is imported."""
+    _loading.pop()
+
+
+def origin_of(options: type) -> str:
+    """Return the plugin that registered an option; empty for a shipped one."""
+    return _origins.get(options, "")
 
 
 def group_of(options: type) -> str:

@@ -14,6 +14,8 @@ from vae_cli.errors import ConfigError
 from vae_cli.workers import cores
 
 _STDERR = threading.RLock()
+KERAS = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
+"""Environment variables for Keras on TensorFlow, quietly."""
 MOST_PARTS = 4
 """Cores up to which a part for each is taken to pay; it was measured on two."""
 LEAST_IMAGES = 32
@@ -22,9 +24,9 @@ LEAST_IMAGES = 32
 
 def import_keras() -> Any:
     """Import Keras on TensorFlow, whatever backend the user's other work has set."""
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _stderr_kept_back():
+    os.environ |= {"KERAS_BACKEND": KERAS["KERAS_BACKEND"]}
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", KERAS["TF_CPP_MIN_LOG_LEVEL"])
+    with stderr_kept_back():
         import keras
     return keras
 
@@ -46,7 +48,7 @@ def start_tensorflow(
         ConfigError: TensorFlow has started already, with other settings.
     """
     import_keras()
-    with _stderr_kept_back():
+    with stderr_kept_back():
         import tensorflow as tf
 
         if config is None:
@@ -148,7 +150,7 @@ def _log_written_to(stream: TextIO) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _stderr_kept_back() -> Iterator[None]:
+def stderr_kept_back() -> Iterator[None]:
     """Hold back what C++ writes to stderr; show it if the block fails.
 
     TensorFlow prints its build flags and missing GPU drivers from C++ before any log

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from vae_cli.config.compose import store_defaults
 from vae_cli.config.translate import in_our_words
 from vae_cli.errors import RunError
 from vae_cli.paths import configs_dir
@@ -30,6 +31,7 @@ def call_hydra(
     import hydra
     from hydra.errors import HydraException
 
+    store_defaults()
     # Hydra then raises instead of printing and exiting
     os.environ["HYDRA_FULL_ERROR"] = "1"
     terminal, typed = sys.stderr, sys.argv

@@ -13,6 +13,7 @@ from vae_cli.config.compose import composed, overrides_of, quoted
 from vae_cli.config.help import command_help
 from vae_cli.config.suggest import refuse_unknown_flags
 from vae_cli.errors import Interrupted, UsageError, VaeCliError
+from vae_cli.plugins import take_plugins
 from vae_cli.text import PrintableFormatter, PrintableStream, printable
 from vae_cli.training.stop import StopSignal, listening
 
@@ -76,6 +77,7 @@ def _status(main: Callable[[], int], stop: StopSignal) -> int:
 def _run(
     command: str, arguments: list[str], task: Task, sweep: Sweep | None = None
 ) -> int:
+    arguments = take_plugins(arguments)
     words = set(arguments)
     if {"--help", "-h"} & words:
         print(command_help(command, arguments), end="")

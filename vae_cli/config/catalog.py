@@ -4,7 +4,7 @@ Everything here reads YAML alone, without Hydra, so that help and completion are
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, Field, fields
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -46,12 +46,15 @@ def option_values(group: str, name: str, own: Iterable[Path] = ()) -> dict[str, 
     values = {"name": name, **(_read(file) if file else {})}
     schema = OPTIONS.get(group, {}).get(str(values["name"]))
     for spec in fields(schema) if schema else ():
-        default = spec.default
-        if default is MISSING and spec.default_factory is not MISSING:
-            default = spec.default_factory()
-        if default is not MISSING:
-            values.setdefault(spec.name, default)
+        values.setdefault(spec.name, default_of(spec))
     return values
+
+
+def default_of(spec: Field) -> Any:
+    """Return the default of a field; `???` where a value must be given."""
+    if spec.default is not MISSING:
+        return spec.default
+    return spec.default_factory() if spec.default_factory is not MISSING else "???"
 
 
 def summary(group: str, name: str, own: Iterable[Path] = ()) -> str:

@@ -3,16 +3,18 @@
 import itertools
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from numbers import Real
 from pathlib import PurePath
 from typing import Any
 
-from vae_cli.config.catalog import CONFIG_DIR, checked_folder
+from vae_cli.config.catalog import CONFIG_DIR, checked_folder, default_of, option_file
 from vae_cli.config.commands import COMMANDS
 from vae_cli.config.load import load
 from vae_cli.config.translate import in_our_words
 from vae_cli.errors import ConfigError, UsageError
 from vae_cli.paths import configs_dir
+from vae_cli.registry import OPTIONS
 
 FROM_FILE = "dataset=npz"
 """The one data set that has a `dataset.path`."""
@@ -106,6 +108,20 @@ def _typed(key: str, value: Any) -> str:
     )
 
 
+def store_defaults() -> None:
+    """Give Hydra the defaults of registered options that have no YAML file."""
+    from hydra.core.config_store import ConfigStore
+
+    for group, options in OPTIONS.items():
+        for name in options:
+            if option_file(group, name) is None:
+                values = {"name": name}
+                for spec in fields(options[name]):
+                    if spec.name != "name":
+                        values[spec.name] = default_of(spec)
+                ConfigStore.instance().store(name, values, group)
+
+
 def composed(command: str, arguments: list[str]) -> Any:
     """Compose and check a command's config without running it.
 
@@ -122,6 +138,7 @@ def composed(command: str, arguments: list[str]) -> Any:
 
     overrides, extra = _parsed(arguments)
     overrides += _for_moved_data(overrides)
+    store_defaults()
     # the caller's own Hydra, if this is called within an application of it
     outer, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
     try:

@@ -181,6 +181,7 @@ def refused_key(key: str, schema: type, chosen: Mapping[str, str] | None = None)
         or _synonyms(name or key, known)
         or [k for k in [closest(key, known)] if k]
         or _near(name or key, known)
+        or [k for k in known if dot and k.startswith(f"{group}.")]
     )
     return _did_you_mean(key, found, chosen)
 

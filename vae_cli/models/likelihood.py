@@ -24,8 +24,8 @@ class Likelihood(keras.layers.Layer):
     """Base: decoder outputs are logits, one for each channel.
 
     It is float32, whatever the networks compute in. One with more outputs splits the
-    last axis of what it is given, [..., H, W, C * outputs_per_channel], and overrides
-    `log_prob` or `log_prob_per_pixel`, and `mean`.
+    last axis of its logits, [..., H, W, C * outputs_per_channel], in
+    `log_prob_per_pixel` and `mean`.
     """
 
     outputs_per_channel = 1
@@ -50,6 +50,8 @@ class Likelihood(keras.layers.Layer):
         """
         if weight is not None:
             return ops.sum(weight * self.log_prob_per_pixel(x, logits), (-3, -2, -1))
+        if self.outputs_per_channel > 1:
+            return ops.sum(self.log_prob_per_pixel(x, logits), (-3, -2, -1))
         # flat pixels make longer loops
         x, logits = (ops.reshape(a, (*ops.shape(a)[:-3], -1)) for a in (x, logits))
         return ops.sum(self.log_prob_per_pixel(x, logits), axis=-1)

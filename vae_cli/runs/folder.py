@@ -15,6 +15,7 @@ from vae_cli.config.load import load
 from vae_cli.config.train import TrainConfig
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import ConfigError, RunError
+from vae_cli.plugins import missing_plugin
 from vae_cli.runs.files import check_name, write_json, write_text
 from vae_cli.runs.lock import take_lock
 from vae_cli.runs.reading import read_json, read_yaml
@@ -97,7 +98,21 @@ class RunFolder:
         try:
             return load(TrainConfig, values, source=str(self.config_file))
         except ConfigError as error:
-            raise RunError(str(error)) from None
+            missing = missing_plugin(self._recorded_plugins())
+            if missing is None:
+                raise RunError(str(error)) from None
+            option, plugin = missing
+            raise RunError(
+                f"{self.path} needs {option} of the plugin {plugin}, which is not "
+                "loaded.",
+                f"if you trust it: --plugin {plugin}",
+            ) from None
+
+    def _recorded_plugins(self) -> Any:
+        try:
+            return read_json(self.environment_file).get("plugins")
+        except (OSError, RunError):
+            return None
 
     def read_json(self, file: Path) -> dict[str, Any]:
         """Read one of the folder's JSON files.

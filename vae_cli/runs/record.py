@@ -8,8 +8,10 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from vae_cli.config.train import TrainConfig
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import Interrupted, RunError, VaeCliError
+from vae_cli.plugins import used_plugins
 from vae_cli.runs.files import write_json
 from vae_cli.runs.folder import RunFolder, unwritable
 from vae_cli.runs.metrics_file import read_rows
@@ -26,10 +28,14 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def record_start(
-    folder: RunFolder, spec: DataSpec, fingerprint: dict[str, Any], resumed: bool
+    folder: RunFolder,
+    config: TrainConfig,
+    spec: DataSpec,
+    fingerprint: dict[str, Any],
+    resumed: bool,
 ) -> None:
     """Write `environment.json` and `data.json`; a resume is added to the first."""
-    now = environment()
+    now = {**environment(), "plugins": used_plugins(config)}
     if resumed and folder.environment_file.exists():
         first = folder.read_json(folder.environment_file)
         first.setdefault("resumed", []).append(now)

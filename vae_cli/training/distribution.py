@@ -14,6 +14,7 @@ import tensorflow as tf
 from vae_cli.config.distribution import DistributionConfig
 from vae_cli.data.pipeline import Replicas
 from vae_cli.errors import ConfigError
+from vae_cli.plugins import plugin_words
 from vae_cli.registry import build
 
 LOST = (
@@ -79,8 +80,9 @@ class Distribution:
     def resume_command(self, folder: object) -> str:
         """Return what to type to go on with a run."""
         if self.workers == 1:
-            return f"vae-train resume={folder}"
-        return f"vae launch --workers {self.workers} train resume={folder}"
+            return f"vae-train {plugin_words()}resume={folder}"
+        words = f"{plugin_words()}resume={folder}"
+        return f"vae launch --workers {self.workers} train {words}"
 
     def lost(self, error: Exception) -> bool:
         """Return whether an error means that another worker is gone."""

@@ -166,6 +166,6 @@ def _train(
     with recorded(folder, again, lambda: stop.received), matrix_products(config.tf32):
         stop.last_words = partial(record_stop, folder)
         folder.save_config(config)
-        record_start(folder, data.spec, data.fingerprint, resumed)
+        record_start(folder, config, data.spec, data.fingerprint, resumed)
         Trainer(config, data, folder, stop, distribution, progress).run()
     return folder

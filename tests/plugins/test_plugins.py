@@ -1,0 +1,142 @@
+"""Options from files outside the package: trained, resumed, used, listed, missing."""
+
+import csv
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import TINY, Finished, refused, vae
+from vae_cli import plugins, registry
+
+HERE = Path(__file__).parent
+DENSE = ("architecture=dense", "architecture.hidden_units=[8]")
+PLUGINS = {
+    "laplace": ("likelihood=laplace", "likelihood.least_scale=0.1", *TINY, *DENSE),
+    "tiny": ("architecture=tiny", "architecture.units=6", *TINY),
+    "wide": ("prior=wide", "prior.variance=1.5", *TINY, *DENSE),
+    "smooth": ("objective=smooth", "objective.smoothness=0.2", *TINY, *DENSE),
+    "stripes": ("dataset=stripes", "dataset.num_images=150", "batch_size=50", *DENSE),
+}
+"""File -> overrides that use its option; the first names it."""
+
+
+Command = Callable[..., Finished]
+
+
+def ok(done: Finished) -> Finished:
+    assert done.status == 0, done.stderr
+    return done
+
+
+@pytest.mark.parametrize("name", PLUGINS)
+def test_option_of_a_file_is_trained_resumed_evaluated_and_drawn(
+    name: str, tmp_path: Path
+) -> None:
+    plugin = ("--plugin", str(HERE / f"{name}.py"))
+    words = [*PLUGINS[name], "latent_dim=2", "epochs=1", "run_dir=run"]
+    ok(vae("train", *plugin, *words, cwd=tmp_path))
+    run = tmp_path / "run"
+    recorded = json.loads((run / "environment.json").read_text())["plugins"]
+    assert [(x["option"], x["plugin"]) for x in recorded] == [
+        (words[0], str(HERE / f"{name}.py"))
+    ]
+    ok(vae("train", *plugin, "resume=run", "epochs=2", cwd=tmp_path))
+    rows = list(csv.DictReader((run / "metrics.csv").open()))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    if name == "smooth":
+        assert all(float(row["roughness"]) > 0 for row in rows)
+    found = ok(
+        vae("evaluate", *plugin, "importance_samples=5", "run=run", cwd=tmp_path)
+    )
+    assert "neg_elbo" in (run / "evaluation" / "test.json").read_text(), found.stdout
+    ok(vae("generate", *plugin, "num_images=4", "run=run", cwd=tmp_path))
+    # without the file, nothing that the folder names is imported
+    missing = vae("generate", "run=run", cwd=tmp_path)
+    refused(missing, f"needs {words[0]}", f"--plugin {HERE / f'{name}.py'}")
+
+
+@pytest.fixture
+def unloaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Forget the plugins that a test loads in this process."""
+    monkeypatch.setenv(plugins.VARIABLE, "")
+    before = {group: dict(options) for group, options in registry.OPTIONS.items()}
+    monkeypatch.setattr(plugins, "_loaded", {})
+    yield
+    for group, options in before.items():
+        registry.OPTIONS[group].clear()
+        registry.OPTIONS[group].update(options)
+
+
+@pytest.mark.usefixtures("unloaded")
+def test_option_of_a_file_is_listed_shown_explained_and_completed(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    plugin = f"--plugin={HERE / 'laplace.py'}"
+    listed = ok(command("list", "likelihood", plugin)).stdout
+    assert "laplace                 Laplace pixels, each with a scale" in listed
+    chosen = ("likelihood=laplace", "likelihood.least_scale=0.3")
+    assert "least_scale: 0.3" in ok(command("show", "train", *chosen, plugin)).stdout
+    told = command("validate", "train", "likelihood=laplace", "likelihood.scale=1")
+    refused(told, "likelihood.scale is not an option", "likelihood.least_scale")
+    assert "least_scale=0.05" in ok(command("train", "--help", "likelihood")).stdout
+
+
+@pytest.mark.usefixtures("unloaded")
+@pytest.mark.parametrize(
+    ("code", "parts"),
+    [
+        ("1 / 0", ("line 1", "ZeroDivisionError")),
+        ("import nowhere", ("line 1", "No module named 'nowhere'")),
+        ("def f(:", ("SyntaxError",)),
+        ("raise SystemExit", ("SystemExit",)),
+        (None, ("no such file",)),
+    ],
+)
+def test_file_that_can_not_be_imported_is_one_message(
+    command: Command, code: str | None, parts: tuple[str, ...], tmp_path: Path
+) -> None:
+    file = tmp_path / "broken.py"
+    if code is not None:
+        file.write_text(code)
+    refused(command("list", "--plugin", str(file)), f"plugin {file}", *parts)
+
+
+@pytest.mark.usefixtures("unloaded")
+@pytest.mark.parametrize("name", ["laplace", "gaussian"])
+def test_name_that_is_taken_is_refused(
+    command: Command, name: str, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.py"
+    code = (HERE / "laplace.py").read_text()
+    own.write_text(code.replace('"laplace"', f'"{name}"'))
+    both = ("--plugin", str(HERE / "laplace.py"), "--plugin", str(own))
+    refused(command("list", *both), f"likelihood={name} is registered already")
+
+
+@pytest.mark.usefixtures("unloaded")
+def test_flag_without_a_file_is_wrong_usage(command: Command) -> None:
+    refused(command("list", "--plugin"), "--plugin takes a file", status=2)
+
+
+@pytest.mark.slow
+def test_jobs_of_a_sweep_have_the_plugins_of_their_parent(tmp_path: Path) -> None:
+    words = ("likelihood=laplace", "likelihood.least_scale=0.1,0.2", *TINY, *DENSE)
+    plugin = ("--plugin", str(HERE / "laplace.py"))
+    done = vae("train", "-m", *plugin, *words, "hydra.sweep.dir=sweep", cwd=tmp_path)
+    assert len([*(tmp_path / "sweep").glob("*/metrics.json")]) == 2, ok(done).stderr
+    # as the environment has it, too
+    runs = vae("evaluate", *plugin, "run=sweep", cwd=tmp_path)
+    assert "0.2" in ok(runs).stdout
+
+
+def test_plugins_come_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = (str(HERE / "laplace.py"), str(HERE / "stripes.py"))
+    monkeypatch.setenv("VAE_PLUGINS", os.pathsep.join(files))
+    words = ("train", "likelihood=laplace", "dataset=stripes")
+    assert ok(vae("validate", *words, cwd=tmp_path)).stdout == "valid\n"
