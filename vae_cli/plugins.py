@@ -92,7 +92,7 @@ def used_plugins(config: Any) -> list[dict[str, str]]:
     for group in registry.OPTIONS:
         part = getattr(config, group, None)
         name = registry.origin_of(type(part))
-        if name:
+        if name and part is not None:
             file = Path(str(_loaded[name].__file__))
             digest = hashlib.sha256(file.read_bytes()).hexdigest()
             option = f"{group}={part.name}"
