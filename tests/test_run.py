@@ -36,7 +36,8 @@ floats = run.encode(images.astype(np.float32) / 255)
 np.testing.assert_array_equal(floats.mean, posterior.mean)
 report = run.evaluate("test", importance_samples=20)
 scores = run.anomaly_scores(split="test", samples=5)
-restored = run.restore(run.corrupt(corruption=vae.compose("corruption=half").corruption))
+half = vae.compose("corruption=half").corruption
+restored = run.restore(run.corrupt(corruption=half))
 plot = run.plot_latent("test", num_points=30)
 assert type(plot.figure).__name__ == "Figure"
 np.savez(

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vae_cli.config.compose import as_overrides, composed
 from vae_cli.data.splits import Split
 from vae_cli.errors import RunError
-from vae_cli.runs.folder import open_run
-from vae_cli.runs.opened import ImagesLike, OpenRun
+from vae_cli.runs.find import open_run
+from vae_cli.runs.opened import OpenRun
 
 if TYPE_CHECKING:
     from vae_cli.evaluation.anomaly_report import AnomalyReport
@@ -18,13 +18,6 @@ if TYPE_CHECKING:
     from vae_cli.evaluation.restoration_report import Corrupted, RestorationReport
     from vae_cli.evaluation.split_report import SplitReport
     from vae_cli.visualize.model_figures import LatentPlot
-
-
-class Posterior(NamedTuple):
-    """q(z|x) of images: means and log-variances, float32 [N, latent_dim] each."""
-
-    mean: np.ndarray
-    log_var: np.ndarray
 
 
 def load(
@@ -83,48 +76,7 @@ def train(*overrides: str, progress: bool = True, **settings: Any) -> "Run":
 
 
 class Run(OpenRun):
-    """A trained model with its folder, config and images.
-
-    Attributes:
-        folder: the run folder.
-        config: the run's own config.
-        checkpoint: which weights `vae` has.
-    """
-
-    def encode(self, images: ImagesLike | Split, label: Any = None) -> Posterior:
-        """Return q(z|x) of images.
-
-        Args:
-            images: uint8 or float [N, H, W, C], one picture, a path, or a split.
-            label: for a model with labels, the class of all or of each.
-
-        Raises:
-            DataError: the images don't fit the model.
-        """
-        split, vae = self.images(images, label), self.vae
-        from vae_cli.evaluation.latent import encode
-
-        return Posterior(*encode(vae, split.images, context=split.context))
-
-    def decode(self, z: np.ndarray, label: Any = None) -> np.ndarray:
-        """Return pixel means float32 [N, H, W, C] for codes [N, latent_dim].
-
-        Args:
-            z: codes.
-            label: for a model with labels, the class of all or of each.
-        """
-        vae = self.vae
-        from vae_cli.evaluation.latent import decode
-
-        z = np.atleast_2d(z)
-        return decode(vae, z, context=self.label_context(label, len(z)))
-
-    def reconstruct(self, images: ImagesLike | Split, label: Any = None) -> np.ndarray:
-        """Return reconstructions float32 [N, H, W, C]; arguments as `encode` takes."""
-        split, vae = self.images(images, label), self.vae
-        from vae_cli.evaluation.latent import reconstruct
-
-        return reconstruct(vae, split.images, context=split.context)
+    """A trained model with its folder, config and images."""
 
     def sample(
         self,

@@ -1,9 +1,8 @@
+"""The Python of the pages runs as it stands, and as their text says."""
+
 import re
 import subprocess
 import sys
-
-"""The Python of outputs/README.md runs as it stands, and as its text says."""
-
 from pathlib import Path
 from typing import Any
 

@@ -17,7 +17,8 @@ from vae_cli.data_spec import DataSpec
 from vae_cli.errors import RunError, UsageError
 from vae_cli.runs.data import check_same_data
 from vae_cli.runs.files import write_json, write_text
-from vae_cli.runs.folder import RunFolder, find_runs, new_run, open_run
+from vae_cli.runs.find import find_runs, open_run
+from vae_cli.runs.folder import RunFolder, new_run
 from vae_cli.runs.metrics_file import append_row
 from vae_cli.runs.resume import check_files, resumed_config
 

@@ -105,7 +105,7 @@ def copy_command(arguments: list[str]) -> int:
 
 def runs_command(arguments: list[str]) -> int:
     """Print a table of the runs below a folder, `outputs` by default."""
-    from vae_cli.runs.folder import find_runs
+    from vae_cli.runs.find import find_runs
     from vae_cli.runs.table import runs_table
 
     if len(arguments) > 1:

@@ -41,13 +41,19 @@ def _run_data() -> RunDataConfig:
 
 
 @dataclass
-class GenerateConfig:
-    """`vae-generate`: images from a trained run."""
+class RunConfig:
+    """What every command takes that uses a run folder."""
 
     run: str = option("run folder, or latest")
     output_root: str = option("where `latest` looks")
     checkpoint: str = option("which weights", choices=("best", "last"))
     dataset: RunDataConfig = option("the run's images", default_factory=_run_data)
+
+
+@dataclass
+class GenerateConfig(RunConfig):
+    """`vae-generate`: images from a trained run."""
+
     mode: str = option(
         "what to draw", choices=("prior", "manifold", "traversal", "interpolation")
     )
@@ -113,13 +119,9 @@ class GenerateConfig:
 
 
 @dataclass
-class PlotLatentConfig:
+class PlotLatentConfig(RunConfig):
     """`vae-plot-latent`: where a split's images lie in latent space."""
 
-    run: str = option("run folder, or latest")
-    output_root: str = option("where `latest` looks")
-    checkpoint: str = option("which weights", choices=("best", "last"))
-    dataset: RunDataConfig = option("the run's images", default_factory=_run_data)
     split: str | None = option(SPLIT, choices=SPLITS)
     num_points: int | None = option("at most this many points; all if null", at_least=1)
     method: str = option(
@@ -152,15 +154,12 @@ class PlotLatentConfig:
 
 
 @dataclass
-class EvaluateConfig:
+class EvaluateConfig(RunConfig):
     """`vae-evaluate`: bounds, reconstruction and codes of a split, in numbers."""
 
     run: str = option(
         "run folder, a sweep's folder, several separated by commas, or latest"
     )
-    output_root: str = option("where `latest` looks")
-    checkpoint: str = option("which weights", choices=("best", "last"))
-    dataset: RunDataConfig = option("the run's images", default_factory=_run_data)
     split: str | None = option(SPLIT, choices=SPLITS)
     num_images: int | None = option(
         "at most this many images, drawn by the data set's seed; all if null",
@@ -205,17 +204,9 @@ class EvaluateConfig:
 
 
 @dataclass
-class ReconstructConfig:
-    """`vae-reconstruct`: images corrupted, restored and compared with clean ones."""
+class ImagesConfig(RunConfig):
+    """What commands take that use images of a split, or the user's own."""
 
-    run: str = option("run folder, or latest")
-    output_root: str = option("where `latest` looks")
-    checkpoint: str = option("which weights", choices=("best", "last"))
-    dataset: RunDataConfig = option("the run's images", default_factory=_run_data)
-    task: str = option(
-        "restore: corrupt and restore; interpolate: a path between two images",
-        choices=("restore", "interpolate"),
-    )
     split: str | None = option(SPLIT, choices=SPLITS)
     images: str | None = option(
         "own images in place of a split: a PNG or other picture, a folder of them, or "
@@ -225,6 +216,16 @@ class ReconstructConfig:
         "at most this many images, drawn by the seed of the data set, or the first of "
         "own ones; all if null",
         at_least=1,
+    )
+
+
+@dataclass
+class ReconstructConfig(ImagesConfig):
+    """`vae-reconstruct`: images corrupted, restored and compared with clean ones."""
+
+    task: str = option(
+        "restore: corrupt and restore; interpolate: a path between two images",
+        choices=("restore", "interpolate"),
     )
     corruption: CorruptionConfig | None = option(
         "what is done to the images; if null what the run was trained with, and to own "
@@ -274,24 +275,11 @@ class ReconstructConfig:
 
 
 @dataclass
-class AnomalyConfig:
+class AnomalyConfig(ImagesConfig):
     """`vae-anomaly`: how unlike a run's training images others are."""
 
     run: str = option(
         "run folder, a sweep's folder, several separated by commas, or latest"
-    )
-    output_root: str = option("where `latest` looks")
-    checkpoint: str = option("which weights", choices=("best", "last"))
-    dataset: RunDataConfig = option("the run's images", default_factory=_run_data)
-    split: str | None = option(SPLIT, choices=SPLITS)
-    images: str | None = option(
-        "own images in place of a split: a PNG or other picture, a folder of them, or "
-        "an .npy or .npz array"
-    )
-    num_images: int | None = option(
-        "at most this many images, drawn by the seed of the data set, or the first of "
-        "own ones; all if null",
-        at_least=1,
     )
     normal: list[int] | None = option(
         "classes that are normal; those that the run was trained on if null",

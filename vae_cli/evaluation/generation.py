@@ -32,7 +32,6 @@ class Generated:
         columns: images in a row.
         labels: class of each image, int [N]; None for a model without labels.
         ends: images shown left and right of each row, float32 [rows, 2, H, W, C].
-        row_names: what distinguishes each row, where something does.
     """
 
     images: np.ndarray
@@ -40,7 +39,6 @@ class Generated:
     columns: int
     labels: np.ndarray | None = None
     ends: np.ndarray | None = None
-    row_names: list[str] | None = None
 
     def cells(self) -> tuple[np.ndarray, int]:
         """Return the images of a grid, `ends` included, and its number of columns."""
@@ -74,21 +72,18 @@ def prior(
     _check_size(vae, count)
     if num_images and rows and not columns_given:
         columns = math.ceil(count / rows)
-    names = None
     if len(labels) and label is None:
         # in groups of one label, whatever the number: fewer are the first of more
         group = np.arange(count) // columns
         context: Context = {"label": labels[group % len(labels)]}
         if free:  # whole groups beside each other
             columns *= max(1, round(math.sqrt(count) / columns))
-        else:
-            names = [f"label {y}" for y in context["label"][::columns]]
     else:
         if free:
             columns = math.ceil(math.sqrt(count))
         context = run.label_context(label, count)
     z = sample_prior(vae, count, seed, temperature, context)
-    return _decoded(vae, z, min(columns, count), batch_size, context, names=names)
+    return _decoded(vae, z, min(columns, count), batch_size, context)
 
 
 def manifold(
@@ -131,8 +126,7 @@ def manifold(
         )
     context = run.label_context(label, rows * columns)
     z = plane(vae.latent_dim, (first, second), rows, columns, spacing, span)
-    names = [f"z[{second}] = {value:.2f}" for value in z[::columns, second]]
-    return _decoded(vae, z, columns, batch_size, context, names=names)
+    return _decoded(vae, z, columns, batch_size, context)
 
 
 def traversal(
@@ -150,8 +144,7 @@ def traversal(
     order = dimensions_by_kl(run)[:rows]
     context = run.label_context(label, len(order) * columns)
     z = traversals(order, vae.latent_dim, columns, span)
-    names = [f"z[{dim}]" for dim in order]
-    return _decoded(vae, z, columns, batch_size, context, names=names)
+    return _decoded(vae, z, columns, batch_size, context)
 
 
 def interpolation(
@@ -191,13 +184,9 @@ def interpolation(
     shown = ended.images[:].astype(np.float32) / 255
     ends = shown.reshape(rows, 2, *shown.shape[1:])
     context: Context = {}
-    names = None
     if vae.num_labels and ended.labels is not None:
         context["label"] = np.repeat(ended.labels[::2], columns)
-        names = [f"label {y}" for y in ended.labels[::2]]
-    return _decoded(
-        vae, np.concatenate(paths), columns, batch_size, context, ends, names
-    )
+    return _decoded(vae, np.concatenate(paths), columns, batch_size, context, ends)
 
 
 def path_between(
@@ -299,7 +288,6 @@ def _decoded(
     batch_size: int,
     context: Context,
     ends: np.ndarray | None = None,
-    names: list[str] | None = None,
 ) -> Generated:
     images = decode(vae, z, batch_size, context)
-    return Generated(images, z, columns, context.get("label"), ends, names)
+    return Generated(images, z, columns, context.get("label"), ends)

@@ -22,6 +22,7 @@ from vae_cli.evaluation.restoration import (
     restore,
 )
 from vae_cli.runs.opened import OpenRun
+from vae_cli.visualize.images import to_float
 
 TRANSPARENT = {"name": "transparent"}
 """How own images are corrupted that come with transparent pixels."""
@@ -51,15 +52,10 @@ class RestorationReport:
     """What came back, and how close it is to the clean images.
 
     Attributes:
-        run: the run folder.
         images: the split, or the path of the images.
-        num_images: how many.
         corruption: its options.
         decoded_as: the class that was decoded, or None.
         effective_samples: effective sample size of the importance weights, or None.
-        samples: posterior samples per image.
-        gibbs_steps: of pseudo-Gibbs sampling.
-        seed: of the posterior noise.
         errors: method -> MSE, PSNR, SSIM; None where the clean images are unknown.
         accuracy: method -> accuracy of a classifier of clean images, or None.
         corrupted: the images.
@@ -116,9 +112,9 @@ class RestorationReport:
         """Return the rows of a figure, `columns` images each."""
         split, few = self.corrupted.split, slice(columns)
         as_given = self.corrupted.how["name"] == "none"
-        rows = {"given" if as_given else "clean": _floats(split.images[few])}
+        rows = {"given" if as_given else "clean": to_float(split.images[few])}
         if split.seen is not None:
-            rows["seen"] = _floats(split.seen[few])
+            rows["seen"] = to_float(split.seen[few])
             if self.corrupted.how is TRANSPARENT:
                 del rows["clean"]
         rows |= {name.replace("_", " "): x[few] for name, x in self.candidates.items()}
@@ -144,7 +140,7 @@ def corrupt_images(
         run: the run.
         images: path of own images, in place of a split.
         split: None: test, or else validation.
-        corruption: None: what the run was trained with, and for own images none.
+        corruption: None: what the run was trained with; for own images none.
         num_images: at most this many.
         label: class to decode as.
 
@@ -199,7 +195,7 @@ def report_restoration(
         gibbs_steps: missing pixels: steps of pseudo-Gibbs sampling.
         classifier: whether to train a classifier of clean images and apply it.
         seed: of the posterior noise.
-        batch_size: images at a time; changes no figure.
+        batch_size: images at a time.
     """
     split, vae = images.split, run.vae
     candidates: dict[str, np.ndarray] = {}
@@ -308,7 +304,3 @@ def _accuracy(
         right = asked if name in restoration.methods else split.labels
         found[name] = float((classifier(x)[1] == right).mean())
     return found
-
-
-def _floats(images: np.ndarray) -> np.ndarray:
-    return images.astype(np.float32) / 255

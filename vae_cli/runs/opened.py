@@ -3,7 +3,7 @@
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 ImagesLike = np.ndarray | str | Path
 """uint8 or float [N, H, W, C], [N, H, W] or one picture [H, W, C]; or the path of a
 picture, a folder of pictures, or an array."""
+
+
+class Posterior(NamedTuple):
+    """q(z|x) of images: means and log-variances, float32 [N, latent_dim] each."""
+
+    mean: np.ndarray
+    log_var: np.ndarray
 
 
 class OpenRun:
@@ -187,3 +194,38 @@ class OpenRun:
         raise ConfigError(
             f"{self.folder} needs a label, none was given.", self.label_choice()
         )
+
+    def encode(self, images: ImagesLike | Split, label: Any = None) -> Posterior:
+        """Return q(z|x) of images.
+
+        Args:
+            images: uint8 or float [N, H, W, C], one picture, a path, or a split.
+            label: for a model with labels, the class of all or of each.
+
+        Raises:
+            DataError: the images don't fit the model.
+        """
+        split, vae = self.images(images, label), self.vae
+        from vae_cli.evaluation.latent import encode
+
+        return Posterior(*encode(vae, split.images, context=split.context))
+
+    def decode(self, z: np.ndarray, label: Any = None) -> np.ndarray:
+        """Return pixel means float32 [N, H, W, C] for codes [N, latent_dim].
+
+        Args:
+            z: codes.
+            label: for a model with labels, the class of all or of each.
+        """
+        vae = self.vae
+        from vae_cli.evaluation.latent import decode
+
+        z = np.atleast_2d(z)
+        return decode(vae, z, context=self.label_context(label, len(z)))
+
+    def reconstruct(self, images: ImagesLike | Split, label: Any = None) -> np.ndarray:
+        """Return reconstructions float32 [N, H, W, C]; arguments as `encode` takes."""
+        split, vae = self.images(images, label), self.vae
+        from vae_cli.evaluation.latent import reconstruct
+
+        return reconstruct(vae, split.images, context=split.context)

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from vae_cli.errors import VaeCliError
-from vae_cli.runs.folder import RunFolder, find_runs
+from vae_cli.runs.find import find_runs
+from vae_cli.runs.folder import RunFolder
 
 MOST_LINES = 20
 """Jobs in a ranking."""

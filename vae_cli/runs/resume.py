@@ -7,7 +7,8 @@ from vae_cli.config.compose import FROM_FILE
 from vae_cli.config.train import TrainConfig
 from vae_cli.errors import RunError, UsageError, VaeCliError
 from vae_cli.runs.files import check_name
-from vae_cli.runs.folder import RunFolder, find_runs, has_config, open_run
+from vae_cli.runs.find import find_runs, has_config, open_run
+from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.metrics_file import read_rows
 from vae_cli.runs.reading import read_json
 

@@ -5,7 +5,8 @@ import os
 from pathlib import Path
 
 from vae_cli.errors import ConfigError, RunError
-from vae_cli.runs.folder import RunFolder, find_runs, has_weights, open_run
+from vae_cli.runs.find import find_runs, has_weights, open_run
+from vae_cli.runs.folder import RunFolder
 
 log = logging.getLogger(__name__)
 

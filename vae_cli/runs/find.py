@@ -1,0 +1,90 @@
+"""Which run is meant: found by name, by folder, or as the latest."""
+
+import contextlib
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from vae_cli.errors import RunError
+from vae_cli.runs.folder import RunFolder
+
+log = logging.getLogger(__name__)
+
+
+def find_runs(root: Path) -> list[RunFolder]:
+    """Return the runs below a folder, the one that moved last at the end."""
+    moved: list[tuple[int, Path]] = []
+    for file in root.rglob("status.json"):
+        with contextlib.suppress(OSError):  # gone since, or not ours to look at
+            if file.is_file():
+                moved.append((file.stat().st_mtime_ns, file))
+    return [RunFolder(file.parent) for _, file in sorted(moved)]
+
+
+def has_weights(run: RunFolder) -> bool:
+    """Return whether a run can be opened: its config loads, it has weights."""
+    files = (run.checkpoints / f"{name}.weights.h5" for name in ("best", "last"))
+    return any(file.is_file() for file in files) and has_config(run)
+
+
+def has_config(run: RunFolder) -> bool:
+    """Return whether a run's config loads."""
+    try:
+        run.load_config()
+    except RunError:
+        return False
+    return True
+
+
+def _is_named(run: RunFolder, name: str) -> bool:
+    """Return whether a run was given this name, after its date and time."""
+    return run.path.name == name or run.path.name.endswith(f"-{name}")
+
+
+def open_run(
+    run: str, output_root: str, usable: Callable[[RunFolder], bool] = has_weights
+) -> RunFolder:
+    """Find the run that a command names.
+
+    Args:
+        run: a folder, or `latest`.
+        output_root: where `latest` looks.
+        usable: what `latest` takes; it passes over other runs, and says so.
+
+    Raises:
+        RunError: there is none.
+    """
+    if run != "latest":
+        folder = RunFolder(Path(run))
+        if not folder.path.is_dir():
+            named = [str(r) for r in find_runs(Path(output_root)) if _is_named(r, run)]
+            raise RunError(
+                f"run={run} does not exist.",
+                *(f"did you mean: run={name}" for name in named[-3:]),
+                f"vae runs lists the runs below {output_root}/",
+            )
+        return folder
+    runs = find_runs(Path(output_root))
+    if not runs:
+        raise RunError(
+            f"run=latest found no run below {output_root}/.",
+            "train one: vae-train experiment=quickstart",
+            "or name a folder: run=<folder>, or output_root=<folder of runs>",
+        )
+    passed: list[str] = []
+    for latest in reversed(runs):
+        if usable(latest):
+            if passed:
+                log.warning(
+                    "run=latest passes over %s: no weights, or a config that can't be "
+                    "read",
+                    ", ".join(passed),
+                )
+            log.info("run=latest is %s", latest)
+            return latest
+        passed.append(str(latest))
+    raise RunError(
+        f"run=latest found no run with weights below {output_root}/; of "
+        f"{len(runs)} there, the last is {runs[-1]}.",
+        "vae runs shows their states; train one: vae-train experiment=quickstart",
+    )
