@@ -103,7 +103,7 @@ def test_report_lands_in_the_run_and_its_files_on_stdout(
     text = files[1].read_text()
     assert text.startswith("# run: test\n\n60 images of synthetic, ")
     report = json.loads(files[0].read_text())
-    assert f"| -ELBO | {report['neg_elbo']:.2f} (s.e. " in text
+    assert f"| neg. ELBO | {report['neg_elbo']:.2f} (s.e. " in text
     assert "cross-entropy bound" in text
 
 

@@ -190,7 +190,8 @@ def test_markdown_shows_figures_with_their_errors_and_units(run: RunFolder) -> N
         "Corruption none, all pixels count."
     )
     assert (
-        "| -ELBO | 101.24 (s.e. 0.46) | nats per image, one posterior sample |" in lines
+        "| neg. ELBO | 101.24 (s.e. 0.46) | nats per image, one posterior sample |"
+        in lines
     )
     assert (
         "| NLL | 98.77 (s.e. 0.32) | nats per image, by importance sampling, 5,000 "

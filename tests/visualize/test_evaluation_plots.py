@@ -94,7 +94,7 @@ def test_every_image_is_counted_in_the_spread_of_the_estimate(tmp_path, figures,
 def test_legend_gives_the_means(tmp_path, figures):
     draw(tmp_path / "test.png", np.array([90.0, 110.0]), np.array([88.0, 109.0]))
     names = [text.get_text() for text in figures[0].axes[0].get_legend().get_texts()]
-    assert names == ["-ELBO, mean 100.00", "NLL, mean 98.50"]
+    assert names == ["neg. ELBO, mean 100.00", "NLL, mean 98.50"]
 
 
 def test_bars_show_the_kl_of_each_dimension_the_largest_first(tmp_path, figures):

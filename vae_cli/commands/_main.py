@@ -93,7 +93,8 @@ def _run(
             raise UsageError("-m sweeps are for vae-train alone.")
         if shown:
             raise UsageError(
-                f"-m and {min(shown)} don't go together: a sweep has a config a job.",
+                f"-m and {min(shown)} don't go together: a sweep has one config for "
+                "each job.",
                 f"to see that of one: the same words without -m, and with {min(shown)}",
             )
         sweep(quoted([word for word in arguments if word not in MULTIRUN]))

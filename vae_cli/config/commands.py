@@ -96,7 +96,7 @@ class GenerateConfig(RunConfig):
         "manifold: the two latent dimensions; those of largest KL if null", at_least=0
     )
     label: int | None = option(
-        "run with conditioning=label: which class; prior mode: one a row if null",
+        "run with conditioning=label: which class; prior mode: one per row if null",
         at_least=0,
     )
     interpolation: str = option("path between codes", choices=("linear", "spherical"))
@@ -166,7 +166,7 @@ class EvaluateConfig(RunConfig):
         at_least=1,
     )
     importance_samples: int | None = option(
-        "posterior samples an image for log p(x); the literature takes 5000; null "
+        "posterior samples per image for log p(x); the literature takes 5000; null "
         "leaves it out",
         at_least=1,
         at_most=1_000_000,
@@ -236,7 +236,7 @@ class ReconstructConfig(ImagesConfig):
         at_least=0,
     )
     samples: int = option(
-        "missing pixels: posterior samples an image, averaged by importance",
+        "missing pixels: posterior samples per image, averaged by importance",
         at_least=1,
         at_most=100_000,
     )
@@ -291,7 +291,7 @@ class AnomalyConfig(ImagesConfig):
         "validation anomalies, which the other choices don't need",
         choices=(*SCORES, BY_LABELS),
     )
-    samples: int = option("posterior samples an image", at_least=1, at_most=100_000)
+    samples: int = option("posterior samples per image", at_least=1, at_most=100_000)
     quantile: float = option(
         "share of normal validation images below the threshold", above=0, below=1
     )

@@ -17,7 +17,7 @@ EXAMPLES = {
     "generate": (
         ("vae-generate", "samples of the latest run's prior"),
         ("vae-generate mode=manifold rows=15 columns=15", "the latent plane, decoded"),
-        ("vae-generate mode=traversal", "one row a latent dimension"),
+        ("vae-generate mode=traversal", "one row per latent dimension"),
         (
             "vae-generate mode=interpolation gif=morph.gif",
             "from one test image to another",

@@ -170,7 +170,7 @@ def training_order(
 
     Args:
         count: number of training images.
-        batch_size: images a step; the epoch's last batch may be smaller.
+        batch_size: images per step; the epoch's last batch may be smaller.
         seed: the run's seed.
         step: the optimizer's step counter.
         batches: how many batches the epoch still has.

@@ -39,7 +39,7 @@ class Corrupted(NamedTuple):
 
 
 class Corruption:
-    """Base: uniform noise, one value a pixel.
+    """Base: uniform noise, one value per pixel.
 
     Args:
         config: its options.

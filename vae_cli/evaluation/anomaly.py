@@ -90,7 +90,7 @@ def anomaly_scores(
         vae: the model.
         split: images, with what else the model is told.
         cloud: of the training images.
-        samples: S, posterior samples an image.
+        samples: S, posterior samples per image.
         seed: of posterior noise, which is an image's own.
         batch_size: images at a time, fewer where their samples take much memory.
 

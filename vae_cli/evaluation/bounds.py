@@ -20,7 +20,7 @@ class ElboResult:
 
     Attributes:
         neg_elbo: reconstruction_loss + kl_loss; beta is 1 whatever training used.
-        reconstruction_loss: -log p(x|z), one posterior sample an image.
+        reconstruction_loss: -log p(x|z), one posterior sample per image.
         kl_loss: KL(q(z|x) || p(z)), in closed form where there is one.
         active_units: dimensions whose posterior mean has a variance above 0.01.
         num_images: images scored.

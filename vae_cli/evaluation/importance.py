@@ -97,7 +97,7 @@ def importance_sampling(
     Args:
         vae: the model.
         images: uint8 [N, H, W, C].
-        samples: S, posterior samples an image.
+        samples: S, posterior samples per image.
         seed: fixes them.
         batch_size: images at a time; chosen if None.
         chunk_size: samples at a time; chosen if None. Neither changes an estimate

@@ -182,7 +182,7 @@ def active_units(mean: np.ndarray) -> int:
     """Return how many dimensions have a variance of posterior means above 0.01.
 
     Args:
-        mean: float32 [N, latent_dim], one row an image.
+        mean: float32 [N, latent_dim], one row per image.
     """
     return int((mean.var(axis=0, dtype=np.float64) > ACTIVE_VARIANCE).sum())
 

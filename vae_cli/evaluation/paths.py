@@ -49,7 +49,7 @@ def traversals(
     """Return codes that move along one dimension at a time, the others at 0.
 
     Args:
-        order: the dimensions, one a row.
+        order: the dimensions, one per row.
         latent_dim: dimensions of z.
         count: codes a row, over [-span, span].
         span: how far from 0.

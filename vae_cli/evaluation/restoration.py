@@ -75,7 +75,7 @@ def restore(
         split: images, with `seen`, and where pixels are missing, `scored`: 255 for
             those that aren't.
         label: class to decode as, for a model that is told labels; None: each image's.
-        samples: S, posterior samples an image.
+        samples: S, posterior samples per image.
         gibbs_steps: of pseudo-Gibbs sampling.
         seed: of posterior noise.
         batch_size: images at a time, fewer where their samples take much memory.

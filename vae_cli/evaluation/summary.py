@@ -65,7 +65,7 @@ def evaluate_split(
         split: images to score.
         train: images that the label probes are fitted on; None leaves them out.
         seed: fixes the posterior noise.
-        importance_samples: posterior samples an image; None leaves log p(x) out.
+        importance_samples: posterior samples per image; None leaves log p(x) out.
         progress: told the share of importance sampling that is done.
         sizes: batch_size, chunk_size and memory_mb of `importance_sampling`.
     """

@@ -1,6 +1,6 @@
 """Objectives: the bound on log p(x) that training maximises.
 
-Each turns images and noise into terms in nats, one value an image, such that what is
+Each turns images and noise into terms in nats, one value per image, such that what is
 minimised is
 
     loss = mean(reconstruction) + beta * mean(kl)

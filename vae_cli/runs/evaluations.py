@@ -22,7 +22,7 @@ from vae_cli.text import printable
 log = logging.getLogger(__name__)
 
 ROWS = (
-    ("neg_elbo", "-ELBO", "nats per image, one posterior sample"),
+    ("neg_elbo", "neg. ELBO", "nats per image, one posterior sample"),
     ("reconstruction_loss", "reconstruction loss", "nats per image"),
     ("kl_loss", "KL", "nats per image"),
     ("nll", "NLL", "nats per image, by importance sampling"),
@@ -250,7 +250,7 @@ def scored_pixels(protocol: dict[str, Any]) -> str:
 
 def one_line(report: dict[str, Any]) -> str:
     """Return the figures that matter most."""
-    parts = [f"{report['split']} -ELBO {with_error(report, 'neg_elbo')}"]
+    parts = [f"{report['split']} neg. ELBO {with_error(report, 'neg_elbo')}"]
     for key, name in (("nll", "NLL"), ("cross_entropy_bound", "cross-entropy bound")):
         if report[key] is not None:
             samples = f"{report['importance_samples']:,} samples"

@@ -1,4 +1,4 @@
-"""`metrics.csv`: one row an epoch."""
+"""`metrics.csv`: one row per epoch."""
 
 import csv
 from pathlib import Path
@@ -46,7 +46,7 @@ def read_rows(path: Path) -> list[dict[str, float]]:
 
 
 def complete_rows(path: Path, epochs: int) -> list[dict[str, float]]:
-    """Return the rows, of which a run needs one an epoch to be summed up.
+    """Return the rows, of which a run needs one per epoch to be summed up.
 
     Raises:
         RunError: rows or columns are missing, or the file can't be read.

@@ -10,7 +10,7 @@ from vae_cli.text import printable
 
 HEADER = (
     "state", "epochs", "dataset", "architecture", "z", "beta", "likelihood",
-    "binarize", "best epoch", "val -ELBO", "test -ELBO", "run",
+    "binarize", "best epoch", "val neg. ELBO", "test neg. ELBO", "run",
 )  # fmt: skip
 """Bounds compare within a data set, a likelihood and a binarization."""
 

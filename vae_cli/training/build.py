@@ -133,5 +133,5 @@ def _compiles(
 
 
 def steps_per_epoch(config: TrainConfig, data: ImageData) -> int:
-    """Return training steps an epoch; the last one may hold fewer images."""
+    """Return training steps per epoch; the last one may hold fewer images."""
     return -(-len(data.train) // config.batch_size)

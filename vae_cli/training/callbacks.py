@@ -35,8 +35,8 @@ class EpochLogs(keras.callbacks.Callback):
 
     Args:
         progress: updated as epochs complete.
-        num_images: training images an epoch.
-        batch_size: images a step.
+        num_images: training images per epoch.
+        batch_size: images per step.
     """
 
     def __init__(self, progress: Progress, num_images: int, batch_size: int) -> None:
@@ -110,7 +110,7 @@ class Guard(keras.callbacks.Callback):
         stop: set by Ctrl-C and SIGTERM.
         progress: where the run stands.
         checkpoints: saves the interrupted epoch.
-        steps_per_epoch: training steps an epoch.
+        steps_per_epoch: training steps per epoch.
     """
 
     def __init__(
@@ -176,7 +176,8 @@ class Saving(keras.callbacks.Callback):
         append_row(self._folder.metrics_csv, {"epoch": progress.epoch, **logs})
         self._checkpoints.save_epoch(progress)
         self._folder.write_status("running", progress.epoch)
-        log.info("%s", epoch_line(progress, logs, self._epochs))
+        latent_dim = self.model.vae.latent_dim
+        log.info("%s", epoch_line(progress, logs, self._epochs, latent_dim))
         if self._stop.asked():
             raise Interrupted(f"saved after epoch {progress.epoch}")
 
@@ -241,13 +242,13 @@ class CollapseWarning(keras.callbacks.Callback):
         found = []
         if not config.kl_annealing.anneals:
             found.append(
-                "kl_annealing=linear kl_annealing.duration=10  (the code can prove "
-                "useful before it costs)"
+                "kl_annealing=linear kl_annealing.duration=10  (a smaller weight of "
+                "the KL at first)"
             )
         if config.takes_free_bits:
             found.append(
-                f"free_bits={max(0.1, 2 * config.free_bits):g}  (nats a dimension that "
-                "cost nothing)"
+                f"free_bits={max(0.1, 2 * config.free_bits):g}  (KL per dimension "
+                "that is not penalised, nats)"
             )
         if config.beta:
             found.append(f"beta={config.beta / 4:g}  (a smaller weight of the KL)")
@@ -279,20 +280,24 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
             self.wait = self._progress.epoch - self._progress.best_epoch
 
 
-def epoch_line(progress: Progress, logs: dict[str, Any], epochs: int) -> str:
+def epoch_line(
+    progress: Progress, logs: dict[str, Any], epochs: int, latent_dim: int
+) -> str:
     """Return one line that sums an epoch up."""
     prefix = "val_" if "val_neg_elbo" in logs else ""
     best = "  best" if progress.best_epoch == progress.epoch else ""
     elbo, bound = logs[prefix + "neg_elbo"], logs.get(prefix + "neg_iwae")
     if bound is None:
         reconstruction = logs[prefix + "reconstruction_loss"]
-        score = f"-ELBO {elbo:.2f} = {reconstruction:.2f} + {elbo - reconstruction:.2f}"
+        kl = elbo - reconstruction
+        score = f"neg. ELBO {elbo:.2f} = {reconstruction:.2f} + {kl:.2f}"
         score += " KL"
     else:
-        score = f"-IWAE {bound:.2f}  -ELBO {elbo:.2f}"
+        score = f"neg. IWAE {bound:.2f}  neg. ELBO {elbo:.2f}"
     return (
         f"epoch {progress.epoch}/{epochs}  loss {logs['loss']:.2f}  "
         f"{'validation ' if prefix else ''}{score}  "
-        f"active {logs[prefix + 'active_units']:.0f}  beta {logs['beta']:.3g}  "
+        f"active units {logs[prefix + 'active_units']:.0f}/{latent_dim}  "
+        f"beta {logs['beta']:.3g}  "
         f"{logs['images_per_second']:,.0f} images/s{best}"
     )

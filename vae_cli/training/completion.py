@@ -65,7 +65,7 @@ def complete_folder(
         )
     if result is not None:
         log.info(
-            "test -ELBO %.2f nats per image = %.2f %s + %.2f KL; %d of %d units "
+            "test neg. ELBO %.2f nats per image = %.2f %s + %.2f KL; %d of %d units "
             "active; weights of epoch %d",
             result.neg_elbo,
             result.reconstruction_loss,

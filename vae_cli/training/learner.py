@@ -41,7 +41,7 @@ class Learner(keras.Model):
         objective: the bound to maximise.
         beta: full weight of the KL term.
         annealing: share of beta at a step.
-        free_bits: nats a latent dimension that cost nothing.
+        free_bits: KL per dimension below which nothing is penalised, nats.
         seed: keys the training noise.
         train: training images.
         validation: validation images, or None.

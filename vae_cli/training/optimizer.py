@@ -98,7 +98,7 @@ def build_optimizer(
 
     Args:
         config: optimizer, schedule and the distribution's scaling are read.
-        steps_per_epoch: training steps an epoch.
+        steps_per_epoch: training steps per epoch.
         replicas: how many share a batch.
     """
     options: OptimizerConfig = config.optimizer

@@ -34,7 +34,7 @@ class ProgressBar(keras.callbacks.Callback):
 
     Args:
         done: steps of the first epoch that were taken before a resume.
-        steps_per_epoch: training steps an epoch.
+        steps_per_epoch: training steps per epoch.
         epochs: epochs of the whole run.
     """
 
@@ -71,7 +71,7 @@ class ProgressBar(keras.callbacks.Callback):
         parts = (
             f"loss {logs['loss']:.2f} = {logs['reconstruction_loss']:.2f} + "
             f"{logs['beta']:.3g} x {logs['kl_loss']:.2f} KL  "
-            f"active {logs['active_units']:.0f}"
+            f"active units {logs['active_units']:.0f}"
         )
         step = int(self.model.optimizer.iterations) % self._steps_per_epoch
         self._bar.update(

@@ -42,15 +42,16 @@ def plot_evaluation(
     (spread, bars), (easy, hard) = figure.subplots(2, 2, height_ratios=(3, 1.6))
     scores = neg_elbo if nll is None else np.concatenate([neg_elbo, nll])
     edges = np.histogram_bin_edges(scores, 60)
-    spread.hist(neg_elbo, edges, alpha=0.6, label=f"-ELBO, mean {neg_elbo.mean():.2f}")
+    label = f"neg. ELBO, mean {neg_elbo.mean():.2f}"
+    spread.hist(neg_elbo, edges, alpha=0.6, label=label)
     if nll is not None:
         spread.hist(nll, edges, alpha=0.6, label=f"{nll_name}, mean {nll.mean():.2f}")
     spread.set_xlabel("nats per image")
     spread.set_ylabel("images")
     spread.legend()
     draw_kl_bars(bars, kl)
-    _pictures(easy, easiest, "smallest -ELBO; below: reconstructions")
-    _pictures(hard, hardest, "largest -ELBO; below: reconstructions")
+    _pictures(easy, easiest, "smallest neg. ELBO; below: reconstructions")
+    _pictures(hard, hardest, "largest neg. ELBO; below: reconstructions")
     save_figure(figure, path)
 
 

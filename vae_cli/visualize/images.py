@@ -34,7 +34,7 @@ def grid(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
 
     Args:
         images: float32 [N, H, W, C] in [0, 1].
-        columns: images a row; the last row may be short.
+        columns: images per row; the last row may be short.
         gap: pixels between images, before enlarging.
 
     Returns:
@@ -61,7 +61,7 @@ def stacked(kinds: Sequence[np.ndarray], columns: int) -> np.ndarray:
 
     Args:
         kinds: float32 [N, H, W, C] in [0, 1] each, such as images before and after.
-        columns: images a row.
+        columns: images per row.
     """
     missing = -len(kinds[0]) % columns
     padding = ((0, missing), (0, 0), (0, 0), (0, 0))

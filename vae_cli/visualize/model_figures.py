@@ -56,7 +56,7 @@ def beside(split: Split, restored: np.ndarray, columns: int) -> np.ndarray:
     Args:
         split: the images.
         restored: float32 [N, H, W, C] in [0, 1].
-        columns: images a row.
+        columns: images per row.
     """
     seen = [] if split.seen is None else [to_float(split.seen[:])]
     return stacked([to_float(split.images[:]), *seen, restored], columns)

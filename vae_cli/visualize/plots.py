@@ -48,7 +48,7 @@ def plot_curves(rows: list[dict[str, float]], path: Path, measure: str) -> None:
         path: file to write, as `save_figure` takes it.
         measure: what the reconstruction loss is.
     """
-    first, second = ("neg_elbo", "-ELBO (beta 1)"), f"reconstruction: {measure}"
+    first, second = ("neg_elbo", "neg. ELBO (beta 1)"), f"reconstruction: {measure}"
     if "neg_iwae" in rows[0]:
         first = ("neg_iwae", "-IWAE bound (beta 1)")
         second = "what the bound leaves beside the KL"
