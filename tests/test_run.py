@@ -77,14 +77,14 @@ def test_python_finds_what_the_commands_write_and_prints_nothing(
         file = tmp_path / "written.npz"
         return dict(np.load(file)) if file.exists() else {}
 
-    codes = written("plot-latent", "num_points=null", "npz=written.npz")
+    codes = written("plot-latent", "num_points=null", "save_npz=written.npz")
     np.testing.assert_array_equal(codes["mean"], found["mean"])
-    drawn = written("generate", "num_images=7", "seed=3", "npz=written.npz")
+    drawn = written("generate", "num_images=7", "seed=3", "save_npz=written.npz")
     np.testing.assert_array_equal(drawn["images"], found["samples"])
     plane = ("mode=manifold", "dims=[0,1]", "rows=3", "columns=3")
-    drawn = written("generate", *plane, "npz=written.npz")
+    drawn = written("generate", *plane, "save_npz=written.npz")
     np.testing.assert_array_equal(drawn["images"], found["plane"])
-    half = written("reconstruct", "corruption=half", "npz=written.npz")
+    half = written("reconstruct", "corruption=half", "save_npz=written.npz")
     for name, array in half.items():
         np.testing.assert_array_equal(array, found[f"half_{name}"])
     written("evaluate", "importance_samples=20")

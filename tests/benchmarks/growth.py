@@ -79,7 +79,12 @@ def commands() -> dict[str, Any]:
             "train", "epochs=1", "dataset.max_images_per_split=12800", f"run_dir={run}"
         )
         few, many = (
-            _vae("generate", f"run={run}", f"num_images={n}", f"npz={folder}/{n}.npz")
+            _vae(
+                "generate",
+                f"run={run}",
+                f"num_images={n}",
+                f"save_npz={folder}/{n}.npz",
+            )
             for n in (1_000, 10_000)
         )
         scored = [

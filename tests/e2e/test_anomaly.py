@@ -150,9 +150,9 @@ def test_few_images_keep_their_own_names(
 ) -> None:
     _, whole = scored(command, runs("unlabelled"))
     _, few = scored(command, runs("unlabelled"), "num_images=5")
-    ink = {row["image"]: row["ink"] for row in whole}
+    mean_intensity = {row["image"]: row["mean_intensity"] for row in whole}
     assert len(few) == 5 < len(whole)
-    assert all(ink[row["image"]] == row["ink"] for row in few)
+    assert all(mean_intensity[row["image"]] == row["mean_intensity"] for row in few)
 
 
 def test_streamed_images_are_scored(tmp_path: Path, command: Command) -> None:

@@ -358,7 +358,7 @@ def test_path_that_can_not_exist_is_not_looked_for(
 ) -> None:
     values = yaml.safe_load((damaged / "config.yaml").read_text())
     values["dataset"] = {
-        "name": "npz", "path": "/a" * 25_000, "validation_size": 9, "limit": None,
+        "name": "npz", "path": "/a" * 25_000, "validation_size": 9,
         "binarize": "none", "seed": 0, "classes": None, "memory_mb": 100,
         "channels_first": False,
     }  # fmt: skip

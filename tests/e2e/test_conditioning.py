@@ -22,7 +22,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def drawn(command: Command, run: Path, *options: str) -> dict[str, np.ndarray]:
     file = run / "drawn.npz"
-    done = command("generate", f"run={run}", f"npz={file}", *options)
+    done = command("generate", f"run={run}", f"save_npz={file}", *options)
     assert done.status == 0, done.stderr
     with np.load(file, allow_pickle=False) as arrays:
         return dict(arrays)

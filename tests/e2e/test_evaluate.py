@@ -351,7 +351,7 @@ def test_scores_of_each_image_come_beside_the_images(
     trained: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "new" / "scores.npz"
-    report = evaluate_here(trained, SAMPLES, "num_images=50", f"npz={file}")
+    report = evaluate_here(trained, SAMPLES, "num_images=50", f"save_npz={file}")
     _, data = loaded(trained)
     with np.load(file, allow_pickle=False) as arrays:
         assert set(arrays) == {
@@ -371,7 +371,7 @@ def test_scores_without_importance_samples_are_the_bound_alone(
     unlabelled: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "scores.npz"
-    evaluate_here(unlabelled, "importance_samples=null", f"npz={file}")
+    evaluate_here(unlabelled, "importance_samples=null", f"save_npz={file}")
     with np.load(file, allow_pickle=False) as arrays:
         assert set(arrays) == {"images", "neg_elbo"}
 

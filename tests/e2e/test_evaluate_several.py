@@ -257,7 +257,7 @@ def test_scores_that_can_not_be_written_are_named(
     (tmp_path / "file").write_text("")
     done = command(
         "evaluate", f"run={unevaluated / '0'}", SAMPLES,
-        f"npz={tmp_path / 'file' / 'scores.npz'}",
+        f"save_npz={tmp_path / 'file' / 'scores.npz'}",
     )  # fmt: skip
     refused(done, str(tmp_path / "file"), "can't be written")
 
@@ -278,8 +278,10 @@ def test_scores_of_several_runs_are_refused(
 ) -> None:
     before = written(copied)
     file = tmp_path / "scores.npz"
-    done = command("evaluate", f"run={copied}", "importance_samples=4", f"npz={file}")
-    refused(done, f"npz={file} takes a single run, got 3")
+    done = command(
+        "evaluate", f"run={copied}", "importance_samples=4", f"save_npz={file}"
+    )
+    refused(done, f"save_npz={file} takes a single run, got 3")
     assert not file.exists()
     assert written(copied) == before
 

@@ -24,7 +24,7 @@ def generate(command: Command, run: Path, *arguments: str) -> Finished:
 def drawn(command: Command, run: Path, folder: Path, *arguments: str) -> dict:
     file = folder / "images.npz"
     output = f"output={folder / 'grid.png'}"
-    generate(command, run, output, f"npz={file}", *arguments)
+    generate(command, run, output, f"save_npz={file}", *arguments)
     with np.load(file, allow_pickle=False) as arrays:
         return dict(arrays)
 
@@ -146,7 +146,7 @@ def test_latent_codes_come_with_labels_and_factors(
 ) -> None:
     file = tmp_path / "codes.npz"
     done = command(
-        "plot-latent", f"run={trained}", f"npz={file}", "method=tsne",
+        "plot-latent", f"run={trained}", f"save_npz={file}", "method=tsne",
         "num_points=40", f"output={tmp_path / 'latent.png'}",
     )  # fmt: skip
     assert done.status == 0, done.stderr
@@ -197,10 +197,10 @@ def test_arrays_are_never_written_over_the_runs_own_images(
         tmp_path / "run", "architecture=dense", "architecture.hidden_units=[4]",
         "dataset=npz", f"dataset.path={data}", "dataset.validation_size=9", "epochs=1",
     )  # fmt: skip
-    done = command(name, f"run={run}", f"npz={data}")
-    refused(done, f"npz={data} is the file of the run's images")
-    done = command(name, f"run={run}", "npz=config.yaml")
-    refused(done, "npz=config.yaml must end in .npz")
+    done = command(name, f"run={run}", f"save_npz={data}")
+    refused(done, f"save_npz={data} is the file of the run's images")
+    done = command(name, f"run={run}", "save_npz=config.yaml")
+    refused(done, "save_npz=config.yaml must end in .npz")
     assert data.read_bytes() == before
 
 

@@ -91,7 +91,7 @@ def test_run_is_generated_from(
 ) -> None:
     file, grid = tmp_path / "images.npz", tmp_path / "grid.png"
     done = command(
-        "generate", f"run={run}", "num_images=7", f"npz={file}", f"output={grid}"
+        "generate", f"run={run}", "num_images=7", f"save_npz={file}", f"output={grid}"
     )
     assert done.status == 0, done.stderr
     with np.load(file, allow_pickle=False) as arrays:

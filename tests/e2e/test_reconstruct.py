@@ -95,7 +95,7 @@ def test_figures_are_those_of_the_arrays(
     runs: Callable[[str], Path], command: Command, tmp_path: Path
 ) -> None:
     file = tmp_path / "arrays.npz"
-    found = report(command, runs("missing"), f"npz={file}", "corruption=half")
+    found = report(command, runs("missing"), f"save_npz={file}", "corruption=half")
     with np.load(file) as arrays:
         clean, filled = arrays["images"] / 255, arrays["single_pass"]
         missing = np.broadcast_to(arrays["mask"] == 0, clean.shape)
@@ -154,7 +154,7 @@ def test_path_lies_between_two_images(
         "corruption=none",
         "pair=[3,1]",
         "columns=5",
-        f"npz={file}",
+        f"save_npz={file}",
     )
     assert done.status == 0, done.stderr
     with np.load(file) as arrays:

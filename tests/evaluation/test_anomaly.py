@@ -16,10 +16,10 @@ from vae_cli.evaluation.anomaly import (
     anomaly_scores,
     code_cloud,
     detection,
-    ink,
+    mean_intensity,
+    pixel_nll,
     rank_correlation,
-    surprise,
-    unexplained,
+    unexplained_variance,
 )
 from vae_cli.evaluation.judgement import Scored, check_score, judged
 from vae_cli.evaluation.latent import encode
@@ -50,12 +50,14 @@ def test_latent_distance_is_mahalanobis_distance_to_training_codes():
     precision = np.linalg.inv(np.cov(codes.T.astype(np.float64), ddof=0))
     away = own - codes.mean(axis=0)
     expected = np.sqrt((away @ precision * away).sum(axis=1))
-    np.testing.assert_allclose(found["latent_distance"], expected, rtol=1e-3)
+    np.testing.assert_allclose(found["mahalanobis"], expected, rtol=1e-3)
 
 
 def test_unexplained_is_one_minus_r_squared_of_each_image():
     vae = small_vae("latent_dim=3", shape=SHAPE)
-    found = anomaly_scores(vae, SPLIT, code_cloud(vae, SPLIT), 1, 0)["unexplained"]
+    found = anomaly_scores(vae, SPLIT, code_cloud(vae, SPLIT), 1, 0)[
+        "unexplained_variance"
+    ]
     x = IMAGES / 255
     restored = np.asarray(vae(IMAGES.astype(np.float32) / 255))
     left = ((x - restored) ** 2).sum((1, 2, 3))
@@ -65,7 +67,9 @@ def test_unexplained_is_one_minus_r_squared_of_each_image():
 
 def test_flat_image_leaves_its_error_in_units_of_the_least_variance():
     x, restored = tf.fill((1, *SHAPE), 0.5), tf.fill((1, *SHAPE), 0.6)
-    assert float(unexplained(x, restored)[0]) == pytest.approx(0.1**2 / 1e-3, rel=1e-4)
+    assert float(unexplained_variance(x, restored)[0]) == pytest.approx(
+        0.1**2 / 1e-3, rel=1e-4
+    )
 
 
 def test_pixels_that_are_not_scored_neither_surprise_nor_ask_to_be_explained():
@@ -73,13 +77,15 @@ def test_pixels_that_are_not_scored_neither_surprise_nor_ask_to_be_explained():
     scored = np.zeros((40, *SHAPE[:2], 1), np.uint8)
     scored[:, :2] = 255
     split = Split(IMAGES, scored=scored)
-    found = anomaly_scores(vae, split, code_cloud(vae, SPLIT), 1, 0)["unexplained"]
+    found = anomaly_scores(vae, split, code_cloud(vae, SPLIT), 1, 0)[
+        "unexplained_variance"
+    ]
     x = IMAGES[:, :2] / 255
     restored = np.asarray(vae(IMAGES.astype(np.float32) / 255))[:, :2]
     left = ((x - restored) ** 2).sum((1, 2, 3))
     own = ((x - x.mean((1, 2, 3), keepdims=True)) ** 2).sum((1, 2, 3))
     np.testing.assert_allclose(found, left / own, rtol=1e-4)
-    nats, whole = surprise(vae, split), surprise(vae, SPLIT)
+    nats, whole = pixel_nll(vae, split), pixel_nll(vae, SPLIT)
     np.testing.assert_allclose(nats[:, :2], whole[:, :2], rtol=1e-5)
     assert not nats[:, 2:].any()
 
@@ -89,7 +95,7 @@ def test_codes_that_never_move_have_a_distance_nevertheless():
     mean = vae.encoder.get_layer("mean")
     mean.set_weights([np.zeros_like(w) for w in mean.get_weights()])
     cloud = code_cloud(vae, SPLIT)
-    found = anomaly_scores(vae, SPLIT, cloud, 1, 0)["latent_distance"]
+    found = anomaly_scores(vae, SPLIT, cloud, 1, 0)["mahalanobis"]
     assert np.isfinite(found).all()
 
 
@@ -106,7 +112,7 @@ def test_batches_change_no_score():
 def test_surprise_adds_up_to_the_reconstruction_at_the_mean():
     vae = small_vae("latent_dim=3", shape=(4, 5, 3))
     split = Split(grey_images(6, 4, 5, 3))
-    nats = surprise(vae, split)
+    nats = pixel_nll(vae, split)
     assert nats.shape == (6, 4, 5, 1)
     x = split.images[:].astype(np.float32) / 255
     mean, _ = mean_and_log_var(vae, x)
@@ -144,7 +150,9 @@ def test_rank_correlation_is_spearmans():
 
 
 def test_ink_is_the_mean_pixel():
-    np.testing.assert_allclose(ink(Images(IMAGES)), IMAGES.mean((1, 2, 3)) / 255)
+    np.testing.assert_allclose(
+        mean_intensity(Images(IMAGES)), IMAGES.mean((1, 2, 3)) / 255
+    )
 
 
 def scored(count, anomalous, **shifts):
@@ -193,4 +201,4 @@ def test_score_by_labels_is_refused_where_validation_images_are_of_one_kind(anom
 def test_images_of_one_kind_have_no_auroc(anomalous):
     found = judged(scored(500, anomalous), scored(500, None), 0.95, "neg_elbo")
     assert "auroc" not in found["scores"]["nll"]
-    assert (found["ink"], found["base_rate"]) == (None, None)
+    assert (found["mean_intensity"], found["base_rate"]) == (None, None)

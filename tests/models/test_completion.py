@@ -205,7 +205,7 @@ def test_missing_pixels_change_no_reconstruction_and_no_unexplained_variance_of_
     np.testing.assert_allclose(first[:, :, 2:], SEEN[:, :, 2:] / np.float32(255))
     split = Split(IMAGES, seen=SEEN, scored=MASKS)
     cloud = code_cloud(vae, split)
-    found = anomaly_scores(vae, split, cloud, samples=2, seed=0)["unexplained"]
+    found = anomaly_scores(vae, split, cloud, samples=2, seed=0)["unexplained_variance"]
     x, restored = IMAGES[:, :, :2] / 255, first[:, :, :2]
     own = ((x - x.mean((1, 2, 3), keepdims=True)) ** 2).sum((1, 2, 3))
     np.testing.assert_allclose(

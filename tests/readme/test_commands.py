@@ -102,7 +102,7 @@ def run(line: Line, command: Command) -> Finished:
 def files_written(line: Line) -> list[Path]:
     """Return the files that a line says it writes."""
     pairs = [word.partition("=") for word in line.words]
-    return [Path(value) for key, _, value in pairs if key in ("npz", "gif")]
+    return [Path(value) for key, _, value in pairs if key in ("save_npz", "gif")]
 
 
 def _starts(text: str, beginnings: dict[str, str] | tuple[str, ...]) -> bool:

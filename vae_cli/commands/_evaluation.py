@@ -80,9 +80,9 @@ def evaluate_run(config: EvaluateConfig, run: Run, reuse: bool) -> dict[str, Any
         title = f"{run.name}: {len(split):,} {name} images"
         figure = folder.evaluation / f"{name}.png"
         evaluation_figure(run.vae, split, found.evaluation, title, figure)
-        if config.npz:
-            write_npz(Path(config.npz), found.evaluation.arrays(split))
-            print(config.npz)
+        if config.save_npz:
+            write_npz(Path(config.save_npz), found.evaluation.arrays(split))
+            print(config.save_npz)
     for suffix in ("json", "md", "png"):
         print(folder.evaluation / f"{name}.{suffix}")
     return report

@@ -24,15 +24,17 @@ def evaluate(config: EvaluateConfig, overrides: list[str]) -> None:
     runs = [Run(f, config.checkpoint, config.dataset.path) for f in folders]
     several = len(folders) > 1
     for run in runs:
-        check_not_data(run.config, npz=config.npz)
+        check_not_data(run.config, save_npz=config.save_npz)
         check_ready(run.folder, run.config, config.checkpoint)
     if several and config.split is None and len(set(map(has_test, folders))) > 1:
         raise ConfigError(
             "Some of these runs have test images, others don't.",
             "choose images that all have: split=validation",
         )
-    if several and config.npz:
-        raise ConfigError(f"npz={config.npz} takes a single run, got {len(folders)}.")
+    if several and config.save_npz:
+        raise ConfigError(
+            f"save_npz={config.save_npz} takes a single run, got {len(folders)}."
+        )
     if config.output and not several:
         raise ConfigError(f"output={config.output} takes several runs, got one.")
     reports = [evaluate_run(config, run, reuse=several) for run in runs]

@@ -42,7 +42,7 @@ def generate(config: GenerateConfig, overrides: list[str]) -> None:
         checkpoint=config.checkpoint,
         data_path=config.dataset.path,
     )
-    check_not_data(run.config, npz=config.npz)
+    check_not_data(run.config, save_npz=config.save_npz)
     if output is None:
         shown = suffix("generate", config, DRAWN)
         output = run.folder.samples / f"{config.mode}{shown}.png"
@@ -51,9 +51,9 @@ def generate(config: GenerateConfig, overrides: list[str]) -> None:
     generated = getattr(run, method)(**{key: getattr(config, key) for key in keys})
     from vae_cli.visualize.samples import save_generated
 
-    npz = Path(config.npz) if config.npz else None
+    npz = Path(config.save_npz) if config.save_npz else None
     folder = config.images_dir
-    advice = "choose another place: output=<file>, npz=<file>, images_dir=<folder>"
+    advice = "choose another place: output=<file>, save_npz=<file>, images_dir=<folder>"
     with writing(output, advice):
         for file in save_generated(generated, output, npz, gif, folder):
             print(file)

@@ -41,10 +41,10 @@ def plot(config: PlotLatentConfig, overrides: list[str]) -> None:
         dims=config.dims,
         seed=config.seed,
     )
-    with writing(output, "choose another place: output=<file>, npz=<file>"):
+    with writing(output, "choose another place: output=<file>, save_npz=<file>"):
         output.parent.mkdir(parents=True, exist_ok=True)
         save_figure(found.figure, output)
         print(output)
-        if config.npz:
-            write_npz(Path(config.npz), found.arrays())
-            print(config.npz)
+        if config.save_npz:
+            write_npz(Path(config.save_npz), found.arrays())
+            print(config.save_npz)

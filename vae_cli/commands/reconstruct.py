@@ -40,7 +40,7 @@ def reconstruct(config: ReconstructConfig, overrides: list[str]) -> None:
         checkpoint=config.checkpoint,
         data_path=config.dataset.path,
     )
-    check_not_data(run.config, npz=config.npz)
+    check_not_data(run.config, save_npz=config.save_npz)
     if config.images is None:
         run.split_name(config.split)  # a wrong one is reported without TensorFlow
     images = run.corrupt(
@@ -62,7 +62,7 @@ def reconstruct(config: ReconstructConfig, overrides: list[str]) -> None:
         source = own_name(images.source) if images.own else images.source
         output = run.folder.reconstructions / f"{source}-{kind}{shown}.png"
     task = _restore if config.task == "restore" else _interpolate
-    with writing(output, "choose another place: output=<file>, npz=<file>"):
+    with writing(output, "choose another place: output=<file>, save_npz=<file>"):
         output.parent.mkdir(parents=True, exist_ok=True)
         for file in task(config, run, images, output):
             print(file)
@@ -91,8 +91,8 @@ def _restore(
     plot_rows(report.rows(config.columns), title, output)
     written = [output, output.with_suffix(".json")]
     write_json(written[-1], report.to_json())
-    if config.npz:
-        written.append(Path(config.npz))
+    if config.save_npz:
+        written.append(Path(config.save_npz))
         write_npz(written[-1], report.arrays())
     return written
 
@@ -107,8 +107,8 @@ def _interpolate(
     path = run.path_between(images.split, config.pair, config.columns, config.label)
     save_pixels(grid(*path.cells()), output)
     written = [output]
-    if config.npz:
-        written.append(Path(config.npz))
+    if config.save_npz:
+        written.append(Path(config.save_npz))
         ends = images.split.take(config.pair).images[:]
         write_npz(written[-1], {"images": path.images, "z": path.z, "ends": ends})
     return written

@@ -8,7 +8,7 @@ from vae_cli.config.option import option
 from vae_cli.config.train import TrainConfig
 
 SCORES = (
-    "neg_elbo", "nll", "reconstruction", "kl", "latent_distance", "unexplained",
+    "neg_elbo", "nll", "reconstruction", "kl", "mahalanobis", "unexplained_variance",
 )  # fmt: skip
 BY_LABELS = "by_validation_auroc"
 """In place of a score: the one that does best on labelled validation anomalies."""
@@ -24,7 +24,7 @@ def _npz_problems(npz: str | None) -> list[str]:
     """Return what is wrong with the name of an array file that is written."""
     if npz is None or npz.endswith(".npz"):
         return []
-    return [f"npz={npz} must end in .npz"]
+    return [f"save_npz={npz} must end in .npz"]
 
 
 @dataclass
@@ -80,7 +80,7 @@ class GenerateConfig(RunConfig):
     output: str | None = option(
         f"file of the grid, in the run's samples/ if null; {FIGURE}"
     )
-    npz: str | None = option("also write `images` and codes `z` to this .npz")
+    save_npz: str | None = option("also write `images` and codes `z` to this .npz")
     images_dir: str | None = option("also write every image as a PNG to this folder")
     gif: str | None = option("interpolation: also write an animated GIF")
     spacing: str = option(
@@ -103,7 +103,7 @@ class GenerateConfig(RunConfig):
 
     def problems(self) -> list[str]:
         """Return what is wrong between fields."""
-        found = _npz_problems(self.npz)
+        found = _npz_problems(self.save_npz)
         if self.dims is not None and (
             len(self.dims) != 2 or self.dims[0] == self.dims[-1]
         ):
@@ -139,11 +139,11 @@ class PlotLatentConfig(RunConfig):
     output: str | None = option(
         f"file of the figure, in the run's figures/ if null; {FIGURE}"
     )
-    npz: str | None = option("also write `mean`, `log_var`, labels to this .npz")
+    save_npz: str | None = option("also write `mean`, `log_var`, labels to this .npz")
 
     def problems(self) -> list[str]:
         """Return what is wrong between fields."""
-        found = _npz_problems(self.npz)
+        found = _npz_problems(self.save_npz)
         if self.dims is None:
             return found
         if len(self.dims) != 2 or self.dims[0] == self.dims[-1]:
@@ -191,7 +191,7 @@ class EvaluateConfig(RunConfig):
         at_least=100,
         at_most=1_000_000,
     )
-    npz: str | None = option(
+    save_npz: str | None = option(
         "one run: also write images, `neg_elbo` and `log_prob` of each to this .npz"
     )
     output: str | None = option(
@@ -200,7 +200,7 @@ class EvaluateConfig(RunConfig):
 
     def problems(self) -> list[str]:
         """Return what is wrong between fields."""
-        return _npz_problems(self.npz)
+        return _npz_problems(self.save_npz)
 
 
 @dataclass
@@ -260,15 +260,19 @@ class ReconstructConfig(ImagesConfig):
         "file of the figure, for task=restore with a .json of the errors beside it; "
         f"in the run's reconstructions/ if null; {FIGURE}"
     )
-    npz: str | None = option("also write the images, clean to restored, to this .npz")
+    save_npz: str | None = option(
+        "also write the images, clean to restored, to this .npz"
+    )
 
     def problems(self) -> list[str]:
         """Return what is wrong between fields."""
-        found = _npz_problems(self.npz)
+        found = _npz_problems(self.save_npz)
         if len(self.pair) != 2:
             found.append(f"pair={self.pair} must name two images, such as 'pair=[0,1]'")
-        if self.npz is not None and self.npz == self.images:
-            found.append(f"npz={self.npz} would overwrite images={self.images}")
+        if self.save_npz is not None and self.save_npz == self.images:
+            found.append(
+                f"save_npz={self.save_npz} would overwrite images={self.images}"
+            )
         if self.classifier and self.task == "interpolate":
             found.append("classifier=true looks at restored images; use task=restore")
         return found

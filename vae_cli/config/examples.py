@@ -23,14 +23,17 @@ EXAMPLES = {
             "from one test image to another",
         ),
         (
-            "vae-generate run=outputs/my-run num_images=1000 npz=samples.npz",
+            "vae-generate run=outputs/my-run num_images=1000 save_npz=samples.npz",
             "images as an array",
         ),
     ),
     "plot_latent": (
         ("vae-plot-latent", "test images of the latest run in latent space"),
         ("vae-plot-latent method=tsne num_points=2000", "t-SNE of many dimensions"),
-        ("vae-plot-latent run=outputs/my-run npz=codes.npz", "the codes as arrays"),
+        (
+            "vae-plot-latent run=outputs/my-run save_npz=codes.npz",
+            "the codes as arrays",
+        ),
     ),
     "evaluate": (
         ("vae-evaluate", "test images of the latest run, 500 samples each"),
@@ -61,7 +64,7 @@ EXAMPLES = {
         ("vae-anomaly", "test images of the latest run: scores, threshold, figures"),
         ("vae-anomaly 'normal=[0,1,2,3,4]'", "all other classes are anomalies"),
         ("vae-anomaly images=photos", "your own pictures, in a folder"),
-        ("vae-anomaly score=unexplained", "sort and flag by another score"),
+        ("vae-anomaly score=unexplained_variance", "sort and flag by another score"),
         (
             "vae-anomaly 'normal=[0]' score=by_validation_auroc",
             "by the score of best AUROC on labelled validation anomalies",

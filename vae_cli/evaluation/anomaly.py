@@ -10,16 +10,15 @@ Larger is more anomalous. In nats, over S samples z ~ q(z|x):
 
 and without a unit:
 
-- latent_distance: Mahalanobis distance of the posterior mean to those of the training
+- mahalanobis: Mahalanobis distance of the posterior mean to those of the training
   images.
-- unexplained: sum_i (x_i - r_i)^2 / sum_i (x_i - mean(x))^2, r the reconstruction: the
-  fraction of an image's own variance that it leaves, 1 - R^2. r comes from the
-  posterior mean; for an inpainting model, from the mean of p(z|observed).
+- unexplained_variance: sum_i (x_i - r_i)^2 / sum_i (x_i - mean(x))^2, r the
+  reconstruction: 1 - R^2 over an image's own pixels. r comes from the posterior mean; for an inpainting model, from the mean of p(z|observed).
 
 A likelihood ranks simple images as normal, whatever it was trained on (Nalisnick et
-al., "Do deep generative models know what they don't know?", 2019): `ink`, the mean
-pixel, goes along as what to hold the scores against, and `unexplained` asks for little
-error in simple images, too.
+al., "Do deep generative models know what they don't know?", 2019): `mean_intensity`, the
+mean pixel, is there to compare the scores with, and `unexplained_variance` asks for
+little error in simple images, too.
 """
 
 from dataclasses import dataclass
@@ -40,7 +39,7 @@ from vae_cli.models.vae import VAE
 
 RECALL = 0.95
 LEAST_VARIANCE = 1e-3
-"""Of a pixel, for `unexplained`: a flat image has none of its own to explain."""
+"""Of a pixel, for `unexplained_variance`: a flat image has none of its own."""
 
 
 class CodeCloud(NamedTuple):
@@ -109,7 +108,7 @@ def anomaly_scores(
         nll = -log_mean_exp(log_prob + log_ratio(levels))
         z = reconstruction_code(vae, x, condition)
         restored = vae.pixel_means(z, condition)
-        left = unexplained(x, restored, known.get("scored"))
+        left = unexplained_variance(x, restored, known.get("scored"))
         return terms.neg_elbo, nll, terms.reconstruction, terms.kl, left, terms.mean
 
     index = np.arange(len(split), dtype=np.float32)
@@ -122,7 +121,7 @@ def anomaly_scores(
     return {k: v.astype(np.float64) for k, v in zip(SCORES, found, strict=True)}
 
 
-def unexplained(x: Any, restored: Any, scored: Any = None) -> Any:
+def unexplained_variance(x: Any, restored: Any, scored: Any = None) -> Any:
     """Return the share of the scored pixels' variance that is left, float32 [B].
 
     Args:
@@ -141,7 +140,7 @@ def unexplained(x: Any, restored: Any, scored: Any = None) -> Any:
     return total((x - restored) ** 2) / own
 
 
-def surprise(vae: VAE, split: Split) -> np.ndarray:
+def pixel_nll(vae: VAE, split: Split) -> np.ndarray:
     """Return -log p(x_i|z) of each pixel, summed over channels.
 
     z is the code that the image is reconstructed from.
@@ -159,7 +158,7 @@ def surprise(vae: VAE, split: Split) -> np.ndarray:
     return over_batches(pixels, (split.images, told(vae, split.context)), 250)[0]
 
 
-def ink(images: Images) -> np.ndarray:
+def mean_intensity(images: Images) -> np.ndarray:
     """Return the mean pixel of each image, float64 [N] in [0, 1]."""
     return np.concatenate([x.mean(axis=(1, 2, 3)) / 255 for x in images.batches()])
 

@@ -12,7 +12,12 @@ from vae_cli.data.pictures import read_pictures
 from vae_cli.data.prepare import chosen_index
 from vae_cli.data.splits import Split
 from vae_cli.errors import ConfigError
-from vae_cli.evaluation.anomaly import SCORES, anomaly_scores, code_cloud, ink
+from vae_cli.evaluation.anomaly import (
+    SCORES,
+    anomaly_scores,
+    code_cloud,
+    mean_intensity,
+)
 from vae_cli.evaluation.judgement import Scored, check_score, judged
 from vae_cli.runs.opened import OpenRun
 
@@ -38,7 +43,7 @@ class AnomalyReport:
         num_anomalous: anomalies among the images, or None where that is unknown.
         base_rate: their fraction.
         scores: name -> threshold, fraction flagged, AUROC ...
-        ink: AUROC ... of the mean pixel alone, to compare with.
+        mean_intensity: AUROC ... of the mean pixel alone, to compare with.
         split: the images.
         names: a name for each.
         scored: scores of each image, float64 [N] by name.
@@ -58,7 +63,7 @@ class AnomalyReport:
     num_anomalous: int | None
     base_rate: float | None
     scores: dict[str, dict[str, Any]]
-    ink: dict[str, float] | None
+    mean_intensity: dict[str, float] | None
     split: Split
     names: list[str]
     scored: Scored
@@ -73,13 +78,16 @@ class AnomalyReport:
     def rows(self) -> list[list[Any]]:
         """Return the .csv file: a header and a row for each image."""
         rows: list[list[Any]] = [
-            ["image", "label", "anomalous", "flagged", *SCORES, "ink"]
+            ["image", "label", "anomalous", "flagged", *SCORES, "mean_intensity"]
         ]
         threshold = self.scores[self.score]["threshold"]
         flagged = self.scored.scores[self.score] > threshold
         labels, anomalous = self.split.labels, self.scored.anomalous
         for i, name in enumerate(self.names):
-            values = [*(self.scored.scores[s][i] for s in SCORES), self.scored.ink[i]]
+            values = [
+                *(self.scored.scores[s][i] for s in SCORES),
+                self.scored.mean_intensity[i],
+            ]
             rows.append(
                 [
                     name,
@@ -95,7 +103,7 @@ class AnomalyReport:
         """Return the figures as a table for the console, and what to know of them."""
         lines = []
         for name, values in self.scores.items():
-            parts = [f"{name:<16}threshold {values['threshold']:8.2f}"]
+            parts = [f"{name:<22}threshold {values['threshold']:8.2f}"]
             parts.append(f"flagged {values['flagged']:6.1%}")
             if "auroc" in values:
                 parts.append(f"AUROC {values['auroc']:.3f}  AUPR {values['aupr']:.3f}")
@@ -108,10 +116,11 @@ class AnomalyReport:
                 "scores find them is not known; 'normal=[...]' says which classes are "
                 "normal"
             )
-        if self.ink:
+        if self.mean_intensity:
+            baseline = self.mean_intensity["auroc"]
             lines.append(
                 f"{self.base_rate:.1%} of the images are anomalies, which is the "
-                f"baseline of AUPR; baseline, mean pixel: AUROC {self.ink['auroc']:.3f}"
+                f"baseline of AUPR; baseline, mean pixel: AUROC {baseline:.3f}"
             )
             if self.scores[self.score]["auroc"] < 0.6:
                 lines.append(
@@ -171,7 +180,7 @@ def report_anomalies(
 
     def scored(part: Split) -> Scored:
         found = anomaly_scores(vae, part, cloud, samples, seed, batch_size)
-        return Scored(found, ink(part.images), _anomalous(part, normal))
+        return Scored(found, mean_intensity(part.images), _anomalous(part, normal))
 
     found = scored(chosen)
     if split == held_out and images is None:

@@ -18,12 +18,12 @@ class Scored:
 
     Attributes:
         scores: name -> float64 [N], larger is more anomalous.
-        ink: mean pixel of each image, float64 [N].
+        mean_intensity: mean pixel of each image, float64 [N].
         anomalous: bool [N], or None where nobody knows.
     """
 
     scores: Scores
-    ink: np.ndarray
+    mean_intensity: np.ndarray
     anomalous: np.ndarray | None
 
     @property
@@ -35,7 +35,7 @@ class Scored:
     def normal(self) -> np.ndarray:
         """Bool [N]: images that aren't known to be anomalies."""
         if self.anomalous is None:
-            return np.ones(len(self.ink), bool)
+            return np.ones(len(self.mean_intensity), bool)
         return ~self.anomalous
 
 
@@ -73,8 +73,8 @@ def judged(images: Scored, held_out: Scored, quantile: float, score: str) -> dic
 
     Returns:
         `score`, `chosen_by`, and under `scores` for each of SCORES its `threshold`,
-        share of images `flagged`, `correlation_with_ink` (Spearman's, over normal
-        held-out images), `validation_auroc`, and where labels tell, `Detection`.
+        fraction of images `flagged`, `correlation_with_mean_intensity` (Spearman's, over
+        normal held-out images), `validation_auroc`, and where labels tell, `Detection`.
     """
     own = {name: _own(images, held_out, quantile, name) for name in SCORES}
     chosen_by = "fixed in advance"
@@ -88,7 +88,9 @@ def judged(images: Scored, held_out: Scored, quantile: float, score: str) -> dic
         "num_anomalous": None if known is None else int(known.sum()),
         "base_rate": None if known is None else float(known.mean()),
         "scores": own,
-        "ink": None if known is None else asdict(detection(images.ink, known)),
+        "mean_intensity": None
+        if known is None
+        else asdict(detection(images.mean_intensity, known)),
     }
 
 
@@ -100,8 +102,8 @@ def _own(
     found: dict[str, Any] = {
         "threshold": threshold,
         "flagged": float((values > threshold).mean()),
-        "correlation_with_ink": rank_correlation(
-            others[held_out.normal], held_out.ink[held_out.normal]
+        "correlation_with_mean_intensity": rank_correlation(
+            others[held_out.normal], held_out.mean_intensity[held_out.normal]
         ),
         "validation_auroc": None,
     }

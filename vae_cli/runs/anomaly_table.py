@@ -14,7 +14,7 @@ from vae_cli.text import table_cell
 
 NOTE = (
     "AUROC in percent. A likelihood ranks simple images as normal, such as the digit "
-    "1; `ink`, the mean pixel alone, is there to compare with."
+    "1; `mean_intensity`, the mean pixel alone, is there to compare with."
 )
 
 
@@ -30,11 +30,11 @@ def write_table(
     """
     home = common_folder([run.path for run in runs])
     names = list(reports[0]["scores"])
-    header = ["run", "normal", *names, "ink", "score", "AUROC of score"]
+    header = ["run", "normal", *names, "mean_intensity", "score", "AUROC of score"]
     rows = []
     for run, report in zip(runs, reports, strict=True):
         figures = {n: report["scores"][n].get("auroc") for n in names}
-        figures["ink"] = (report["ink"] or {}).get("auroc")
+        figures["mean_intensity"] = (report["mean_intensity"] or {}).get("auroc")
         chosen = report["score"]
         rows.append(
             [

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from vae_cli.visualize.files import save_figure
 
-UNITLESS = ("latent_distance", "unexplained")
+UNITLESS = ("mahalanobis", "unexplained_variance")
 
 
 def plot_detection(

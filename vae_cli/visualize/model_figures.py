@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from vae_cli.data.splits import Split
-from vae_cli.evaluation.anomaly import surprise
+from vae_cli.evaluation.anomaly import pixel_nll
 from vae_cli.evaluation.anomaly_report import AnomalyReport
 from vae_cli.evaluation.latent import (
     active_units,
@@ -156,7 +156,7 @@ def anomaly_figures(
     rows: dict[str, np.ndarray] = {}
     for name, index in (("most", order[:columns]), ("least", order[::-1][:columns])):
         chosen = report.split.take(index)
-        nats = surprise(vae, chosen)
+        nats = pixel_nll(vae, chosen)
         # each on its own scale: a flat image's few nats would not be visible beside
         # those of the others
         low, high = (f(nats, axis=(1, 2, 3), keepdims=True) for f in (np.min, np.max))
