@@ -35,7 +35,7 @@ np.testing.assert_allclose(one.mean, posterior.mean[:1], atol=1e-5)
 floats = run.encode(images.astype(np.float32) / 255)
 np.testing.assert_array_equal(floats.mean, posterior.mean)
 report = run.evaluate("test", importance_samples=20)
-scores = run.anomaly_scores(split="test", samples=5)
+scores = run.anomaly_scores(split="test", posterior_samples=5)
 half = vae.compose("corruption=half").corruption
 restored = run.restore(run.corrupt(corruption=half))
 plot = run.plot_latent("test", num_points=30)
@@ -91,7 +91,7 @@ def test_python_finds_what_the_commands_write_and_prints_nothing(
     report = json.loads((tmp_path / "run/evaluation/test.json").read_text())
     assert report["neg_elbo"] == found["neg_elbo"]
     assert found["nll"] in (report["nll"], report["cross_entropy_bound"])
-    written("anomaly", "samples=5")
+    written("anomaly", "posterior_samples=5")
     (file,) = (tmp_path / "run" / "anomaly").glob("*.json")
     threshold = json.loads(file.read_text())["scores"]["neg_elbo"]["threshold"]
     assert threshold == found["threshold"]

@@ -209,7 +209,7 @@ class Run(OpenRun):
         *,
         importance_samples: int | None = 500,
         num_images: int | None = None,
-        samples: int | None = None,
+        generated_images: int | None = None,
         seed: int | None = None,
         batch_size: int | None = None,
         chunk_size: int | None = None,
@@ -223,7 +223,7 @@ class Run(OpenRun):
             importance_samples: posterior samples per image for log p(x); None leaves
                 it out.
             num_images: at most this many; None: all.
-            samples: images to draw and compare with held-out ones; None draws none.
+            generated_images: to draw and compare with held-out ones; None: none.
             seed: of the posterior noise; None: the run's own.
             batch_size: images at a time; None: by `memory_mb`. Changes no figure.
             chunk_size: samples at a time; likewise.
@@ -237,7 +237,7 @@ class Run(OpenRun):
             self.split_name(split),
             importance_samples,
             num_images,
-            samples,
+            generated_images,
             self.config.seed if seed is None else seed,
             progress,
             batch_size=batch_size,
@@ -272,8 +272,8 @@ class Run(OpenRun):
 
         Args:
             images: of `corrupt`, or what it takes.
-            **options: `label`, `samples`, `gibbs_steps`, `classifier`, `seed` and
-                `batch_size`, as `report_restoration` takes them.
+            **options: `label`, `posterior_samples`, `gibbs_steps`, `classifier`,
+                `seed` and `batch_size`, as `report_restoration` takes them.
         """
         from vae_cli.evaluation.restoration_report import Corrupted, report_restoration
 
@@ -288,7 +288,8 @@ class Run(OpenRun):
 
         Args:
             images: path of own images; None: those of `split`.
-            **options: `split`, `num_images`, `normal`, `score`, `samples`, `quantile`,
+            **options: `split`, `num_images`, `normal`, `score`, `posterior_samples`,
+                `quantile`,
                 `seed` and `batch_size`, as `report_anomalies` takes them.
         """
         from vae_cli.evaluation.anomaly_report import report_anomalies

@@ -61,7 +61,7 @@ def used(run: Path, choice: Choice) -> str | None:
             _call("generate", run)
         own = json.loads((run / "metrics.json").read_text())["test"]["neg_elbo"]
         # a classifier is trained for samples: some of the choices will do
-        drawn = ["samples=100"] if choice["pixel values"] == "static" else []
+        drawn = ["generated_images=100"] if choice["pixel values"] == "static" else []
         _call("evaluate", run, "importance_samples=3", *drawn)
         found = json.loads((run / "evaluation" / "test.json").read_text())["neg_elbo"]
         if not math.isclose(own, found, rel_tol=1e-4):
@@ -70,14 +70,14 @@ def used(run: Path, choice: Choice) -> str | None:
             )
         if choice["validation"] != "none":
             _check_validation(run)
-        small = ["num_images=20", "samples=3", "gibbs_steps=4"]
+        small = ["num_images=20", "posterior_samples=3", "gibbs_steps=4"]
         if choice["corruption"] == "none" and choice["conditioning"] != "seen":
             small.append("corruption=half")
         _call("reconstruct", run, *small)
         if choice["conditioning"].startswith("label") and choice["classes"] != "all":
             _refused("anomaly", run, "label")
         else:
-            _call("anomaly", run, "samples=2")
+            _call("anomaly", run, "posterior_samples=2")
         _call("plot_latent", run)
     except Exception:
         return traceback.format_exc()

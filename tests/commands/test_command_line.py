@@ -239,7 +239,7 @@ def test_missing_run_is_refused(
             "importance_sample=5",
             ["did you mean importance_samples?", "vae-evaluate --"],
         ),
-        ("samples=5", ["samples=5 must be at least 100"]),
+        ("generated_images=5", ["generated_images=5 must be at least 100"]),
         ("beta=4", ["beta is not an option", "vae-evaluate --help"]),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

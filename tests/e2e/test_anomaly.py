@@ -49,7 +49,7 @@ def scored(
     command: Command, run: Path, *options: str
 ) -> tuple[dict[str, Any], list[dict[str, str]]]:
     """Return the report and the rows of the CSV."""
-    done = command("anomaly", f"run={run}", "samples=3", *options)
+    done = command("anomaly", f"run={run}", "posterior_samples=3", *options)
     assert done.status == 0, done.stderr
     files = [Path(word) for word in done.stdout.split()]
     for picture in (file for file in files if file.suffix == ".png"):
@@ -122,7 +122,9 @@ def test_score_chosen_by_labels_says_so_and_is_refused_without_them(
     runs: Callable[[str], Path], command: Command
 ) -> None:
     by_labels = "score=by_validation_auroc"
-    done = command("anomaly", f"run={runs('squares')}", "samples=2", by_labels)
+    done = command(
+        "anomaly", f"run={runs('squares')}", "posterior_samples=2", by_labels
+    )
     assert done.status == 0, done.stderr
     file = runs("squares") / "anomaly" / "test-by_validation_auroc-samples2.json"
     report = json.loads(file.read_text())
@@ -167,7 +169,7 @@ def test_streamed_images_are_scored(tmp_path: Path, command: Command) -> None:
         "dataset.memory_mb=1", "dataset.validation_size=100", "dataset.classes=[0,2]",
         "corruption=half", "epochs=1", "batch_size=500", *DENSE,
     )  # fmt: skip
-    report, rows = scored(command, run, "samples=2", "num_images=30")
+    report, rows = scored(command, run, "posterior_samples=2", "num_images=30")
     assert len(rows) == 30
     assert report["normal_classes"] == [0, 2]
 
@@ -201,10 +203,10 @@ def test_threshold_of_the_very_images_that_are_scored_is_said_to_mean_nothing(
     runs: Callable[[str], Path], command: Command
 ) -> None:
     run = f"run={runs('unlabelled')}"
-    done = command("anomaly", run, "samples=2", "split=validation")
+    done = command("anomaly", run, "posterior_samples=2", "split=validation")
     assert "the threshold comes from these validation images" in done.stderr
     assert "normal=[...]" in done.stderr
-    done = command("anomaly", run, "samples=2")
+    done = command("anomaly", run, "posterior_samples=2")
     assert "the threshold comes from" not in done.stderr
 
 
@@ -226,7 +228,9 @@ def test_several_runs_make_a_table(
     runs: Callable[[str], Path], command: Command
 ) -> None:
     names = [str(runs("squares")), str(runs("label"))]
-    done = command("anomaly", f"run={','.join(names)}", "samples=2", "normal=[0]")
+    done = command(
+        "anomaly", f"run={','.join(names)}", "posterior_samples=2", "normal=[0]"
+    )
     assert done.status == 0, done.stderr
     folder = runs("squares").parent
     table = (folder / "anomaly-normal0-samples2.md").read_text()

@@ -411,7 +411,7 @@ def test_inpainting_run_is_scored_without_its_encoder_seeing_the_missing_pixels(
     text = (run / "evaluation" / "test.md").read_text()
     assert "Corruption half, missing pixels alone count." in text
     assert "posterior means of an encoder that was given the missing pixels" in text
-    done = command("reconstruct", f"run={run}", "samples=2")
+    done = command("reconstruct", f"run={run}", "posterior_samples=2")
     assert done.status == 0, done.stderr
     (file,) = (run / "reconstructions").glob("test-half*.json")
     errors = json.loads(file.read_text())["errors"]["single_pass"]

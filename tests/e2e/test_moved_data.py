@@ -29,7 +29,7 @@ QUICK = {
     "plot-latent": (),
     "evaluate": ("importance_samples=2",),
     "reconstruct": ("num_images=4",),
-    "anomaly": ("samples=1",),
+    "anomaly": ("posterior_samples=1",),
 }
 
 

@@ -44,7 +44,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 
 def report(command: Command, run: Path, *options: str) -> dict[str, Any]:
-    done = command("reconstruct", f"run={run}", "samples=3", "gibbs_steps=4", *options)
+    done = command(
+        "reconstruct", f"run={run}", "posterior_samples=3", "gibbs_steps=4", *options
+    )
     assert done.status == 0, done.stderr
     files = {Path(word).suffix: Path(word) for word in done.stdout.split()}
     with Image.open(files[".png"]) as image:

@@ -77,7 +77,7 @@ def test_protocol_says_how_a_figure_came_about(run: RunFolder) -> None:
         "estimator": "importance sampling",
         "importance_samples": 5,
         "noise_seed": 0,
-        "samples": None,
+        "generated_images": None,
         "corruption": "none",
         "corruption_options": {"name": "none"},
         "conditioning": "none",

@@ -142,9 +142,11 @@ def test_images_beyond_memory_are_not_drawn(
     [
         ("evaluate", ["importance_samples=1000", "batch_size=60", "chunk_size=1000"],
          "batch_size or chunk_size"),
-        ("evaluate", ["importance_samples=null", "samples=1000000"], "samples"),
-        ("anomaly", ["samples=100000"], "samples"),
-        ("reconstruct", ["corruption=half", "samples=100000"], "samples"),
+        ("evaluate", ["importance_samples=null", "generated_images=1000000"],
+         "generated_images"),
+        ("anomaly", ["posterior_samples=100000"], "posterior_samples"),
+        ("reconstruct", ["corruption=half", "posterior_samples=100000"],
+         "posterior_samples"),
     ],
 )  # fmt: skip
 def test_samples_beyond_memory_are_refused_with_their_key(

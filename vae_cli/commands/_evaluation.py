@@ -61,7 +61,7 @@ def evaluate_run(config: EvaluateConfig, run: Run, reuse: bool) -> dict[str, Any
             name,
             importance_samples=config.importance_samples,
             num_images=config.num_images,
-            samples=config.samples,
+            generated_images=config.generated_images,
             seed=seed,
             batch_size=config.batch_size,
             chunk_size=config.chunk_size,

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from vae_cli.evaluation.anomaly_report import AnomalyReport
 
 COMPUTED = (
-    "normal", "score", "samples", "quantile", "num_images", "seed", "checkpoint",
+    "normal", "score", "posterior_samples", "quantile", "num_images", "seed",
+    "checkpoint",
 )  # fmt: skip
 """Keys that change what is found: names of files say those that aren't the defaults."""
 
@@ -57,7 +58,7 @@ def _scored(config: AnomalyConfig, run: Run) -> "AnomalyReport":
         num_images=config.num_images,
         normal=config.normal,
         score=config.score,
-        samples=config.samples,
+        posterior_samples=config.posterior_samples,
         quantile=config.quantile,
         seed=config.seed,
         batch_size=config.batch_size,

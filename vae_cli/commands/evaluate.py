@@ -45,7 +45,7 @@ def evaluate(config: EvaluateConfig, overrides: list[str]) -> None:
         split = reports[0]["split"]
         configs = [run.config for run in runs]
         files = write_comparison(names, configs, reports, split, config.output)
-        if config.samples:
+        if config.generated_images:
             files.append(files[0].with_name(f"{split}-samples.png"))
             draw_side_by_side(names, reports, files[-1])
         print(files[0].read_text(encoding="utf-8"))

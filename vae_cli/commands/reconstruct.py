@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 DRAWN = ("label", "num_images", "columns", "seed", "checkpoint", "classifier")
 """Keys that change what is written: its name says those that aren't the defaults."""
-FILLED = ("samples", "gibbs_steps")
+FILLED = ("posterior_samples", "gibbs_steps")
 """More of them, where pixels are missing."""
 
 log = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ def _restore(
     report = run.restore(
         images,
         label=config.label,
-        samples=config.samples,
+        posterior_samples=config.posterior_samples,
         gibbs_steps=config.gibbs_steps,
         classifier=config.classifier,
         seed=config.seed,

@@ -185,7 +185,7 @@ class EvaluateConfig(RunConfig):
         at_most=MOST_BATCH,
     )
     memory_mb: int = option("memory for codes scored at a time, MiB", at_least=1)
-    samples: int | None = option(
+    generated_images: int | None = option(
         "images to draw, and to judge by their sharpness and a small classifier that "
         "is trained for it; null draws none",
         at_least=100,
@@ -235,7 +235,7 @@ class ReconstructConfig(ImagesConfig):
         "run with conditioning=label: decode as this class, whatever the image is",
         at_least=0,
     )
-    samples: int = option(
+    posterior_samples: int = option(
         "missing pixels: posterior samples per image, averaged by importance",
         at_least=1,
         at_most=100_000,
@@ -295,7 +295,9 @@ class AnomalyConfig(ImagesConfig):
         "validation anomalies, which the other choices don't need",
         choices=(*SCORES, BY_LABELS),
     )
-    samples: int = option("posterior samples per image", at_least=1, at_most=100_000)
+    posterior_samples: int = option(
+        "posterior samples per image", at_least=1, at_most=100_000
+    )
     quantile: float = option(
         "share of normal validation images below the threshold", above=0, below=1
     )

@@ -42,7 +42,7 @@ EXAMPLES = {
             "as the literature estimates log p(x)",
         ),
         ("vae-evaluate split=validation num_images=1000", "a quick look"),
-        ("vae-evaluate samples=10000", "and how good drawn images are"),
+        ("vae-evaluate generated_images=10000", "and how good drawn images are"),
         ("vae-evaluate run=outputs/a,outputs/b", "a table of runs"),
         (
             "vae-evaluate run=outputs/2026-01-31/10-00-00-sweep",

@@ -13,12 +13,13 @@ and without a unit:
 - mahalanobis: Mahalanobis distance of the posterior mean to those of the training
   images.
 - unexplained_variance: sum_i (x_i - r_i)^2 / sum_i (x_i - mean(x))^2, r the
-  reconstruction: 1 - R^2 over an image's own pixels. r comes from the posterior mean; for an inpainting model, from the mean of p(z|observed).
+  reconstruction: 1 - R^2 over an image's own pixels. r comes from the posterior mean;
+  for an inpainting model, from the mean of p(z|observed).
 
 A likelihood ranks simple images as normal, whatever it was trained on (Nalisnick et
-al., "Do deep generative models know what they don't know?", 2019): `mean_intensity`, the
-mean pixel, is there to compare the scores with, and `unexplained_variance` asks for
-little error in simple images, too.
+al., "Do deep generative models know what they don't know?", 2019):
+`mean_intensity`, the mean pixel, is there to compare the scores with, and
+`unexplained_variance` asks for little error in simple images, too.
 """
 
 from dataclasses import dataclass

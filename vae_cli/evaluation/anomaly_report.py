@@ -35,7 +35,7 @@ class AnomalyReport:
         normal_classes: those that count as normal, or None.
         classes: number of classes of the data set, or None.
         threshold_from: which images set the thresholds.
-        samples: posterior samples per image.
+        posterior_samples: per image.
         seed: of the posterior noise.
         likelihood: of the run.
         score: the score that counts.
@@ -55,7 +55,7 @@ class AnomalyReport:
     normal_classes: list[int] | None
     classes: int | None
     threshold_from: str
-    samples: int
+    posterior_samples: int
     seed: int
     likelihood: str
     score: str
@@ -137,7 +137,7 @@ def report_anomalies(
     num_images: int | None = None,
     normal: list[int] | None = None,
     score: str = "neg_elbo",
-    samples: int = 20,
+    posterior_samples: int = 20,
     quantile: float = 0.95,
     seed: int = 0,
     batch_size: int = 250,
@@ -151,7 +151,7 @@ def report_anomalies(
         num_images: at most this many.
         normal: classes that count as normal; None: those that the run was trained on.
         score: which one counts, or `by_validation_auroc`.
-        samples: posterior samples per image.
+        posterior_samples: per image.
         quantile: fraction of normal held-out images below the threshold.
         seed: of the posterior noise.
         batch_size: images at a time; changes no figure.
@@ -179,7 +179,7 @@ def report_anomalies(
     cloud = code_cloud(vae, run.split("train"))
 
     def scored(part: Split) -> Scored:
-        found = anomaly_scores(vae, part, cloud, samples, seed, batch_size)
+        found = anomaly_scores(vae, part, cloud, posterior_samples, seed, batch_size)
         return Scored(found, mean_intensity(part.images), _anomalous(part, normal))
 
     found = scored(chosen)
@@ -196,7 +196,7 @@ def report_anomalies(
         normal_classes=normal,
         classes=whole.spec.num_classes,
         threshold_from=f"{quantile:g} quantile of normal {held_out} images",
-        samples=samples,
+        posterior_samples=posterior_samples,
         seed=seed,
         likelihood=run.config.likelihood.name,
         **judged(found, scored(others), quantile, score),

@@ -176,7 +176,10 @@ def images_at_a_time(vae: VAE, samples: int, most: int, memory_mb: int = 1024) -
     """
     one = samples * _bytes_per_code(vae)
     found = max(1, min(most, memory_mb * 2**20 // one))
-    refuse_beyond({f"{samples:,} samples of an image": found * one}, "samples")
+    refuse_beyond(
+        {f"{samples:,} samples of an image": found * one},
+        "importance_samples or posterior_samples",
+    )
     return found
 
 

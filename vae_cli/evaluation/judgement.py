@@ -73,8 +73,8 @@ def judged(images: Scored, held_out: Scored, quantile: float, score: str) -> dic
 
     Returns:
         `score`, `chosen_by`, and under `scores` for each of SCORES its `threshold`,
-        fraction of images `flagged`, `correlation_with_mean_intensity` (Spearman's, over
-        normal held-out images), `validation_auroc`, and where labels tell, `Detection`.
+        fraction of images `flagged`, `correlation_with_mean_intensity` (Spearman's,
+        over normal held-out images), `validation_auroc`, and with labels `Detection`.
     """
     own = {name: _own(images, held_out, quantile, name) for name in SCORES}
     chosen_by = "fixed in advance"

@@ -69,7 +69,7 @@ class RestorationReport:
     corruption: dict[str, Any]
     decoded_as: int | str | None
     effective_samples: float | None
-    samples: int
+    posterior_samples: int
     gibbs_steps: int
     seed: int
     errors: dict[str, dict[str, float | None]] | None
@@ -104,7 +104,7 @@ class RestorationReport:
                 parts.append(f"accuracy {self.accuracy[name]:.4f}")
             lines.append(f"{name:<14}{'  '.join(parts)}")
         if self.effective_samples is not None:
-            effective = f"{self.effective_samples:.1f} of {self.samples}"
+            effective = f"{self.effective_samples:.1f} of {self.posterior_samples}"
             lines.append(f"effective sample size {effective} (mean over images)")
         return lines
 
@@ -179,7 +179,7 @@ def report_restoration(
     run: OpenRun,
     images: Corrupted,
     label: int | None = None,
-    samples: int = 50,
+    posterior_samples: int = 50,
     gibbs_steps: int = 50,
     classifier: bool = False,
     seed: int = 0,
@@ -191,7 +191,7 @@ def report_restoration(
         run: the run.
         images: of `corrupt_images`.
         label: class to decode as; None: each image's own.
-        samples: missing pixels: posterior samples per image.
+        posterior_samples: per image, where pixels are missing.
         gibbs_steps: missing pixels: steps of pseudo-Gibbs sampling.
         classifier: whether to train a classifier of clean images and apply it.
         seed: of the posterior noise.
@@ -209,7 +209,7 @@ def report_restoration(
     elif split.seen is not None:
         candidates["median_filter"] = median_filtered(split.seen[:])
     restoration = restore(
-        vae, split, label, samples, gibbs_steps, seed, batch_size, start
+        vae, split, label, posterior_samples, gibbs_steps, seed, batch_size, start
     )
     candidates |= restoration.methods
     # nobody knows what is under a transparent pixel, in own images that nothing was
@@ -226,7 +226,7 @@ def report_restoration(
         corruption=images.how,
         decoded_as=label if label is not None else own_label,
         effective_samples=restoration.effective_samples,
-        samples=samples,
+        posterior_samples=posterior_samples,
         gibbs_steps=gibbs_steps,
         seed=seed,
         errors=errors(split, candidates) if comparable else None,

@@ -35,7 +35,7 @@ def report_samples(
     check_arrays(
         f"{count:,} samples, and as many real images to compare them with",
         (count, *data.spec.image_shape),
-        "samples",
+        "generated_images",
         copies=3,
     )
     binary = run.vae.likelihood.is_discrete(data.spec)

@@ -99,7 +99,7 @@ def protocol(
         "estimator": "elbo" if samples is None else "importance sampling",
         "importance_samples": samples,
         "noise_seed": seed,
-        "samples": evaluation.samples,
+        "generated_images": evaluation.generated_images,
         "num_images": evaluation.num_images,
         "likelihood": run.likelihood.name,
         "corruption": run.corruption.name,
