@@ -120,7 +120,7 @@ def main() -> NoReturn:
     if name == CANDIDATES:
         from vae_cli.config.complete import candidates
 
-        print(*candidates(" ".join(rest)), sep="\n")
+        print(*candidates(" ".join(rest), [*COMMANDS, *TOOLS]), sep="\n")
         sys.exit(0)
     if name in COMMANDS:
         # Hydra's completion and messages then show the command's real name

@@ -15,8 +15,9 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_vae_completes_commands_and_tools() -> None:
-    assert {*COMMANDS, *TOOLS} <= {*candidates("vae ")}
-    assert candidates("vae val") == ["validate"]
+    names = [*COMMANDS, *TOOLS]
+    assert {*names} <= {*candidates("vae ", names)}
+    assert candidates("vae val", names) == ["validate"]
 
 
 @pytest.mark.parametrize("name", ["vae-train", "vae train", "/usr/bin/vae-train"])

@@ -10,6 +10,7 @@ import pytest
 
 from tests.conftest import TINY, Finished, refused, vae
 from vae_cli import plugins, registry
+from vae_cli.config.complete import candidates
 
 HERE = Path(__file__).parent
 DENSE = ("architecture=dense", "architecture.hidden_units=[8]")
@@ -82,6 +83,8 @@ def test_option_of_a_file_is_listed_shown_explained_and_completed(
     assert "least_scale: 0.3" in ok(command("show", "train", *chosen, plugin)).stdout
     told = command("validate", "train", "likelihood=laplace", "likelihood.scale=1")
     refused(told, "likelihood.scale is not an option", "likelihood.least_scale")
+    line = f"vae-train --plugin {HERE / 'laplace.py'} likelihood="
+    assert "likelihood=laplace" in candidates(line)
     assert "least_scale=0.05" in ok(command("train", "--help", "likelihood")).stdout
 
 

@@ -1,7 +1,9 @@
 """What the Tab key offers: flags, keys and values for a command line so far."""
 
+import contextlib
+import os
 from collections.abc import Iterable, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 
 from vae_cli.config.catalog import (
@@ -13,6 +15,8 @@ from vae_cli.config.catalog import (
 )
 from vae_cli.config.commands import COMMANDS, PRESETS
 from vae_cli.config.keys import groups_of, option_keys, plain_keys
+from vae_cli.errors import VaeCliError
+from vae_cli.plugins import VARIABLE, load_plugins
 from vae_cli.registry import OPTIONS
 
 FLAGS = ("--help", "--version", "--cfg", "--config-dir", "--plugin")
@@ -28,11 +32,12 @@ FILES: dict[str, tuple[str, ...]] = {
 MOST_RUNS = 50
 
 
-def candidates(line: str) -> list[str]:
+def candidates(line: str, names: Iterable[str] = ()) -> list[str]:
     """Return the words that may stand where a command line ends.
 
     Args:
         line: from the command's name up to the cursor.
+        names: commands and tools of `vae`.
 
     Returns:
         whole words; those that end in `=`, `/` or `.` are to be continued.
@@ -43,13 +48,14 @@ def candidates(line: str) -> list[str]:
     if len(words) < 2:
         return []
     program, *rest, current = words
+    named = [after for word, after in pairwise(rest) if word == "--plugin"]
+    if named or os.environ.get(VARIABLE):
+        with contextlib.suppress(VaeCliError):  # the command itself says what is wrong
+            load_plugins(named)
     name = Path(program).name
     if name == "vae":
         if not rest:
-            from vae_cli.cli import COMMANDS as commands
-            from vae_cli.cli import TOOLS
-
-            return _starting(current, [*commands, *TOOLS, "--help", "--version"])
+            return _starting(current, [*names, "--help", "--version"])
         name, *rest = rest
     found = _of(name.removeprefix("vae-"), rest, current)
     return sorted(dict.fromkeys(_starting(current, found)))
