@@ -126,7 +126,9 @@ def test_score_chosen_by_labels_says_so_and_is_refused_without_them(
         "anomaly", f"run={runs('squares')}", "posterior_samples=2", by_labels
     )
     assert done.status == 0, done.stderr
-    file = runs("squares") / "anomaly" / "test-by_validation_auroc-samples2.json"
+    file = (
+        runs("squares") / "anomaly" / "test-by_validation_auroc-posterior_samples2.json"
+    )
     report = json.loads(file.read_text())
     assert report["chosen_by"] == "AUROC on labelled validation anomalies"
     assert "<- score= (AUROC on labelled validation anomalies" in done.stderr
@@ -233,9 +235,9 @@ def test_several_runs_make_a_table(
     )
     assert done.status == 0, done.stderr
     folder = runs("squares").parent
-    table = (folder / "anomaly-normal0-samples2.md").read_text()
+    table = (folder / "anomaly-normal0-posterior_samples2.md").read_text()
     assert table in done.stdout
-    with (folder / "anomaly-normal0-samples2.csv").open() as file:
+    with (folder / "anomaly-normal0-posterior_samples2.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["run"] for row in rows] == ["squares", "label", "mean"]
     each = [float(row["AUROC of score"]) for row in rows]
