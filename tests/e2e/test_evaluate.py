@@ -420,7 +420,7 @@ def test_inpainting_run_is_scored_without_its_encoder_seeing_the_missing_pixels(
 
 
 def test_binary_pixels_are_drawn_before_samples_are_judged(binary: Path) -> None:
-    report = evaluate_here(binary, "importance_samples=null", "samples=100")
+    report = evaluate_here(binary, "importance_samples=null", "generated_images=100")
     assert report["samples_are"] == "draws"
     assert "samples (draws): sharpness" in one_line(report)
     with np.load(binary / "evaluation" / "samples.npz") as file:
@@ -432,5 +432,5 @@ def test_binary_pixels_are_drawn_before_samples_are_judged(binary: Path) -> None
 
 
 def test_grey_samples_are_judged_by_their_means(trained: Path) -> None:
-    report = evaluate_here(trained, "importance_samples=null", "samples=100")
+    report = evaluate_here(trained, "importance_samples=null", "generated_images=100")
     assert report["samples_are"] == "means"

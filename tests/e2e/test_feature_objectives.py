@@ -68,7 +68,7 @@ def test_resumed_run_is_the_uninterrupted_one_network_included(
 
 
 def test_drawn_images_are_judged(trained: Path) -> None:
-    report = evaluate_here(trained, "samples=200", "importance_samples=2")
+    report = evaluate_here(trained, "generated_images=200", "importance_samples=2")
     assert report["sharpness"] > 0
     assert report["frechet_distance"] > report["frechet_floor"] >= 0
     assert 0 < report["classifier_accuracy"] <= 1

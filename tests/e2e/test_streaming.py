@@ -161,7 +161,7 @@ def test_streamed_set_trains_and_is_used_as_the_one_in_memory(
     same_training(streamed, held)
     lines = [
         "evaluate split=train num_images=200 importance_samples=5",
-        "evaluate samples=100 importance_samples=null",
+        "evaluate generated_images=100 importance_samples=null",
         "plot-latent split=train",
         "anomaly split=train num_images=50",
         "reconstruct split=train num_images=50 corruption=half",
