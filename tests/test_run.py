@@ -48,7 +48,7 @@ np.savez(
     reconstructed=run.reconstruct(images[:4]),
     neg_elbo=report.neg_elbo,
     nll=report.nll if report.nll is not None else report.cross_entropy_bound,
-    anomaly=scores.scored.scores["neg_elbo"],
+    anomaly=scores.scored_images.scores["neg_elbo"],
     threshold=scores.scores["neg_elbo"]["threshold"],
     plane=run.manifold(dims=[0, 1], rows=3, columns=3).images,
     **{f"half_{name}": x for name, x in restored.arrays().items()},

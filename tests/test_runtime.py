@@ -10,7 +10,12 @@ import pytest
 
 from tests.conftest import TINY, train_here
 from tests.helpers import small_config
-from vae_cli.runtime import _settle, batch_parts, start_tensorflow, stderr_kept_back
+from vae_cli.runtime import (
+    _settle,
+    start_tensorflow,
+    stderr_kept_back,
+    usable_core_shards,
+)
 
 
 @pytest.fixture
@@ -64,9 +69,9 @@ def test_cores_take_a_part_of_the_batch_each_on_one_thread(tensorflow):
 )
 def test_batches_stay_whole_where_their_images_hang_together(option):
     options = ("threads=4", "batch_size=200")
-    assert batch_parts(small_config(*options), gpus=False) == 4
-    assert batch_parts(small_config(*options), gpus=True) == 1
-    assert batch_parts(small_config(*options, option), gpus=False) == 1
+    assert usable_core_shards(small_config(*options), gpus=False) == 4
+    assert usable_core_shards(small_config(*options), gpus=True) == 1
+    assert usable_core_shards(small_config(*options, option), gpus=False) == 1
 
 
 def test_cpu_is_parted_into_the_devices_that_are_named(tensorflow):
@@ -108,8 +113,8 @@ def test_stderr_comes_back_where_two_threads_keep_it_back(capfd):
     with stderr_kept_back():
         pass
     first.join()
-    os.write(2, b"seen")
-    assert "seen" in capfd.readouterr().err
+    os.write(2, b"corrupted")
+    assert "corrupted" in capfd.readouterr().err
 
 
 def test_what_was_kept_back_is_shown_when_the_import_fails(capfd):

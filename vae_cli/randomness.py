@@ -32,6 +32,7 @@ class Stream(IntEnum):
     TRAINING_CORRUPTION = 13
     IMAGE_NOISE = 14
     GIBBS_NOISE = 15
+    RESTORED_DRAWS = 16
 
 
 def generator(seed: int, stream: Stream, index: int = 0) -> np.random.Generator:

@@ -14,8 +14,9 @@ from vae_cli.runs.opened import OpenRun
 
 if TYPE_CHECKING:
     from vae_cli.evaluation.anomaly_report import AnomalyReport
+    from vae_cli.evaluation.corrupted_images import CorruptedImages
     from vae_cli.evaluation.generation import Generated
-    from vae_cli.evaluation.restoration_report import Corrupted, RestorationReport
+    from vae_cli.evaluation.restoration_report import RestorationReport
     from vae_cli.evaluation.split_report import SplitReport
     from vae_cli.visualize.model_figures import LatentPlot
 
@@ -253,7 +254,7 @@ class Run(OpenRun):
 
         return path_between(self, split, pair, columns, label)
 
-    def corrupt(self, images: str | None = None, **options: Any) -> "Corrupted":
+    def corrupt(self, images: str | None = None, **options: Any) -> "CorruptedImages":
         """Return images with what the encoder gets of them.
 
         Args:
@@ -261,12 +262,12 @@ class Run(OpenRun):
             **options: `split`, `corruption`, `num_images` and `label`, as
                 `corrupt_images` takes them.
         """
-        from vae_cli.evaluation.restoration_report import corrupt_images
+        from vae_cli.evaluation.corrupted_images import corrupt_images
 
         return corrupt_images(self, images, **options)
 
     def restore(
-        self, images: "Corrupted | str | None" = None, **options: Any
+        self, images: "CorruptedImages | str | None" = None, **options: Any
     ) -> "RestorationReport":
         """Restore corrupted images, and compare them with clean ones.
 
@@ -275,9 +276,10 @@ class Run(OpenRun):
             **options: `label`, `posterior_samples`, `gibbs_steps`, `classifier`,
                 `seed` and `batch_size`, as `report_restoration` takes them.
         """
-        from vae_cli.evaluation.restoration_report import Corrupted, report_restoration
+        from vae_cli.evaluation.corrupted_images import CorruptedImages
+        from vae_cli.evaluation.restoration_report import report_restoration
 
-        if not isinstance(images, Corrupted):
+        if not isinstance(images, CorruptedImages):
             images = self.corrupt(images, label=options.get("label"))
         return report_restoration(self, images, **options)
 

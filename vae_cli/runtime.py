@@ -16,7 +16,7 @@ from vae_cli.workers import cores
 _STDERR = threading.RLock()
 KERAS = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
 """Environment variables for Keras on TensorFlow, quietly."""
-MOST_PARTS = 4
+MOST_SHARDS = 4
 """Cores up to which a part for each is taken to pay; it was measured on two."""
 LEAST_IMAGES = 32
 """Images of a part; with fewer its matrix products are too small."""
@@ -71,10 +71,11 @@ def start_tensorflow(
 
 def _settle(tf: Any, config: TrainConfig, own_process: bool) -> None:
     threads = 1 if config.deterministic else config.threads
-    parts = batch_parts(config, gpus=bool(tf.config.list_physical_devices("GPU")))
-    if own_process and parts > 1:
+    gpus = bool(tf.config.list_physical_devices("GPU"))
+    core_shards = usable_core_shards(config, gpus)
+    if own_process and core_shards > 1:
         tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(parts)
+        tf.config.threading.set_inter_op_parallelism_threads(core_shards)
     elif threads is not None:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
@@ -84,7 +85,7 @@ def _settle(tf: Any, config: TrainConfig, own_process: bool) -> None:
         tf.config.experimental.set_memory_growth(gpu, config.memory_growth)
     devices = config.distribution.cpu_devices
     if devices > 1:
-        # a strategy can be tried on one CPU, in parts
+        # one CPU can be split, to try a strategy
         tf.config.set_logical_device_configuration(
             tf.config.list_physical_devices("CPU")[0],
             [tf.config.LogicalDeviceConfiguration()] * devices,
@@ -105,18 +106,18 @@ def matrix_products(tf32: bool) -> Iterator[None]:
         options.enable_tensor_float_32_execution(before)
 
 
-def batch_parts(config: TrainConfig, gpus: bool) -> int:
-    """Return into how many parts each training batch is cut, for a core each.
+def usable_core_shards(config: TrainConfig, gpus: bool) -> int:
+    """Return how many shards each training batch is split into, one per core.
 
     Threads that share a matrix product wait for each other at every one of them;
-    cores that compute a part of the batch each, on one thread, wait once a step.
+    cores that compute a shard of the batch each, on one thread, wait once a step.
 
     Args:
         config: what couples the images of a batch keeps it whole, and so does dropout,
             whose masks come one after the other.
         gpus: whether there are any, which keeps it whole too.
     """
-    parts = config.threads or cores()
+    count = config.threads or cores()
     whole = (
         gpus
         or config.deterministic
@@ -124,12 +125,12 @@ def batch_parts(config: TrainConfig, gpus: bool) -> int:
         or config.free_bits
         or config.architecture.dropout
         or config.architecture.normalization == "batch"
-        # its pseudo-inputs would be encoded for every part
+        # its pseudo-inputs would be encoded for every shard
         or config.prior.encoded_images
     )
-    if whole or parts > MOST_PARTS or config.batch_size < LEAST_IMAGES * parts:
+    if whole or count > MOST_SHARDS or config.batch_size < LEAST_IMAGES * count:
         return 1
-    return parts
+    return count
 
 
 @contextlib.contextmanager

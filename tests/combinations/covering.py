@@ -64,7 +64,7 @@ AXES: dict[str, dict[str, tuple[str, ...]]] = {
             "conditioning=label",
             "conditioning.learned_prior=true",
         ),
-        "seen": ("conditioning=observed", "conditioning.hidden_units=[6]"),
+        "observed": ("conditioning=observed", "conditioning.hidden_units=[6]"),
     },
     "corruption": {
         "none": (),
@@ -83,7 +83,7 @@ AXES: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "pixels": {
         "default": (),
-        "seen": ("corruption.loss_on=observed",),
+        "observed": ("corruption.loss_on=observed",),
         "missing": ("corruption.loss_on=missing",),
     },
     "objective": {

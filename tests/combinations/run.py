@@ -55,7 +55,7 @@ def used(run: Path, choice: Choice) -> str | None:
     try:
         _train(run, choice)
         _check_losses(run)
-        if choice["conditioning"] == "seen":
+        if choice["conditioning"] == "observed":
             _refused("generate", run, "inpaints")
         else:
             _call("generate", run)
@@ -71,7 +71,7 @@ def used(run: Path, choice: Choice) -> str | None:
         if choice["validation"] != "none":
             _check_validation(run)
         small = ["num_images=20", "posterior_samples=3", "gibbs_steps=4"]
-        if choice["corruption"] == "none" and choice["conditioning"] != "seen":
+        if choice["corruption"] == "none" and choice["conditioning"] != "observed":
             small.append("corruption=half")
         _call("reconstruct", run, *small)
         if choice["conditioning"].startswith("label") and choice["classes"] != "all":

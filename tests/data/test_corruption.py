@@ -9,9 +9,9 @@ from vae_cli.config.compose import composed
 from vae_cli.data.corruption import (
     MISSING,
     build_corruption,
-    corrupted,
-    corrupts_anew,
-    corrupts_for_good,
+    corrupt_split,
+    corruption_per_step,
+    fixed_corruption,
 )
 from vae_cli.data.splits import Split
 from vae_cli.registry import OPTIONS
@@ -40,7 +40,7 @@ def applied(name, **options):
 def test_none_corrupts_nothing():
     assert build_corruption(config("none"), SHAPE) is None
     split = Split(IMAGES)
-    assert corrupted(split, config("none"), 0) is split
+    assert corrupt_split(split, config("none"), 0) is split
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -65,8 +65,8 @@ def test_gaussian_noise_has_its_standard_deviation_where_nothing_is_clipped():
 def test_salt_and_pepper_strikes_its_share_half_black_half_white():
     corruption = build_corruption(config("salt_and_pepper", probability=0.3), SHAPE)
     seen, _ = corruption(tf.fill((COUNT, *SHAPE), 0.5), corruption.draw(COUNT, [1, 2]))
-    for value, share in ((0.0, 0.15), (1.0, 0.15), (0.5, 0.7)):
-        assert np.mean(np.asarray(seen) == value) == pytest.approx(share, abs=0.01)
+    for value, shard in ((0.0, 0.15), (1.0, 0.15), (0.5, 0.7)):
+        assert np.mean(np.asarray(seen) == value) == pytest.approx(shard, abs=0.01)
 
 
 def test_masking_noise_turns_its_share_black():
@@ -112,18 +112,18 @@ def test_half_at_random_takes_each_side_as_often():
 
 
 @pytest.mark.parametrize(
-    ("seen", "shown"),
+    ("quadrants", "observed"),
     [
         (1, [np.s_[3:, :5]]),
         (2, [np.s_[:, :5]]),
         (3, [np.s_[:, :5], np.s_[:3, 5:]]),
     ],
 )
-def test_quadrants_are_those_of_sohn(seen, shown):
+def test_quadrants_are_those_of_sohn(quadrants, observed):
     expected = np.zeros((*SHAPE[:2], 1))
-    for part in shown:
+    for part in observed:
         expected[part] = 1
-    _, mask = applied("quadrants", quadrants=seen)
+    _, mask = applied("quadrants", quadrants=quadrants)
     assert (mask == expected).all()
 
 
@@ -138,47 +138,47 @@ def test_box_takes_a_rectangle_anywhere():
 
 @pytest.mark.parametrize("name", KINDS)
 def test_split_is_corrupted_image_by_image(name):
-    split = corrupted(Split(IMAGES), config(name), seed=3)
-    assert split.seen.shape == IMAGES.shape
+    split = corrupt_split(Split(IMAGES), config(name), seed=3)
+    assert split.corrupted.shape == IMAGES.shape
     # the noise is an image's own, whichever images are beside it
-    first = corrupted(Split(IMAGES[:5]), config(name), seed=3)
-    np.testing.assert_array_equal(split.seen[:5], first.seen[:])
+    first = corrupt_split(Split(IMAGES[:5]), config(name), seed=3)
+    np.testing.assert_array_equal(split.corrupted[:5], first.corrupted[:])
     if name not in ("half", "quadrants"):
-        other = corrupted(Split(IMAGES), config(name), seed=4)
-        assert (other.seen[:] != split.seen[:]).any()
+        other = corrupt_split(Split(IMAGES), config(name), seed=4)
+        assert (other.corrupted[:] != split.corrupted[:]).any()
 
 
 @pytest.mark.parametrize(
-    ("score", "scored"), [("all", None), ("observed", 1.0), ("missing", 0.0)]
+    ("loss_on", "expected"), [("all", None), ("observed", 1.0), ("missing", 0.0)]
 )
-def test_scored_pixels_are_those_asked_for(score, scored):
-    mask = applied("box")[1]
-    corruption = build_corruption(config("box", loss_on=score), SHAPE)
-    told = corruption.told(FLOATS, corruption.draw(COUNT, [1, 2]))
-    if scored is None:
-        assert set(told) == {"seen"}
+def test_mask_is_of_the_pixels_that_loss_on_names(loss_on, expected):
+    observed = applied("box")[1]
+    corruption = build_corruption(config("box", loss_on=loss_on), SHAPE)
+    condition = corruption.condition(FLOATS, corruption.draw(COUNT, [1, 2]))
+    if expected is None:
+        assert set(condition) == {"corrupted"}
     else:
-        np.testing.assert_array_equal(told["scored"], mask == scored)
+        np.testing.assert_array_equal(condition["mask"], observed == expected)
 
 
-def share(begin, end, total):
+def shard(begin, end, total):
     index = tf.range(begin, end, dtype=tf.int64)
     return {"index": index, "start": begin, "total": total}
 
 
 def test_noise_is_the_same_however_a_batch_is_shared():
-    corrupt = corrupts_anew(build_corruption(config("box"), SHAPE), 0, replicas=1)
-    whole = corrupt(FLOATS[:6], share(0, 6, 6), 2)["seen"]
-    part = corrupt(FLOATS[4:6], share(4, 6, 6), 2)["seen"]
+    corrupt = corruption_per_step(build_corruption(config("box"), SHAPE), 0, replicas=1)
+    whole = corrupt(FLOATS[:6], shard(0, 6, 6), 2)["corrupted"]
+    part = corrupt(FLOATS[4:6], shard(4, 6, 6), 2)["corrupted"]
     np.testing.assert_array_equal(whole[4:], part)
-    assert (corrupt(FLOATS[:6], share(0, 6, 6), 3)["seen"] != whole).numpy().any()
+    assert (corrupt(FLOATS[:6], shard(0, 6, 6), 3)["corrupted"] != whole).numpy().any()
 
 
 def test_image_that_is_corrupted_for_good_looks_the_same_at_every_step():
-    corrupt = corrupts_for_good(build_corruption(config("random_mask"), SHAPE), 3)
-    first = corrupt(FLOATS[:6], share(0, 6, 6), 2)
-    later = corrupt(FLOATS[4:6], share(4, 6, 6), 9)
-    np.testing.assert_array_equal(first["seen"][4:], later["seen"])
-    split = corrupted(Split(IMAGES[:6]), config("random_mask"), seed=3)
-    np.testing.assert_array_equal(split.scored[:] == 255, first["scored"] == 1)
-    np.testing.assert_allclose(split.seen[:] / 255, first["seen"], atol=0.003)
+    corrupt = fixed_corruption(build_corruption(config("random_mask"), SHAPE), 3)
+    first = corrupt(FLOATS[:6], shard(0, 6, 6), 2)
+    later = corrupt(FLOATS[4:6], shard(4, 6, 6), 9)
+    np.testing.assert_array_equal(first["corrupted"][4:], later["corrupted"])
+    split = corrupt_split(Split(IMAGES[:6]), config("random_mask"), seed=3)
+    np.testing.assert_array_equal(split.mask[:] == 255, first["mask"] == 1)
+    np.testing.assert_allclose(split.corrupted[:] / 255, first["corrupted"], atol=0.003)

@@ -8,11 +8,10 @@ import pytest
 import tensorflow as tf
 
 from tests.helpers import grey_images, npz_config
-from vae_cli.data.images import Images
+from vae_cli.data.images import Images, to_float
 from vae_cli.data.prepare import Levels, load_data
 from vae_cli.errors import DataError
 from vae_cli.evaluation.batches import as_float
-from vae_cli.visualize.images import to_float
 
 IMAGES = grey_images(3000, 20, 20)
 """1.1 MiB: more than `memory_mb=1` holds."""

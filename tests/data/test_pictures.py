@@ -30,7 +30,7 @@ def test_folder_is_read_in_order_of_names(tmp_path):
     split, names = read_pictures(tmp_path, COLOUR)
     assert names == ["a.png", "b.png", "c.png"]
     np.testing.assert_array_equal(split.images[:], PIXELS[[1, 0, 2]])
-    assert split.scored is None
+    assert split.mask is None
 
 
 def test_grey_and_colour_become_each_other(tmp_path):
@@ -66,7 +66,7 @@ def test_transparent_pixels_are_missing(tmp_path):
     alpha[2:4, 5] = 0
     path = saved(tmp_path / "hole.png", np.concatenate([PIXELS[0], alpha], -1))
     split, _ = read_pictures(path, COLOUR)
-    np.testing.assert_array_equal(split.scored[0], alpha)
+    np.testing.assert_array_equal(split.mask[0], alpha)
     np.testing.assert_array_equal(
         split.images[0][alpha[..., 0] > 0], PIXELS[0][alpha[..., 0] > 0]
     )
@@ -198,7 +198,7 @@ def test_palette_with_opacities_is_read_without_a_warning(tmp_path):
         warnings.simplefilter("error")
         split, _ = read_pictures(tmp_path / "a.png", COLOUR)
     np.testing.assert_array_equal(
-        split.scored[0, ..., 0], np.where(np.asarray(picture) == 0, 0, 255)
+        split.mask[0, ..., 0], np.where(np.asarray(picture) == 0, 0, 255)
     )
     np.testing.assert_array_equal(split.images[0], np.asarray(picture.convert("RGB")))
 

@@ -3,8 +3,8 @@ import pytest
 import tensorflow as tf
 
 from tests.helpers import grey_images
-from vae_cli.data.batches import filled_part, of_share, training_order
-from vae_cli.data.pipeline import Replicas, shares
+from vae_cli.data.batches import of_shard, padded_shard, training_order
+from vae_cli.data.pipeline import Replicas, shards
 
 IMAGES = grey_images(20, 3, 4, 1)
 BATCHES = [[3, 1, 4, 15, 9], [2, 6, 5, 0]]
@@ -21,39 +21,39 @@ def values(dataset: tf.data.Dataset) -> list[dict[str, np.ndarray]]:
 
 
 def test_share_of_a_single_replica_is_the_whole_batch():
-    for share, batch in zip(values(shares(order())), BATCHES, strict=True):
-        assert share["index"].tolist() == batch
-        assert (share["start"], share["total"]) == (0, len(batch))
+    for shard, batch in zip(values(shards(order())), BATCHES, strict=True):
+        assert shard["index"].tolist() == batch
+        assert (shard["start"], shard["total"]) == (0, len(batch))
 
 
 @pytest.mark.parametrize("total", [2, 3, 5])
 def test_shares_of_all_replicas_make_up_the_batch(total):
-    found = values(shares(order(), Replicas(0, total, total)))
+    found = values(shards(order(), Replicas(0, total, total)))
     assert len(found) == 2 * total
     for number, batch in enumerate(BATCHES):
         own = found[number * total : (number + 1) * total]
-        kept = [share["index"][share["weight"] > 0] for share in own]
+        kept = [shard["index"][shard["weight"] > 0] for shard in own]
         assert np.concatenate(kept).tolist() == batch
-        assert {int(share["total"]) for share in own} == {len(batch)}
+        assert {int(shard["total"]) for shard in own} == {len(batch)}
         sizes = [len(index) for index in kept]
         assert max(sizes) - min(sizes) <= 1
-        assert [share["start"] for share in own] == np.cumsum([0, *sizes[:-1]]).tolist()
+        assert [shard["start"] for shard in own] == np.cumsum([0, *sizes[:-1]]).tolist()
 
 
 def test_a_worker_gets_the_shares_of_its_own_replicas():
-    everyone = values(shares(order(), Replicas(0, 4, 4)))
-    second = values(shares(order(), Replicas(2, 2, 4)))
+    everyone = values(shards(order(), Replicas(0, 4, 4)))
+    second = values(shards(order(), Replicas(2, 2, 4)))
     expected = [everyone[i]["index"].tolist() for i in (2, 3, 6, 7)]
-    assert [share["index"].tolist() for share in second] == expected
+    assert [shard["index"].tolist() for shard in second] == expected
 
 
 def test_pixels_come_with_the_indices_where_asked():
-    for share in values(shares(order(), Replicas(0, 2, 2), IMAGES)):
-        np.testing.assert_array_equal(share["pixels"], IMAGES[share["index"]])
+    for shard in values(shards(order(), Replicas(0, 2, 2), IMAGES)):
+        np.testing.assert_array_equal(shard["pixels"], IMAGES[shard["index"]])
 
 
 def test_shares_with_room_have_one_static_size_and_image_0_where_there_is_none():
-    dataset = shares(order(), Replicas(0, 3, 3), room=6)
+    dataset = shards(order(), Replicas(0, 3, 3), padded_size=6)
     assert dataset.element_spec["index"].shape == (2,)
     first, second, third = values(dataset)[:3]
     assert first["index"].tolist() + second["index"].tolist() == [3, 1, 4, 15]
@@ -65,8 +65,8 @@ def test_shares_with_room_have_one_static_size_and_image_0_where_there_is_none()
 def test_parts_of_all_shares_are_the_values_of_the_batch(axis):
     drawn = tf.random.normal((5, 5, 2))
     parts = [
-        of_share(drawn, share, axis)
-        for share in list(shares(order(), Replicas(0, 3, 3)))[:3]
+        of_shard(drawn, shard, axis)
+        for shard in list(shards(order(), Replicas(0, 3, 3)))[:3]
     ]
     np.testing.assert_array_equal(tf.concat(parts, axis), drawn)
 
@@ -89,7 +89,7 @@ def test_window_bounds_how_far_images_are_moved_apart(count, window):
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
 def test_parts_of_a_batch_are_never_empty_and_weigh_as_its_images(count):
     index = tf.range(10, 10 + count, dtype=tf.int64)
-    found = [filled_part(index, part, 3) for part in range(3)]
+    found = [padded_shard(index, part, 3) for part in range(3)]
     assert all(len(own) for own, _, _ in found)
     kept = [int(i) for own, _, weight in found for i in own[weight > 0]]
     assert kept == list(range(10, 10 + count))

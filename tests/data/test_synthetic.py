@@ -19,7 +19,7 @@ def split():
 
 
 def cover(split) -> np.ndarray:
-    """Share of each pixel that is covered, [N, SIZE, SIZE]."""
+    """Shard of each pixel that is covered, [N, SIZE, SIZE]."""
     return split.images[..., 0] / 255 / split.factors["shade"][:, None, None]
 
 

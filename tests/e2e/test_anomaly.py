@@ -22,7 +22,7 @@ KINDS = {
     "two_level vamp": ("hierarchy=two_level", "prior=vamp", "latent_dim=4"),
     "colour": ("dataset.channels=3", "likelihood=gaussian"),
     "noise": ("corruption=gaussian_noise", "dataset.validation_size=0"),
-    "seen": (
+    "observed": (
         "conditioning=observed",
         "conditioning.hidden_units=[8]",
         "corruption=box",
@@ -90,7 +90,7 @@ def test_rows_agree_with_the_report(
 @pytest.mark.parametrize(
     "kind",
     [
-        *("squares", "unlabelled", "label", "noise", "seen"),
+        *("squares", "unlabelled", "label", "noise", "observed"),
         pytest.param("two_level vamp", marks=pytest.mark.slow),
         pytest.param("colour", marks=pytest.mark.slow),
     ],

@@ -410,7 +410,7 @@ def test_inpainting_run_is_scored_without_its_encoder_seeing_the_missing_pixels(
     assert "corruption half, missing pixels alone count" in one_line(report)
     text = (run / "evaluation" / "test.md").read_text()
     assert "Corruption half, missing pixels alone count." in text
-    assert "posterior means of an encoder that was given the missing pixels" in text
+    assert "posterior means of an encoder that gets the missing pixels" in text
     done = command("reconstruct", f"run={run}", "posterior_samples=2")
     assert done.status == 0, done.stderr
     (file,) = (run / "reconstructions").glob("test-half*.json")

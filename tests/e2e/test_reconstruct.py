@@ -19,7 +19,7 @@ KINDS = {
     "label": (*DENSE, "conditioning=label", "conditioning.learned_prior=true"),
     "two_level vamp": (*DENSE, "hierarchy=two_level", "prior=vamp", "latent_dim=4"),
     "colour": ("architecture.filters=[4]", "dataset.channels=3", "likelihood=gaussian"),
-    "seen": (
+    "observed": (
         *DENSE,
         "conditioning=observed",
         "conditioning.hidden_units=[8]",
@@ -57,9 +57,9 @@ def report(command: Command, run: Path, *options: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("kind", "corruption"),
     [
-        *((kind, "as trained") for kind in ("noise", "missing", "label", "seen")),
+        *((kind, "as trained") for kind in ("noise", "missing", "label", "observed")),
         ("noise", "half"),
-        ("seen", "salt_and_pepper"),
+        ("observed", "salt_and_pepper"),
         pytest.param("two_level vamp", "as trained", marks=pytest.mark.slow),
         pytest.param("two_level vamp", "box", marks=pytest.mark.slow),
         pytest.param("label", "box", marks=pytest.mark.slow),
@@ -71,25 +71,29 @@ def test_every_kind_of_run_restores_or_says_why_not(
     runs: Callable[[str], Path], command: Command, kind: str, corruption: str
 ) -> None:
     options = [] if corruption == "as trained" else [f"corruption={corruption}"]
-    if kind == "seen" and corruption == "salt_and_pepper":
+    if kind == "observed" and corruption == "salt_and_pepper":
         done = command("reconstruct", f"run={runs(kind)}", *options)
         refused(done, "inpaints", "corruption=half")
         return
     found = report(command, runs(kind), *options)
-    trained_with = {"noise": "gaussian_noise", "missing": "random_mask", "seen": "box"}
+    trained_with = {
+        "noise": "gaussian_noise",
+        "missing": "random_mask",
+        "observed": "box",
+    }
     name = options[0][11:] if options else trained_with.get(kind, "none")
     assert found["corruption"]["name"] == name
     methods = set(found["errors"])
     if name in ("box", "random_mask", "half"):
-        filled = {"seen", "mean_fill", "single_pass"}
+        filled = {"corrupted", "mean_fill", "single_pass"}
         assert methods == filled | (
-            {"mean_of_draws"} if kind == "seen" else {"importance", "pseudo_gibbs"}
+            {"mean_of_draws"} if kind == "observed" else {"importance", "pseudo_gibbs"}
         )
-        assert found["errors"]["seen"]["mse_missing"] > 0
+        assert found["errors"]["corrupted"]["mse_missing"] > 0
     elif name == "none":
         assert methods == {"restored"}
     else:
-        assert methods == {"seen", "median_filter", "restored"}
+        assert methods == {"corrupted", "median_filter", "restored"}
     assert found["num_images"] == 16
 
 
@@ -101,7 +105,7 @@ def test_figures_are_those_of_the_arrays(
     with np.load(file) as arrays:
         clean, filled = arrays["images"] / 255, arrays["single_pass"]
         missing = np.broadcast_to(arrays["mask"] == 0, clean.shape)
-        seen = arrays["seen"]
+        seen = arrays["corrupted"]
     assert (seen[missing] == 128).all()
     assert not missing[:, :6].any()
     assert missing[:, 6:].all()
@@ -167,7 +171,7 @@ def test_path_lies_between_two_images(
         "reconstruct", f"run={runs('noise')}", "task=interpolate", "pair=[0,99]"
     )
     refused(done, "pair=[0, 99]", "0 to 15")
-    done = command("reconstruct", f"run={runs('seen')}", "task=interpolate")
+    done = command("reconstruct", f"run={runs('observed')}", "task=interpolate")
     refused(done, "inpaints")
 
 
@@ -175,7 +179,7 @@ def test_classifier_is_asked_about_restored_images(
     runs: Callable[[str], Path], command: Command
 ) -> None:
     found = report(command, runs("noise"), "classifier=true")
-    assert set(found["accuracy"]) == {"clean", "seen", "median_filter", "restored"}
+    assert set(found["accuracy"]) == {"clean", "corrupted", "median_filter", "restored"}
     assert all(0 <= share <= 1 for share in found["accuracy"].values())
 
 

@@ -21,7 +21,7 @@ from vae_cli.evaluation.anomaly import (
     rank_correlation,
     unexplained_variance,
 )
-from vae_cli.evaluation.judgement import Scored, check_score, judged
+from vae_cli.evaluation.detection import ScoredImages, check_score, detect
 from vae_cli.evaluation.latent import encode
 
 IMAGES = grey_images(40, *SHAPE)
@@ -76,7 +76,7 @@ def test_pixels_that_are_not_scored_neither_surprise_nor_ask_to_be_explained():
     vae = small_vae("latent_dim=3", shape=SHAPE)
     scored = np.zeros((40, *SHAPE[:2], 1), np.uint8)
     scored[:, :2] = 255
-    split = Split(IMAGES, scored=scored)
+    split = Split(IMAGES, mask=scored)
     found = anomaly_scores(vae, split, code_cloud(vae, SPLIT), 1, 0)[
         "unexplained_variance"
     ]
@@ -160,12 +160,12 @@ def scored(count, anomalous, **shifts):
     known = None if anomalous is None else np.arange(count) < anomalous
     shift = 0 if known is None else known
     scores = {n: rng.normal(size=count) + shifts.get(n, 0) * shift for n in SCORES}
-    return Scored(scores, rng.random(count), known)
+    return ScoredImages(scores, rng.random(count), known)
 
 
 def test_threshold_is_the_quantile_of_normal_held_out_images():
     images, held_out = scored(500, 100, nll=3), scored(1000, 300, nll=3)
-    found = judged(images, held_out, 0.9, "neg_elbo")
+    found = detect(images, held_out, 0.9, "neg_elbo")
     own = found["scores"]["nll"]
     assert own["threshold"] == np.quantile(held_out.scores["nll"][300:], 0.9)
     assert own["flagged"] == np.mean(images.scores["nll"] > own["threshold"])
@@ -175,7 +175,7 @@ def test_threshold_is_the_quantile_of_normal_held_out_images():
 
 def test_score_by_labels_is_chosen_on_held_out_images_not_on_those_judged():
     images, held_out = scored(500, 100, kl=5), scored(500, 100, reconstruction=5)
-    found = judged(images, held_out, 0.95, "by_validation_auroc")
+    found = detect(images, held_out, 0.95, "by_validation_auroc")
     assert (found["score"], found["chosen_by"]) == (
         "reconstruction",
         "AUROC on labelled validation anomalies",
@@ -184,7 +184,7 @@ def test_score_by_labels_is_chosen_on_held_out_images_not_on_those_judged():
 
 def test_fixed_score_is_the_one_that_counts_whatever_the_labels_say():
     images, held_out = scored(500, 100, kl=5), scored(500, 100, reconstruction=5)
-    found = judged(images, held_out, 0.95, "neg_elbo")
+    found = detect(images, held_out, 0.95, "neg_elbo")
     assert (found["score"], found["chosen_by"]) == (
         "neg_elbo",
         "fixed in advance",
@@ -199,6 +199,6 @@ def test_score_by_labels_is_refused_where_validation_images_are_of_one_kind(anom
 
 @pytest.mark.parametrize("anomalous", [None, 0, 500])
 def test_images_of_one_kind_have_no_auroc(anomalous):
-    found = judged(scored(500, anomalous), scored(500, None), 0.95, "neg_elbo")
+    found = detect(scored(500, anomalous), scored(500, None), 0.95, "neg_elbo")
     assert "auroc" not in found["scores"]["nll"]
     assert (found["mean_intensity"], found["base_rate"]) == (None, None)

@@ -150,7 +150,7 @@ def test_pixels_that_are_not_scored_count_as_right():
     images = smooth_images(6, 13, 19, 1)
     scored = np.zeros((6, 13, 19, 1), np.uint8)
     scored[:, :5] = 255
-    found = score_reconstruction(vae, images, context={"scored": scored})
+    found = score_reconstruction(vae, images, condition={"mask": scored})
     x = images / 255
     restored = np.array(vae(images.astype(np.float32) / 255))
     restored[:, 5:] = x[:, 5:]

@@ -7,15 +7,11 @@ from scipy import ndimage
 from tests.helpers import grey_images, mean_and_log_var, small_vae
 from tests.models.toys import SHAPE, linear_gaussian
 from vae_cli.config.compose import composed
-from vae_cli.data.corruption import corrupted, with_missing
+from vae_cli.data.corruption import corrupt_split, with_missing
 from vae_cli.data.splits import Split
 from vae_cli.data_spec import DataSpec
-from vae_cli.evaluation.restoration import (
-    errors,
-    mean_filled,
-    median_filtered,
-    restore,
-)
+from vae_cli.evaluation.restoration import restore
+from vae_cli.evaluation.restoration_errors import errors, mean_filled, median_filtered
 
 IMAGES = grey_images(5, *SHAPE)
 
@@ -23,12 +19,12 @@ IMAGES = grey_images(5, *SHAPE)
 def half_missing():
     mask = np.zeros((5, *SHAPE), np.uint8)
     mask[:, :, :2] = 255
-    return with_missing(Split(IMAGES, scored=mask))
+    return with_missing(Split(IMAGES, mask=mask))
 
 
 def exact(toy, split):
     """Return mean and deviation of the missing pixels' means, given the seen ones."""
-    seen = split.scored[0].reshape(-1) == 255
+    seen = split.mask[0].reshape(-1) == 255
     x = split.images[:].reshape(5, -1) / 255
     kernel, bias = toy.kernel.astype(np.float64), toy.bias
     precision = np.eye(2) + kernel[seen].T @ kernel[seen] / toy.scale**2
@@ -53,7 +49,7 @@ def test_importance_gives_the_exact_mean_and_spread_of_missing_pixels(samples):
 def test_exact_posterior_makes_every_sample_count():
     # of a whole image, all of whose pixels are seen
     toy = linear_gaussian()
-    whole = with_missing(Split(IMAGES, scored=np.full((5, *SHAPE), 255, np.uint8)))
+    whole = with_missing(Split(IMAGES, mask=np.full((5, *SHAPE), 255, np.uint8)))
     for model, least, most in ((toy, 39.9, 40.1), (linear_gaussian(widen=8.0), 1, 30)):
         found = restore(model.vae, whole, None, 40, 2, seed=0, batch_size=5)
         assert least < found.effective_samples < most
@@ -61,13 +57,13 @@ def test_exact_posterior_makes_every_sample_count():
 
 def test_model_of_whole_images_gives_the_exact_mean_from_filled_ones():
     toy, split = linear_gaussian(widen=8.0), half_missing()
-    start = np.where(split.scored[:] == 255, IMAGES / 255, 0.7).astype(np.float32)
+    start = np.where(split.mask[:] == 255, IMAGES / 255, 0.7).astype(np.float32)
     found = restore(toy.vae, split, None, 20_000, 60, seed=0, batch_size=2, start=start)
     mean, _ = exact(toy, split)
     weighted = found.methods["importance"].reshape(5, -1)
     np.testing.assert_allclose(weighted, mean, atol=0.02)
     single = toy.vae.pixel_means(mean_and_log_var(toy.vae, start)[0])
-    expected = np.where(split.scored[:] == 255, IMAGES / 255, single)
+    expected = np.where(split.mask[:] == 255, IMAGES / 255, single)
     np.testing.assert_allclose(found.methods["single_pass"], expected, atol=1e-5)
 
 
@@ -96,20 +92,20 @@ def test_seen_pixels_are_kept_and_batches_change_nothing():
     split = half_missing()
     whole = restore(vae, split, None, 4, 6, seed=1, batch_size=5)
     apart = restore(vae, split, None, 4, 6, seed=1, batch_size=2)
-    seen = np.broadcast_to(split.scored[:] == 255, IMAGES.shape)
+    seen = np.broadcast_to(split.mask[:] == 255, IMAGES.shape)
     for name, images in whole.methods.items():
         np.testing.assert_allclose(images[seen], IMAGES[seen] / 255, atol=1e-6)
         np.testing.assert_allclose(images, apart.methods[name], atol=1e-5)
     np.testing.assert_allclose(whole.draws, apart.draws, atol=1e-5)
     assert whole.draws.shape == (3, *IMAGES.shape)
-    assert (whole.spread[split.scored[:] == 255] < 1e-6).all()
+    assert (whole.spread[split.mask[:] == 255] < 1e-6).all()
 
 
 def test_noise_is_restored_from_what_is_seen():
     vae = small_vae("latent_dim=3", shape=SHAPE)
-    split = Split(IMAGES, seen=grey_images(5, *SHAPE, seed=2))
+    split = Split(IMAGES, corrupted=grey_images(5, *SHAPE, seed=2))
     found = restore(vae, split, None, 4, 6, seed=1, batch_size=2)
-    expected = vae(split.seen[:].astype(np.float32) / 255)
+    expected = vae(split.corrupted[:].astype(np.float32) / 255)
     np.testing.assert_allclose(found.methods["restored"], expected, atol=1e-5)
     assert found.draws is None
 
@@ -135,14 +131,14 @@ def test_errors_are_told_for_what_was_seen_and_for_missing_pixels_alone():
     filled = mean_filled(split, DataSpec(SHAPE, False, None, np.full(SHAPE, 0.5)))
     found = errors(split, {"mean_fill": filled})
     x = IMAGES / 255
-    missing = np.broadcast_to(split.scored[:] == 0, x.shape)
+    missing = np.broadcast_to(split.mask[:] == 0, x.shape)
     expected = ((x - 0.5) ** 2)[missing].mean()
     for values in found.values():
         assert values["mse_missing"] == pytest.approx(expected, rel=0.01)
         assert values["mse"] == pytest.approx(
             expected * missing.sum() / missing.size, rel=0.01
         )
-    assert set(found) == {"seen", "mean_fill"}
+    assert set(found) == {"corrupted", "mean_fill"}
 
 
 def test_median_filter_is_scipys_and_leaves_channels_apart():
@@ -157,7 +153,7 @@ def test_corrupted_split_is_restored_by_every_kind():
     for name in ("salt_and_pepper", "box"):
         config = composed("train", [f"corruption={name}"]).corruption
         if name == "box":
-            config.score = "seen"
-        split = corrupted(Split(IMAGES), config, 0)
+            config.loss_on = "observed"
+        split = corrupt_split(Split(IMAGES), config, 0)
         found = restore(vae, split, None, 2, 2, 0, 5)
         assert all(x.shape == IMAGES.shape for x in found.methods.values())

@@ -180,5 +180,5 @@ def test_probes_say_what_else_the_encoder_was_given(usual):
     spec = DataSpec(SHAPE, binary=True, num_classes=3)
     found = evaluate_split(vae, spec, TEST, TRAIN, 3, None, lambda share: None)
     assert found.report["probes_of"] == (
-        "posterior means of an encoder that was given the label"
+        "posterior means of an encoder that gets the label"
     )

@@ -6,7 +6,7 @@ from tests.helpers import grey_images, small_vae
 from vae_cli.data.splits import Split
 from vae_cli.evaluation.bounds import evaluate_elbo
 from vae_cli.evaluation.importance import importance_sampling
-from vae_cli.evaluation.latent import decode, encode, row_context, sample_prior
+from vae_cli.evaluation.latent import decode, encode, row_condition, sample_prior
 from vae_cli.models.distributions import (
     Gaussian,
     kl_per_dim,
@@ -52,19 +52,19 @@ def vae(request):
 
 def test_labels_change_what_is_encoded_and_decoded(vae):
     z = np.ones((3, 3), np.float32)
-    images = decode(vae, z, context={"label": np.arange(3)})
+    images = decode(vae, z, condition={"label": np.arange(3)})
     assert np.abs(images[0] - images[1]).max() > 1e-3
     assert np.abs(images[1] - images[2]).max() > 1e-3
     same = np.repeat(IMAGES[:1], 3, axis=0)
-    means, _ = encode(vae, same, context={"label": np.arange(3)})
+    means, _ = encode(vae, same, condition={"label": np.arange(3)})
     assert np.abs(means[0] - means[1]).max() > 1e-3
 
 
 def test_each_image_is_scored_with_its_own_label(vae):
-    whole = evaluate_elbo(vae, IMAGES, seed=1, context=TOLD)
-    small = evaluate_elbo(vae, IMAGES, seed=1, context=TOLD, batch_size=4)
+    whole = evaluate_elbo(vae, IMAGES, seed=1, condition=TOLD)
+    small = evaluate_elbo(vae, IMAGES, seed=1, condition=TOLD, batch_size=4)
     assert small.neg_elbo == pytest.approx(whole.neg_elbo, rel=1e-5)
-    other = evaluate_elbo(vae, IMAGES, seed=1, context={"label": LABELS[::-1].copy()})
+    other = evaluate_elbo(vae, IMAGES, seed=1, condition={"label": LABELS[::-1].copy()})
     assert abs(other.neg_elbo - whole.neg_elbo) > 1e-3
 
 
@@ -85,8 +85,10 @@ def test_bound_lies_below_the_estimate_of_many_samples(vae):
     # E log w <= E log mean w, both of log p(x|y)
     # twenty of each image, which compiles once
     told = {"label": np.tile(LABELS, 20)}
-    few = -evaluate_elbo(vae, np.tile(IMAGES, (20, 1, 1, 1)), 0, context=told).neg_elbo
-    many = importance_sampling(vae, IMAGES, 500, 0, context=TOLD).log_prob.mean()
+    few = -evaluate_elbo(
+        vae, np.tile(IMAGES, (20, 1, 1, 1)), 0, condition=told
+    ).neg_elbo
+    many = importance_sampling(vae, IMAGES, 500, 0, condition=TOLD).log_prob.mean()
     assert few < many
 
 
@@ -103,7 +105,7 @@ def test_estimate_is_that_of_its_formula():
         log_p = vae.log_likelihood(x, levels, condition)
         log_weights.append(np.asarray(log_p + log_ratio(levels))[0])
     expected = np.logaddexp.reduce(log_weights) - np.log(3)
-    found = importance_sampling(vae, IMAGES, 3, 7, context=TOLD, chunk_size=2)
+    found = importance_sampling(vae, IMAGES, 3, 7, condition=TOLD, chunk_size=2)
     np.testing.assert_allclose(found.log_prob, expected, rtol=1e-5)
 
 
@@ -123,7 +125,7 @@ def test_kl_to_the_gaussian_of_a_label_is_its_closed_form(kind):
 def test_codes_are_drawn_from_the_gaussian_of_their_label():
     vae = conditional("learned prior")
     labels = np.repeat(np.arange(3), 20_000)
-    z = sample_prior(vae, len(labels), seed=0, context={"label": labels})
+    z = sample_prior(vae, len(labels), seed=0, condition={"label": labels})
     for label in range(3):
         one = vae.prior(vae.condition(np.array([label])))
         drawn = z[labels == label]
@@ -142,10 +144,10 @@ def test_exported_networks_take_image_and_label(vae, tmp_path):
     )
     label = np.eye(3, dtype=np.float32)[LABELS]
     found = encoder([IMAGES.astype(np.float32) / 255, label])
-    mean, log_var = encode(vae, IMAGES, context=TOLD)
+    mean, log_var = encode(vae, IMAGES, condition=TOLD)
     np.testing.assert_allclose(found["mean"], mean, atol=1e-5)
     np.testing.assert_allclose(found["log_var"], log_var, atol=1e-5)
-    pixels = decode(vae, mean, context=TOLD)
+    pixels = decode(vae, mean, condition=TOLD)
     np.testing.assert_allclose(decoder([mean, label]), pixels, atol=1e-5)
 
 
@@ -161,6 +163,6 @@ def test_pseudo_inputs_keep_the_labels_of_the_images_they_start_from(tmp_path):
 
 
 def test_a_grid_shows_one_class_a_row_over_and_over():
-    found = row_context(conditional("dense"), 8, 2, Split(IMAGES))
+    found = row_condition(conditional("dense"), 8, 2, Split(IMAGES))
     np.testing.assert_array_equal(found["label"], [0, 0, 1, 1, 2, 2, 0, 0])
-    assert row_context(small_vae(), 8, 2, Split(IMAGES)) == {}
+    assert row_condition(small_vae(), 8, 2, Split(IMAGES)) == {}

@@ -7,7 +7,7 @@ import pytest
 
 from vae_cli.config.compose import composed
 from vae_cli.errors import RunError
-from vae_cli.runs.comparison import group_runs, markdown_table, write_comparison
+from vae_cli.runs.comparison import group_runs, markdown, write_comparison
 
 Report = dict[str, Any]
 
@@ -127,7 +127,7 @@ def test_markdown_has_a_row_a_group_and_no_empty_column() -> None:
     how = {"split": "test", "protocol": {"dataset": "mnist", "checkpoint": "best"}}
     alone = {**SCORES[2], "neg_elbo_se": 0.512}
     reports = [{**score, **how} for score in (*SCORES[:2], alone)]
-    text = markdown_table(groups("seed=1", "seed=2", "beta=4", reports=reports))
+    text = markdown(groups("seed=1", "seed=2", "beta=4", reports=reports))
     assert text.splitlines() == [
         "split test; dataset mnist; checkpoint best",
         "",
@@ -163,9 +163,7 @@ def test_table_of_figures_that_do_not_compare_says_so(
         {"neg_elbo": 100.0, "protocol": {key: value}} for value in values
     ]
     message = f"These figures are not comparable: the runs differ in {named}."
-    assert f"**{message}**" in markdown_table(
-        groups("beta=1", "beta=4", reports=reports)
-    )
+    assert f"**{message}**" in markdown(groups("beta=1", "beta=4", reports=reports))
     configs = [composed("train", [f"beta={beta}"]) for beta in (1, 1)]
     names = [str(tmp_path / name) for name in "ab"]
     write_comparison(names, configs, reports, "test", str(tmp_path / "out"))
@@ -183,7 +181,7 @@ def test_table_of_one_protocol_has_no_warning(
 def test_setting_can_not_add_a_column_or_a_line(tmp_path: Path) -> None:
     found = groups("dataset.binarize=none", "dataset.binarize=static")
     found[0].settings["dataset.binarize"] = "a|b\nc\x1b"
-    lines = markdown_table(found).splitlines()
+    lines = markdown(found).splitlines()
     assert lines[-2] == "| 0 | a\\|b\\x0ac\\x1b |"
 
 
@@ -195,7 +193,7 @@ def test_line_above_the_table_names_corruption_pixels_and_what_probes_are_of() -
         "samples_are": "draws",
         "probes_of": "codes",
     }
-    (first, *_) = markdown_table(groups("seed=1", reports=[report])).splitlines()
+    (first, *_) = markdown(groups("seed=1", reports=[report])).splitlines()
     assert first == (
         "corruption quadrants; pixels missing; samples_are draws; probes_of codes"
     )

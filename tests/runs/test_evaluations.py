@@ -12,7 +12,7 @@ from vae_cli.data.splits import ImageData, Split
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import RunError
 from vae_cli.runs.evaluations import (
-    check_ready,
+    check_writable,
     markdown,
     protocol,
     saved_report,
@@ -243,10 +243,10 @@ def test_unfinished_run_is_named_before_it_is_scored(
 ) -> None:
     config = composed("train", ["epochs=40"])
     with caplog.at_level("WARNING", "vae_cli"):
-        check_ready(run, config, "best")
+        check_writable(run, config, "best")
         assert not caplog.messages
         run.write_status("interrupted", 2)
-        check_ready(run, config, "best")
+        check_writable(run, config, "best")
     assert caplog.messages == [f"{run} is interrupted after 2 of 40 epochs"]
 
 
@@ -255,4 +255,4 @@ def test_folder_that_takes_no_report_is_refused_before_it_is_scored(
 ) -> None:
     run.evaluation.touch()
     with pytest.raises(RunError, match="can't be written"):
-        check_ready(run, composed("train", []), "best")
+        check_writable(run, composed("train", []), "best")

@@ -104,7 +104,7 @@ def test_average_after_a_step_has_the_statistics_of_that_batch(options):
         if isinstance(layer, keras.layers.BatchNormalization)
     ]
     images = learner._train.read(whole(range(30)), 0)
-    context = learner._train.context(images, whole(range(30)), 0)
+    condition = learner._train.condition(images, whole(range(30)), 0)
     noise = tf.random.stateless_normal(
         (learner.objective.samples, 30, learner.vae.latent_dim),
         key(learner._seed, Stream.TRAINING_NOISE, 0),
@@ -112,7 +112,7 @@ def test_average_after_a_step_has_the_statistics_of_that_batch(options):
     before = statistics(learner)
     for layer in layers:
         layer.momentum = 0.0  # what is kept is then the batch's own
-    condition = learner.vae.condition(**context)
+    condition = learner.vae.condition(**condition)
     learner.objective(learner.vae, images, noise, 1.0, condition, training=True)
     expected = statistics(learner)
     for layer in layers:

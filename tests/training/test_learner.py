@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tests.helpers import grey_images, mean_and_log_var, small_config, small_vae, whole
 from vae_cli.data.batches import ImageStore, evaluation_order
-from vae_cli.data.pipeline import shares
+from vae_cli.data.pipeline import shards
 from vae_cli.evaluation.bounds import evaluate_elbo, evaluation_noise
 from vae_cli.evaluation.importance import importance_sampling
 from vae_cli.models.objective import Terms
@@ -50,7 +50,7 @@ def make_learner(
     dynamic: bool = False,
     optimizer: Any = None,
     jit: bool = False,
-    parts: int = 1,
+    core_shards: int = 1,
 ) -> Learner:
     """Return a learner of a tiny model; runs eagerly."""
     overrides = ("optimizer.learning_rate=0.01", *overrides)
@@ -70,7 +70,7 @@ def make_learner(
             len(VALIDATION), vae.latent_dim, config.seed, objective.samples
         ),
         jit=jit,
-        parts=parts,
+        core_shards=core_shards,
         ema_decay=config.optimizer.ema_decay,
     )
     learner.compile(optimizer or build_optimizer(config, len(EPOCH)), run_eagerly=True)
@@ -85,7 +85,7 @@ def train(learner: Learner, batches: list[list[int]]) -> dict[str, float]:
 
 
 def validate(learner: Learner, batch_size: int = 4) -> dict[str, float]:
-    order = shares(evaluation_order(len(VALIDATION), batch_size))
+    order = shards(evaluation_order(len(VALIDATION), batch_size))
     learner.expect(0, -(-len(VALIDATION) // batch_size))
     return learner.evaluate(order, return_dict=True, verbose=0)
 
@@ -368,7 +368,7 @@ def test_compiled_steps_of_fit_are_the_eager_steps():
         lambda: EPOCH, output_signature=tf.TensorSpec((None,), tf.int64)
     ).apply(tf.data.experimental.assert_cardinality(len(EPOCH)))
     compiled.expect(len(EPOCH), 0)
-    history = compiled.fit(shares(ragged), shuffle=False, verbose=0).history
+    history = compiled.fit(shards(ragged), shuffle=False, verbose=0).history
     found = {name: values[0] for name, values in history.items()}
     assert found == pytest.approx(expected, rel=1e-4)
     for a, b in zip(weights(eager), weights(compiled), strict=True):
@@ -473,27 +473,27 @@ def test_steps_compiled_by_xla_are_the_plain_ones(parts):
 
 @pytest.mark.parametrize("option", ["", "iwae", "mog", "two levels"])
 @pytest.mark.parametrize("jit", [False, True])
-def test_steps_in_parts_are_those_of_whole_batches(option, jit):
+def test_steps_on_core_shards_are_those_of_whole_batches(option, jit):
     options = ("optimizer=adamw", *LINEAR, *PARTS.get(option, ()))
     whole = make_learner(*options)
-    cut = make_learner(*options, parts=2, jit=jit)
-    for learner in (whole, cut):
+    split = make_learner(*options, core_shards=2, jit=jit)
+    for learner in (whole, split):
         learner.optimizer.build(learner.vae.trainable_variables)
     batches = [[0, 1, 2, 3], [4, 5, 6], [7]]
-    logs = [train(learner, batches) for learner in (whole, cut)]
+    logs = [train(learner, batches) for learner in (whole, split)]
     assert logs[1] == pytest.approx(logs[0], rel=1e-3)
-    for a, b in zip(weights(whole), weights(cut), strict=True):
+    for a, b in zip(weights(whole), weights(split), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-4)
-    assert validate(cut, 3) == pytest.approx(validate(whole, 3), rel=1e-4)
+    assert validate(split, 3) == pytest.approx(validate(whole, 3), rel=1e-4)
 
 
-def test_penalty_on_kernels_is_the_same_in_parts():
-    found = [weights_after("architecture.l2=0.1", parts=parts) for parts in (1, 2)]
+def test_penalty_on_kernels_is_the_same_on_core_shards():
+    found = [weights_after("architecture.l2=0.1", core_shards=n) for n in (1, 2)]
     for a, b in zip(*found, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
-def weights_after(*options: str, parts: int) -> list[np.ndarray]:
-    learner = make_learner(*options, parts=parts)
+def weights_after(*options: str, core_shards: int) -> list[np.ndarray]:
+    learner = make_learner(*options, core_shards=core_shards)
     train(learner, EPOCH)
     return weights(learner)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from tests.helpers import TINY, mean_and_log_var, small_config, whole
-from vae_cli.data.corruption import corrupted
+from vae_cli.data.corruption import corrupt_split
 from vae_cli.data.prepare import load_data
 from vae_cli.data_spec import DataSpec
 from vae_cli.evaluation.bounds import evaluate_elbo
@@ -91,7 +91,7 @@ def test_average_starts_at_the_weights_where_the_first_step_overflows():
     np.testing.assert_array_equal(weight, trail[-1])
 
 
-COMPLETING = (
+OBSERVED = (
     "corruption=quadrants",
     "corruption.loss_on=missing",
     "conditioning=observed",
@@ -102,7 +102,7 @@ DISTRIBUTIONS = {
     "mog": ("prior=mog", "prior.components=3"),
     "vamp": ("prior=vamp", "prior.components=3"),
     "label": ("conditioning=label", "conditioning.learned_prior=true"),
-    "seen": COMPLETING,
+    "observed": OBSERVED,
     "two levels": ("hierarchy=two_level", "hierarchy.hidden_units=[4]"),
     "iwae": ("objective=iwae", "objective.importance_samples=2"),
     "gaussian": ("likelihood=gaussian", "likelihood.learn_std=true"),
@@ -151,7 +151,7 @@ EVALUATED = {
         "prior=vamp", "prior.components=3",
     ),
     "label": ("conditioning=label",),
-    "seen": COMPLETING,
+    "observed": OBSERVED,
 }  # fmt: skip
 
 
@@ -178,8 +178,10 @@ def test_validation_in_training_is_the_float32_evaluation_of_what_is_saved(
     data = load_data(config.dataset)
     saved = build_model(config, data.spec)
     saved.load_weights(tmp_path / "saved.weights.h5")
-    split = corrupted(data.validation, config.corruption, config.dataset.seed)
-    score = evaluate_elbo(saved, split.images[:], config.seed, context=split.context)
+    split = corrupt_split(data.validation, config.corruption, config.dataset.seed)
+    score = evaluate_elbo(
+        saved, split.images[:], config.seed, condition=split.condition
+    )
     found = learner._statistics.validation_logs()
     assert float(found["neg_elbo"]) == pytest.approx(score.neg_elbo, rel=2e-6)
 

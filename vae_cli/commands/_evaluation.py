@@ -52,11 +52,11 @@ def evaluate_run(config: EvaluateConfig, run: Run, reuse: bool) -> dict[str, Any
             f"{folder} has new {config.checkpoint} weights since a moment ago.",
             "it is being trained: evaluate it when it has finished",
         )
-    from vae_cli.training.progress_bar import share_bar
-    from vae_cli.visualize.images import to_float
+    from vae_cli.data.images import to_float
+    from vae_cli.training.progress_bar import fraction_bar
     from vae_cli.visualize.model_figures import evaluation_figure
 
-    with share_bar(f"log p(x), {folder.path.name}") as progress:
+    with fraction_bar(f"log p(x), {folder.path.name}") as progress:
         found = run.evaluate(
             name,
             importance_samples=config.importance_samples,

@@ -8,7 +8,7 @@ from vae_cli.config.commands import EvaluateConfig
 from vae_cli.errors import ConfigError
 from vae_cli.run import Run
 from vae_cli.runs.data import check_not_data, has_test
-from vae_cli.runs.evaluations import check_ready
+from vae_cli.runs.evaluations import check_writable
 from vae_cli.runs.selection import open_runs
 
 
@@ -25,7 +25,7 @@ def evaluate(config: EvaluateConfig, overrides: list[str]) -> None:
     several = len(folders) > 1
     for run in runs:
         check_not_data(run.config, save_npz=config.save_npz)
-        check_ready(run.folder, run.config, config.checkpoint)
+        check_writable(run.folder, run.config, config.checkpoint)
     if several and config.split is None and len(set(map(has_test, folders))) > 1:
         raise ConfigError(
             "Some of these runs have test images, others don't.",

@@ -14,7 +14,7 @@ from vae_cli.runs.files import write_json, write_npz
 from vae_cli.runs.report import writing
 
 if TYPE_CHECKING:
-    from vae_cli.evaluation.restoration_report import Corrupted
+    from vae_cli.evaluation.corrupted_images import CorruptedImages
 
 DRAWN = ("label", "num_images", "columns", "seed", "checkpoint", "classifier")
 """Keys that change what is written: its name says those that aren't the defaults."""
@@ -54,7 +54,7 @@ def reconstruct(config: ReconstructConfig, overrides: list[str]) -> None:
     if config.task == "interpolate":
         path = f"interpolate-{config.pair[0]}-{config.pair[1]}"
         kind = path if config.corruption is None else f"{path}-{kind}"
-    keys = DRAWN if images.split.scored is None else (*DRAWN, *FILLED)
+    keys = DRAWN if images.split.mask is None else (*DRAWN, *FILLED)
     shown = suffix("reconstruct", config, keys)
     if config.corruption is not None:
         shown = option_suffix("corruption", config.corruption) + shown
@@ -69,7 +69,7 @@ def reconstruct(config: ReconstructConfig, overrides: list[str]) -> None:
 
 
 def _restore(
-    config: ReconstructConfig, run: Run, images: "Corrupted", output: Path
+    config: ReconstructConfig, run: Run, images: "CorruptedImages", output: Path
 ) -> list[Path]:
     """Restore images and draw some; returns the files written."""
     from vae_cli.visualize.plots import plot_rows
@@ -98,7 +98,7 @@ def _restore(
 
 
 def _interpolate(
-    config: ReconstructConfig, run: Run, images: "Corrupted", output: Path
+    config: ReconstructConfig, run: Run, images: "CorruptedImages", output: Path
 ) -> list[Path]:
     """Draw a path between two of the images; returns the files written."""
     from vae_cli.visualize.files import save_pixels

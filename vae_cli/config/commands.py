@@ -299,7 +299,7 @@ class AnomalyConfig(ImagesConfig):
         "posterior samples per image", at_least=1, at_most=100_000
     )
     quantile: float = option(
-        "share of normal validation images below the threshold", above=0, below=1
+        "fraction of normal validation images below the threshold", above=0, below=1
     )
     columns: int = option("images in the figure", at_least=1)
     seed: int = option("posterior noise", at_least=0, at_most=MAX_SEED)

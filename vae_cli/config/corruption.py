@@ -17,11 +17,11 @@ class CorruptionConfig(Options):
     corrupts: ClassVar[bool] = True
     """Whether it changes images at all."""
     masks: ClassVar[bool] = False
-    """Whether it is known which pixels are missing."""
+    """Whether it has a mask: which pixels are missing."""
 
     @property
-    def scored(self) -> str:
-        """Which pixels the likelihood scores, one of LOSS_ON."""
+    def likelihood_pixels(self) -> str:
+        """Which pixels the likelihood is of, one of LOSS_ON."""
         return "all"
 
 
@@ -44,7 +44,7 @@ class GaussianNoiseConfig(CorruptionConfig):
 @register("corruption", "salt_and_pepper")
 @dataclass
 class SaltAndPepperConfig(CorruptionConfig):
-    """Pixels turned black or white; it is not known which."""
+    """Pixels turned black or white, without a mask."""
 
     probability: float = option(
         "probability that a pixel is replaced", above=0, below=1, default=0.2
@@ -54,7 +54,7 @@ class SaltAndPepperConfig(CorruptionConfig):
 @register("corruption", "masking_noise")
 @dataclass
 class MaskingNoiseConfig(CorruptionConfig):
-    """Pixels turned black; it is not known which (Vincent et al. 2008)."""
+    """Pixels turned black, without a mask (Vincent et al. 2008)."""
 
     probability: float = option(
         "probability that a pixel is replaced", above=0, below=1, default=0.5
@@ -63,11 +63,11 @@ class MaskingNoiseConfig(CorruptionConfig):
 
 @dataclass
 class MaskConfig(CorruptionConfig):
-    """Missing pixels: it is known which, and the encoder gets grey in their place."""
+    """Missing pixels, by a mask; the encoder gets grey in their place."""
 
     loss_on: str = option(
-        "pixels that the likelihood scores: all, observed (the missing-data bound; "
-        "each training image keeps one fixed mask) or missing",
+        "pixels that the likelihood is computed on: all, observed (the missing-data "
+        "bound; each training image keeps one fixed mask) or missing",
         choices=LOSS_ON,
         default="all",
     )
@@ -80,8 +80,8 @@ class MaskConfig(CorruptionConfig):
         return False
 
     @property
-    def scored(self) -> str:
-        """Which pixels the likelihood scores, one of LOSS_ON."""
+    def likelihood_pixels(self) -> str:
+        """Which pixels the likelihood is of, one of LOSS_ON."""
         return self.loss_on
 
     def problems(self) -> list[str]:
@@ -104,8 +104,8 @@ class RandomMaskConfig(MaskConfig):
         "probability that a pixel is missing", above=0, below=1, default=0.5
     )
     loss_on: str = option(
-        "pixels that the likelihood scores: all, observed (the missing-data bound; "
-        "each training image keeps one fixed mask) or missing",
+        "pixels that the likelihood is computed on: all, observed (the missing-data "
+        "bound; each training image keeps one fixed mask) or missing",
         choices=LOSS_ON,
         default="observed",
     )

@@ -179,7 +179,10 @@ class TrainConfig:
                 f"conditioning={self.conditioning.name} learns a prior of its own, got "
                 f"prior={self.prior.name}; use prior=standard"
             )
-        if self.prior.uses_training_images and self.corruption.scored == "observed":
+        if (
+            self.prior.uses_training_images
+            and self.corruption.likelihood_pixels == "observed"
+        ):
             found.append(
                 "prior.initialization=data with corruption.loss_on=observed would use "
                 "pixels that are missing; use prior.initialization=noise"
@@ -207,7 +210,7 @@ class TrainConfig:
     def _inpainting_problems(self) -> list[str]:
         corruption, conditioning = self.corruption, self.conditioning
         if not conditioning.on_observed:
-            if corruption.scored != "missing":
+            if corruption.likelihood_pixels != "missing":
                 return []
             # with random masks neither: no code was trained to give the pixels that
             # its own encoder got, so they can't say how well it fits
@@ -224,7 +227,7 @@ class TrainConfig:
                 f"pixels are missing, got corruption={corruption.name}; use "
                 "corruption=quadrants corruption.loss_on=missing"
             )
-        elif corruption.scored == "observed":
+        elif corruption.likelihood_pixels == "observed":
             found.append(
                 f"conditioning={conditioning.name} with corruption.loss_on=observed "
                 "would score only what the decoder is given; use "
@@ -271,7 +274,7 @@ class TrainConfig:
                 f"objective={name} needs distribution=single, got "
                 f"{self.distribution.name}"
             )
-        if self.corruption.scored == "observed":
+        if self.corruption.likelihood_pixels == "observed":
             found.append(
                 f"objective={name} compares whole images, also where pixels are "
                 "missing; use corruption.loss_on=all"

@@ -1,12 +1,12 @@
 """Batches: which images a step takes, and how their pixels come to it.
 
-A batch travels as a share: the part of it that one replica works on, a dict of
+A shard is the part of a batch that one replica works on, a dict of
 
 - `index`: int64 [b], which images;
-- `start`, `total`: where the share begins in the batch, and how many images the whole
+- `start`, `total`: where the shard begins in the batch, and how many images the whole
   batch has; with one replica, 0 and b;
-- `weight`: float32 [b], where shares may be filled up: 1 for images, 0 for what fills;
-- `size`: where a core has a part of the share: how many images the whole batch has;
+- `weight`: float32 [b], where shards may be padded: 1 for images, 0 for padding;
+- `size`: of a core's own shard: how many images the whole batch has;
 - `pixels`: uint8 [b, H, W, C], where they are read on the way (`with_pixels`) rather
   than gathered in the compiled step.
 """
@@ -20,7 +20,7 @@ import tensorflow as tf
 from vae_cli.data.images import aligned
 from vae_cli.randomness import Stream, key
 
-Share = dict[str, tf.Tensor]
+Shard = dict[str, tf.Tensor]
 
 plain = tf.autograph.experimental.do_not_convert
 """For functions that AutoGraph needn't rewrite, which takes longer than tracing."""
@@ -34,13 +34,13 @@ class ImageStore:
 
     Args:
         images: uint8 [N, H, W, C], to hold once and gather from; None where pixels
-            come with the share.
+            come with the shard.
         dynamic_seed: binarize anew at every read with this seed; None leaves pixels
             as they are.
         replicas: how many share a batch.
-        labels: int64 [N], for a model that is told them.
-        corrupt: from images, their share and the step to what the encoder sees of
-            them, as `vae.given` takes it.
+        labels: int64 [N], for a model that is conditioned on them.
+        corrupt: (images, their shard, step) -> corrupted images and mask, as
+            `VAE.condition` takes them.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class ImageStore:
         dynamic_seed: int | None = None,
         replicas: int = 1,
         labels: np.ndarray | None = None,
-        corrupt: Callable[[tf.Tensor, Share, Any], dict[str, tf.Tensor]] | None = None,
+        corrupt: Callable[[tf.Tensor, Shard, Any], dict[str, tf.Tensor]] | None = None,
     ) -> None:
         self._replicas = replicas
         self._pixels = None if images is None else _tensor(images)
@@ -57,37 +57,42 @@ class ImageStore:
         self._labels = labels
         self._corrupt = corrupt
 
-    def context(self, images: tf.Tensor, share: Share, step: Any) -> dict[str, Any]:
-        """Return what the model is told beside a share's images, from `read`."""
-        found = {} if self._corrupt is None else self._corrupt(images, share, step)
+    def condition(self, images: tf.Tensor, shard: Shard, step: Any) -> dict[str, Any]:
+        """Return the condition of images from `read`, as `VAE.condition` takes it."""
+        condition = {} if self._corrupt is None else self._corrupt(images, shard, step)
         if self._labels is not None:
-            found["label"] = tf.gather(self._labels, share["index"])
-        return found
+            condition["label"] = tf.gather(self._labels, shard["index"])
+        return condition
 
-    def read(self, share: Share, step: Any) -> tf.Tensor:
+    def read(self, shard: Shard, step: Any) -> tf.Tensor:
         """Return images as the model sees them.
 
         Args:
-            share: part of a batch.
+            shard: of a batch.
             step: scalar integer; keys the dynamic binarization.
 
         Returns:
             float32 [b, H, W, C] in [0, 1].
         """
-        pixels = share.get("pixels")
+        pixels = shard.get("pixels")
         if pixels is None:
-            pixels = tf.gather(self._pixels, share["index"])
-        images = tf.cast(pixels, tf.float32) / 255.0
+            pixels = tf.gather(self._pixels, shard["index"])
+        images = pixels_to_float(pixels)
         if self._dynamic_seed is None:
             return images
-        draw = of_share(
+        draw = of_shard(
             tf.random.stateless_uniform(
-                (whole_size(share, self._replicas), *images.shape[1:]),
+                (whole_size(shard, self._replicas), *images.shape[1:]),
                 key(self._dynamic_seed, Stream.TRAINING_BINARIZATION, step),
             ),
-            share,
+            shard,
         )
         return tf.cast(draw < images, tf.float32)
+
+
+def pixels_to_float(pixels: tf.Tensor) -> tf.Tensor:
+    """Return uint8 pixels as float32 in [0, 1], as `to_float` does for arrays."""
+    return tf.cast(pixels, tf.float32) / 255.0
 
 
 def _tensor(images: np.ndarray) -> tf.Tensor:
@@ -97,59 +102,59 @@ def _tensor(images: np.ndarray) -> tf.Tensor:
     return tf.experimental.dlpack.from_dlpack(aligned(images).__dlpack__())
 
 
-def whole_size(share: Share, replicas: int) -> Any:
-    """Return how many images the whole batch has, static where shares are."""
-    own = share["index"].shape[0]
-    if "weight" not in share or own is None:
-        return share["total"]
-    return share.get("size", own * replicas)
+def whole_size(shard: Shard, replicas: int) -> Any:
+    """Return how many images the whole batch has, static where shards are."""
+    own = shard["index"].shape[0]
+    if "weight" not in shard or own is None:
+        return shard["total"]
+    return shard.get("size", own * replicas)
 
 
-def of_share(values: tf.Tensor, share: Share, axis: int = 0) -> tf.Tensor:
-    """Return a share's part of values that were made for the whole batch.
+def of_shard(values: tf.Tensor, shard: Shard, axis: int = 0) -> tf.Tensor:
+    """Return a shard's slice of values that were drawn for the whole batch.
 
-    Every replica draws the noise of the whole batch and keeps its own part, so that
+    Every replica draws the noise of the whole batch and keeps its own slice, so that
     the number of replicas changes no image's noise.
     """
     begin, length = [0] * values.shape.rank, [-1] * values.shape.rank
-    begin[axis] = tf.cast(share["start"], tf.int32)
-    length[axis] = tf.shape(share["index"])[0]
-    part = tf.slice(values, begin, length)
-    known = values.shape.as_list()
-    known[axis] = share["index"].shape[0]
-    part.set_shape(known)
-    return part
+    begin[axis] = tf.cast(shard["start"], tf.int32)
+    length[axis] = tf.shape(shard["index"])[0]
+    own = tf.slice(values, begin, length)
+    shape = values.shape.as_list()
+    shape[axis] = shard["index"].shape[0]
+    own.set_shape(shape)
+    return own
 
 
-def cut(share: Share, parts: int) -> list[Share]:
-    """Return a share in so many, of equal size or one image apart."""
-    if parts == 1:
-        return [share]
-    return [_part(share, part, parts) for part in range(parts)]
+def core_shards(shard: Shard, count: int) -> list[Shard]:
+    """Split a shard into one per core, of equal size or one image apart."""
+    if count == 1:
+        return [shard]
+    return [_core_shard(shard, number, count) for number in range(count)]
 
 
-def _part(share: Share, part: int, parts: int) -> Share:
-    index, begin, weight = filled_part(share["index"], part, parts)
-    found = {**share, "index": index, "weight": weight, "size": share["total"]}
-    found["start"] = share["start"] + begin
-    if "pixels" in share:
-        found["pixels"] = share["pixels"][begin : begin + tf.size(index, tf.int64)]
-    return found
+def _core_shard(shard: Shard, number: int, count: int) -> Shard:
+    index, begin, weight = padded_shard(shard["index"], number, count)
+    own = {**shard, "index": index, "weight": weight, "size": shard["total"]}
+    own["start"] = shard["start"] + begin
+    if "pixels" in shard:
+        own["pixels"] = shard["pixels"][begin : begin + tf.size(index, tf.int64)]
+    return own
 
 
-def filled_part(
-    index: tf.Tensor, part: Any, parts: int
+def padded_shard(
+    index: tf.Tensor, number: Any, count: int
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Return one of the parts of an index batch, int64 [b], b at least 1.
+    """Return one of `count` shards of an index batch, int64 [b], b at least 1.
 
     TensorFlow's convolutions take no empty batches: where there are fewer images than
-    parts, one at no weight fills the part.
+    shards, one image at no weight pads the shard.
 
     Returns:
-        the part, where it begins, and its weights, float32 [b].
+        the shard's images, where it begins, and its weights, float32 [b].
     """
     size = tf.size(index, tf.int64)
-    begin, end = size * part // parts, size * (part + 1) // parts
+    begin, end = size * number // count, size * (number + 1) // count
     stop = tf.maximum(end, begin + 1)
     weight = tf.cast(tf.range(begin, stop) < end, tf.float32)
     return index[begin:stop], begin, weight

@@ -1,7 +1,7 @@
 """Corruption: what the encoder gets in place of an image.
 
-Noise leaves no trace of which pixels it changed. A mask does: the pixels that it takes
-are known to be missing, and are grey, which no binary pixel is. Each kind is a function
+Noise doesn't say which pixels it changed. A mask does: the pixels that it removes are
+grey, which no binary pixel is. Each kind is a function
 of the images and of noise drawn outside, so that the caller decides whether an image is
 corrupted anew at every step or always in the same way.
 """
@@ -20,7 +20,8 @@ from vae_cli.config.corruption import (
     NoCorruptionConfig,
     SaltAndPepperConfig,
 )
-from vae_cli.data.batches import Share, of_share, whole_size
+from vae_cli.data.batches import Shard, of_shard, pixels_to_float, whole_size
+from vae_cli.data.images import to_float, to_levels
 from vae_cli.data.splits import Split
 from vae_cli.randomness import Stream, key
 from vae_cli.registry import build, builds
@@ -32,10 +33,10 @@ Shape = tuple[int, int, int]
 
 
 class Corrupted(NamedTuple):
-    """What is known of images."""
+    """Corrupted images."""
 
-    seen: Any  # float32 [B, H, W, C] in [0, 1], what the encoder sees
-    mask: Any = None  # float32 [B, H, W, 1]: 1 seen, 0 missing; None for noise
+    images: Any  # float32 [B, H, W, C] in [0, 1], what the encoder gets
+    mask: Any = None  # float32 [B, H, W, 1]: 1 observed, 0 missing; None for noise
 
 
 class Corruption:
@@ -81,9 +82,9 @@ class Corruption:
         """
         raise TypeError(f"{type(self).__name__} corrupts nothing")
 
-    def told(self, images: Any, noise: Any) -> dict[str, Any]:
-        """Corrupt images; returns what `VAE.given` is told of them."""
-        return {"seen": self(images, noise).seen}
+    def condition(self, images: Any, noise: Any) -> dict[str, Any]:
+        """Corrupt images; returns what `VAE.condition` takes of them."""
+        return {"corrupted": self(images, noise).images}
 
 
 @builds(GaussianNoiseConfig)
@@ -129,8 +130,8 @@ class MaskingNoise(Corruption):
         return Corrupted(tf.where(noise < self.config.probability, 0.0, images))
 
 
-def shown(images: Any, mask: Any) -> Any:
-    """Return images as the encoder sees them, missing pixels grey."""
+def with_grey(images: Any, mask: Any) -> Any:
+    """Return images with grey in place of missing pixels, as the encoder gets them."""
     return images * mask + MISSING * (1.0 - mask)
 
 
@@ -145,10 +146,10 @@ def build_corruption(config: CorruptionConfig, shape: Shape) -> Corruption | Non
     return found
 
 
-def corrupts_anew(
+def corruption_per_step(
     corruption: Corruption, seed: int, replicas: int
-) -> Callable[[Any, Share, Any], dict[str, Any]]:
-    """Return what corrupts a share of a batch, otherwise at each step.
+) -> Callable[[Any, Shard, Any], dict[str, Any]]:
+    """Return a function that corrupts a shard of a batch anew at every step.
 
     Args:
         corruption: how.
@@ -156,32 +157,32 @@ def corrupts_anew(
         replicas: that share a batch.
     """
 
-    def corrupt(images: Any, share: Share, step: Any) -> dict[str, Any]:
+    def corrupt(images: Any, shard: Shard, step: Any) -> dict[str, Any]:
         keyed = key(seed, Stream.TRAINING_CORRUPTION, step)
-        noise = corruption.draw(whole_size(share, replicas), keyed)
-        return corruption.told(images, of_share(noise, share))
+        noise = corruption.draw(whole_size(shard, replicas), keyed)
+        return corruption.condition(images, of_shard(noise, shard))
 
     return corrupt
 
 
-def corrupts_for_good(
+def fixed_corruption(
     corruption: Corruption, seed: int
-) -> Callable[[Any, Share, Any], dict[str, Any]]:
-    """Return what corrupts a share of a batch, each image always the same way.
+) -> Callable[[Any, Shard, Any], dict[str, Any]]:
+    """Return a function that corrupts each image of a shard the same way at every step.
 
     Args:
         corruption: how.
         seed: of the data set.
     """
 
-    def corrupt(images: Any, share: Share, step: Any) -> dict[str, Any]:
-        return corruption.told(images, corruption.draw_for(share["index"], seed))
+    def corrupt(images: Any, shard: Shard, step: Any) -> dict[str, Any]:
+        return corruption.condition(images, corruption.draw_for(shard["index"], seed))
 
     return corrupt
 
 
-def corrupted(split: Split, config: CorruptionConfig, seed: int) -> Split:
-    """Return a split with what the encoder sees of each image, drawn once.
+def corrupt_split(split: Split, config: CorruptionConfig, seed: int) -> Split:
+    """Return a split with corrupted images, drawn once.
 
     Args:
         split: images.
@@ -193,25 +194,25 @@ def corrupted(split: Split, config: CorruptionConfig, seed: int) -> Split:
         return split
 
     @tf.function(reduce_retracing=True)
-    def told(pixels: Any, index: Any) -> dict[str, Any]:
-        images = tf.cast(pixels, tf.float32) / 255.0
-        return corruption.told(images, corruption.draw_for(index, seed))
+    def condition(pixels: Any, index: Any) -> dict[str, Any]:
+        images = pixels_to_float(pixels)
+        return corruption.condition(images, corruption.draw_for(index, seed))
 
     def as_bytes(pixels: np.ndarray, index: np.ndarray) -> dict[str, np.ndarray]:
-        found = told(tf.constant(pixels), tf.constant(index))
-        return {name: _to_bytes(values) for name, values in found.items()}
+        arrays = condition(tf.constant(pixels), tf.constant(index))
+        return {name: _to_bytes(values) for name, values in arrays.items()}
 
-    context = split.images.mapped(as_bytes, f"corruption={config.name}")
-    return replace(split, seen=context["seen"], scored=context.get("scored"))
+    arrays = split.images.mapped(as_bytes, f"corruption={config.name}")
+    return replace(split, corrupted=arrays["corrupted"], mask=arrays.get("mask"))
 
 
 def with_missing(split: Split) -> Split:
-    """Return a split whose unscored pixels are missing, as the encoder sees them."""
-    mask = split.scored[:] / np.float32(255)
-    seen = shown(split.images[:] / np.float32(255), mask)
-    return replace(split, seen=np.rint(seen * 255).astype(np.uint8))
+    """Return a split whose pixels outside the mask are missing."""
+    mask = to_float(split.mask[:])
+    grey = with_grey(to_float(split.images[:]), mask)
+    return replace(split, corrupted=to_levels(grey))
 
 
 def _to_bytes(values: Any) -> np.ndarray:
     """Return numbers in [0, 1] as bytes, as image files hold them."""
-    return np.rint(values.numpy() * 255).astype(np.uint8)
+    return to_levels(values.numpy())

@@ -156,6 +156,16 @@ def is_mapped(array: Any) -> bool:
     return array is not None
 
 
+def to_float(images: np.ndarray) -> np.ndarray:
+    """Return uint8 pixels as float32 in [0, 1], the range that models work in."""
+    return images.astype(np.float32) / 255
+
+
+def to_levels(pixels: np.ndarray) -> np.ndarray:
+    """Return pixels in [0, 1] as the nearest of the 256 levels of uint8."""
+    return np.rint(pixels * 255).astype(np.uint8)
+
+
 def aligned(images: np.ndarray) -> np.ndarray:
     """Return uint8 images in memory that TensorFlow can share, copied if need be."""
     if images.ctypes.data % ALIGNMENT == 0 and images.flags.c_contiguous:

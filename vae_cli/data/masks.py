@@ -1,4 +1,4 @@
-"""Masks: corruptions of which it is known which pixels are missing."""
+"""Masks: corruptions that say which pixels are missing."""
 
 from typing import Any
 
@@ -11,32 +11,32 @@ from vae_cli.config.corruption import (
     QuadrantsConfig,
     RandomMaskConfig,
 )
-from vae_cli.data.corruption import Corrupted, Corruption, Shape, shown
+from vae_cli.data.corruption import Corrupted, Corruption, Shape, with_grey
 from vae_cli.registry import builds
 
 
 class Mask(Corruption):
-    """Base of what takes pixels away and says which."""
+    """Base of corruptions that remove pixels and say which."""
 
     config: MaskConfig
 
     def mask(self, noise: Any) -> Any:
-        """Return 1 where a pixel is seen and 0 where it is missing, [B, H, W, 1]."""
+        """Return 1 for observed pixels and 0 for missing ones, [B, H, W, 1]."""
         raise TypeError(f"{type(self).__name__} defines no mask")
 
     def __call__(self, images: Any, noise: Any) -> Corrupted:
-        """Take pixels away."""
+        """Remove pixels."""
         mask = self.mask(noise)
-        return Corrupted(shown(images, mask), mask)
+        return Corrupted(with_grey(images, mask), mask)
 
-    def told(self, images: Any, noise: Any) -> dict[str, Any]:
-        """Take pixels away; returns what `VAE.given` is told of them."""
-        seen, mask = self(images, noise)
+    def condition(self, images: Any, noise: Any) -> dict[str, Any]:
+        """Remove pixels; returns what `VAE.condition` takes of them."""
+        corrupted, mask = self(images, noise)
         if self.config.loss_on == "all":
-            return {"seen": seen}
+            return {"corrupted": corrupted}
         return {
-            "seen": seen,
-            "scored": mask if self.config.loss_on == "observed" else 1.0 - mask,
+            "corrupted": corrupted,
+            "mask": mask if self.config.loss_on == "observed" else 1.0 - mask,
         }
 
 
@@ -74,12 +74,12 @@ class Rectangle(Mask):
 
 @builds(HalfConfig)
 class Half(Rectangle):
-    """One side is missing; the middle row or column of an odd size is seen."""
+    """One side is missing; the middle row or column of an odd size is observed."""
 
     config: HalfConfig
 
     def mask(self, noise: Any) -> Any:
-        """Take a side away, the same or one that is drawn."""
+        """Remove a side, the same or one that is drawn."""
         height, width, _ = self.shape
         sides = {
             "top": (0, 0, height // 2, width),
@@ -102,7 +102,7 @@ class Quadrants(Rectangle):
     config: QuadrantsConfig
 
     def mask(self, noise: Any) -> Any:
-        """Leave the quadrants that are seen."""
+        """Keep the observed quadrants."""
         height, width, _ = self.shape
         down, across = height // 2, width // 2
         lower_left = (down, 0, height - down, across)
@@ -120,7 +120,7 @@ class Box(Rectangle):
     config: BoxConfig
 
     def mask(self, noise: Any) -> Any:
-        """Take away a rectangle of the image's proportions."""
+        """Remove a rectangle of the image's proportions."""
         height, width, _ = self.shape
         down = max(1, round(self.config.size * height))
         across = max(1, round(self.config.size * width))

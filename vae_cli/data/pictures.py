@@ -58,7 +58,7 @@ def read_pictures(path: Path, spec: DataSpec) -> tuple[Split, list[str]]:
         seen = np.stack([mask for _, mask in found])
         masks = None if (seen == 255).all() else seen
         names = [printable(file.name) for file in files]
-    return Split(_levels(images, spec), scored=masks), names
+    return Split(_levels(images, spec), mask=masks), names
 
 
 def as_split(images: np.ndarray | str | Path, spec: DataSpec) -> Split:

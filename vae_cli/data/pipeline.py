@@ -1,11 +1,11 @@
-"""Pipelines: index batches, cut into shares and, where asked, filled with pixels."""
+"""Pipelines: index batches, cut into shards, with pixels where they are streamed."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
-from vae_cli.data.batches import Share, filled_part, plain
+from vae_cli.data.batches import Shard, padded_shard, plain
 
 AHEAD = 8
 """Shares read before they are needed."""
@@ -26,40 +26,40 @@ class Replicas:
     total: int = 1
 
 
-def shares(
+def shards(
     order: tf.data.Dataset,
     replicas: Replicas = Replicas(),
     images: Any = None,
-    room: int | None = None,
+    padded_size: int | None = None,
 ) -> tf.data.Dataset:
-    """Cut index batches into shares.
+    """Cut index batches into shards.
 
     Args:
         order: dataset of int64 [B].
-        replicas: whose shares, one after the other.
+        replicas: whose shards, one after the other.
         images: uint8 [N, H, W, C] to read pixels from (memory or a memory map); None
             leaves that to the compiled step.
-        room: give each batch this static size; image 0 fills what is missing, at no
-            weight.
+        padded_size: static size of each batch; image 0, at no weight, pads smaller
+            ones.
 
     Returns:
-        dataset of `Share`.
+        dataset of `Shard`.
     """
 
-    def of(index: tf.Tensor, replica: tf.Tensor) -> Share:
+    def of(index: tf.Tensor, replica: tf.Tensor) -> Shard:
         total = tf.shape(index, tf.int64)[0]
-        if room is not None:
-            index = tf.pad(index, [[0, room - total]])
-        own, start, weight = filled_part(index, replica, replicas.total)
-        share = {"index": own, "start": start, "total": total}
-        if room is not None:
+        if padded_size is not None:
+            index = tf.pad(index, [[0, padded_size - total]])
+        own, start, weight = padded_shard(index, replica, replicas.total)
+        shard = {"index": own, "start": start, "total": total}
+        if padded_size is not None:
             place = start + tf.range(tf.size(own, tf.int64))
             weight = tf.cast(place < total, tf.float32)
             for values in (own, weight):
-                values.set_shape((room // replicas.total,))
-        if room is not None or replicas.total > 1:
-            share["weight"] = weight
-        return share
+                values.set_shape((padded_size // replicas.total,))
+        if padded_size is not None or replicas.total > 1:
+            shard["weight"] = weight
+        return shard
 
     def every(index: tf.Tensor) -> tf.data.Dataset:
         own = tf.data.Dataset.range(replicas.first, replicas.first + replicas.count)
@@ -73,10 +73,10 @@ def shares(
     if images is None:
         return without_autotuning(dataset.prefetch(AHEAD))
 
-    def with_pixels(share: Share) -> Share:
-        pixels = tf.numpy_function(lambda i: images[i], [share["index"]], tf.uint8)
-        pixels.set_shape((*share["index"].shape, *images.shape[1:]))
-        return {**share, "pixels": pixels}
+    def with_pixels(shard: Shard) -> Shard:
+        pixels = tf.numpy_function(lambda i: images[i], [shard["index"]], tf.uint8)
+        pixels.set_shape((*shard["index"].shape, *images.shape[1:]))
+        return {**shard, "pixels": pixels}
 
     read = dataset.map(plain(with_pixels), num_parallel_calls=2).prefetch(AHEAD)
     return without_autotuning(read)

@@ -156,9 +156,9 @@ def pick_split(
     if name == "train" and config.binarize == "dynamic":
         split = _binarized(split, config, 0)
     if corruption is not None and corruption.corrupts:
-        from vae_cli.data.corruption import corrupted
+        from vae_cli.data.corruption import corrupt_split
 
-        split = corrupted(split, corruption, config.seed)
+        split = corrupt_split(split, corruption, config.seed)
     if num_images is None or num_images >= len(split):
         return split
     return split.take(chosen_index(len(split), num_images, config.seed))

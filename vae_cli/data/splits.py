@@ -1,4 +1,4 @@
-"""Arrays of a data set, split and ready."""
+"""A data set as arrays, split into training, validation and test images."""
 
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from vae_cli.data_spec import DataSpec
 from vae_cli.errors import DataError
 
 MOST_LABELS = 10_000
-"""Class numbers that a model can be told, each a weight of every unit."""
+"""Largest number of classes that a model is conditioned on: each has its weights."""
 
 
 class Arrays(NamedTuple):
@@ -29,19 +29,20 @@ class Split:
         images: uint8 [N, H, W, C]; an array may be given for them, as for the others.
         labels: int64 [N], or None.
         factors: name -> float32 [N]; what made the images, where that is known.
-        seen: uint8 [N, H, W, C], what the encoder sees in place of the images, or None.
-        scored: uint8 [N, H, W, 1], 255 for the pixels that are scored, 0 for others;
-            None scores all.
+        corrupted: uint8 [N, H, W, C], what the encoder gets in place of the images, or
+            None.
+        mask: uint8 [N, H, W, 1], 255 for the pixels that the likelihood is of, 0 for
+            others; None: all.
     """
 
     images: Any
     labels: np.ndarray | None = None
     factors: dict[str, np.ndarray] | None = None
-    seen: Any = None
-    scored: Any = None
+    corrupted: Any = None
+    mask: Any = None
 
     def __post_init__(self) -> None:
-        for name in ("images", "seen", "scored"):
+        for name in ("images", "corrupted", "mask"):
             value = getattr(self, name)
             if isinstance(value, np.ndarray):
                 object.__setattr__(self, name, Images(value))
@@ -50,10 +51,10 @@ class Split:
         return len(self.images)
 
     @property
-    def context(self) -> dict[str, Any]:
-        """What a model may be told beside the images, as `VAE.given` takes it."""
-        found = {"label": self.labels, "seen": self.seen, "scored": self.scored}
-        return {name: array for name, array in found.items() if array is not None}
+    def condition(self) -> dict[str, Any]:
+        """Labels, corrupted images and mask, as `VAE.condition` takes them."""
+        arrays = {"label": self.labels, "corrupted": self.corrupted, "mask": self.mask}
+        return {name: array for name, array in arrays.items() if array is not None}
 
     def take(self, index: Any) -> "Split":
         """Return the images at `index` (a slice or integer array)."""
@@ -64,8 +65,8 @@ class Split:
             factors=None
             if self.factors is None
             else {name: values[index] for name, values in self.factors.items()},
-            seen=None if self.seen is None else self.seen.take(index),
-            scored=None if self.scored is None else self.scored.take(index),
+            corrupted=None if self.corrupted is None else self.corrupted.take(index),
+            mask=None if self.mask is None else self.mask.take(index),
         )
 
 
@@ -77,7 +78,7 @@ class ImageData:
         spec: its shape and range.
         train: images to learn from.
         validation: images that select the checkpoint; may be empty.
-        test: images scored once at the end, or None.
+        test: images that are evaluated once, at the end; or None.
         fingerprint: what `data.json` records: sizes and digests.
     """
 
@@ -109,7 +110,7 @@ class ImageData:
         return chosen
 
     def check_labelled(self) -> None:
-        """Make sure that every image has a label that a model can be told.
+        """Make sure that every image has a label that a model can be conditioned on.
 
         Raises:
             DataError: some have none, or there are too many.

@@ -20,7 +20,7 @@ def shapes(
 
     Returns:
         Images with labels (index into `KINDS`) and factors `kind`, `x`, `y` (centre)
-        and `radius` as shares of the image, `angle` in radians, `shade` in [0, 1].
+        and `radius` as fractions of the image, `angle` in radians, `shade` in [0, 1].
     """
     factors = {
         "kind": generator.integers(len(KINDS), size=count).astype("float32"),

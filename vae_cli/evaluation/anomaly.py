@@ -31,7 +31,12 @@ import tensorflow as tf
 from vae_cli.config.commands import SCORES
 from vae_cli.data.images import Images
 from vae_cli.data.splits import Split
-from vae_cli.evaluation.batches import exact_prior, image_noise, over_batches, told
+from vae_cli.evaluation.batches import (
+    checked_condition,
+    exact_prior,
+    image_noise,
+    over_batches,
+)
 from vae_cli.evaluation.importance import images_at_a_time
 from vae_cli.evaluation.latent import encode, reconstruction_code
 from vae_cli.models.distributions import log_ratio
@@ -52,14 +57,13 @@ class CodeCloud(NamedTuple):
 
 @dataclass(frozen=True)
 class Detection:
-    """How well a score tells anomalies from normal images.
+    """How well a score separates anomalies from normal images.
 
     Attributes:
         auroc: probability that an anomaly scores higher than a normal image.
-        aupr: average precision, anomalies being what is looked for; its floor is the
-            share of anomalies.
-        fpr_at_95_recall: share of normal images above the score that 95 % of the
-            anomalies reach.
+        aupr: average precision of anomalies; at random, their fraction.
+        fpr_at_95_recall: fraction of normal images above the score that 95 %
+            of the anomalies reach.
     """
 
     auroc: float
@@ -69,10 +73,10 @@ class Detection:
 
 def code_cloud(vae: VAE, train: Split) -> CodeCloud:
     """Return mean and inverse covariance of the training images' posterior means."""
-    codes, _ = encode(vae, train.images, context=train.context)
+    codes, _ = encode(vae, train.images, condition=train.condition)
     centred = codes.astype(np.float64) - codes.mean(axis=0, dtype=np.float64)
     covariance = centred.T @ centred / len(centred)
-    # a unit that carries nothing says nothing, however little it moves
+    # leave out collapsed units, whose variance is all but 0
     return CodeCloud(codes.mean(axis=0), np.linalg.pinv(covariance, rcond=1e-6))
 
 
@@ -88,7 +92,7 @@ def anomaly_scores(
 
     Args:
         vae: the model.
-        split: images, with what else the model is told.
+        split: images, with their condition.
         cloud: of the training images.
         samples: S, posterior samples per image.
         seed: of posterior noise, which is an image's own.
@@ -99,8 +103,8 @@ def anomaly_scores(
     """
     prior = exact_prior(vae)
 
-    def score(x: Any, known: Any, index: Any) -> tuple[Any, ...]:
-        condition = vae.condition(**known)
+    def score(x: Any, arrays: Any, index: Any) -> tuple[Any, ...]:
+        condition = vae.condition(**arrays)
         encoded = vae.encode(x, condition)
         noise = image_noise(index, samples, vae.latent_dim, seed)
         levels = vae.levels(encoded, noise, condition, prior=prior)
@@ -109,11 +113,11 @@ def anomaly_scores(
         nll = -log_mean_exp(log_prob + log_ratio(levels))
         z = reconstruction_code(vae, x, condition)
         restored = vae.pixel_means(z, condition)
-        left = unexplained_variance(x, restored, known.get("scored"))
+        left = unexplained_variance(x, restored, arrays.get("mask"))
         return terms.neg_elbo, nll, terms.reconstruction, terms.kl, left, terms.mean
 
     index = np.arange(len(split), dtype=np.float32)
-    arrays = (split.images, told(vae, split.context), index)
+    arrays = (split.images, checked_condition(vae, split.condition), index)
     at_a_time = images_at_a_time(vae, samples, batch_size)
     *nats, left, codes = over_batches(score, arrays, at_a_time)
     away = codes - cloud.mean
@@ -122,15 +126,15 @@ def anomaly_scores(
     return {k: v.astype(np.float64) for k, v in zip(SCORES, found, strict=True)}
 
 
-def unexplained_variance(x: Any, restored: Any, scored: Any = None) -> Any:
-    """Return the share of the scored pixels' variance that is left, float32 [B].
+def unexplained_variance(x: Any, restored: Any, mask: Any = None) -> Any:
+    """Return the fraction of an image's variance that is left, float32 [B].
 
     Args:
         x: float32 [B, H, W, C] in [0, 1].
         restored: likewise.
-        scored: 1 for pixels that count, [B, H, W, 1]; None for all.
+        mask: 1 for pixels that count, [B, H, W, 1]; None for all.
     """
-    weight = tf.ones_like(x) if scored is None else scored * tf.ones_like(x)
+    weight = tf.ones_like(x) if mask is None else mask * tf.ones_like(x)
 
     def total(values: Any, **options: Any) -> Any:
         return tf.reduce_sum(weight * values, axis=(1, 2, 3), **options)
@@ -147,16 +151,18 @@ def pixel_nll(vae: VAE, split: Split) -> np.ndarray:
     z is the code that the image is reconstructed from.
 
     Returns:
-        float32 [N, H, W, 1], nats; 0 for pixels that aren't scored.
+        float32 [N, H, W, 1], nats; 0 outside the mask.
     """
 
-    def pixels(x: Any, known: Any) -> tuple[Any]:
-        condition = vae.condition(**known)
+    def pixels(x: Any, arrays: Any) -> tuple[Any]:
+        condition = vae.condition(**arrays)
         logits = vae.decode(reconstruction_code(vae, x, condition), condition)
         nats = -vae.likelihood.log_prob_per_pixel(x, logits)
-        return (known.get("scored", 1.0) * tf.reduce_sum(nats, -1, keepdims=True),)
+        return (arrays.get("mask", 1.0) * tf.reduce_sum(nats, -1, keepdims=True),)
 
-    return over_batches(pixels, (split.images, told(vae, split.context)), 250)[0]
+    return over_batches(
+        pixels, (split.images, checked_condition(vae, split.condition)), 250
+    )[0]
 
 
 def mean_intensity(images: Images) -> np.ndarray:
@@ -165,7 +171,7 @@ def mean_intensity(images: Images) -> np.ndarray:
 
 
 def detection(scores: np.ndarray, anomalous: np.ndarray) -> Detection:
-    """Hold scores against the truth.
+    """Measure how well scores find the anomalies.
 
     Args:
         scores: float [N], larger is more anomalous.

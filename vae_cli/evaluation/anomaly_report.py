@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from vae_cli.data.corruption import corrupted
+from vae_cli.data.corruption import corrupt_split
 from vae_cli.data.pictures import read_pictures
 from vae_cli.data.prepare import chosen_index
 from vae_cli.data.splits import Split
@@ -18,7 +18,7 @@ from vae_cli.evaluation.anomaly import (
     code_cloud,
     mean_intensity,
 )
-from vae_cli.evaluation.judgement import Scored, check_score, judged
+from vae_cli.evaluation.detection import ScoredImages, check_score, detect
 from vae_cli.runs.opened import OpenRun
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class AnomalyReport:
         mean_intensity: AUROC ... of the mean pixel alone, to compare with.
         split: the images.
         names: a name for each.
-        scored: scores of each image, float64 [N] by name.
+        scored_images: scores of each image, float64 [N] by name.
     """
 
     run: str
@@ -66,11 +66,11 @@ class AnomalyReport:
     mean_intensity: dict[str, float] | None
     split: Split
     names: list[str]
-    scored: Scored
+    scored_images: ScoredImages
 
     def to_json(self) -> dict[str, Any]:
         """Return what the .json file holds."""
-        arrays = ("split", "names", "scored")
+        arrays = ("split", "names", "scored_images")
         return {
             f.name: getattr(self, f.name) for f in fields(self) if f.name not in arrays
         }
@@ -81,12 +81,12 @@ class AnomalyReport:
             ["image", "label", "anomalous", "flagged", *SCORES, "mean_intensity"]
         ]
         threshold = self.scores[self.score]["threshold"]
-        flagged = self.scored.scores[self.score] > threshold
-        labels, anomalous = self.split.labels, self.scored.anomalous
+        flagged = self.scored_images.scores[self.score] > threshold
+        labels, anomalous = self.split.labels, self.scored_images.anomalous
         for i, name in enumerate(self.names):
             values = [
-                *(self.scored.scores[s][i] for s in SCORES),
-                self.scored.mean_intensity[i],
+                *(self.scored_images.scores[s][i] for s in SCORES),
+                self.scored_images.mean_intensity[i],
             ]
             rows.append(
                 [
@@ -178,9 +178,11 @@ def report_anomalies(
     vae = run.vae
     cloud = code_cloud(vae, run.split("train"))
 
-    def scored(part: Split) -> Scored:
+    def scored(part: Split) -> ScoredImages:
         found = anomaly_scores(vae, part, cloud, posterior_samples, seed, batch_size)
-        return Scored(found, mean_intensity(part.images), _anomalous(part, normal))
+        return ScoredImages(
+            found, mean_intensity(part.images), _anomalous(part, normal)
+        )
 
     found = scored(chosen)
     if split == held_out and images is None:
@@ -199,10 +201,10 @@ def report_anomalies(
         posterior_samples=posterior_samples,
         seed=seed,
         likelihood=run.config.likelihood.name,
-        **judged(found, scored(others), quantile, score),
+        **detect(found, scored(others), quantile, score),
         split=chosen,
         names=names,
-        scored=found,
+        scored_images=found,
     )
 
 
@@ -215,14 +217,14 @@ def _images(
         index = chosen_index(len(whole), num_images, run.config.dataset.seed)
         return whole.take(index), [f"{split}[{i}]" for i in index]
     own, names = read_pictures(Path(images), run.spec)
-    if own.scored is not None:
+    if own.mask is not None:
         raise ConfigError(
             f"images={images} has transparent pixels; a score of fewer pixels compares "
             "with no threshold.",
             "fill them in first: vae-reconstruct",
         )
     # as those that set the threshold
-    own = corrupted(own, run.config.corruption, run.config.dataset.seed)
+    own = corrupt_split(own, run.config.corruption, run.config.dataset.seed)
     return own.take(slice(num_images)), names[:num_images]
 
 

@@ -6,14 +6,16 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from vae_cli.data.batches import pixels_to_float
 from vae_cli.errors import DataError, ModelError
 from vae_cli.models.distributions import Distribution
 from vae_cli.models.vae import VAE, Condition
 from vae_cli.randomness import Stream, key
 
-Context = dict[str, Any]
-"""What a model is told beside images: `label` int [N], `seen` and `scored` uint8
-[N, H, W, C] as arrays or `Images`; of a split, `Split.context`."""
+ConditionArrays = dict[str, Any]
+"""The condition of a split's images (`Split.condition`): `label` int [N]; `corrupted`,
+what the encoder gets, and `mask`, the pixels that the likelihood is of, uint8
+[N, H, W, C] each, as arrays or `Images`."""
 
 
 MOST_VALUE = 1e18
@@ -60,34 +62,37 @@ def over_batches(
     return joined
 
 
-def told(vae: VAE, context: Context | None) -> Context:
-    """Return what `vae.condition` takes of a context.
+def checked_condition(vae: VAE, condition: ConditionArrays | None) -> ConditionArrays:
+    """Return the arrays that `VAE.condition` takes, checked to be all there.
 
     Raises:
         DataError: the model needs labels, and there are none.
     """
-    context = context or {}
-    if vae.num_labels and "label" not in context:
+    condition = condition or {}
+    if vae.num_labels and "label" not in condition:
         raise DataError(
             "The model needs the label of each image, and these have none.",
             "use images with labels, or a run with conditioning=none",
         )
-    if vae.observed_network and "seen" not in context:
+    if vae.observed_network and "corrupted" not in condition:
         raise DataError(
-            "The model completes images: it needs what is seen of each.",
+            "The model inpaints: it needs the observed pixels of each image.",
             "vae-reconstruct shows what it makes of a split, or of images=<folder>",
         )
-    return {k: v for k, v in context.items() if k != "label" or vae.num_labels}
+    return {k: v for k, v in condition.items() if k != "label" or vae.num_labels}
 
 
-def known(vae: VAE, context: Context | None) -> Condition:
-    """Return the condition of a few images, all at once."""
-    arrays = {name: as_float(array[:]) for name, array in told(vae, context).items()}
+def condition_tensors(vae: VAE, condition: ConditionArrays | None) -> Condition:
+    """Return the model's condition of a few images, all at once."""
+    arrays = {
+        name: as_float(array[:])
+        for name, array in checked_condition(vae, condition).items()
+    }
     return vae.condition(**arrays)
 
 
 def exact_prior(vae: VAE) -> Distribution | None:
-    """Return p(z) as exactly as figures need it; None where a condition decides it."""
+    """Return p(z) with nothing approximated; None where it depends on a condition."""
     return None if vae.prior_network.conditional else vae.prior().exact()
 
 
@@ -122,5 +127,5 @@ def image_noise(
 def as_float(array: Any) -> tf.Tensor:
     """Return float32; uint8, which is pixels, scaled to [0, 1]."""
     if array.dtype == np.uint8:
-        return tf.cast(array, tf.float32) / 255.0
+        return pixels_to_float(array)
     return tf.cast(array, tf.float32)

@@ -6,7 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from vae_cli.evaluation.batches import Context, exact_prior, over_batches, told
+from vae_cli.evaluation.batches import (
+    ConditionArrays,
+    checked_condition,
+    exact_prior,
+    over_batches,
+)
 from vae_cli.evaluation.latent import active_units
 from vae_cli.models.distributions import kl_to_standard
 from vae_cli.models.objective import elbo_terms
@@ -64,10 +69,10 @@ def evaluate_elbo(
     images: np.ndarray,
     seed: int,
     batch_size: int = 500,
-    context: Context | None = None,
+    condition: ConditionArrays | None = None,
 ) -> ElboResult:
     """Score a whole split; arguments as `score_images` takes them."""
-    scores = score_images(vae, images, seed, batch_size, context)
+    scores = score_images(vae, images, seed, batch_size, condition)
     reconstruction_loss = float(scores.reconstruction.mean(dtype=np.float64))
     kl_loss = float(scores.kl.mean(dtype=np.float64))
     return ElboResult(
@@ -84,7 +89,7 @@ def score_images(
     images: np.ndarray,
     seed: int,
     batch_size: int = 500,
-    context: Context | None = None,
+    condition: ConditionArrays | None = None,
 ) -> ImageScores:
     """Score each image by the ELBO, with one posterior sample.
 
@@ -93,14 +98,14 @@ def score_images(
         images: uint8 [N, H, W, C].
         seed: fixes the posterior noise.
         batch_size: images at a time; changes no result beyond rounding.
-        context: what the model is told beside the images; given labels, the bound is
-            of log p(x|y), and where not all pixels are scored, of those that are.
+        condition: of the images, as `Split.condition` has it; with labels, the bound
+            is of log p(x|y), and with a mask, of the pixels that it leaves.
     """
     noise = sample_noise(len(images), vae.latent_dim, seed, 0)
     prior = exact_prior(vae)
 
-    def score(x: Any, epsilon: Any, known: Any) -> tuple[Any, ...]:
-        condition = vae.condition(**known)
+    def score(x: Any, epsilon: Any, condition: Any) -> tuple[Any, ...]:
+        condition = vae.condition(**condition)
         encoded = vae.encode(x, condition)
         levels = vae.levels(encoded, epsilon[None], condition, prior=prior)
         reconstruction = -vae.log_likelihood(x, levels, condition)[0]
@@ -110,7 +115,7 @@ def score_images(
         own = () if terms.kl_per_dim is None else (terms.kl_per_dim,)
         return terms.reconstruction, terms.kl, to_normal, terms.mean, *own
 
-    arrays = (images, noise, told(vae, context))
+    arrays = (images, noise, checked_condition(vae, condition))
     found = over_batches(score, arrays, batch_size)
     reconstruction, kl, to_normal, mean, *own = found
     return ImageScores(reconstruction, kl, own[0] if own else None, to_normal, mean)

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from vae_cli.data.batches import pixels_to_float
 from vae_cli.data.pipeline import without_autotuning
 from vae_cli.data.splits import Split
 from vae_cli.evaluation.batches import over_batches
@@ -81,6 +82,6 @@ def fit_classifier(
     order = tf.data.Dataset.range(len(images)).shuffle(len(images), seed=0).batch(128)
     pixels, kinds = tf.constant(images), tf.constant(labels)
     batches = order.map(
-        lambda i: (tf.cast(tf.gather(pixels, i), tf.float32) / 255, tf.gather(kinds, i))
+        lambda i: (pixels_to_float(tf.gather(pixels, i)), tf.gather(kinds, i))
     )
     trained.fit(without_autotuning(batches), epochs=epochs, shuffle=False, verbose=0)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vae_cli.data.images import to_float
 from vae_cli.data.splits import Split
 from vae_cli.errors import ConfigError, RunError
-from vae_cli.evaluation.batches import Context
+from vae_cli.evaluation.batches import ConditionArrays
 from vae_cli.evaluation.latent import decode, encode, kl_to_normal, sample_prior
 from vae_cli.evaluation.paths import interpolate, plane, traversals
 from vae_cli.memory import check_arrays
@@ -75,15 +76,15 @@ def prior(
     if len(labels) and label is None:
         # in groups of one label, whatever the number: fewer are the first of more
         group = np.arange(count) // columns
-        context: Context = {"label": labels[group % len(labels)]}
+        condition: ConditionArrays = {"label": labels[group % len(labels)]}
         if free:  # whole groups beside each other
             columns *= max(1, round(math.sqrt(count) / columns))
     else:
         if free:
             columns = math.ceil(math.sqrt(count))
-        context = run.label_context(label, count)
-    z = sample_prior(vae, count, seed, temperature, context)
-    return _decoded(vae, z, min(columns, count), batch_size, context)
+        condition = run.label_condition(label, count)
+    z = sample_prior(vae, count, seed, temperature, condition)
+    return _decoded(vae, z, min(columns, count), batch_size, condition)
 
 
 def manifold(
@@ -124,9 +125,9 @@ def manifold(
             f"(0 to {vae.latent_dim - 1}).",
             "a plane takes two of them; mode=traversal works for any number",
         )
-    context = run.label_context(label, rows * columns)
+    condition = run.label_condition(label, rows * columns)
     z = plane(vae.latent_dim, (first, second), rows, columns, spacing, span)
-    return _decoded(vae, z, columns, batch_size, context)
+    return _decoded(vae, z, columns, batch_size, condition)
 
 
 def traversal(
@@ -142,9 +143,9 @@ def traversal(
     columns = columns or STEPS
     _check_size(vae, min(rows or vae.latent_dim, vae.latent_dim) * columns)
     order = dimensions_by_kl(run)[:rows]
-    context = run.label_context(label, len(order) * columns)
+    condition = run.label_condition(label, len(order) * columns)
     z = traversals(order, vae.latent_dim, columns, span)
-    return _decoded(vae, z, columns, batch_size, context)
+    return _decoded(vae, z, columns, batch_size, condition)
 
 
 def interpolation(
@@ -179,14 +180,14 @@ def interpolation(
         [rng.choice(groups[row % len(groups)], 2, replace=False) for row in range(rows)]
     )
     ended = split.take(chosen.reshape(-1))
-    codes, _ = encode(vae, ended.images, context=ended.context)
+    codes, _ = encode(vae, ended.images, condition=ended.condition)
     paths = [interpolate(a, b, columns, method) for a, b in codes.reshape(rows, 2, -1)]
-    shown = ended.images[:].astype(np.float32) / 255
+    shown = to_float(ended.images[:])
     ends = shown.reshape(rows, 2, *shown.shape[1:])
-    context: Context = {}
+    condition: ConditionArrays = {}
     if vae.num_labels and ended.labels is not None:
-        context["label"] = np.repeat(ended.labels[::2], columns)
-    return _decoded(vae, np.concatenate(paths), columns, batch_size, context, ends)
+        condition["label"] = np.repeat(ended.labels[::2], columns)
+    return _decoded(vae, np.concatenate(paths), columns, batch_size, condition, ends)
 
 
 def path_between(
@@ -212,15 +213,15 @@ def path_between(
     vae = whole_images(run)
     _check_size(vae, columns)
     ends = split.take(np.array(pair))
-    codes, _ = encode(vae, ends.images, context=ends.context)
+    codes, _ = encode(vae, ends.images, condition=ends.condition)
     z = interpolate(codes[0], codes[1], columns, "linear")
-    context: Context = {}
+    condition: ConditionArrays = {}
     if run.config.conditioning.on_labels:
         label = label if label is not None else _one_label(pair, ends)
-        context = run.label_context(label, len(z))
-    shown = (ends.images if ends.seen is None else ends.seen)[:]
-    floats = shown.astype(np.float32)[None] / 255
-    return _decoded(vae, z, columns, len(z), context, floats)
+        condition = run.label_condition(label, len(z))
+    shown = (ends.images if ends.corrupted is None else ends.corrupted)[:]
+    floats = to_float(shown)[None]
+    return _decoded(vae, z, columns, len(z), condition, floats)
 
 
 def _one_label(pair: list[int], ends: Split) -> int:
@@ -253,14 +254,14 @@ def whole_images(run: OpenRun) -> VAE:
 def dimensions_by_kl(run: OpenRun) -> np.ndarray:
     """Return the latent dimensions, that of largest KL on held-out images first."""
     some = run.split(run.data.held_out).take(slice(2000))
-    codes = encode(run.vae, some.images, context=some.context)
+    codes = encode(run.vae, some.images, condition=some.condition)
     return np.argsort(-kl_to_normal(*codes))
 
 
 def _groups(run: OpenRun, split: Split, label: int | None) -> list[np.ndarray]:
     """Return groups of images between which there are paths, by their index."""
     if not run.config.conditioning.on_labels:
-        run.label_context(label, 0)  # refuses a label
+        run.label_condition(label, 0)  # refuses a label
         return [np.arange(len(split))]
     wanted = run.vae.labels if label is None else [run.check_label(label)]
     groups = [np.flatnonzero(split.labels == y) for y in wanted]
@@ -286,8 +287,8 @@ def _decoded(
     z: np.ndarray,
     columns: int,
     batch_size: int,
-    context: Context,
+    condition: ConditionArrays,
     ends: np.ndarray | None = None,
 ) -> Generated:
-    images = decode(vae, z, batch_size, context)
-    return Generated(images, z, columns, context.get("label"), ends)
+    images = decode(vae, z, batch_size, condition)
+    return Generated(images, z, columns, condition.get("label"), ends)

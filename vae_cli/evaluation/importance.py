@@ -19,11 +19,11 @@ import numpy as np
 import tensorflow as tf
 
 from vae_cli.evaluation.batches import (
-    Context,
+    ConditionArrays,
     as_float,
+    checked_condition,
     exact_prior,
     over_batches,
-    told,
 )
 from vae_cli.evaluation.bounds import sample_noise
 from vae_cli.memory import refuse_beyond
@@ -89,8 +89,8 @@ def importance_sampling(
     batch_size: int | None = None,
     chunk_size: int | None = None,
     memory_mb: int = 512,
-    context: Context | None = None,
-    progress: Callable[[float], None] = lambda share: None,
+    condition: ConditionArrays | None = None,
+    progress: Callable[[float], None] = lambda fraction: None,
 ) -> ImportanceResult:
     """Estimate log p(x) of each image.
 
@@ -104,9 +104,9 @@ def importance_sampling(
             beyond rounding.
         memory_mb: what the chosen sizes may take, in MiB, for codes and for noise
             each; the noise of a chosen chunk may not take more either.
-        context: what the model is told beside the images; given labels, the estimate
-            is of log p(x|y), and where not all pixels are scored, of those that are.
-        progress: told the share that is done, now and then.
+        condition: of the images, as `Split.condition` has it; with labels, the
+            estimate is of log p(x|y), and with a mask, of the pixels that it leaves.
+        progress: called with the fraction that is done.
     """
     count = len(images)
     most = max(1, min(CODES_AT_A_TIME, memory_mb * 2**20 // _bytes_per_code(vae)))
@@ -123,12 +123,12 @@ def importance_sampling(
         },
         "batch_size or chunk_size",
     )
-    known = told(vae, context)
-    encoded = _encoded(vae, images, known, min(batch, 500))
+    arrays = checked_condition(vae, condition)
+    encoded = _encoded(vae, images, arrays, min(batch, 500))
     prior = exact_prior(vae)
 
-    def score(x: Any, noise: Any, encoded: Any, known: Any) -> Any:
-        condition = vae.condition(**known)
+    def score(x: Any, noise: Any, encoded: Any, arrays: Any) -> Any:
+        condition = vae.condition(**arrays)
         levels = vae.levels(encoded, noise, condition, prior=prior)
         return vae.log_likelihood(x, levels, condition) + log_ratio(levels)
 
@@ -144,27 +144,27 @@ def importance_sampling(
             noise[s] = sample_noise(count, vae.latent_dim, seed, weights.samples + s)
         log_weights = np.empty((size, count), np.float32)
         for rows in chosen:
-            x, *parts = tf.nest.map_structure(
-                lambda a, rows=rows: as_float(a[rows]), (images, encoded, known)
+            x, *given = tf.nest.map_structure(
+                lambda a, rows=rows: as_float(a[rows]), (images, encoded, arrays)
             )
-            log_weights[:, rows] = compiled(x, noise[:size, rows], *parts)
+            log_weights[:, rows] = compiled(x, noise[:size, rows], *given)
         weights.add(log_weights)
         progress(weights.samples / samples)
     return weights.result()
 
 
 def _encoded(
-    vae: VAE, images: np.ndarray, known: Context, batch_size: int
+    vae: VAE, images: np.ndarray, condition: ConditionArrays, batch_size: int
 ) -> dict[str, np.ndarray]:
     """Return what `VAE.encode` gives of a split: each image is encoded once."""
     names: list[str] = []
 
-    def parts(x: Any, known: Any) -> tuple[Any, ...]:
-        encoded = vae.encode(x, vae.condition(**known))
+    def encode(x: Any, condition: Any) -> tuple[Any, ...]:
+        encoded = vae.encode(x, vae.condition(**condition))
         names[:] = encoded
         return tuple(encoded.values())
 
-    arrays = over_batches(parts, (images, known), batch_size)
+    arrays = over_batches(encode, (images, condition), batch_size)
     return dict(zip(names, arrays, strict=True))
 
 

@@ -5,9 +5,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from vae_cli.data.images import to_float
 from vae_cli.data.splits import Split
 from vae_cli.errors import ConfigError, RunError
-from vae_cli.evaluation.batches import Context, known, over_batches, told
+from vae_cli.evaluation.batches import (
+    ConditionArrays,
+    checked_condition,
+    condition_tensors,
+    over_batches,
+)
 from vae_cli.models.distributions import Gaussian, kl_to_standard
 from vae_cli.models.vae import VAE, Condition
 from vae_cli.randomness import Stream, generator
@@ -20,7 +26,7 @@ def encode(
     vae: VAE,
     images: np.ndarray,
     batch_size: int = 500,
-    context: Context | None = None,
+    condition: ConditionArrays | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return posterior means and log-variances.
 
@@ -28,17 +34,19 @@ def encode(
         vae: the model.
         images: uint8 [N, H, W, C].
         batch_size: images at a time.
-        context: what the model is told beside the images.
+        condition: label, corrupted images and mask, as `Split.condition` has them.
 
     Returns:
         two float32 arrays [N, latent_dim].
     """
 
-    def posterior(x: Any, context: Any) -> tuple[Any, Any]:
-        q = vae.posterior(x, vae.condition(**context))
+    def posterior(x: Any, condition: Any) -> tuple[Any, Any]:
+        q = vae.posterior(x, vae.condition(**condition))
         return q.mean, q.log_var
 
-    mean, log_var = over_batches(posterior, (images, told(vae, context)), batch_size)
+    mean, log_var = over_batches(
+        posterior, (images, checked_condition(vae, condition)), batch_size
+    )
     return mean, log_var
 
 
@@ -46,7 +54,7 @@ def decode(
     vae: VAE,
     z: np.ndarray,
     batch_size: int = 256,
-    context: Context | None = None,
+    condition: ConditionArrays | None = None,
 ) -> np.ndarray:
     """Return pixel means float32 [N, H, W, C] in [0, 1] for codes [N, latent_dim].
 
@@ -54,13 +62,13 @@ def decode(
         vae: the model.
         z: codes.
         batch_size: codes at a time.
-        context: what the model is told beside the codes.
+        condition: of the codes, as `Split.condition` has it.
     """
 
-    def pixels(codes: Any, context: Any) -> tuple[Any]:
-        return (vae.pixel_means(codes, vae.condition(**context)),)
+    def pixels(codes: Any, condition: Any) -> tuple[Any]:
+        return (vae.pixel_means(codes, vae.condition(**condition)),)
 
-    arrays = (z.astype(np.float32), told(vae, context))
+    arrays = (z.astype(np.float32), checked_condition(vae, condition))
     (images,) = over_batches(pixels, arrays, batch_size)
     return images
 
@@ -83,7 +91,10 @@ def reconstruction_code(vae: VAE, images: Any, condition: Condition) -> Any:
 
 
 def reconstruct(
-    vae: VAE, images: np.ndarray, batch_size: int = 256, context: Context | None = None
+    vae: VAE,
+    images: np.ndarray,
+    batch_size: int = 256,
+    condition: ConditionArrays | None = None,
 ) -> np.ndarray:
     """Return reconstructions to look at, float32 [N, H, W, C] in [0, 1].
 
@@ -93,24 +104,26 @@ def reconstruct(
         vae: the model.
         images: uint8 [N, H, W, C].
         batch_size: images at a time.
-        context: what the model is told beside the images.
+        condition: label, corrupted images and mask, as `Split.condition` has them.
     """
 
-    def pixels(x: Any, context: Any) -> tuple[Any]:
-        condition = vae.condition(**context)
+    def pixels(x: Any, condition: Any) -> tuple[Any]:
+        condition = vae.condition(**condition)
         return (vae.pixel_means(reconstruction_code(vae, x, condition), condition),)
 
-    arrays = (images, told(vae, context))
+    arrays = (images, checked_condition(vae, condition))
     (restored,) = over_batches(pixels, arrays, batch_size)
-    return completed(restored, context or {}) if vae.observed_network else restored
+    return (
+        with_observed(restored, condition or {}) if vae.observed_network else restored
+    )
 
 
 def code_source(vae: VAE) -> str:
-    """Say what codes are, and what else than its input an encoder was given."""
+    """Say what codes are, and what the encoder got besides the image."""
     if vae.num_labels:
-        return "posterior means of an encoder that was given the label"
+        return "posterior means of an encoder that gets the label"
     if vae.observed_network:
-        return "posterior means of an encoder that was given the missing pixels"
+        return "posterior means of an encoder that gets the missing pixels"
     return "posterior means"
 
 
@@ -119,7 +132,7 @@ def sample_prior(
     count: int,
     seed: int,
     temperature: float = 1.0,
-    context: Context | None = None,
+    condition: ConditionArrays | None = None,
 ) -> np.ndarray:
     """Draw codes from the prior: float32 [count, latent_dim].
 
@@ -130,43 +143,47 @@ def sample_prior(
         count: how many.
         seed: fixes the draw.
         temperature: scales the noise, about each component's mean in a mixture.
-        context: what the model is told of each image.
+        condition: of each image, as `Split.condition` has it.
     """
     noise = generator(seed, Stream.PRIOR).standard_normal((count, vae.latent_dim))
     choice = generator(seed, Stream.PRIOR, 1).random(count)
     scaled = (temperature * noise).astype(np.float32)
-    return np.asarray(vae.sample_prior(scaled, choice, known(vae, context)))
+    return np.asarray(
+        vae.sample_prior(scaled, choice, condition_tensors(vae, condition))
+    )
 
 
-def row_context(vae: VAE, count: int, columns: int, split: Split) -> Context:
-    """Return the context of a grid of samples: one class, or one image seen, a row.
+def row_condition(vae: VAE, count: int, columns: int, split: Split) -> ConditionArrays:
+    """Return the condition of a grid of samples: one class, or one image, per row.
 
     Args:
         vae: the model.
         count: samples.
         columns: of the grid.
-        split: what a model that completes images is shown, over and over.
+        split: whose observed pixels an inpainting model gets, repeated.
     """
     row = np.arange(count) // columns
     if vae.num_labels:
         return {"label": vae.labels[row % len(vae.labels)]}
     if vae.observed_network:
-        context = split.take(row % len(split)).context
-        return {name: context[name] for name in ("seen", "scored") if name in context}
+        condition = split.take(row % len(split)).condition
+        return {
+            name: condition[name] for name in ("corrupted", "mask") if name in condition
+        }
     return {}
 
 
-def completed(images: np.ndarray, context: Context) -> np.ndarray:
-    """Return images with what was seen put back where only missing pixels are scored.
+def with_observed(images: np.ndarray, condition: ConditionArrays) -> np.ndarray:
+    """Return images with observed pixels put back where the mask leaves them out.
 
     Args:
         images: float32 [N, H, W, C] in [0, 1].
-        context: what the model was told.
+        condition: of the images, as `Split.condition` has it.
     """
-    if not {"seen", "scored"} <= set(context):
+    if not {"corrupted", "mask"} <= set(condition):
         return images
-    mask = context["scored"][:] / np.float32(255)
-    return images * mask + context["seen"][:] / np.float32(255) * (1 - mask)
+    mask = to_float(condition["mask"][:])
+    return images * mask + to_float(condition["corrupted"][:]) * (1 - mask)
 
 
 def kl_to_normal(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
@@ -236,8 +253,8 @@ def project(
         pca = PCA(n_components=2, random_state=0)
         points = pca.fit_transform(mean)
         # a collapsed model has no variance to explain
-        share = np.nan_to_num(pca.explained_variance_ratio_)
-        return points, (f"PC 1 ({share[0]:.0%} of variance)", f"PC 2 ({share[1]:.0%})")
+        ratio = np.nan_to_num(pca.explained_variance_ratio_)
+        return points, (f"PC 1 ({ratio[0]:.0%} of variance)", f"PC 2 ({ratio[1]:.0%})")
     from sklearn.manifold import TSNE
 
     # t-SNE needs more points than neighbours

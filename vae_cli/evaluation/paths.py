@@ -10,7 +10,7 @@ def steps(count: int, spacing: str, span: float) -> np.ndarray:
 
     Args:
         count: how many; one alone is 0.
-        spacing: `quantiles`: equal shares of N(0, 1) between 5 % and 95 %;
+        spacing: `quantiles`: equal probabilities of N(0, 1) between 5 % and 95 %;
             `linspace`: equal distances over [-span, span].
         span: used by `linspace`.
     """

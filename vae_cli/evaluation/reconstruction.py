@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from vae_cli.evaluation.batches import Context, over_batches, told
+from vae_cli.evaluation.batches import ConditionArrays, checked_condition, over_batches
 from vae_cli.evaluation.latent import reconstruction_code
 from vae_cli.models.vae import VAE
 
@@ -23,11 +23,11 @@ class Reconstruction:
     """Errors of E[x | z], z from `reconstruction_code`, pixels in [0, 1].
 
     Attributes:
-        mse: squared error, mean over pixels (of those that are scored) and images.
+        mse: squared error, mean over pixels (those of the mask) and images.
         psnr: 10 log10(1 / mse), decibels; None for a perfect reconstruction.
         ssim: structural similarity (Wang et al. 2004), Gaussian window of 11 pixels and
             sigma 1.5, mean over images; None where an image is smaller than that.
-            Pixels that aren't scored are those of the image.
+            Pixels outside the mask count as right.
     """
 
     mse: float
@@ -39,28 +39,27 @@ def score_reconstruction(
     vae: VAE,
     images: np.ndarray,
     batch_size: int = 250,
-    context: Context | None = None,
+    condition: ConditionArrays | None = None,
 ) -> Reconstruction:
-    """Reconstruct images and compare the pixels that are scored.
+    """Reconstruct images and compare the pixels of the mask.
 
     Args:
         vae: the model.
         images: uint8 [N, H, W, C].
         batch_size: images at a time.
-        context: what the model is told beside the images.
+        condition: of the images, as `Split.condition` has it.
     """
 
-    def score(x: Any, known: Any) -> tuple[Any, ...]:
-        condition, scored = vae.condition(**known), known.get("scored")
+    def score(x: Any, arrays: Any) -> tuple[Any, ...]:
+        condition, mask = vae.condition(**arrays), arrays.get("mask")
         z = reconstruction_code(vae, x, condition)
         restored = vae.pixel_means(z, condition)
-        if scored is None:
+        if mask is None:
             return _errors(x, restored)
-        # pixels that the model isn't asked for are right
-        errors = _errors(x, scored * restored + (1.0 - scored) * x)
-        return *errors, tf.reduce_mean(scored, axis=(1, 2, 3))
+        errors = _errors(x, mask * restored + (1.0 - mask) * x)
+        return *errors, tf.reduce_mean(mask, axis=(1, 2, 3))
 
-    found = over_batches(score, (images, told(vae, context)), batch_size)
+    found = over_batches(score, (images, checked_condition(vae, condition)), batch_size)
     return _mean(found, images.shape)
 
 
@@ -89,10 +88,10 @@ def _has_ssim(shape: Any) -> bool:
 
 
 def _mean(found: list[np.ndarray], shape: Any) -> Reconstruction:
-    error, similarity, *share = found
+    error, similarity, *observed = found
     mse = float(error.mean(dtype=np.float64))
-    if share:
-        mse /= max(float(share[0].mean(dtype=np.float64)), 1e-12)
+    if observed:
+        mse /= max(float(observed[0].mean(dtype=np.float64)), 1e-12)
     return Reconstruction(
         mse=mse,
         psnr=float(-10 * np.log10(mse)) if mse > 0 else None,

@@ -1,55 +1,27 @@
 """Images of a run corrupted, restored by it, and compared with clean ones."""
 
 import logging
-from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
-from vae_cli.config.corruption import CorruptionConfig, MaskConfig, NoCorruptionConfig
-from vae_cli.data.corruption import corrupted, with_missing
-from vae_cli.data.pictures import read_pictures
+from vae_cli.data.images import to_float
 from vae_cli.data.prepare import pick_split
 from vae_cli.data.splits import Split
 from vae_cli.errors import ConfigError, RunError
 from vae_cli.evaluation.classifier import train_classifier
-from vae_cli.evaluation.restoration import (
-    Restoration,
-    errors,
-    mean_filled,
-    median_filtered,
-    restore,
-)
+from vae_cli.evaluation.corrupted_images import TRANSPARENT, CorruptedImages
+from vae_cli.evaluation.restoration import Restoration, restore
+from vae_cli.evaluation.restoration_errors import errors, mean_filled, median_filtered
 from vae_cli.runs.opened import OpenRun
-from vae_cli.visualize.images import to_float
-
-TRANSPARENT = {"name": "transparent"}
-"""How own images are corrupted that come with transparent pixels."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Corrupted:
-    """Images to restore.
-
-    Attributes:
-        split: the images, with what the encoder gets of them.
-        source: the split's name, or the path of own images.
-        how: options of the corruption, its name among them.
-        own: whether they are the user's own.
-    """
-
-    split: Split
-    source: str
-    how: dict[str, Any]
-    own: bool
-
-
-@dataclass(frozen=True)
 class RestorationReport:
-    """What came back, and how close it is to the clean images.
+    """Restored images, and how close they are to the clean ones.
 
     Attributes:
         images: the split, or the path of the images.
@@ -74,7 +46,7 @@ class RestorationReport:
     seed: int
     errors: dict[str, dict[str, float | None]] | None
     accuracy: dict[str, float] | None
-    corrupted: Corrupted
+    corrupted: CorruptedImages
     candidates: dict[str, np.ndarray]
     restoration: Restoration
 
@@ -88,9 +60,9 @@ class RestorationReport:
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the images, clean to restored, by name."""
         split = self.corrupted.split
-        found = {"images": split.images, "seen": split.seen, "mask": split.scored}
-        own = {name: x[:] for name, x in found.items() if x is not None}
-        return {**own, **self.candidates}
+        images = {"images": split.images, **split.condition}
+        images.pop("label", None)
+        return {**{k: x[:] for k, x in images.items()}, **self.candidates}
 
     def lines(self) -> list[str]:
         """Return the errors as a table for the console."""
@@ -111,10 +83,10 @@ class RestorationReport:
     def rows(self, columns: int) -> dict[str, np.ndarray]:
         """Return the rows of a figure, `columns` images each."""
         split, few = self.corrupted.split, slice(columns)
-        as_given = self.corrupted.how["name"] == "none"
-        rows = {"given" if as_given else "clean": to_float(split.images[few])}
-        if split.seen is not None:
-            rows["seen"] = to_float(split.seen[few])
+        uncorrupted = self.corrupted.how["name"] == "none"
+        rows = {"images" if uncorrupted else "clean": to_float(split.images[few])}
+        if split.corrupted is not None:
+            rows["corrupted"] = to_float(split.corrupted[few])
             if self.corrupted.how is TRANSPARENT:
                 del rows["clean"]
         rows |= {name.replace("_", " "): x[few] for name, x in self.candidates.items()}
@@ -126,58 +98,9 @@ class RestorationReport:
         return rows
 
 
-def corrupt_images(
-    run: OpenRun,
-    images: str | None = None,
-    split: str | None = None,
-    corruption: CorruptionConfig | None = None,
-    num_images: int | None = None,
-    label: int | None = None,
-) -> Corrupted:
-    """Return images with what the encoder gets of them.
-
-    Args:
-        run: the run.
-        images: path of own images, in place of a split.
-        split: None: test, or else validation.
-        corruption: None: what the run was trained with; for own images none.
-        num_images: at most this many.
-        label: class to decode as.
-
-    Raises:
-        ConfigError: a label that the run doesn't know, or one is needed.
-        DataError: images that can't be read, or don't fit.
-    """
-    if label is not None:
-        run.check_label(label)
-    given = corruption
-    if corruption is None:
-        corruption = NoCorruptionConfig() if images else run.config.corruption
-    if isinstance(corruption, MaskConfig):
-        # here it says which pixels are missing
-        corruption = replace(corruption, loss_on="observed")
-    if images is None:
-        _check_masked(run, corruption)
-        name = run.split_name(split)
-        chosen = run.split(name, corruption=corruption, num_images=num_images)
-        return Corrupted(chosen, name, asdict(corruption), own=False)
-    own = _own_images(run, images, num_images, label)
-    if own.scored is not None:
-        if given is not None:
-            raise ConfigError(
-                f"corruption={corruption.name} with images={images}: these have "
-                "missing (transparent) pixels already.",
-                "leave corruption= out",
-            )
-        return Corrupted(with_missing(own), images, TRANSPARENT, own=True)
-    _check_masked(run, corruption)
-    own = corrupted(own, corruption, run.config.dataset.seed)
-    return Corrupted(own, images, asdict(corruption), own=True)
-
-
 def report_restoration(
     run: OpenRun,
-    images: Corrupted,
+    images: CorruptedImages,
     label: int | None = None,
     posterior_samples: int = 50,
     gibbs_steps: int = 50,
@@ -200,20 +123,20 @@ def report_restoration(
     split, vae = images.split, run.vae
     candidates: dict[str, np.ndarray] = {}
     start = None
-    if split.scored is not None:
+    if split.mask is not None:
         start = _mean_fill(run, split)
         if start is not None:
             candidates["mean_fill"] = start
         if run.config.corruption.masks:
             start = None
-    elif split.seen is not None:
-        candidates["median_filter"] = median_filtered(split.seen[:])
+    elif split.corrupted is not None:
+        candidates["median_filter"] = median_filtered(split.corrupted[:])
     restoration = restore(
         vae, split, label, posterior_samples, gibbs_steps, seed, batch_size, start
     )
     candidates |= restoration.methods
-    # nobody knows what is under a transparent pixel, in own images that nothing was
-    # done to, or how else a digit would have been written
+    # there is no clean image of transparent pixels, of own images that were not
+    # corrupted, or of a digit written as another class
     changed = images.how["name"] != "none"
     comparable = images.how is not TRANSPARENT and (
         changed or not (images.own or label is not None)
@@ -239,32 +162,6 @@ def report_restoration(
     )
 
 
-def _own_images(
-    run: OpenRun, images: str, num_images: int | None, label: int | None
-) -> Split:
-    split, _ = read_pictures(Path(images), run.spec)
-    split = split.take(slice(num_images))
-    if not run.config.conditioning.on_labels:
-        return split
-    if label is None:
-        raise ConfigError(
-            f"images={images}: {run.folder} is conditioned on labels, and these images "
-            "have none.",
-            run.label_choice(),
-        )
-    return replace(split, labels=np.full(len(split), label))
-
-
-def _check_masked(run: OpenRun, corruption: CorruptionConfig) -> None:
-    """Refuse a corruption that doesn't say what an inpainting model must know."""
-    if run.config.conditioning.on_observed and not corruption.masks:
-        raise ConfigError(
-            f"{run.folder} inpaints: it needs to know which pixels are missing, which "
-            f"corruption={corruption.name} doesn't say.",
-            "use one that does, such as corruption=half",
-        )
-
-
 def _mean_fill(run: OpenRun, split: Split) -> np.ndarray | None:
     """Return images filled from the training mean; None where that can't be had."""
     try:
@@ -286,7 +183,7 @@ def _accuracy(
 ) -> dict[str, float]:
     """Return the accuracy of a classifier that is trained on clean images.
 
-    Of what was decoded as another label, how often it finds that one.
+    For images decoded as another label, that label counts as right.
     """
     data = run.data
     num_classes = data.spec.num_classes
@@ -296,11 +193,11 @@ def _accuracy(
     train = pick_split(data, run.config.dataset, "train")
     classifier = train_classifier(train, num_classes)
     images = {"clean": split.images[:], **candidates}
-    if split.seen is not None:
-        images["seen"] = split.seen[:]
-    asked = split.labels if label is None else np.full(len(split), label)
-    found = {}
+    if split.corrupted is not None:
+        images["corrupted"] = split.corrupted[:]
+    requested = split.labels if label is None else np.full(len(split), label)
+    accuracy = {}
     for name, x in images.items():
-        right = asked if name in restoration.methods else split.labels
-        found[name] = float((classifier(x)[1] == right).mean())
-    return found
+        right = requested if name in restoration.methods else split.labels
+        accuracy[name] = float((classifier(x)[1] == right).mean())
+    return accuracy

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vae_cli.data.images import to_float
 from vae_cli.data.splits import Split
 from vae_cli.evaluation.classifier import Classifier
-from vae_cli.evaluation.latent import completed, decode, row_context, sample_prior
+from vae_cli.evaluation.latent import decode, row_condition, sample_prior, with_observed
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, generator
 
@@ -23,16 +24,16 @@ class SampleQuality:
     """Drawn images against held-out ones.
 
     Attributes:
-        sharpness: variance of the Laplacian, mean over drawn images, as a share of
+        sharpness: variance of the Laplacian, mean over drawn images, as a fraction of
             that of the held-out images; None if theirs is 0, or images are too small.
         frechet_distance: between the features that a small classifier has of drawn and
             of held-out images. Not an FID: another network, other numbers.
         frechet_floor: the same between as many training images and the held-out ones.
         classifier_accuracy: of the classifier on held-out images.
-        label_agreement: share of drawn images that it takes for the label that was
-            asked for; None without labels.
+        label_agreement: fraction of drawn images that it assigns to the requested
+            label; None without labels.
         class_spread: mean distance between drawn images of one class, in pixels, as a
-            share of that between held-out ones, mean over classes; None likewise.
+            fraction of that between held-out ones, mean over classes; None likewise.
         samples_are: `draws` of x or `means` E[x|z].
     """
 
@@ -50,7 +51,7 @@ def drawn(
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Draw images: float32 [count, H, W, C]; as many of each class where labels are.
 
-    A model that completes images is shown those of the split, in turn.
+    An inpainting model gets the observed pixels of the split's images, in turn.
 
     Args:
         vae: the model.
@@ -60,17 +61,17 @@ def drawn(
         binary: whether to draw pixels, too, which are 0 or 1; else they are means.
 
     Returns:
-        images, and the labels that they were asked to have, int [count], or None.
+        images, and the labels that were requested, int [count], or None.
     """
-    context = row_context(vae, count, 1, split)
-    z = sample_prior(vae, count, seed, context=context)
-    images = decode(vae, z, context=context)
+    condition = row_condition(vae, count, 1, split)
+    z = sample_prior(vae, count, seed, condition=condition)
+    images = decode(vae, z, condition=condition)
     if binary:
         uniform = generator(seed, Stream.PRIOR, 2).random(images.shape, np.float32)
         images = (uniform < images).astype(np.float32)
     if vae.observed_network:
-        images = completed(images, context)
-    return images, context.get("label")
+        images = with_observed(images, condition)
+    return images, condition.get("label")
 
 
 def score_samples(
@@ -89,7 +90,7 @@ def score_samples(
         train: as many images, held against `held_out` for the floor.
         classifier: of the labels; None leaves out what needs one.
     """
-    real = held_out.images[:] / np.float32(255)
+    real = to_float(held_out.images[:])
     sharpness = laplacian_variance(real).mean() if min(real.shape[1:3]) > 2 else 0
     found = float(laplacian_variance(images).mean() / sharpness) if sharpness else None
     if classifier is None or held_out.labels is None:
@@ -150,18 +151,18 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float | None:
 def class_spread(
     images: np.ndarray, labels: np.ndarray, real: np.ndarray, known: np.ndarray
 ) -> float | None:
-    """Return how far images of a class are apart, as a share of how far real ones are.
+    """Return the distance between images of a class, relative to that of real ones.
 
-    The mean Euclidean distance between two images of one class, in pixels; the share
+    The mean Euclidean distance between two images of one class, in pixels; the ratio
     is averaged over the classes that have two different images on either side.
     """
-    shares = []
+    ratios = []
     for label in np.unique(labels):
         own, other = images[labels == label], real[known == label]
         apart = _mean_distance(other) if min(len(own), len(other)) > 1 else 0
         if apart:
-            shares.append(_mean_distance(own) / apart)
-    return float(np.mean(shares)) if shares else None
+            ratios.append(_mean_distance(own) / apart)
+    return float(np.mean(ratios)) if ratios else None
 
 
 def _mean_distance(images: np.ndarray) -> float:

@@ -23,10 +23,10 @@ class Evaluation:
     """A split's report and what its figures need.
 
     Attributes:
-        report: what `<split>.json` holds, `split` and `protocol` excepted.
+        report: what `<split>.json` holds, except `split` and `protocol`.
         neg_elbo: float [N], nats.
-        importance: log p(x) of each image, or None where it wasn't asked for.
-        name: what its mean may be called.
+        importance: log p(x) of each image, or or None.
+        name: `NLL`, or `cross-entropy bound` where pixels aren't a likelihood's.
         kl_to_normal: float [latent_dim], nats: KL of each dimension to N(0, 1).
     """
 
@@ -66,13 +66,13 @@ def evaluate_split(
         train: images that the label probes are fitted on; None leaves them out.
         seed: fixes the posterior noise.
         importance_samples: posterior samples per image; None leaves log p(x) out.
-        progress: told the share of importance sampling that is done.
+        progress: called with the fraction of importance sampling that is done.
         sizes: batch_size, chunk_size and memory_mb of `importance_sampling`.
     """
     began = time.perf_counter()
     at_a_time = sizes.get("batch_size") or 250
-    context = split.context
-    scores = score_images(vae, split.images, seed, at_a_time, context)
+    condition = split.condition
+    scores = score_images(vae, split.images, seed, at_a_time, condition)
     neg_elbo = scores.reconstruction.astype(np.float64) + scores.kl
     importance = None
     if importance_samples:
@@ -81,13 +81,13 @@ def evaluate_split(
             split.images,
             importance_samples,
             seed,
-            context=context,
+            condition=condition,
             progress=progress,
             **sizes,
         )
     probes = None
     if train is not None and train.labels is not None and split.labels is not None:
-        codes, _ = encode(vae, train.images, at_a_time, train.context)
+        codes, _ = encode(vae, train.images, at_a_time, train.condition)
         probes = probe(codes, train.labels, scores.mean, split.labels)
     report = {
         "num_images": len(split),
@@ -96,13 +96,13 @@ def evaluate_split(
         "neg_elbo_se": standard_error(neg_elbo),
         "reconstruction_loss": float(scores.reconstruction.mean(dtype=np.float64)),
         "kl_loss": float(scores.kl.mean(dtype=np.float64)),
-        **_likelihood(vae, spec, importance, split.scored is None),
+        **_likelihood(vae, spec, importance, split.mask is None),
         "importance_samples": importance_samples,
         "active_units": active_units(scores.mean),
         "kl_per_dim": None
         if scores.kl_per_dim is None
         else scores.kl_per_dim.mean(axis=0, dtype=np.float64).tolist(),
-        **asdict(score_reconstruction(vae, split.images, at_a_time, context)),
+        **asdict(score_reconstruction(vae, split.images, at_a_time, condition)),
         **(
             asdict(probes)
             if probes
@@ -127,9 +127,9 @@ def standard_error(values: np.ndarray) -> float | None:
 
 
 def _likelihood(
-    vae: VAE, spec: DataSpec, importance: ImportanceResult | None, of_all_pixels: bool
+    vae: VAE, spec: DataSpec, importance: ImportanceResult | None, all_pixels: bool
 ) -> dict[str, float | None]:
-    """Return the estimate of -log p(x) under the name that it deserves."""
+    """Return the estimate of -log p(x), named by what it bounds."""
     found: dict[str, float | None] = dict.fromkeys(
         (
             "nll", "nll_se", "bits_per_dim",
@@ -141,7 +141,7 @@ def _likelihood(
     nll = -importance.log_prob
     name = "nll" if vae.likelihood.is_likelihood(spec) else "cross_entropy_bound"
     found[name], found[f"{name}_se"] = float(nll.mean()), standard_error(nll)
-    if vae.likelihood.is_discrete(spec) and of_all_pixels:
+    if vae.likelihood.is_discrete(spec) and all_pixels:
         dims = math.prod(spec.image_shape)
         found["bits_per_dim"] = float(nll.mean()) / (dims * math.log(2))
     return found

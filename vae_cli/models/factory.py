@@ -61,7 +61,10 @@ def _composed(config: TrainConfig, spec: DataSpec) -> VAE:
         outputs, latent_dim + conditioning.embedding_dim
     )
     # where pixels of training images are missing, the mean would give them away
-    known = spec.pixel_mean is not None and config.corruption.scored != "observed"
+    known = (
+        spec.pixel_mean is not None
+        and config.corruption.likelihood_pixels != "observed"
+    )
     if known and outputs == shape:
         start_at_mean(decoder, np.asarray(spec.pixel_mean))
     encoder = conditioning.encoder(architecture, shape, hierarchy.top_dim)

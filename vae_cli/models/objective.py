@@ -64,13 +64,13 @@ def weighted(terms: Terms, weight: Any) -> Terms:
     return terms._replace(**found)
 
 
-def joined(parts: list[Terms]) -> Terms:
-    """Return the terms of a batch from those of its parts."""
-    if len(parts) == 1:
-        return parts[0]
+def concatenated(shards: list[Terms]) -> Terms:
+    """Return the terms of a batch from those of its shards."""
+    if len(shards) == 1:
+        return shards[0]
 
     def join(name: str) -> Any:
-        values = [getattr(part, name) for part in parts]
+        values = [getattr(terms, name) for terms in shards]
         if isinstance(values[0], dict):
             return {k: ops.concatenate([v[k] for v in values]) for k in values[0]}
         return None if values[0] is None else ops.concatenate(values)
@@ -85,7 +85,7 @@ class Elbo:
     Args:
         config: its options.
         image_shape: (H, W, C), for a network that looks at images.
-        num_classes: that such a network may learn to tell apart first.
+        num_classes: classes that such a network may be trained on first.
     """
 
     adds: tuple[str, ...] = ()
@@ -166,17 +166,17 @@ def kl_term(
 
     KL = sum_j max(free_bits, mean over the batch of KL_j)
 
-    With free_bits = 0 it is the plain KL. Where a batch is shared out, it is this
-    share's part of it: over replicas, the parts add up.
+    With free_bits = 0 it is the plain KL. Where replicas share a batch, it is this
+    shard's part: over replicas, the parts add up.
 
     Source: Kingma et al., "Improved variational inference with inverse autoregressive
     flow", 2016, eq. 15.
 
     Args:
-        terms: of this share's images.
+        terms: of this shard's images.
         total: images in the whole batch.
         free_bits: nats per latent dimension.
-        replicas: among which the batch is shared out.
+        replicas: that share the batch.
         over_replicas: adds up a value over them.
     """
     if not free_bits:
@@ -237,8 +237,8 @@ class Iwae(Elbo):
         scores = vae.log_likelihood(images, levels, condition, training)
         ratio = log_ratio(levels)
         log_weights = scores + beta * ratio
-        share = tf.stop_gradient(tf.nn.softmax(log_weights, axis=0))
-        reweigh["by"] = (1 - beta + beta * share)[..., None]
+        normalized = tf.stop_gradient(tf.nn.softmax(log_weights, axis=0))
+        reweigh["by"] = (1 - beta + beta * normalized)[..., None]
         elbo = elbo_terms(vae, encoded, levels, -ops.mean(scores, axis=0))
         kl = tf.stop_gradient(elbo.kl)
         return elbo._replace(

@@ -3,8 +3,8 @@
     log p(x|y) >= E_q(z|x~,y)[log p(x|z, y)] - KL(q(z|x~, y) || p(z|y))
 
 y is the condition: a label, or the observed part of an image. The encoder may get
-another image x~ than the one that is scored: any x~ gives a bound. Where only some
-pixels are scored, x is those pixels: the others are integrated out, since pixels are
+another image x~ than the one that the likelihood is of: any x~ gives a bound. Where
+there is a mask, x is its pixels: the others are integrated out, since pixels are
 independent given z.
 
 Sources: Kingma & Welling, "Auto-encoding variational Bayes", 2014; Sohn et al.,
@@ -24,14 +24,14 @@ from keras import ops
 from vae_cli.models.distributions import Distribution, Gaussian, Level, Levels, code
 from vae_cli.models.likelihood import Likelihood
 from vae_cli.models.prior import Prior
-from vae_cli.models.quick import quick_decoder
+from vae_cli.models.transposed_convolution import fast_decoder
 
 Encoded = dict[str, Any]
-"""What q(z|x) needs to know of each image: arrays of [B, ...]."""
+"""What the encoder makes of each image: arrays [B, ...] that q(z|x) follows from."""
 
 
 class Condition(NamedTuple):
-    """What is given beside images and codes; None where there is nothing."""
+    """What the distributions depend on besides images and codes; None where absent."""
 
     label: Any = None  # one-hot float32 [B, num_labels], for the encoder
     corrupted: Any = None  # what the encoder gets in place of the images, [B, H, W, C]
@@ -43,7 +43,7 @@ NOTHING = Condition()
 
 
 class VAE(keras.Model):
-    """A composition of parts; how it is trained is the learner's business.
+    """A composition of networks and distributions; `training/learner.py` trains it.
 
     Args:
         encoder: image [B, H, W, C] -> dict of `mean` and `log_var`, [B, latent_dim];
@@ -71,7 +71,7 @@ class VAE(keras.Model):
         self.decoder = decoder
         self.likelihood = likelihood
         self.prior_network = prior
-        self._logits = quick_decoder(decoder)
+        self._logits = fast_decoder(decoder)
         self.num_labels = num_labels
         self.labels = np.arange(num_labels)
         self.observed_network = observed_network
@@ -79,22 +79,25 @@ class VAE(keras.Model):
         self.latent_dim: int = decoder.input_shape[-1] - embedded
         self.built = True
 
-    def condition(self, label: Any = None, seen: Any = None, scored: Any = None) -> Any:
-        """Return a condition; what this model has no use for is left out.
+    def condition(
+        self, label: Any = None, corrupted: Any = None, mask: Any = None
+    ) -> Condition:
+        """Return the condition of images; what this model doesn't use is left out.
 
         Args:
             label: class numbers [B].
-            seen: what the encoder gets in place of the images, float32 [B, H, W, C];
-                for inpainting the observed pixels, the encoder getting all of them.
-            scored: weight of each pixel in the likelihood, float32 [B, H, W, 1].
+            corrupted: what the encoder gets in place of the images, float32
+                [B, H, W, C]; for inpainting the observed pixels, the encoder getting
+                all of them.
+            mask: weight of each pixel in the likelihood, float32 [B, H, W, 1].
         """
         if self.observed_network:
-            embedding = as_float32(self.observed_network(seen))
-            return Condition(embedding=embedding, mask=scored)
+            embedding = as_float32(self.observed_network(corrupted))
+            return Condition(embedding=embedding, mask=mask)
         one_hot = None
         if self.num_labels:
             one_hot = ops.one_hot(ops.cast(label, "int32"), self.num_labels)
-        return Condition(one_hot, seen, one_hot, scored)
+        return Condition(one_hot, corrupted, one_hot, mask)
 
     def prior(self, condition: Condition = NOTHING) -> Distribution:
         """Return p(z|y), with several levels that of the top."""
@@ -103,15 +106,15 @@ class VAE(keras.Model):
     def encode(
         self, images: Any, condition: Condition = NOTHING, training: bool = False
     ) -> Encoded:
-        """Return what q(z|x~, y) needs to know of each image.
+        """Return what q(z|x~, y) of each image follows from.
 
         Args:
             images: float32 [B, H, W, C] in [0, 1].
             condition: of these B images.
             training: whether dropout and batch statistics are on.
         """
-        given = images if condition.corrupted is None else condition.corrupted
-        inputs = ops.convert_to_tensor(given)
+        pixels = images if condition.corrupted is None else condition.corrupted
+        inputs = ops.convert_to_tensor(pixels)
         if condition.label is not None:
             inputs = [inputs, condition.label]
         return as_float32(self.encoder(inputs, training=training))
@@ -203,12 +206,12 @@ class VAE(keras.Model):
         return ops.reshape(logits, (*ops.shape(z)[:2], *logits.shape[1:]))
 
     def score(self, images: Any, logits: Any, condition: Condition = NOTHING) -> Any:
-        """Return log p of the scored pixels given z, in nats.
+        """Return log p(x|z) of the pixels of the mask, in nats.
 
         Args:
             images: float32 [B, H, W, C].
             logits: [..., B, H, W, C].
-            condition: of these images; without a mask all pixels are scored.
+            condition: of these images; without a mask, of all pixels.
         """
         return self.likelihood.log_prob(images, logits, condition.mask)
 

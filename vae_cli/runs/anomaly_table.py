@@ -1,7 +1,5 @@
 """Anomaly scores of several runs in one table."""
 
-import csv
-import io
 import os
 import statistics
 from pathlib import Path
@@ -9,8 +7,8 @@ from typing import Any
 
 from vae_cli.runs.files import write_text
 from vae_cli.runs.folder import RunFolder
+from vae_cli.runs.report import csv_text, markdown_table
 from vae_cli.runs.selection import common_folder
-from vae_cli.text import table_cell
 
 NOTE = (
     "AUROC in percent. A likelihood ranks simple images as normal, such as the digit "
@@ -49,17 +47,15 @@ def write_table(
     means = [_mean(c) for c in columns[2:-2]]
     rows.append(["mean", "", *means, "", _mean(columns[-1])])
     files = [home / f"{name}{end}" for end in (".md", ".csv")]
-    lines = [_line(header), _line(["---"] * len(header)), *map(_line, rows)]
+    lines = markdown_table(header, [map(_text, row) for row in rows])
     note = f"The score is chosen by: {reports[0]['chosen_by']}. {NOTE}"
     write_text(files[0], "\n".join([*lines, "", note]) + "\n")
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    write_text(files[1], text.getvalue())
+    write_text(files[1], csv_text([header, *rows]))
     return files
 
 
 def _normal(report: dict[str, Any]) -> str:
-    """Say what was normal, or where it is shorter, what was not."""
+    """Return the normal classes, or where it is shorter, the others."""
     normal, classes = report["normal_classes"], report["classes"]
     if not normal:
         return ""
@@ -73,11 +69,7 @@ def _mean(column: Any) -> float | None:
     return None if None in column else statistics.fmean(column)
 
 
-def _line(cells: list[Any]) -> str:
-    return f"| {' | '.join(map(_text, cells))} |"
-
-
 def _text(cell: Any) -> str:
     if cell is None:
         return "-"
-    return f"{100 * cell:.1f}" if isinstance(cell, float) else table_cell(cell)
+    return f"{100 * cell:.1f}" if isinstance(cell, float) else str(cell)

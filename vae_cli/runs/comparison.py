@@ -1,8 +1,6 @@
 """Several evaluated runs side by side: mean and deviation over seeds."""
 
-import csv
 import dataclasses
-import io
 import json
 import logging
 import statistics
@@ -11,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from vae_cli.config.train import TrainConfig
-from vae_cli.errors import RunError
 from vae_cli.runs.evaluations import ROWS
 from vae_cli.runs.files import write_text
+from vae_cli.runs.report import csv_text, markdown_table, writing
 from vae_cli.runs.selection import common_folder
-from vae_cli.text import printable, table_cell
+from vae_cli.text import printable
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +40,7 @@ class Group:
     """Runs that differ in their seed alone.
 
     Attributes:
-        settings: what tells this group from the others, key -> value.
+        settings: those in which groups differ, key -> value.
         config: of one of the runs.
         runs: their folders.
         reports: their evaluations.
@@ -84,12 +82,12 @@ def group_runs(
     """Put runs together that differ in their seed alone, in the order they come."""
     flat = [_flat(dataclasses.asdict(config)) for config in configs]
     keys = dict.fromkeys(key for settings in flat for key in settings)
-    telling = [key for key in keys if _tells(key, flat)]
+    varying = [key for key in keys if _varies(key, flat)]
     groups: dict[str, Group] = {}
     for run, config, settings, report in zip(runs, configs, flat, reports, strict=True):
         own = {
             key.removesuffix(".name"): settings[key]
-            for key in telling
+            for key in varying
             if key in settings
         }
         identity = json.dumps(settings, sort_keys=True)
@@ -122,7 +120,10 @@ def write_comparison(
     twice = {d for d in digests if d is not None and digests.count(d) > 1}
     for run, digest in zip(runs, digests, strict=True):
         if digest in twice:
-            log.warning("%s has the same weights as another run: no new evidence", run)
+            log.warning(
+                "%s has the same weights as another run: it adds no independent result",
+                run,
+            )
     common = common_folder([Path(run) for run in runs])
     folder = Path(output) if output else common / "evaluation"
     groups = group_runs(runs, configs, reports)
@@ -131,10 +132,10 @@ def write_comparison(
     table, values = folder / f"{split}.md", folder / f"{split}.csv"
     figure = folder / f"{split}-rate-distortion.png"
     written = [table, values]
-    try:
+    with writing(folder, "choose another folder: output=<folder>"):
         folder.mkdir(parents=True, exist_ok=True)
-        write_text(table, markdown_table(groups))
-        write_text(values, csv_table(groups))
+        write_text(table, markdown(groups))
+        write_text(values, csv_text(csv_rows(groups)))
         if len({group.config.beta for group in groups}) > 1:
             from vae_cli.visualize.evaluation_plots import plot_rate_distortion
 
@@ -146,30 +147,26 @@ def write_comparison(
                 [_curve(group) for group in groups],
             )
             written.append(figure)
-    except OSError as error:
-        raise RunError(
-            f"{error.filename or folder} can't be written: {error.strerror or error}.",
-            "choose another folder: output=<folder>",
-        ) from error
     return written
 
 
 def mixed_protocols(reports: list[dict[str, Any]]) -> str:
-    """Return in what respects reports must not be compared; nothing where they may."""
-    found = []
+    """Return in what respects reports can't be compared; empty where they can."""
+    differences = []
     for key in COMPARED:
         values = [r.get(key, r.get("protocol", {}).get(key)) for r in reports]
         different = list(dict.fromkeys(map(_text, values)))
         if len(different) > 1:
             named = key != "images_sha256"
-            found.append(f"{key} ({', '.join(different)})" if named else "images")
-    if not found:
+            differences.append(f"{key} ({', '.join(different)})" if named else "images")
+    if not differences:
         return ""
-    return f"These figures are not comparable: the runs differ in {', '.join(found)}."
+    listed = ", ".join(differences)
+    return f"These figures are not comparable: the runs differ in {listed}."
 
 
-def markdown_table(groups: list[Group]) -> str:
-    """Return the groups as a Markdown table, under a line that says how they came."""
+def markdown(groups: list[Group]) -> str:
+    """Return the groups as a Markdown table, below the protocol of the figures."""
     measures, settings = _measured(groups), _settings(groups)
     header = ["run", *settings, *measures]
     how = {key: [_text(group.protocol(key)) for group in groups] for key in PROTOCOL}
@@ -185,9 +182,8 @@ def markdown_table(groups: list[Group]) -> str:
         *([f"**{printable(mixed)}**", ""] if mixed else []),
         "+- is the standard deviation over runs, (...) the standard error over images",
         "",
-        "| " + " | ".join(header) + " |",
-        "|" + " --- |" * len(header),
     ]
+    rows = []
     for group in groups:
         several = len(group.runs) > 1
         cells = [f"{len(group.runs)} runs" if several else Path(group.runs[0]).name]
@@ -198,24 +194,22 @@ def markdown_table(groups: list[Group]) -> str:
             error = group.error(measure)
             cell += "" if deviation is None else f" +- {deviation:.2g}"
             cells.append(cell + ("" if error is None else f" ({error:.2g})"))
-        lines.append("| " + " | ".join(map(table_cell, cells)) + " |")
-    return "\n".join(lines) + "\n"
+        rows.append(cells)
+    return "\n".join([*lines, *markdown_table(header, rows)]) + "\n"
 
 
-def csv_table(groups: list[Group]) -> str:
-    """Return the groups as CSV, with `<measure>_sd` beside each mean."""
+def csv_rows(groups: list[Group]) -> list[list[Any]]:
+    """Return a header and a row for each group, `<measure>_sd` beside each mean."""
     measures, settings = _measured(groups), _settings(groups)
     columns = [name for m in measures for name in (m, f"{m}_sd")]
     columns += PROTOCOL
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*settings, "runs", *columns, "folders"])
+    rows: list[list[Any]] = [[*settings, "runs", *columns, "folders"]]
     for group in groups:
         values = [v for m in measures for v in (group.mean(m), group.deviation(m))]
         values += [group.protocol(key) for key in PROTOCOL]
         own = [_text(group.settings.get(key)) for key in settings]
-        writer.writerow([*own, len(group.runs), *values, " ".join(group.runs)])
-    return text.getvalue()
+        rows.append([*own, len(group.runs), *values, " ".join(group.runs)])
+    return rows
 
 
 def _curve(group: Group) -> str:
@@ -228,7 +222,7 @@ def _settings(groups: list[Group]) -> list[str]:
     return list(dict.fromkeys(key for group in groups for key in group.settings))
 
 
-def _tells(key: str, runs: list[dict[str, Any]]) -> bool:
+def _varies(key: str, runs: list[dict[str, Any]]) -> bool:
     """Return whether runs differ in a setting, beyond its group's option differing."""
     option = f"{key.rpartition('.')[0]}.name"
     values: dict[Any, set[str]] = {}
@@ -245,13 +239,13 @@ def _measured(groups: list[Group]) -> list[str]:
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return settings under dotted keys, those that aren't settings left out."""
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, dict):
-            found |= _flat(value, f"{prefix}{key}.")
+            settings |= _flat(value, f"{prefix}{key}.")
         elif prefix or key not in NOT_SETTINGS:
-            found[prefix + key] = value
-    return found
+            settings[prefix + key] = value
+    return settings
 
 
 def _text(value: Any) -> str:

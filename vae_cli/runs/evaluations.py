@@ -1,4 +1,4 @@
-"""`evaluation/` of a run folder: what was measured, how, and in words."""
+"""`evaluation/` of a run folder: the figures, their protocol, and a page to read."""
 
 import hashlib
 import itertools
@@ -12,11 +12,12 @@ from vae_cli import __version__
 from vae_cli.config.commands import EvaluateConfig
 from vae_cli.config.train import TrainConfig
 from vae_cli.data.splits import ImageData
-from vae_cli.errors import RunError, VaeCliError
+from vae_cli.errors import VaeCliError
 from vae_cli.evaluation.probes import MOST_CODES
 from vae_cli.runs.files import check_finite, write_json, write_text
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.reading import check_number
+from vae_cli.runs.report import markdown_table, writing
 from vae_cli.text import printable
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ ROWS = (
     ),
     ("frechet_floor", "its floor", "training against held-out images"),
     ("classifier_accuracy", "classifier's accuracy", "on held-out images"),
-    ("label_agreement", "label agreement", "samples taken for what was asked for"),
+    ("label_agreement", "label agreement", "samples classified as the requested label"),
     (
         "class_spread",
         "spread within a class",
@@ -77,7 +78,7 @@ def protocol(
     seed: int,
     data: ImageData,
 ) -> dict[str, Any]:
-    """Return what a figure must be quoted with, and what it was computed from.
+    """Return how figures are measured, and what they are computed from.
 
     Args:
         folder: the run.
@@ -106,7 +107,7 @@ def protocol(
         "corruption_options": asdict(run.corruption),
         "conditioning": run.conditioning.name,
         "classes": run.dataset.classes,
-        "pixels": run.corruption.scored,
+        "pixels": run.corruption.likelihood_pixels,
         "checkpoint": evaluation.checkpoint,
         "probe_codes": MOST_CODES,
         "run_state": f"{status['state']}, {status['epoch']} of {run.epochs} epochs",
@@ -176,8 +177,8 @@ def _put_aside(folder: RunFolder, split: str) -> None:
         old.replace(earlier / old.name)
 
 
-def check_ready(folder: RunFolder, config: TrainConfig, checkpoint: str) -> None:
-    """Make sure of a place for figures, before there are any that could be lost.
+def check_writable(folder: RunFolder, config: TrainConfig, checkpoint: str) -> None:
+    """Check that weights are there and results can be written, before computing any.
 
     Raises:
         RunError: nothing can be written there, or there are no weights.
@@ -188,17 +189,15 @@ def check_ready(folder: RunFolder, config: TrainConfig, checkpoint: str) -> None
         epochs = f"{status['epoch']} of {config.epochs} epochs"
         log.warning("%s is %s after %s", folder, status["state"], epochs)
     probe = folder.evaluation / f".probe.{os.getpid()}"
-    try:
+    with writing(
+        folder.evaluation,
+        "make the run's folder writable, or copy it to a place that is",
+    ):
         folder.evaluation.mkdir(exist_ok=True)
         probe.touch()
         probe.unlink()
         if not any(folder.evaluation.iterdir()):
             folder.evaluation.rmdir()
-    except OSError as error:
-        raise RunError(
-            f"{folder.evaluation} can't be written: {error.strerror}.",
-            "make the run's folder writable, or copy it to a place that is",
-        ) from error
 
 
 def write_report(folder: RunFolder, report: dict[str, Any]) -> None:
@@ -227,9 +226,8 @@ def markdown(folder: RunFolder, report: dict[str, Any]) -> str:
         f"{how['train_size']:,} images, {how['checkpoint']} checkpoint, run "
         f"{how['run_state']}. {scored_pixels(how).capitalize()}.",
         "",
-        "| measure | value | |",
-        "| --- | --- | --- |",
     ]
+    rows = []
     for key, name, unit in ROWS:
         if report.get(key) is not None:
             if key in ("nll", "cross_entropy_bound"):
@@ -238,13 +236,13 @@ def markdown(folder: RunFolder, report: dict[str, Any]) -> str:
                 unit += f", {report['probes_of']}"
             if key == "sharpness":
                 unit += f"; of {SAMPLES_ARE[report['samples_are']]}"
-            lines.append(f"| {name} | {with_error(report, key)} | {unit} |")
-    lines += ["", f"![figure]({report['split']}.png)", ""]
-    return "\n".join(lines)
+            rows.append([name, with_error(report, key), unit])
+    lines += [*markdown_table(["measure", "value", ""], rows), ""]
+    return "\n".join([*lines, f"![figure]({report['split']}.png)", ""])
 
 
 def scored_pixels(protocol: dict[str, Any]) -> str:
-    """Say how images were corrupted, and which pixels the bounds and errors are of."""
+    """Return how images were corrupted, and which pixels bounds and errors are of."""
     return f"corruption {protocol['corruption']}, {PIXELS[protocol['pixels']]}"
 
 

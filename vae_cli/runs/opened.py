@@ -179,7 +179,7 @@ class OpenRun:
         choice = f"{low} to {high}" if every else ", ".join(map(str, labels))
         return f"choose one of: {choice}, such as label={high}"
 
-    def label_context(self, label: Any, count: int) -> dict[str, Any]:
+    def label_condition(self, label: Any, count: int) -> dict[str, Any]:
         """Return what `count` codes are conditioned on: one label, or one each.
 
         Raises:
@@ -208,7 +208,7 @@ class OpenRun:
         split, vae = self.images(images, label), self.vae
         from vae_cli.evaluation.latent import encode
 
-        return Posterior(*encode(vae, split.images, context=split.context))
+        return Posterior(*encode(vae, split.images, condition=split.condition))
 
     def decode(self, z: np.ndarray, label: Any = None) -> np.ndarray:
         """Return pixel means float32 [N, H, W, C] for codes [N, latent_dim].
@@ -221,11 +221,11 @@ class OpenRun:
         from vae_cli.evaluation.latent import decode
 
         z = np.atleast_2d(z)
-        return decode(vae, z, context=self.label_context(label, len(z)))
+        return decode(vae, z, condition=self.label_condition(label, len(z)))
 
     def reconstruct(self, images: ImagesLike | Split, label: Any = None) -> np.ndarray:
         """Return reconstructions float32 [N, H, W, C]; arguments as `encode` takes."""
         split, vae = self.images(images, label), self.vae
         from vae_cli.evaluation.latent import reconstruct
 
-        return reconstruct(vae, split.images, context=split.context)
+        return reconstruct(vae, split.images, condition=split.condition)

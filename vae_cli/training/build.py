@@ -6,19 +6,23 @@ import tensorflow as tf
 
 from vae_cli.config.train import TrainConfig
 from vae_cli.data.batches import ImageStore
-from vae_cli.data.corruption import build_corruption, corrupts_anew, corrupts_for_good
+from vae_cli.data.corruption import (
+    build_corruption,
+    corruption_per_step,
+    fixed_corruption,
+)
+from vae_cli.data.images import to_float
 from vae_cli.data.splits import ImageData, Split
 from vae_cli.evaluation.bounds import evaluation_noise
 from vae_cli.models.factory import build_model, build_objective
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, generator
 from vae_cli.registry import build
-from vae_cli.runtime import batch_parts
+from vae_cli.runtime import usable_core_shards
 from vae_cli.training.distribution import Distribution
 from vae_cli.training.features import num_kinds
 from vae_cli.training.learner import Learner
 from vae_cli.training.optimizer import build_optimizer, unscaled
-from vae_cli.visualize.images import to_float
 
 WORTH_COMPILING = 5000
 """Steps of a run from which on XLA's speed outweighs the time it compiles."""
@@ -52,15 +56,15 @@ def build_learner(
     always: Any = None
     anew: Any = None
     if corruption:
-        always = corrupts_for_good(corruption, config.dataset.seed)
-        anew = corrupts_anew(corruption, config.seed, distribution.replicas)
-        if config.corruption.scored == "observed":
+        always = fixed_corruption(corruption, config.dataset.seed)
+        anew = corruption_per_step(corruption, config.seed, distribution.replicas)
+        if config.corruption.likelihood_pixels == "observed":
             # a missing pixel of a training image must never be used
             anew = always
     gpus = bool(tf.config.list_physical_devices("GPU"))
-    # threads that share an operation already leave no core for a second part
+    # threads that share an operation already leave no core for a second shard
     one_thread = tf.config.threading.get_intra_op_parallelism_threads() == 1
-    parts = batch_parts(config, gpus) if one_thread else 1
+    core_shards = usable_core_shards(config, gpus) if one_thread else 1
     learner = Learner(
         vae,
         objective=objective,
@@ -85,8 +89,8 @@ def build_learner(
         )
         if validation
         else None,
-        jit=_compiles(config, vae, steps, distribution, parts),
-        parts=parts,
+        jit=_compiles(config, vae, steps, distribution, core_shards),
+        core_shards=core_shards,
         distribution=distribution,
         ema_decay=config.optimizer.ema_decay,
     )
@@ -119,7 +123,7 @@ def _compiles(
     vae: VAE,
     steps: int,
     distribution: Distribution,
-    parts: int,
+    core_shards: int,
 ) -> bool:
     """Return whether XLA compiles the step."""
     if config.jit != "auto":
@@ -128,7 +132,9 @@ def _compiles(
     # products on one thread; it compiles for seconds, which a short run doesn't win
     # back
     convolves = not vae.is_dense or config.objective.looks_at_images
-    pays = not convolves and parts == 1 and config.epochs * steps >= WORTH_COMPILING
+    pays = (
+        not convolves and core_shards == 1 and config.epochs * steps >= WORTH_COMPILING
+    )
     return pays and distribution.gathers and config.precision == "float32"
 
 

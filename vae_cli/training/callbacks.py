@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 COLLAPSED_SHARE = 0.1
 LEAST_STEPS = 100
 """Before them a posterior has not collapsed, but not begun to say anything."""
-"""Fewer active units than this share of the latent dimensions is a collapse."""
+"""Fewer active units than this fraction of the latent dimensions is a collapse."""
 
 
 class EpochLogs(keras.callbacks.Callback):

@@ -41,7 +41,7 @@ def complete_folder(
     if name == "test":
         log.info("scoring %s test images", f"{len(held_out):,}")
         result = evaluate_elbo(
-            vae, held_out.images, config.seed, context=held_out.context
+            vae, held_out.images, config.seed, condition=held_out.condition
         )
     else:
         log.info("this data set has no test images; what it has: vae-evaluate")

@@ -1,6 +1,6 @@
 """Distribution: the replicas that share each batch, and how they come to agree.
 
-Each replica computes its share of the sums over the batch; summed over replicas they
+Each replica computes its shard of the sums over the batch; summed over replicas they
 are the batch's own, so that one replica and many take the same steps.
 """
 
@@ -31,7 +31,7 @@ class Distribution:
 
     Args:
         strategy: where there are several.
-        static: whether every share must have the same, static size, as on a TPU.
+        static: whether every shard must have the same, static size, as on a TPU.
     """
 
     def __init__(
@@ -54,12 +54,12 @@ class Distribution:
         """Return the context in which variables are made."""
         return self._strategy.scope() if self._strategy else contextlib.nullcontext()
 
-    def run(self, step: Callable[[Any], None], share: Any) -> None:
-        """Take a step on every replica, each with its share."""
+    def run(self, step: Callable[[Any], None], shard: Any) -> None:
+        """Take a step on every replica, each with its shard."""
         if self._strategy:
-            self._strategy.run(step, args=(share,))
+            self._strategy.run(step, args=(shard,))
         else:
-            step(share)
+            step(shard)
 
     def any(self, flag: bool) -> bool:
         """Return whether a flag is set on any worker; all must ask at once."""
@@ -105,14 +105,14 @@ class Distribution:
     def dataset(
         self, pipeline: Callable[[Replicas], tf.data.Dataset]
     ) -> tf.data.Dataset:
-        """Return what `fit` iterates over: the shares of this process's replicas.
+        """Return what `fit` iterates over: the shards of this process's replicas.
 
         Not `distribute_datasets_from_function`: the iterators that it makes, one for
         each device, are tuned by a thread that sleeps, whatever the dataset's options
         say, and whoever destroys one waits for it.
 
         Args:
-            pipeline: makes the shares of the replicas that it feeds, in turn.
+            pipeline: makes the shards of the replicas that it feeds, in turn.
         """
         numbers: list[int] = []
 
@@ -125,7 +125,7 @@ class Distribution:
         self._strategy.experimental_distribute_values_from_function(number)
         return pipeline(Replicas(min(numbers), len(numbers), self.replicas))
 
-    def next_share(self, iterator: Any) -> Any:
+    def next_shard(self, iterator: Any) -> Any:
         """Take from `dataset` what `run` gives to each replica of this process."""
         if not self._strategy:
             return next(iterator)
@@ -140,7 +140,7 @@ def build_distribution(config: DistributionConfig, batch_size: int) -> Distribut
 
     Args:
         config: which one.
-        batch_size: what its replicas are to share.
+        batch_size: what its replicas are to shard.
 
     Raises:
         ConfigError: its devices are not there, or can't share the batch equally.

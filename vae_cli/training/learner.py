@@ -9,8 +9,15 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from vae_cli.data.batches import ImageStore, Share, cut, of_share, plain, whole_size
-from vae_cli.models.objective import Elbo, Terms, joined, kl_term, weighted
+from vae_cli.data.batches import (
+    ImageStore,
+    Shard,
+    core_shards,
+    of_shard,
+    plain,
+    whole_size,
+)
+from vae_cli.models.objective import Elbo, Terms, concatenated, kl_term, weighted
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, key
 from vae_cli.training.averages import WeightAverage
@@ -21,7 +28,7 @@ from vae_cli.training.optimizer import LossScale, unscaled
 
 
 class Learner(keras.Model):
-    """What Keras `fit` trains: shares of batches in, a VAE's weights changed.
+    """What Keras `fit` trains: shards of batches in, a VAE's weights changed.
 
     Everything it logs is in nats per image, averaged over images (not over batches),
     and obeys `loss = reconstruction_loss + beta * kl_loss`:
@@ -40,7 +47,7 @@ class Learner(keras.Model):
         vae: the model to train.
         objective: the bound to maximise.
         beta: full weight of the KL term.
-        annealing: share of beta at a step.
+        annealing: factor of beta at a step.
         free_bits: KL per dimension below which nothing is penalised, nats.
         seed: keys the training noise.
         train: training images.
@@ -48,7 +55,7 @@ class Learner(keras.Model):
         validation_noise: float32 [samples, N, latent_dim]; fixed, so that epochs
             compare.
         jit: compile loss and gradients by XLA.
-        parts: cut each batch into so many, for a CPU core each.
+        core_shards: split each replica's shard into so many, one per CPU core.
         distribution: the replicas that share each batch; one if None.
         ema_decay: of the average of the weights; None for no average.
     """
@@ -65,7 +72,7 @@ class Learner(keras.Model):
         validation: ImageStore | None = None,
         validation_noise: Any = None,
         jit: bool = False,
-        parts: int = 1,
+        core_shards: int = 1,
         distribution: Distribution | None = None,
         ema_decay: float | None = None,
     ) -> None:
@@ -81,7 +88,7 @@ class Learner(keras.Model):
         self._validation = validation
         self._validation_noise = validation_noise
         self._distribution = distribution or Distribution()
-        self._parts = parts
+        self._core_shards = core_shards
         # pixels and noise are drawn outside: XLA would draw them anew for each of
         # the operations that use them
         self._gradients = (
@@ -145,7 +152,7 @@ class Learner(keras.Model):
 
     def _repeated(
         self,
-        step: Callable[[Share], None],
+        step: Callable[[Shard], None],
         logs: Callable[[], dict[str, Any]],
         name: str,
     ) -> Callable[[Any], dict[str, Any]]:
@@ -156,15 +163,15 @@ class Learner(keras.Model):
         """
         # the loop alone needs AutoGraph
         run, read = plain(partial(self._distribution.run, step)), plain(logs)
-        take = plain(self._distribution.next_share)
+        take = plain(self._distribution.next_shard)
 
         def several(iterator: Any, count: Any) -> dict[str, Any]:
             for _ in tf.range(count):
-                share = take(iterator)
+                shard = take(iterator)
                 # the epoch's order is read off the step counter when its first batch
                 # is asked for: no step may be counted before it is there
-                with tf.control_dependencies(tf.nest.flatten(share, True)):
-                    run(share)
+                with tf.control_dependencies(tf.nest.flatten(shard, True)):
+                    run(shard)
             return read()
 
         compiled = several if self.run_eagerly else tf.function(several)
@@ -178,45 +185,47 @@ class Learner(keras.Model):
 
         return function
 
-    def train_step(self, share: Share) -> None:
-        """Take one gradient step on a batch, of which this replica has a share."""
+    def train_step(self, shard: Shard) -> None:
+        """Take one gradient step on a batch, of which this replica has a shard."""
         step = self.optimizer.iterations.value
         beta = self.beta_at(step)
-        total = tf.cast(share["total"], tf.float32)
-        size = whole_size(share, self._distribution.replicas)
-        found: list[Any] = []
+        total = tf.cast(shard["total"], tf.float32)
+        size = whole_size(shard, self._distribution.replicas)
+        results: list[Any] = []
         weights: list[Any] = []
-        # each core makes the input of its own part: none waits until work is there
-        for part in cut(share, self._parts):
-            images = self._train.read(part, step)
+        # each core makes its own input: none waits for another's
+        for own in core_shards(shard, self._core_shards):
+            images = self._train.read(own, step)
             noise = tf.random.stateless_normal(
                 (self.objective.samples, size, self.vae.latent_dim),
                 key(self._seed, Stream.TRAINING_NOISE, step),
             )
-            noise = of_share(noise, part, axis=1)
-            weights.append(part.get("weight"))
-            context = self._train.context(images, part, step)
-            found.append(
-                self._gradients(images, noise, context, weights[-1], total, beta)
+            noise = of_shard(noise, own, axis=1)
+            weights.append(own.get("weight"))
+            arrays = self._train.condition(images, own, step)
+            results.append(
+                self._gradients(images, noise, arrays, weights[-1], total, beta)
             )
-        by_part, terms, kl = zip(*found, strict=True)
-        gradients = [tf.add_n(parts) for parts in zip(*by_part, strict=True)]
+        by_core, terms, kl = zip(*results, strict=True)
+        gradients = [tf.add_n(each) for each in zip(*by_core, strict=True)]
         if self._averages_first:
             gradients = self._distribution.mean(gradients)
         self.optimizer.apply_gradients(zip(gradients, self._trained, strict=True))
         if self.average:
             self.average.update()
         kl = tf.add_n(kl) * total
-        self._statistics.add(joined(list(terms)), kl, beta, _joined(weights))
+        self._statistics.add(
+            concatenated(list(terms)), kl, beta, _concatenated(weights)
+        )
 
     def _differentiate(
-        self, images: Any, noise: Any, context: Any, weight: Any, total: Any, beta: Any
+        self, images: Any, noise: Any, arrays: Any, weight: Any, total: Any, beta: Any
     ) -> tuple[list[Any], Terms, Any]:
-        """Return gradients of a part's share in the loss, its terms, its KL term."""
-        shares = self._distribution.replicas * self._parts
-        own = self.objective.trainable_variables
-        with tf.GradientTape(persistent=bool(own)) as tape:
-            condition = self.vae.condition(**context)
+        """Return gradients, terms and KL term of one core's shard."""
+        shards = self._distribution.replicas * self._core_shards
+        own_variables = self.objective.trainable_variables
+        with tf.GradientTape(persistent=bool(own_variables)) as tape:
+            condition = self.vae.condition(**arrays)
             terms = self.objective(
                 self.vae, images, noise, beta, condition, training=True
             )
@@ -225,35 +234,35 @@ class Learner(keras.Model):
             loss = ops.sum(terms.reconstruction) / total + beta * kl
             for extra in terms.extras.values():
                 loss += ops.sum(extra) / total
-            minimised = self.optimizer.scale_loss(loss + sum(self.vae.losses) / shares)
-            if own:
-                apart = sum(ops.sum(x) / total for x in terms.own.values())
-                apart = self.optimizer.scale_loss(apart)
+            minimised = self.optimizer.scale_loss(loss + sum(self.vae.losses) / shards)
+            if own_variables:
+                own_loss = sum(ops.sum(x) / total for x in terms.own.values())
+                own_loss = self.optimizer.scale_loss(own_loss)
         gradients = tape.gradient(minimised, self.vae.trainable_variables)
-        if own:
-            gradients += tape.gradient(apart, own)
+        if own_variables:
+            gradients += tape.gradient(own_loss, own_variables)
         return gradients, terms, kl
 
-    def test_step(self, share: Share) -> None:
+    def test_step(self, shard: Shard) -> None:
         """Score a batch of validation images with their fixed noise, in float32."""
         beta = self.beta_at(self.optimizer.iterations.value)
-        found: list[Terms] = []
+        scored: list[Terms] = []
         weights: list[Any] = []
         store = cast(ImageStore, self._validation)
-        for part in cut(share, self._parts):
-            noise = tf.gather(self._validation_noise, part["index"], axis=1)
-            images = store.read(part, 0)
-            context = store.context(images, part, 0)
+        for own in core_shards(shard, self._core_shards):
+            noise = tf.gather(self._validation_noise, own["index"], axis=1)
+            images = store.read(own, 0)
+            arrays = store.condition(images, own, 0)
             with self.vae.in_float32():
-                condition = self.vae.condition(**context)
+                condition = self.vae.condition(**arrays)
                 terms = self.objective(self.vae, images, noise, beta, condition)
-            weights.append(part.get("weight"))
-            found.append(weighted(terms, weights[-1]))
-        terms, weight = joined(found), _joined(weights)
+            weights.append(own.get("weight"))
+            scored.append(weighted(terms, weights[-1]))
+        terms, weight = concatenated(scored), _concatenated(weights)
         self._statistics.add(terms, ops.sum(terms.kl), beta, weight)
 
     def _kl_term(self, terms: Terms, total: Any) -> Any:
-        """Return this share of the KL term."""
+        """Return this shard of the KL term."""
         return kl_term(
             terms,
             total,
@@ -268,6 +277,6 @@ class Learner(keras.Model):
         )
 
 
-def _joined(weights: list[Any]) -> Any:
-    """Return the weights of parts as one, or None where they have none."""
+def _concatenated(weights: list[Any]) -> Any:
+    """Return the weights of all cores' shards as one, or None where they have none."""
     return None if weights[0] is None else tf.concat(weights, axis=0)

@@ -95,7 +95,7 @@ class ProgressBar(keras.callbacks.Callback):
 
 
 @contextlib.contextmanager
-def share_bar(what: str) -> Iterator[Callable[[float], None]]:
+def fraction_bar(what: str) -> Iterator[Callable[[float], None]]:
     """Show how much of a long computation is done, and when the rest will be.
 
     In a terminal it is a bar; elsewhere a line in the log every now and then.
@@ -104,7 +104,7 @@ def share_bar(what: str) -> Iterator[Callable[[float], None]]:
         what: stands before the bar.
 
     Yields:
-        a function to be told the share that is done, between 0 and 1.
+        a function to call with the fraction that is done, between 0 and 1.
     """
     if not can_show():
         yield _LogLines(what)
@@ -115,20 +115,20 @@ def share_bar(what: str) -> Iterator[Callable[[float], None]]:
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(escape(printable(what)), total=1.0)
-        yield lambda share: bar.update(task, completed=share)
+        yield lambda fraction: bar.update(task, completed=fraction)
 
 
 class _LogLines:
-    """Logs a share that is done, at most once in `SECONDS_A_LINE`."""
+    """Logs the fraction that is done, at most once in `SECONDS_A_LINE`."""
 
     def __init__(self, what: str) -> None:
         self._what = what
-        self._began = self._told = time.perf_counter()
+        self._began = self._logged = time.perf_counter()
 
-    def __call__(self, share: float) -> None:
+    def __call__(self, fraction: float) -> None:
         now = time.perf_counter()
-        if now - self._told < SECONDS_A_LINE or share >= 1:
+        if now - self._logged < SECONDS_A_LINE or fraction >= 1:
             return
-        self._told = now
-        left = (now - self._began) * (1 - share) / share / 60
-        log.info("%s: %.0f %%, %.1f minutes left", self._what, 100 * share, left)
+        self._logged = now
+        left = (now - self._began) * (1 - fraction) / fraction / 60
+        log.info("%s: %.0f %%, %.1f minutes left", self._what, 100 * fraction, left)

@@ -2,11 +2,11 @@
 
 from vae_cli.data.splits import Split
 from vae_cli.evaluation.latent import (
-    completed,
     decode,
     reconstruct,
-    row_context,
+    row_condition,
     sample_prior,
+    with_observed,
 )
 from vae_cli.models.vae import VAE
 from vae_cli.runs.folder import RunFolder
@@ -40,15 +40,17 @@ def draw_figures(
         seed: of the samples.
     """
     plot_curves(rows, folder.figures / "curves.png", measure)
-    asked = row_context(vae, 100, 10, split)
-    samples = decode(vae, sample_prior(vae, 100, seed, context=asked), context=asked)
+    asked = row_condition(vae, 100, 10, split)
+    samples = decode(
+        vae, sample_prior(vae, 100, seed, condition=asked), condition=asked
+    )
     if vae.observed_network:
-        samples = completed(samples, asked)
+        samples = with_observed(samples, asked)
     write_png(grid(samples, 10), folder.figures / "samples.png")
     shown = split.take(slice(MOST_POINTS))
     method = "auto" if len(shown) > 2 else "dims"
     figure, *_ = latent_figure(vae, shown, name, method)
     save_figure(figure, folder.figures / "latent.png")
     first = shown.take(slice(40))
-    restored = reconstruct(vae, first.images, context=first.context)
+    restored = reconstruct(vae, first.images, condition=first.condition)
     write_png(beside(first, restored, 10), folder.figures / "reconstructions.png")

@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from vae_cli.data.splits import Split
-from vae_cli.evaluation.batches import known
-from vae_cli.evaluation.latent import reconstruct, row_context, sample_prior
+from vae_cli.evaluation.batches import condition_tensors
+from vae_cli.evaluation.latent import reconstruct, row_condition, sample_prior
 from vae_cli.visualize.images import grid
 from vae_cli.visualize.model_figures import beside
 
@@ -44,12 +44,12 @@ class ImageGrids(keras.callbacks.Callback):
         """Draw both grids."""
         vae = self.model.vae
         shown = self._shown
-        asked = row_context(vae, SIDE * SIDE, SIDE, shown)
+        asked = row_condition(vae, SIDE * SIDE, SIDE, shown)
         with self.model.averaged_weights():
-            codes = sample_prior(vae, SIDE * SIDE, self._seed, context=asked)
+            codes = sample_prior(vae, SIDE * SIDE, self._seed, condition=asked)
             # eagerly: to compile this anew after every epoch would take longer
-            samples = np.asarray(vae.pixel_means(codes, known(vae, asked)))
-            restored = reconstruct(vae, shown.images, context=shown.context)
+            samples = np.asarray(vae.pixel_means(codes, condition_tensors(vae, asked)))
+            restored = reconstruct(vae, shown.images, condition=shown.condition)
         with self._writer.as_default(step=epoch):
             tf.summary.image("samples", grid(samples, SIDE)[None])
             tf.summary.image("reconstructions", beside(shown, restored, SIDE)[None])

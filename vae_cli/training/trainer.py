@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from vae_cli.config.train import TrainConfig
 from vae_cli.data.batches import evaluation_order, training_order
-from vae_cli.data.corruption import corrupted
-from vae_cli.data.pipeline import Replicas, shares
+from vae_cli.data.corruption import corrupt_split
+from vae_cli.data.pipeline import Replicas, shards
 from vae_cli.data.splits import ImageData, Split
 from vae_cli.errors import DataError, TrainingError
 from vae_cli.models.factory import build_model
@@ -221,7 +221,7 @@ class Trainer:
     ) -> tf.data.Dataset:
         images = read_on_the_way(split, self.distribution)
         padded_size = self.config.batch_size if self.distribution.static else None
-        return shares(order, replicas, images, padded_size)
+        return shards(order, replicas, images, padded_size)
 
 
 def _warn_of_cycles(config: TrainConfig) -> None:
@@ -242,7 +242,7 @@ def _first(config: TrainConfig, data: ImageData) -> Split:
     split = data.validation if len(data.validation) else data.train
     split = split.take(slice(SIDE * SIDE))
     split = replace(split, images=split.images.in_memory())
-    return corrupted(split, config.corruption, config.dataset.seed)
+    return corrupt_split(split, config.corruption, config.dataset.seed)
 
 
 def _check_agreement(learner: Learner, distribution: Distribution) -> None:

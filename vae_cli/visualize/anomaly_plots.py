@@ -22,7 +22,7 @@ def plot_detection(
     Args:
         scores: name -> float [N].
         anomalous: bool [N], or None.
-        report: of `judged`: which score was chosen, thresholds, AUROC.
+        report: of `detect`: which score was chosen, thresholds, AUROC.
         path: file to write, as `save_figure` takes it.
     """
     if report["num_anomalous"] is None:

@@ -12,11 +12,6 @@ CELL = 56
 """Smallest side of a grid cell in pixels; small images are enlarged, never smoothed."""
 
 
-def to_float(images: np.ndarray) -> np.ndarray:
-    """Return uint8 images as float32 in [0, 1]."""
-    return images.astype(np.float32) / 255
-
-
 def to_uint8(images: np.ndarray) -> np.ndarray:
     """Return images float32 [..., C] in [0, 1] as uint8 with 1 or 3 channels.
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
+from vae_cli.data.images import to_float
 from vae_cli.data.splits import Split
 from vae_cli.evaluation.anomaly import pixel_nll
 from vae_cli.evaluation.anomaly_report import AnomalyReport
@@ -22,7 +23,7 @@ from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, generator
 from vae_cli.visualize.anomaly_plots import plot_detection
 from vae_cli.visualize.evaluation_plots import OUTLIERS, plot_evaluation
-from vae_cli.visualize.images import stacked, to_float
+from vae_cli.visualize.images import stacked
 from vae_cli.visualize.plots import plot_latent, plot_rows
 
 
@@ -34,7 +35,7 @@ def evaluation_figure(
 
     def shown(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         chosen = split.take(rows)
-        restored = reconstruct(vae, chosen.images, context=chosen.context)
+        restored = reconstruct(vae, chosen.images, condition=chosen.condition)
         return to_float(chosen.images[:]), restored
 
     importance = evaluation.importance
@@ -58,8 +59,8 @@ def beside(split: Split, restored: np.ndarray, columns: int) -> np.ndarray:
         restored: float32 [N, H, W, C] in [0, 1].
         columns: images per row.
     """
-    seen = [] if split.seen is None else [to_float(split.seen[:])]
-    return stacked([to_float(split.images[:]), *seen, restored], columns)
+    corrupted = [] if split.corrupted is None else [to_float(split.corrupted[:])]
+    return stacked([to_float(split.images[:]), *corrupted, restored], columns)
 
 
 def latent_figure(
@@ -83,7 +84,7 @@ def latent_figure(
     Returns:
         the figure, and posterior means and log-variances, float32 [N, latent_dim].
     """
-    mean, log_var = encode(vae, split.images, context=split.context)
+    mean, log_var = encode(vae, split.images, condition=split.condition)
     kl = kl_to_normal(mean, log_var)
     points, axis_names = project(mean, log_var, kl, method, dims, seed)
     title = f"{len(split):,} {name} images: {code_source(vae)}"
@@ -150,7 +151,7 @@ def anomaly_figures(
         spread: file of the histogram and the ROC curves.
         extremes: file of the images, and of where each pixel is improbable.
     """
-    scored = report.scored
+    scored = report.scored_images
     plot_detection(scored.scores, scored.anomalous, report.to_json(), spread)
     order = np.argsort(-scored.scores[report.score])
     rows: dict[str, np.ndarray] = {}
@@ -162,7 +163,7 @@ def anomaly_figures(
         low, high = (f(nats, axis=(1, 2, 3), keepdims=True) for f in (np.min, np.max))
         rows[f"{name} anomalous"] = to_float(chosen.images[:])
         rows[f"reconstructed ({name})"] = reconstruct(
-            vae, chosen.images, context=chosen.context
+            vae, chosen.images, condition=chosen.condition
         )
         rows[f"nats per pixel ({name})\neach on its own scale"] = (
             nats - low

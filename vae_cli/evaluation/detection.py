@@ -1,4 +1,4 @@
-"""What anomaly scores are worth: thresholds, and how they stand against labels."""
+"""Detection: thresholds of anomaly scores, and how well they find the anomalies."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,13 +13,13 @@ Scores = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredImages:
     """Images that were scored.
 
     Attributes:
         scores: name -> float64 [N], larger is more anomalous.
         mean_intensity: mean pixel of each image, float64 [N].
-        anomalous: bool [N], or None where nobody knows.
+        anomalous: bool [N], or None where it is unknown.
     """
 
     scores: Scores
@@ -28,23 +28,23 @@ class Scored:
 
     @property
     def mixed(self) -> bool:
-        """Whether there are normal images and anomalies, known as such."""
+        """Whether there are both normal images and anomalies, by their labels."""
         return _mixed(self.anomalous)
 
     @property
     def normal(self) -> np.ndarray:
-        """Bool [N]: images that aren't known to be anomalies."""
+        """Bool [N]: images not labelled as anomalies."""
         if self.anomalous is None:
             return np.ones(len(self.mean_intensity), bool)
         return ~self.anomalous
 
 
 def check_score(score: str, anomalous: np.ndarray | None) -> None:
-    """Refuse to choose a score by labels that don't tell.
+    """Refuse to choose a score by labels that don't separate anything.
 
     Args:
-        score: asked for.
-        anomalous: which held-out images are anomalies, bool [N]; None if nobody knows.
+        score: from the config.
+        anomalous: which held-out images are anomalies, bool [N], or None if unknown.
 
     Raises:
         ConfigError: BY_LABELS, without normal images and anomalies.
@@ -61,13 +61,15 @@ def _mixed(anomalous: np.ndarray | None) -> bool:
     return anomalous is not None and bool(anomalous.any()) and not anomalous.all()
 
 
-def judged(images: Scored, held_out: Scored, quantile: float, score: str) -> dict:
-    """Return thresholds from normal held-out images, and what they find.
+def detect(
+    images: ScoredImages, held_out: ScoredImages, quantile: float, score: str
+) -> dict:
+    """Set thresholds by normal held-out images, and apply them.
 
     Args:
-        images: to be judged.
-        held_out: others, among them normal ones.
-        quantile: share of the normal ones below the threshold.
+        images: to be classified.
+        held_out: others, among them normal ones; they set the thresholds.
+        quantile: fraction of the normal ones below the threshold.
         score: which one counts; BY_LABELS: the one of best AUROC on `held_out`, which
             `check_score` has let pass.
 
@@ -81,21 +83,21 @@ def judged(images: Scored, held_out: Scored, quantile: float, score: str) -> dic
     if score == BY_LABELS:
         score = max(SCORES, key=lambda name: own[name]["validation_auroc"])
         chosen_by = "AUROC on labelled validation anomalies"
-    known = images.anomalous if images.mixed else None
+    anomalous = images.anomalous if images.mixed else None
     return {
         "score": score,
         "chosen_by": chosen_by,
-        "num_anomalous": None if known is None else int(known.sum()),
-        "base_rate": None if known is None else float(known.mean()),
+        "num_anomalous": None if anomalous is None else int(anomalous.sum()),
+        "base_rate": None if anomalous is None else float(anomalous.mean()),
         "scores": own,
         "mean_intensity": None
-        if known is None
-        else asdict(detection(images.mean_intensity, known)),
+        if anomalous is None
+        else asdict(detection(images.mean_intensity, anomalous)),
     }
 
 
 def _own(
-    images: Scored, held_out: Scored, quantile: float, name: str
+    images: ScoredImages, held_out: ScoredImages, quantile: float, name: str
 ) -> dict[str, Any]:
     values, others = images.scores[name], held_out.scores[name]
     threshold = float(np.quantile(others[held_out.normal], quantile))

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from tests.helpers import small_vae
-from vae_cli.models.quick import quick_decoder
+from vae_cli.models.transposed_convolution import fast_decoder
 
 Z = np.random.default_rng(0).normal(size=(7, 2)).astype("float32")
 
@@ -23,7 +23,7 @@ def test_quick_decoder_gives_what_the_decoder_gives(shape, kernel):
     decoder = small_vae(size, architecture="conv", shape=shape).decoder
     for weight in decoder.weights:
         weight.assign(np.random.default_rng(1).normal(size=weight.shape))
-    quick = quick_decoder(decoder)
+    quick = fast_decoder(decoder)
     assert (quick is decoder) == (kernel**2 * shape[-1] > 32)
     weights = decoder.trainable_weights
     outputs, gradients = outputs_and_gradients(quick, weights)
@@ -44,4 +44,4 @@ def test_other_decoders_are_left_as_they_are():
         keras.layers.Conv2D(1, 3, padding="same"),
     ):
         decoder = keras.Model(z, last(grid))
-        assert quick_decoder(decoder) is decoder
+        assert fast_decoder(decoder) is decoder

@@ -15,7 +15,7 @@ MOST_TAPS = 32
 """Kernel positions times output channels up to which the matrix product was faster."""
 
 
-def quick_decoder(decoder: keras.Model) -> Callable[..., Any]:
+def fast_decoder(decoder: keras.Model) -> Callable[..., Any]:
     """Return a function that gives what the decoder gives, sooner where it can.
 
     A transposed convolution from many channels to one or three at full size is

@@ -15,12 +15,12 @@ from vae_cli.evaluation.anomaly import anomaly_scores, code_cloud
 from vae_cli.evaluation.bounds import evaluate_elbo
 from vae_cli.evaluation.importance import importance_sampling
 from vae_cli.evaluation.latent import (
-    completed,
     decode,
     encode,
     reconstruct,
-    row_context,
+    row_condition,
     sample_prior,
+    with_observed,
 )
 from vae_cli.models.distributions import Gaussian, kl_per_dim
 
@@ -37,8 +37,8 @@ COMPLETES = (
 )
 
 
-def completing(architecture: str = "dense"):
-    """A model that completes images, whose weights are all at random."""
+def inpainting(architecture: str = "dense"):
+    """An inpainting model with random weights."""
     vae = small_vae(*COMPLETES, architecture=architecture)
     rng = np.random.default_rng(0)
     for weight in vae.trainable_variables:
@@ -54,7 +54,7 @@ def test_scored_pixels_alone_make_the_likelihood():
     logits = keras.ops.reshape(vae.decode(z.reshape(-1, 3)), (2, 6, 4, 5, 1))
     each = vae.likelihood.log_prob_per_pixel(images, logits)
     expected = np.asarray(each)[:, :, :, :2].sum((2, 3, 4))
-    condition = vae.condition(scored=MASKS / np.float32(255))
+    condition = vae.condition(mask=MASKS / np.float32(255))
     found = vae.score(images, logits, condition)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
@@ -71,41 +71,43 @@ def test_bound_of_seen_pixels_is_exact_where_the_posterior_is():
     square = np.einsum("ni,ij,nj->n", away, np.linalg.inv(covariance[:, rows]), away)
     _, log_det = np.linalg.slogdet(covariance[:, rows])
     expected = -0.5 * (square + log_det + rows.sum() * math.log(2 * math.pi))
-    context = {"seen": images, "scored": mask}
-    found = importance_sampling(toy.vae, images, 4000, 0, context=context).log_prob
+    condition = {"corrupted": images, "mask": mask}
+    found = importance_sampling(toy.vae, images, 4000, 0, condition=condition).log_prob
     np.testing.assert_allclose(found, expected, atol=0.1)
 
 
 @pytest.mark.parametrize("architecture", ["dense", "conv", "residual_conv"])
-def test_encoder_sees_all_and_decoder_is_told_what_is_seen(architecture):
-    vae = completing(architecture)
+def test_encoder_gets_all_pixels_and_decoder_the_observed_ones(architecture):
+    vae = inpainting(architecture)
     assert vae.latent_dim == 3
-    context = {"seen": SEEN}
-    mean, _ = encode(vae, IMAGES, context=context)
-    other, _ = encode(vae, IMAGES, context={"seen": IMAGES})
+    condition = {"corrupted": SEEN}
+    mean, _ = encode(vae, IMAGES, condition=condition)
+    other, _ = encode(vae, IMAGES, condition={"corrupted": IMAGES})
     np.testing.assert_array_equal(mean, other)
-    pixels = decode(vae, mean, context=context)
-    assert np.abs(pixels - decode(vae, mean, context={"seen": IMAGES})).max() > 1e-3
-    with pytest.raises(DataError, match="completes images"):
+    pixels = decode(vae, mean, condition=condition)
+    assert (
+        np.abs(pixels - decode(vae, mean, condition={"corrupted": IMAGES})).max() > 1e-3
+    )
+    with pytest.raises(DataError, match="model inpaints"):
         encode(vae, IMAGES)
 
 
 def test_bound_lies_below_the_estimate_of_many_samples():
-    vae, context = completing(), {"seen": SEEN, "scored": 255 - MASKS}
+    vae, condition = inpainting(), {"corrupted": SEEN, "mask": 255 - MASKS}
     # twenty of each image, which compiles once
-    often = {name: np.tile(array, (20, 1, 1, 1)) for name, array in context.items()}
+    often = {name: np.tile(array, (20, 1, 1, 1)) for name, array in condition.items()}
     images = np.tile(IMAGES, (20, 1, 1, 1))
-    few = -evaluate_elbo(vae, images, 0, context=often).neg_elbo
-    many = importance_sampling(vae, IMAGES, 500, 0, context=context).log_prob.mean()
+    few = -evaluate_elbo(vae, images, 0, condition=often).neg_elbo
+    many = importance_sampling(vae, IMAGES, 500, 0, condition=condition).log_prob.mean()
     assert few < many
 
 
 def test_prior_is_the_gaussian_of_what_is_seen():
-    vae = completing()
+    vae = inpainting()
     count = 20_000
-    context = {"seen": np.repeat(SEEN[:1], count, axis=0)}
-    z = sample_prior(vae, count, seed=0, context=context)
-    prior = vae.prior(vae.condition(seen=SEEN[:1] / np.float32(255)))
+    condition = {"corrupted": np.repeat(SEEN[:1], count, axis=0)}
+    z = sample_prior(vae, count, seed=0, condition=condition)
+    prior = vae.prior(vae.condition(corrupted=SEEN[:1] / np.float32(255)))
     zero = np.zeros((1, 3), np.float32)
     mean = np.asarray(prior.sample(zero))[0]
     scale = np.asarray(prior.sample(zero + 1))[0] - mean
@@ -117,25 +119,25 @@ def test_prior_is_the_gaussian_of_what_is_seen():
 
 
 def test_a_grid_shows_one_seen_image_a_row():
-    found = row_context(completing(), 4, 2, Split(IMAGES, seen=SEEN))
-    np.testing.assert_array_equal(found["seen"][:], SEEN[[0, 0, 1, 1]])
+    found = row_condition(inpainting(), 4, 2, Split(IMAGES, corrupted=SEEN))
+    np.testing.assert_array_equal(found["corrupted"][:], SEEN[[0, 0, 1, 1]])
 
 
 def test_seen_pixels_are_put_back_where_missing_ones_are_scored():
     images = np.full((6, 4, 5, 1), 0.25, np.float32)
-    found = completed(images, {"seen": SEEN, "scored": MASKS})
+    found = with_observed(images, {"corrupted": SEEN, "mask": MASKS})
     assert (found[:, :, :2] == 0.25).all()
     np.testing.assert_allclose(found[:, :, 2:], SEEN[:, :, 2:] / 255, atol=1e-6)
-    assert completed(images, {"seen": SEEN}) is images
+    assert with_observed(images, {"corrupted": SEEN}) is images
 
 
 def test_exported_decoder_takes_what_is_seen():
-    vae = completing()
+    vae = inpainting()
     encoder, decoder = vae.export_networks()
     images, seen = (x.astype(np.float32) / 255 for x in (IMAGES, SEEN))
-    mean, _ = encode(vae, IMAGES, context={"seen": SEEN})
+    mean, _ = encode(vae, IMAGES, condition={"corrupted": SEEN})
     np.testing.assert_allclose(encoder(images)["mean"], mean, atol=1e-5)
-    pixels = decode(vae, mean, context={"seen": SEEN})
+    pixels = decode(vae, mean, condition={"corrupted": SEEN})
     np.testing.assert_allclose(decoder([mean, seen]), pixels, atol=1e-5)
 
 
@@ -188,7 +190,9 @@ def test_gradient_of_a_completing_model_transposes_no_integers():
     @tf.function
     def gradient(z):
         with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(vae.decode(z, vae.condition(seen=seen, scored=seen)))
+            loss = tf.reduce_sum(
+                vae.decode(z, vae.condition(corrupted=seen, mask=seen))
+            )
         return tape.gradient(loss, vae.trainable_variables)
 
     graph = gradient.get_concrete_function(tf.zeros((6, 3))).graph
@@ -197,13 +201,15 @@ def test_gradient_of_a_completing_model_transposes_no_integers():
 
 
 def test_missing_pixels_change_no_reconstruction_and_no_unexplained_variance_of_it():
-    vae = completing()
+    vae = inpainting()
     changed = np.where(MASKS > 0, 255 - IMAGES, IMAGES).astype(np.uint8)
-    context = {"seen": SEEN, "scored": MASKS}
-    first, second = (reconstruct(vae, x, context=context) for x in (IMAGES, changed))
+    condition = {"corrupted": SEEN, "mask": MASKS}
+    first, second = (
+        reconstruct(vae, x, condition=condition) for x in (IMAGES, changed)
+    )
     np.testing.assert_array_equal(first, second)
     np.testing.assert_allclose(first[:, :, 2:], SEEN[:, :, 2:] / np.float32(255))
-    split = Split(IMAGES, seen=SEEN, scored=MASKS)
+    split = Split(IMAGES, corrupted=SEEN, mask=MASKS)
     cloud = code_cloud(vae, split)
     found = anomaly_scores(vae, split, cloud, samples=2, seed=0)["unexplained_variance"]
     x, restored = IMAGES[:, :, :2] / 255, first[:, :, :2]
