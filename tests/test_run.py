@@ -50,7 +50,7 @@ np.savez(
     nll=report.nll if report.nll is not None else report.cross_entropy_bound,
     anomaly=scores.scored_images.scores["neg_elbo"],
     threshold=scores.scores["neg_elbo"]["threshold"],
-    plane=run.manifold(dims=[0, 1], rows=3, columns=3).images,
+    plane=run.generate("manifold", dims=[0, 1], rows=3, columns=3).images,
     **{f"half_{name}": x for name, x in restored.arrays().items()},
 )
 assert settings() == before

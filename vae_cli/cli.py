@@ -1,4 +1,4 @@
-"""`vae`: hands over to the commands; does no work of its own.
+"""`vae`: hands over to the commands; does no work itself.
 
 Nothing heavy is imported here, so that `vae --help` and a typo answer at once.
 """

@@ -1,4 +1,4 @@
-"""What a model knows about its images: the only thing that data tells models."""
+"""What a model needs to know about its images; all that data pass to models."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +18,7 @@ class DataSpec:
 
     Attributes:
         image_shape: (H, W, C).
-        binary: whether every pixel is 0 or 1 by the time the model sees it.
+        binary: whether every pixel is 0 or 1 in the model's input.
         num_classes: number of labels, None without labels.
         pixel_mean: float32 [H, W, C], the training mean in [0, 1]; where the output
             biases start. None for a model whose weights are about to be loaded.

@@ -86,7 +86,7 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C or SIGTERM arrived; what was computed has been saved.
 
     Like its base no `Exception`, so that nothing on the way (AutoGraph, say) takes it
-    for a failure of its own and continues.
+    for its own failure and continues.
 
     Args:
         message: what was saved and how to go on.

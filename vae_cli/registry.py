@@ -117,7 +117,7 @@ def build(config: Any, *arguments: Any, **keywords: Any) -> Any:
 
 
 def begin_plugin(name: str) -> None:
-    """Note that what is registered from now on comes from a plugin."""
+    """Record that options registered from now on belong to a plugin."""
     _loading.append(name)
 
 

@@ -1,24 +1,25 @@
 """`Run`: the handle of a trained model, for Python and for the commands."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vae_cli.config.compose import as_overrides, composed
-from vae_cli.data.splits import Split
-from vae_cli.errors import RunError
+from vae_cli.errors import ConfigError, RunError
 from vae_cli.runs.find import open_run
 from vae_cli.runs.opened import OpenRun
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from vae_cli.evaluation.anomaly_report import AnomalyReport
     from vae_cli.evaluation.corrupted_images import CorruptedImages
     from vae_cli.evaluation.generation import Generated
     from vae_cli.evaluation.restoration_report import RestorationReport
     from vae_cli.evaluation.split_report import SplitReport
-    from vae_cli.visualize.model_figures import LatentPlot
+    from vae_cli.visualize.model_figures import AnomalyFigures, LatentPlot
 
 
 def load(
@@ -71,7 +72,7 @@ def train(*overrides: str, progress: bool = True, **settings: Any) -> "Run":
 
     words = as_overrides(overrides, settings)
     folder = train_folder(composed("train", words), words, progress=progress)
-    if folder is None:  # a worker that isn't the chief has no folder of its own
+    if folder is None:  # only the chief has a folder
         raise RunError("This worker is not the chief, which has the run's folder.")
     return Run(folder)
 
@@ -94,88 +95,26 @@ class Run(OpenRun):
             seed: of the noise.
             temperature: scales the noise.
         """
-        return self.sample_grid(
-            count, label=label, seed=seed, temperature=temperature
+        return self.generate(
+            num_images=count, label=label, seed=seed, temperature=temperature
         ).images
 
-    def sample_grid(
-        self,
-        num_images: int | None = None,
-        rows: int | None = None,
-        columns: int | None = None,
-        label: int | None = None,
-        seed: int = 0,
-        temperature: float = 1.0,
-        batch_size: int = 256,
-    ) -> "Generated":
-        """Return samples from the prior with their codes; arguments as `sample`."""
-        from vae_cli.evaluation.generation import prior
-
-        return prior(
-            self, num_images, rows, columns, label, seed, temperature, batch_size
-        )
-
-    def manifold(
-        self,
-        dims: Sequence[int] | None = None,
-        rows: int | None = None,
-        columns: int | None = None,
-        spacing: str = "quantiles",
-        span: float = 3.0,
-        label: int | None = None,
-        batch_size: int = 256,
-    ) -> "Generated":
-        """Return the decoded plane of two latent dimensions, the others at 0.
+    def generate(self, mode: str = "prior", **options: Any) -> "Generated":
+        """Return images and their codes, as `vae-generate` draws them.
 
         Args:
-            dims: which two; those of largest KL if None.
-            rows: of the grid.
-            columns: of the grid.
-            spacing: `quantiles` of N(0, 1), or `linspace` over [-span, span].
-            span: how far from 0.
-            label: for a model of labels: the class.
-            batch_size: images at a time.
+            mode: `prior`, `manifold`, `traversal` or `interpolation`.
+            **options: `rows`, `columns`, `label`, ..., as the functions of these names
+                in `vae_cli/evaluation/generation.py` take them.
+
+        Raises:
+            ConfigError: there is no such mode.
         """
-        from vae_cli.evaluation.generation import manifold
+        from vae_cli.evaluation.generation import MODES
 
-        plane = None if dims is None else list(dims)
-        return manifold(self, plane, rows, columns, spacing, span, label, batch_size)
-
-    def traversal(
-        self,
-        rows: int | None = None,
-        columns: int | None = None,
-        span: float = 3.0,
-        label: int | None = None,
-        batch_size: int = 256,
-    ) -> "Generated":
-        """Return one row for each latent dimension, that of largest KL first."""
-        from vae_cli.evaluation.generation import traversal
-
-        return traversal(self, rows, columns, span, label, batch_size)
-
-    def interpolate(
-        self,
-        rows: int | None = None,
-        columns: int | None = None,
-        interpolation: str = "linear",
-        label: int | None = None,
-        seed: int = 0,
-        batch_size: int = 256,
-    ) -> "Generated":
-        """Return paths between the codes of pairs of held-out images.
-
-        Args:
-            rows: pairs.
-            columns: images of a path.
-            interpolation: `linear` or `spherical`.
-            label: for a model of labels: the class of the images.
-            seed: chooses the images.
-            batch_size: images at a time.
-        """
-        from vae_cli.evaluation.generation import interpolation as between
-
-        return between(self, rows, columns, interpolation, label, seed, batch_size)
+        if mode not in MODES:
+            raise ConfigError(f"mode={mode}: choose one of: {', '.join(MODES)}")
+        return MODES[mode](self, **options)
 
     def plot_latent(
         self,
@@ -199,10 +138,10 @@ class Run(OpenRun):
             a matplotlib figure, and the codes that it shows.
         """
         name = self.split_name(split)
-        shown, vae = self.split(name), self.vae
+        images, vae = self.split(name), self.vae
         from vae_cli.visualize.model_figures import latent_plot
 
-        return latent_plot(vae, shown, name, num_points, method, dims, seed)
+        return latent_plot(vae, images, name, num_points, method, dims, seed)
 
     def evaluate(
         self,
@@ -221,14 +160,13 @@ class Run(OpenRun):
 
         Args:
             split: None: test, or else validation.
-            importance_samples: posterior samples per image for log p(x); None leaves
-                it out.
+            importance_samples: per image, for log p(x); None leaves it out.
             num_images: at most this many; None: all.
             generated_images: to draw and compare with held-out ones; None: none.
             seed: of the posterior noise; None: the run's own.
             batch_size: images at a time; None: by `memory_mb`. Changes no figure.
             chunk_size: samples at a time; likewise.
-            memory_mb: memory for codes scored at a time, MiB.
+            memory_mb: memory for codes at a time, MiB.
             progress: called with the fraction of importance sampling that is done.
         """
         from vae_cli.evaluation.split_report import report_split
@@ -245,14 +183,6 @@ class Run(OpenRun):
             chunk_size=chunk_size,
             memory_mb=memory_mb,
         )
-
-    def path_between(
-        self, split: Split, pair: list[int], columns: int = 10, label: int | None = None
-    ) -> "Generated":
-        """Return a straight path between the codes of two images of a split."""
-        from vae_cli.evaluation.generation import path_between
-
-        return path_between(self, split, pair, columns, label)
 
     def corrupt(self, images: str | None = None, **options: Any) -> "CorruptedImages":
         """Return images with what the encoder gets of them.
@@ -291,9 +221,30 @@ class Run(OpenRun):
         Args:
             images: path of own images; None: those of `split`.
             **options: `split`, `num_images`, `normal`, `score`, `posterior_samples`,
-                `quantile`,
-                `seed` and `batch_size`, as `report_anomalies` takes them.
+                `quantile`, `seed` and `batch_size`, as `report_anomalies` takes them.
         """
         from vae_cli.evaluation.anomaly_report import report_anomalies
 
         return report_anomalies(self, images, **options)
+
+    def plot_evaluation(self, report: "SplitReport") -> "Figure":
+        """Draw a report of `evaluate`: scores, KL per dimension, extreme images."""
+        from vae_cli.visualize.model_figures import evaluation_figure
+
+        return evaluation_figure(self.vae, report, self.name)
+
+    def plot_restoration(
+        self, report: "RestorationReport", columns: int = 10
+    ) -> "Figure":
+        """Draw a report of `restore`: clean, corrupted and restored images."""
+        from vae_cli.visualize.model_figures import restoration_figure
+
+        return restoration_figure(report, self.name, columns)
+
+    def plot_anomalies(
+        self, report: "AnomalyReport", columns: int = 10
+    ) -> "AnomalyFigures":
+        """Draw a report of `anomaly_scores`: scores with ROC, extreme images."""
+        from vae_cli.visualize.model_figures import anomaly_figures
+
+        return anomaly_figures(self.vae, report, self.name, columns)

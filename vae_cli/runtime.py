@@ -1,4 +1,4 @@
-"""Start TensorFlow: once, late, quietly, and with the threads that were asked for."""
+"""Start TensorFlow: once, late, quietly, and with the configured threads."""
 
 import contextlib
 import logging
@@ -17,9 +17,9 @@ _STDERR = threading.RLock()
 KERAS = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
 """Environment variables for Keras on TensorFlow, quietly."""
 MOST_SHARDS = 4
-"""Cores up to which a part for each is taken to pay; it was measured on two."""
+"""Cores up to which a shard for each is assumed to pay; it was measured on two."""
 LEAST_IMAGES = 32
-"""Images of a part; with fewer its matrix products are too small."""
+"""Images of a core's shard; with fewer its matrix products are too small."""
 
 
 def import_keras() -> Any:

@@ -1,4 +1,4 @@
-r"""Text that is safe to print, whoever wrote it.
+r"""Text that is safe to print, from any source.
 
 File names, labels, config values and whole run folders come from other people. What a
 terminal would obey (clear the screen, set the title) or show in another order than it

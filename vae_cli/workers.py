@@ -1,6 +1,6 @@
 """The worker processes of one training, and which of them this is; no TensorFlow.
 
-They are told of each other by TF_CONFIG (`vae launch` sets it), or by Slurm.
+They find each other by TF_CONFIG (`vae launch` sets it), or by Slurm.
 """
 
 import contextlib
@@ -29,12 +29,12 @@ def worker_index(config: DistributionConfig) -> int:
     """Return this process's number; 0 is the chief, who writes the run folder.
 
     Raises:
-        ConfigError: there should be several workers, but nothing tells which.
+        ConfigError: there should be several workers, but nothing says which.
     """
     if not config.has_workers:
         return 0
-    told = os.environ.get("TF_CONFIG")
-    if told is None:
+    settings = os.environ.get("TF_CONFIG")
+    if settings is None:
         if "SLURM_PROCID" in os.environ:
             return int(os.environ["SLURM_PROCID"])
         raise ConfigError(
@@ -45,14 +45,14 @@ def worker_index(config: DistributionConfig) -> int:
             '"index": 0}}\'',
         )
     try:
-        values = json.loads(told)
+        values = json.loads(settings)
         task = values["task"]
         index, known = int(task["index"]), values["cluster"]["worker"]
         if task["type"] != "worker" or not 0 <= index < len(known):
             raise ValueError(f"there is no {task['type']} {index}")
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(
-            f"TF_CONFIG={told} is not what TensorFlow takes: {error}",
+            f"TF_CONFIG={settings} is not what TensorFlow takes: {error}",
             'needed: {"cluster": {"worker": [addresses]}, "task": {"type": "worker", '
             '"index": number}}',
         ) from error
@@ -147,7 +147,7 @@ class Workers:
         failed = [index for index, status in enumerate(states) if status]
         deadline = time.monotonic() + GRACE
         while failed and None in (p.poll() for p in self._processes):
-            # those that were asked to stop take the time they need to save
+            # workers that are stopping need time to save
             stopped = {states[index] for index in failed} == {Interrupted.exit_status}
             if time.monotonic() > deadline and not stopped:
                 break

@@ -1,4 +1,4 @@
-"""A model that is told labels: asked for one, and refused where there are none."""
+"""Models with labels: a label requested, and refused where there are none."""
 
 from collections.abc import Callable
 from pathlib import Path

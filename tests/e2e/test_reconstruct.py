@@ -139,7 +139,7 @@ def test_label_is_swapped_or_asked_for(
 ) -> None:
     run = runs("label")
     assert report(command, run, "label=2")["decoded_as"] == 2
-    assert (run / "reconstructions" / "test-none-label2.png").exists()
+    assert (run / "reconstructions" / "test-label2.png").exists()
     refused(command("reconstruct", f"run={run}", "label=3"), "0 to 2")
     Image.fromarray(np.zeros((12, 12), np.uint8)).save(tmp_path / "mine.png")
     images = f"images={tmp_path / 'mine.png'}"

@@ -133,7 +133,7 @@ def test_detection_is_the_share_of_pairs_in_the_right_order():
     assert found.fpr_at_95_recall == np.mean(scores[~anomalous] >= reached)
 
 
-def test_detection_of_what_is_plain_and_of_what_can_not_be_told():
+def test_detection_of_separable_and_of_equal_scores():
     anomalous = np.arange(100) < 20
     plain = detection(anomalous.astype(float), anomalous)
     assert (plain.auroc, plain.aupr, plain.fpr_at_95_recall) == (1, 1, 0)

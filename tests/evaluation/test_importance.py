@@ -156,9 +156,11 @@ def test_dropout_is_off():
 
 
 def test_progress_is_told_the_share_that_is_done():
-    told: list[float] = []
-    importance_sampling(tiny_vae(), IMAGES, 10, 0, chunk_size=4, progress=told.append)
-    assert told == [0.4, 0.8, 1.0]
+    fractions: list[float] = []
+    importance_sampling(
+        tiny_vae(), IMAGES, 10, 0, chunk_size=4, progress=fractions.append
+    )
+    assert fractions == [0.4, 0.8, 1.0]
 
 
 def running(*parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

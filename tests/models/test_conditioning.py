@@ -84,9 +84,9 @@ def test_codes_of_many_samples_meet_the_label_of_their_image(vae):
 def test_bound_lies_below_the_estimate_of_many_samples(vae):
     # E log w <= E log mean w, both of log p(x|y)
     # twenty of each image, which compiles once
-    told = {"label": np.tile(LABELS, 20)}
+    condition = {"label": np.tile(LABELS, 20)}
     few = -evaluate_elbo(
-        vae, np.tile(IMAGES, (20, 1, 1, 1)), 0, condition=told
+        vae, np.tile(IMAGES, (20, 1, 1, 1)), 0, condition=condition
     ).neg_elbo
     many = importance_sampling(vae, IMAGES, 500, 0, condition=TOLD).log_prob.mean()
     assert few < many

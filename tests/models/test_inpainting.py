@@ -1,4 +1,4 @@
-"""Models that are told what is seen of an image, and bounds of what is scored."""
+"""Inpainting models, and bounds of masked pixels."""
 
 import math
 

@@ -81,8 +81,8 @@ def test_option_of_a_file_is_listed_shown_explained_and_completed(
     assert "laplace                 Laplace pixels, each with a scale" in listed
     chosen = ("likelihood=laplace", "likelihood.least_scale=0.3")
     assert "least_scale: 0.3" in ok(command("show", "train", *chosen, plugin)).stdout
-    told = command("validate", "train", "likelihood=laplace", "likelihood.scale=1")
-    refused(told, "likelihood.scale is not an option", "likelihood.least_scale")
+    refusal = command("validate", "train", "likelihood=laplace", "likelihood.scale=1")
+    refused(refusal, "likelihood.scale is not an option", "likelihood.least_scale")
     line = f"vae-train --plugin {HERE / 'laplace.py'} likelihood="
     assert "likelihood=laplace" in candidates(line)
     assert "least_scale=0.05" in ok(command("train", "--help", "likelihood")).stdout

@@ -27,7 +27,7 @@ def groups(*overrides: str, reports: list[Report] | None = None) -> Any:
 
 
 def settings(*overrides: str) -> list[dict[str, Any]]:
-    """What the rows of such runs are told apart by."""
+    """The settings in which the rows of such runs differ."""
     return [group.settings for group in groups(*overrides)]
 
 

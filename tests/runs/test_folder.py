@@ -481,9 +481,9 @@ def test_run_whose_own_bound_got_better_has_not_stopped_early(run: RunFolder) ->
 
 def test_run_whose_own_bound_got_no_better_has_stopped_early(run: RunFolder) -> None:
     importance_weighted(run, elbos=[152, 151, 150], bounds=[147, 148, 149])
-    with pytest.raises(RunError, match="has stopped early: 2 epochs") as told:
+    with pytest.raises(RunError, match="has stopped early: 2 epochs") as error:
         resume(str(run.path), run.path.parent, "epochs=9")
-    assert "val_neg_iwae" in str(told.value)
+    assert "val_neg_iwae" in str(error.value)
 
 
 @pytest.mark.parametrize(

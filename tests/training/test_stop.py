@@ -58,7 +58,7 @@ def test_deferred_signal_waits_until_it_is_looked_for() -> None:
     with listening() as stop:
         stop.deferred = True
         stop.received = True
-        assert stop.asked()
+        assert stop.requested()
         with pytest.raises(Interrupted):
             stop.look()
         stop.received = False

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from vae_cli.visualize.evaluation_plots import plot_evaluation, plot_rate_distortion
+from vae_cli.visualize.files import save_figure
 
 RNG = np.random.default_rng(0)
 NEG_ELBO = RNG.normal(100, 15, 400)
@@ -47,10 +48,11 @@ def draw(
     shape: tuple[int, int, int] = (28, 28, 1),
 ) -> None:
     kl = np.array([0.5, 3.0, 0.0, 1.0]) if kl is None else kl
-    plot_evaluation(
+    figure = plot_evaluation(
         neg_elbo, nll, "NLL", kl, pictures(shown, *shape), pictures(shown, *shape),
-        "a run; 400 test images", path,
+        "a run; 400 test images",
     )  # fmt: skip
+    save_figure(figure, path)
 
 
 @pytest.mark.parametrize("shape", [(28, 28, 1), (13, 9, 3), (5, 7, 2)], ids=str)
@@ -112,13 +114,17 @@ def test_units_stand_on_the_axes(tmp_path, figures):
 
 def test_rate_and_distortion_are_written(tmp_path):
     path = tmp_path / "rate.png"
-    plot_rate_distortion([20.0, 5.0, 10.0], [80.0, 120.0, 95.0], [1, 4, 2], path)
+    save_figure(
+        plot_rate_distortion([20.0, 5.0, 10.0], [80.0, 120.0, 95.0], [1, 4, 2]), path
+    )
     assert_picture(path, (770, 605))
 
 
 def test_points_are_joined_in_the_order_of_their_rate(tmp_path, figures):
     path = tmp_path / "rate.png"
-    plot_rate_distortion([20.0, 5.0, 10.0], [80.0, 120.0, 95.0], [1, 4, 2], path)
+    save_figure(
+        plot_rate_distortion([20.0, 5.0, 10.0], [80.0, 120.0, 95.0], [1, 4, 2]), path
+    )
     (line,) = figures[0].axes[0].get_lines()
     assert list(line.get_xdata()) == [5, 10, 20]
     assert list(line.get_ydata()) == [120, 95, 80]
@@ -126,7 +132,10 @@ def test_points_are_joined_in_the_order_of_their_rate(tmp_path, figures):
 
 def test_points_of_other_settings_lie_on_curves_of_their_own(tmp_path, figures):
     path, names = tmp_path / "rate.png", ["z 2", "z 8", "z 2", "z 8"]
-    plot_rate_distortion([6, 20, 3, 9], [150, 90, 170, 130], [1, 1, 4, 4], path, names)
+    save_figure(
+        plot_rate_distortion([6, 20, 3, 9], [150, 90, 170, 130], [1, 1, 4, 4], names),
+        path,
+    )
     first, second = figures[0].axes[0].get_lines()
     assert (list(first.get_xdata()), list(first.get_ydata())) == ([3, 6], [170, 150])
     assert (list(second.get_xdata()), list(second.get_ydata())) == ([9, 20], [130, 90])
@@ -136,12 +145,12 @@ def test_points_of_other_settings_lie_on_curves_of_their_own(tmp_path, figures):
 
 def test_points_carry_their_beta(tmp_path, figures):
     path = tmp_path / "rate.png"
-    plot_rate_distortion([20.0, 5.0], [80.0, 120.0], [0.5, 4.0], path)
+    save_figure(plot_rate_distortion([20.0, 5.0], [80.0, 120.0], [0.5, 4.0]), path)
     found = {note.get_text(): note.xy for note in figures[0].axes[0].texts}
     assert found == {"beta 0.5": (20.0, 80.0), "beta 4": (5.0, 120.0)}
 
 
 def test_one_point_is_drawn(tmp_path):
     path = tmp_path / "rate.png"
-    plot_rate_distortion([20.0], [80.0], [1.0], path)
+    save_figure(plot_rate_distortion([20.0], [80.0], [1.0]), path)
     assert_picture(path, (770, 605))

@@ -70,7 +70,7 @@ def test_other_suffixes_are_refused_with_those_there_are(name):
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
 def test_no_text_is_read_as_mathematics(tmp_path, text, suffix):
     images = np.zeros((2, 4, 4, 1), np.float32)
-    plot_rows({text: images}, f"run {text}", tmp_path / f"rows{suffix}")
+    save_figure(plot_rows({text: images}, f"run {text}"), tmp_path / f"rows{suffix}")
     figure = Figure()
     axis = figure.subplots()
     axis.plot([1, 2], label=text)
@@ -87,11 +87,16 @@ def test_long_names_leave_room_for_the_images(tmp_path, shape, count, name):
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # matplotlib's, of a layout that fails
         images = np.zeros((count, *shape, 1), np.float32)
-        plot_rows({name: images, "b": images}, "W" * 100, tmp_path / "a.png")
+        save_figure(
+            plot_rows({name: images, "b": images}, "W" * 100), tmp_path / "a.png"
+        )
 
 
 def test_names_of_many_curves_leave_room_for_them(tmp_path):
     names = [f"{'W' * 80} {i}" for i in range(20)]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        plot_rate_distortion(range(20), range(20), range(20), tmp_path / "a.png", names)
+        save_figure(
+            plot_rate_distortion(range(20), range(20), range(20), names),
+            tmp_path / "a.png",
+        )

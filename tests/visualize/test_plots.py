@@ -56,13 +56,13 @@ def lines(axis: Axes) -> dict[str, list[float]]:
 @pytest.mark.parametrize("validation", [True, False])
 def test_curves_are_written_with_and_without_validation(tmp_path, epochs, validation):
     path = tmp_path / "curves.png"
-    plot_curves(rows(epochs, validation), path, "cross-entropy")
+    save_figure(plot_curves(rows(epochs, validation), "cross-entropy"), path)
     assert_picture(path)
 
 
 def test_each_part_has_a_panel_of_training_and_validation(tmp_path, figures):
     made = rows(5)
-    plot_curves(made, tmp_path / "curves.png", "cross-entropy")
+    save_figure(plot_curves(made, "cross-entropy"), tmp_path / "curves.png")
     for axis, column in zip(figures[0].axes, COLUMNS, strict=True):
         assert lines(axis) == {
             "training": [row[column] for row in made],
@@ -71,12 +71,12 @@ def test_each_part_has_a_panel_of_training_and_validation(tmp_path, figures):
 
 
 def test_reconstruction_panel_names_its_measure(tmp_path, figures):
-    plot_curves(rows(3), tmp_path / "curves.png", "negative log-density")
+    save_figure(plot_curves(rows(3), "negative log-density"), tmp_path / "curves.png")
     assert figures[0].axes[1].get_title() == "reconstruction: negative log-density"
 
 
 def test_units_stand_on_the_axes(tmp_path, figures):
-    plot_curves(rows(3), tmp_path / "curves.png", "cross-entropy")
+    save_figure(plot_curves(rows(3), "cross-entropy"), tmp_path / "curves.png")
     names = [axis.get_ylabel() for axis in figures[0].axes]
     assert names == ["nats per image"] * 3 + ["units"]
     assert {axis.get_xlabel() for axis in figures[0].axes} == {"epoch"}
@@ -86,12 +86,14 @@ def test_beta_is_drawn_when_it_moves(tmp_path, figures):
     made = rows(3)
     for row, beta in zip(made, [0.0, 0.5, 1.0], strict=True):
         row["beta"] = beta
-    plot_curves(made, tmp_path / "curves.png", "cross-entropy")
+    save_figure(plot_curves(made, "cross-entropy"), tmp_path / "curves.png")
     assert lines(figures[0].axes[4]) == {"beta": [0.0, 0.5, 1.0]}
 
 
 def test_beta_that_stays_is_not_drawn(tmp_path, figures):
-    plot_curves(rows(3, beta=4.0), tmp_path / "curves.png", "cross-entropy")
+    save_figure(
+        plot_curves(rows(3, beta=4.0), "cross-entropy"), tmp_path / "curves.png"
+    )
     assert len(figures[0].axes) == 4
 
 

@@ -1,13 +1,14 @@
-"""How `vae-evaluate` scores one run and writes what it finds."""
+"""How `vae-evaluate` evaluates one run and writes its report."""
 
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vae_cli.config.commands import EvaluateConfig
+from vae_cli.data.images import to_float
 from vae_cli.errors import RunError
 from vae_cli.run import Run
 from vae_cli.runs.evaluations import (
@@ -22,42 +23,43 @@ from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.reading import read_arrays
 from vae_cli.runs.report import writing
 
-SHOWN = 12
-"""Samples of a run in the figure."""
-MOST_SAMPLES = 2**31
-"""Bytes of the samples and real images that are kept of a run."""
+if TYPE_CHECKING:
+    from vae_cli.evaluation.split_report import SplitReport
+
+NUM_SAMPLES = 12
+"""Samples of a run in the figure of several runs."""
+MAX_SAMPLE_BYTES = 2**31
+"""Of the samples and real images that are kept of a run."""
 
 log = logging.getLogger(__name__)
 
 
 def evaluate_run(config: EvaluateConfig, run: Run, reuse: bool) -> dict[str, Any]:
-    """Score one run and write its `evaluation/`; prints the files.
+    """Evaluate one run and write its `evaluation/`; prints the files.
 
     Args:
-        config: what to score, and how.
+        config: what to measure, and how.
         run: the run.
         reuse: take an earlier evaluation by the same protocol instead.
     """
     folder, name = run.folder, run.split_name(config.split)
-    config = replace(config, split=name)
     seed = run.config.seed if config.seed is None else config.seed
+    config = replace(config, split=name, seed=seed)
     how = protocol(folder, run.config, config, seed, run.data)
-    report = saved_report(folder, name, how) if reuse else None
-    if report is not None:
+    saved = saved_report(folder, name, how) if reuse else None
+    if saved is not None:
         log.info("%s: evaluated already, with the same protocol", folder)
-        return report
+        return saved
     _ = run.vae
     if weights_digest(folder, config.checkpoint) != how["weights_sha256"]:
         raise RunError(
             f"{folder} has new {config.checkpoint} weights since a moment ago.",
             "it is being trained: evaluate it when it has finished",
         )
-    from vae_cli.data.images import to_float
     from vae_cli.training.progress_bar import fraction_bar
-    from vae_cli.visualize.model_figures import evaluation_figure
 
     with fraction_bar(f"log p(x), {folder.path.name}") as progress:
-        found = run.evaluate(
+        report = run.evaluate(
             name,
             importance_samples=config.importance_samples,
             num_images=config.num_images,
@@ -68,27 +70,35 @@ def evaluate_run(config: EvaluateConfig, run: Run, reuse: bool) -> dict[str, Any
             memory_mb=config.memory_mb,
             progress=progress,
         )
-    split = found.split
-    report = {**found.to_json(), "protocol": how}
+    values = {**report.to_json(), "protocol": how}
+    log.info("%s", one_line(values))
     with writing(folder.evaluation):
-        if found.samples is not None:
-            real = to_float(split.images[:SHOWN])
-            shown = {"samples": found.samples[:SHOWN], "real": real}
-            write_npz(shown_file(folder), shown)
-        log.info("%s", one_line(report))
-        write_report(folder, report)
-        title = f"{run.name}: {len(split):,} {name} images"
-        figure = folder.evaluation / f"{name}.png"
-        evaluation_figure(run.vae, split, found.evaluation, title, figure)
-        if config.save_npz:
-            write_npz(Path(config.save_npz), found.evaluation.arrays(split))
-            print(config.save_npz)
-    for suffix in ("json", "md", "png"):
-        print(folder.evaluation / f"{name}.{suffix}")
-    return report
+        _write(run, report, values, config.save_npz)
+    return values
 
 
-def shown_file(folder: RunFolder) -> Path:
+def _write(
+    run: Run, report: "SplitReport", values: dict[str, Any], save_npz: str | None
+) -> None:
+    """Write a report, its figure and its arrays; prints the files."""
+    from vae_cli.visualize.files import save_figure
+
+    folder = run.folder
+    if report.samples is not None:
+        real = to_float(report.split.images[:NUM_SAMPLES])
+        arrays = {"samples": report.samples[:NUM_SAMPLES], "real": real}
+        write_npz(_samples_file(folder), arrays)
+    write_report(folder, values)
+    stem = folder.evaluation / report.split_name
+    save_figure(run.plot_evaluation(report), stem.with_suffix(".png"))
+    if save_npz:
+        write_npz(Path(save_npz), report.evaluation.arrays(report.split))
+        print(save_npz)
+    for suffix in (".json", ".md", ".png"):
+        print(stem.with_suffix(suffix))
+
+
+def _samples_file(folder: RunFolder) -> Path:
     """Return where a run's first samples are kept for the figure."""
     return folder.evaluation / "samples.npz"
 
@@ -97,12 +107,13 @@ def draw_side_by_side(
     names: list[str], reports: list[dict[str, Any]], path: Path
 ) -> None:
     """Draw samples of several runs, a row each, below real images."""
+    from vae_cli.visualize.files import save_figure
     from vae_cli.visualize.plots import plot_rows
 
     rows: dict[str, np.ndarray] = {}
     for name, report in zip(names, reports, strict=True):
-        file = shown_file(RunFolder(Path(name)))
-        arrays = read_arrays(file, MOST_SAMPLES)
+        file = _samples_file(RunFolder(Path(name)))
+        arrays = read_arrays(file, MAX_SAMPLE_BYTES)
         if not {"real", "samples"} <= arrays.keys():
             raise RunError(f"{file} holds no samples: delete it and evaluate again.")
         rows.setdefault("real images", arrays["real"])
@@ -110,4 +121,4 @@ def draw_side_by_side(
         if report.get("frechet_distance") is not None:
             label += f"\nFrechet {report['frechet_distance']:.2f}"
         rows[label] = arrays["samples"]
-    plot_rows(rows, "samples from the prior", path)
+    save_figure(plot_rows(rows, "samples from the prior"), path)

@@ -15,7 +15,7 @@ BARE = (
 
 
 def suffix(command: str, config: Any, keys: Sequence[str]) -> str:
-    """Return what tells a file apart from that of the command's defaults.
+    """Return the settings that aren't the command's defaults, for a file's name.
 
     Args:
         command: name of the primary config file.

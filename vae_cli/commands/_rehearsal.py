@@ -13,7 +13,7 @@ from vae_cli.errors import ConfigError, ConfigProblems
 def check_sweep(words: list[str]) -> None:
     """Compose and check every job before the first one starts.
 
-    Hydra itself finds unknown keys early, but not what only our dataclasses know. A
+    Hydra itself finds unknown keys early, but not invalid values or combinations. A
     rehearsal with its basic launcher does; it writes to a temporary folder.
 
     Args:

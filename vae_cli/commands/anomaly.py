@@ -1,4 +1,4 @@
-"""`vae-anomaly`: how unlike a run's training images others are."""
+"""`vae-anomaly`: anomaly scores of images."""
 
 import logging
 from pathlib import Path
@@ -38,7 +38,7 @@ def anomaly(config: AnomalyConfig, overrides: list[str]) -> None:
     runs = [Run(f, config.checkpoint, config.dataset.path) for f in folders]
     if config.output and len(runs) > 1:
         raise ConfigError(f"output={config.output} takes one run, got {len(runs)}.")
-    reports = [_scored(config, run) for run in runs]
+    reports = [_score(config, run) for run in runs]
     if len(runs) > 1:
         from vae_cli.runs.anomaly_table import write_table
 
@@ -50,8 +50,8 @@ def anomaly(config: AnomalyConfig, overrides: list[str]) -> None:
         print(*files, sep="\n")
 
 
-def _scored(config: AnomalyConfig, run: Run) -> "AnomalyReport":
-    """Score the images of one run and write what was found; prints the files."""
+def _score(config: AnomalyConfig, run: Run) -> "AnomalyReport":
+    """Score images by one run and write the report; prints the files."""
     report = run.anomaly_scores(
         config.images,
         split=config.split,
@@ -65,19 +65,21 @@ def _scored(config: AnomalyConfig, run: Run) -> "AnomalyReport":
     )
     for line in report.lines():
         log.info("%s", line)
-    from vae_cli.visualize.model_figures import anomaly_figures
+    from vae_cli.visualize.files import save_figure
 
     output = Path(config.output or run.folder.path / "anomaly")
     stem = (own_name(config.images) if config.images else report.images) + _suffix(
         config
     )
+    figures = run.plot_anomalies(report, config.columns)
     ends = (".json", ".csv", ".png", "-images.png")
     files = [output / f"{stem}{end}" for end in ends]
     with writing(run.folder.path, "choose another place: output=<folder>"):
         output.mkdir(parents=True, exist_ok=True)
         write_json(files[0], report.to_json())
         write_text(files[1], csv_text(report.rows()))
-        anomaly_figures(run.vae, report, run.name, config.columns, files[2], files[3])
+        for figure, file in zip(figures, files[2:], strict=True):
+            save_figure(figure, file)
     print(*files, sep="\n")
     return report
 

@@ -16,13 +16,13 @@ DRAWN = (
 )  # fmt: skip
 """Keys that change the picture: its name says those that aren't the defaults."""
 
-MODES = {
-    "prior": ("sample_grid", ("num_images", "temperature", "seed")),
-    "manifold": ("manifold", ("dims", "spacing", "span")),
-    "traversal": ("traversal", ("span",)),
-    "interpolation": ("interpolate", ("interpolation", "seed")),
+OPTIONS = {
+    "prior": ("num_images", "temperature", "seed"),
+    "manifold": ("dims", "spacing", "span"),
+    "traversal": ("span",),
+    "interpolation": ("interpolation", "seed"),
 }
-"""Mode -> the method of `Run`, and its arguments beside those that all take."""
+"""Mode -> its options, beside those that all modes take."""
 
 
 def main() -> NoReturn:
@@ -44,11 +44,11 @@ def generate(config: GenerateConfig, overrides: list[str]) -> None:
     )
     check_not_data(run.config, save_npz=config.save_npz)
     if output is None:
-        shown = suffix("generate", config, DRAWN)
-        output = run.folder.samples / f"{config.mode}{shown}.png"
-    method, keys = MODES[config.mode]
-    keys = (*keys, "rows", "columns", "label", "batch_size")
-    generated = getattr(run, method)(**{key: getattr(config, key) for key in keys})
+        changed = suffix("generate", config, DRAWN)
+        output = run.folder.samples / f"{config.mode}{changed}.png"
+    keys = (*OPTIONS[config.mode], "rows", "columns", "label", "batch_size")
+    options = {key: getattr(config, key) for key in keys}
+    generated = run.generate(config.mode, **options)
     from vae_cli.visualize.samples import save_generated
 
     npz = Path(config.save_npz) if config.save_npz else None

@@ -32,8 +32,8 @@ def plot(config: PlotLatentConfig, overrides: list[str]) -> None:
     )
     name = run.split_name(config.split)
     if output is None:
-        shown = suffix("plot_latent", config, DRAWN)
-        output = run.folder.figures / f"latent-{name}{shown}.png"
+        changed = suffix("plot_latent", config, DRAWN)
+        output = run.folder.figures / f"latent-{name}{changed}.png"
     found = run.plot_latent(
         name,
         num_points=config.num_points,

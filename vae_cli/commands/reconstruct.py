@@ -50,17 +50,17 @@ def reconstruct(config: ReconstructConfig, overrides: list[str]) -> None:
         num_images=config.num_images,
         label=config.label,
     )
-    kind = images.how["name"]
+    kind = "" if images.how["name"] == "none" else f"-{images.how['name']}"
     if config.task == "interpolate":
-        path = f"interpolate-{config.pair[0]}-{config.pair[1]}"
-        kind = path if config.corruption is None else f"{path}-{kind}"
+        path = f"-interpolate-{config.pair[0]}-{config.pair[1]}"
+        kind = path if config.corruption is None else f"{path}{kind}"
     keys = DRAWN if images.split.mask is None else (*DRAWN, *FILLED)
-    shown = suffix("reconstruct", config, keys)
+    changed = suffix("reconstruct", config, keys)
     if config.corruption is not None:
-        shown = option_suffix("corruption", config.corruption) + shown
+        changed = option_suffix("corruption", config.corruption) + changed
     if output is None:
         source = own_name(images.source) if images.own else images.source
-        output = run.folder.reconstructions / f"{source}-{kind}{shown}.png"
+        output = run.folder.reconstructions / f"{source}{kind}{changed}.png"
     task = _restore if config.task == "restore" else _interpolate
     with writing(output, "choose another place: output=<file>, save_npz=<file>"):
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ def _restore(
     config: ReconstructConfig, run: Run, images: "CorruptedImages", output: Path
 ) -> list[Path]:
     """Restore images and draw some; returns the files written."""
-    from vae_cli.visualize.plots import plot_rows
+    from vae_cli.visualize.files import save_figure
 
     report = run.restore(
         images,
@@ -85,10 +85,7 @@ def _restore(
     )
     for line in report.lines():
         log.info("%s", line)
-    title = f"{run.name}: {report.images}, {images.how['name']}"
-    if report.decoded_as is not None:
-        title += f", label {report.decoded_as}"
-    plot_rows(report.rows(config.columns), title, output)
+    save_figure(run.plot_restoration(report, config.columns), output)
     written = [output, output.with_suffix(".json")]
     write_json(written[-1], report.to_json())
     if config.save_npz:
@@ -101,10 +98,11 @@ def _interpolate(
     config: ReconstructConfig, run: Run, images: "CorruptedImages", output: Path
 ) -> list[Path]:
     """Draw a path between two of the images; returns the files written."""
+    from vae_cli.evaluation.interpolation import path_between
     from vae_cli.visualize.files import save_pixels
     from vae_cli.visualize.images import grid
 
-    path = run.path_between(images.split, config.pair, config.columns, config.label)
+    path = path_between(run, images.split, config.pair, config.columns, config.label)
     save_pixels(grid(*path.cells()), output)
     written = [output]
     if config.save_npz:

@@ -1,4 +1,4 @@
-"""`vae-train -m`: a sweep, each job in a process of its own.
+"""`vae-train -m`: a sweep, each job in its own process.
 
 TensorFlow's threads, seeds, precision and memory are settled once a process; a fresh
 one for every job is what keeps them from leaking into the next.
@@ -90,8 +90,8 @@ def run_job(config: TrainConfig, hydra: Any, words: list[str]) -> float:
 
 
 def _train_in_child(job: dict[str, Any]) -> int:
-    """Train in a process of its own; returns its exit status."""
-    # in a session of its own, so that a terminal's Ctrl-C comes through us, once
+    """Train in a new process; returns its exit status."""
+    # in its own session, so that a terminal's Ctrl-C reaches it through us, once
     child = subprocess.Popen(
         [sys.executable, "-P", "-m", "vae_cli.commands._job"],
         stdin=subprocess.PIPE,

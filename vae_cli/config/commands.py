@@ -1,10 +1,18 @@
-"""Options of the commands that use a run folder."""
+"""Options of the commands that use a run folder, and the table of all commands."""
 
 from dataclasses import dataclass
 
 from vae_cli.config.corruption import CorruptionConfig
 from vae_cli.config.dataset import MAX_SEED
 from vae_cli.config.option import option
+from vae_cli.config.run import (
+    FIGURE,
+    MOST_BATCH,
+    SPLIT,
+    SPLITS,
+    RunConfig,
+    npz_problems,
+)
 from vae_cli.config.train import TrainConfig
 
 SCORES = (
@@ -14,40 +22,6 @@ BY_LABELS = "by_validation_auroc"
 """In place of a score: the one that does best on labelled validation anomalies."""
 MOST_SCALE = 1e6
 """Of codes: further out, networks give nothing finite."""
-MOST_BATCH = 2**31 - 1
-SPLITS = ("train", "validation", "test")
-SPLIT = "which images; null: test, or validation where a data set has no test images"
-FIGURE = "its suffix says what is written: .png, .jpg, .webp, .pdf, .svg"
-
-
-def _npz_problems(npz: str | None) -> list[str]:
-    """Return what is wrong with the name of an array file that is written."""
-    if npz is None or npz.endswith(".npz"):
-        return []
-    return [f"save_npz={npz} must end in .npz"]
-
-
-@dataclass
-class RunDataConfig:
-    """Where the images of a run are now."""
-
-    path: str | None = option(
-        "the .npz file of the run's images, if it is no longer where it was"
-    )
-
-
-def _run_data() -> RunDataConfig:
-    return RunDataConfig(path=None)
-
-
-@dataclass
-class RunConfig:
-    """What every command takes that uses a run folder."""
-
-    run: str = option("run folder, or latest")
-    output_root: str = option("where `latest` looks")
-    checkpoint: str = option("which weights", choices=("best", "last"))
-    dataset: RunDataConfig = option("the run's images", default_factory=_run_data)
 
 
 @dataclass
@@ -103,7 +77,7 @@ class GenerateConfig(RunConfig):
 
     def problems(self) -> list[str]:
         """Return what is wrong between fields."""
-        found = _npz_problems(self.save_npz)
+        found = npz_problems(self.save_npz)
         if self.dims is not None and (
             len(self.dims) != 2 or self.dims[0] == self.dims[-1]
         ):
@@ -143,7 +117,7 @@ class PlotLatentConfig(RunConfig):
 
     def problems(self) -> list[str]:
         """Return what is wrong between fields."""
-        found = _npz_problems(self.save_npz)
+        found = npz_problems(self.save_npz)
         if self.dims is None:
             return found
         if len(self.dims) != 2 or self.dims[0] == self.dims[-1]:
@@ -184,10 +158,10 @@ class EvaluateConfig(RunConfig):
         at_least=1,
         at_most=MOST_BATCH,
     )
-    memory_mb: int = option("memory for codes scored at a time, MiB", at_least=1)
+    memory_mb: int = option("memory for codes at a time, MiB", at_least=1)
     generated_images: int | None = option(
-        "images to draw, and to judge by their sharpness and a small classifier that "
-        "is trained for it; null draws none",
+        "samples to generate and measure: sharpness, and a small classifier that is "
+        "trained for it; null: none",
         at_least=100,
         at_most=1_000_000,
     )
@@ -200,7 +174,7 @@ class EvaluateConfig(RunConfig):
 
     def problems(self) -> list[str]:
         """Return what is wrong between fields."""
-        return _npz_problems(self.save_npz)
+        return npz_problems(self.save_npz)
 
 
 @dataclass
@@ -266,7 +240,7 @@ class ReconstructConfig(ImagesConfig):
 
     def problems(self) -> list[str]:
         """Return what is wrong between fields."""
-        found = _npz_problems(self.save_npz)
+        found = npz_problems(self.save_npz)
         if len(self.pair) != 2:
             found.append(f"pair={self.pair} must name two images, such as 'pair=[0,1]'")
         if self.save_npz is not None and self.save_npz == self.images:

@@ -21,7 +21,7 @@ class ConditioningConfig(Options):
 
     @property
     def has_own_prior(self) -> bool:
-        """Whether it learns a prior of its own in place of `prior`."""
+        """Whether it learns its own prior in place of `prior`."""
         return False
 
     def layers(self, image_shape: tuple[int, ...]) -> Layers:
@@ -49,7 +49,7 @@ class LabelConfig(ConditioningConfig):
 
     @property
     def has_own_prior(self) -> bool:
-        """Whether it learns a prior of its own in place of `prior`."""
+        """Whether it learns its own prior in place of `prior`."""
         return self.learned_prior
 
 
@@ -69,7 +69,7 @@ class ObservedConfig(ConditioningConfig):
 
     @property
     def has_own_prior(self) -> bool:
-        """Whether it learns a prior of its own in place of `prior`."""
+        """Whether it learns its own prior in place of `prior`."""
         return True
 
     def layers(self, image_shape: tuple[int, ...]) -> Layers:

@@ -8,7 +8,10 @@ EXAMPLES = {
             "vae-train latent_dim=16 beta=4 kl_annealing=cyclical",
             "a beta-VAE with cyclical annealing",
         ),
-        ("vae-train architecture=dense likelihood=gaussian", "other parts"),
+        (
+            "vae-train architecture=dense likelihood=gaussian",
+            "other architecture and likelihood",
+        ),
         ("vae-train dataset=npz dataset.path=images.npz", "your own images"),
         ("vae-train -m latent_dim=2,8 beta=1,4", "four runs in one sweep folder"),
         ("vae-train resume=latest", "continue where a run stopped"),

@@ -1,4 +1,4 @@
-"""Options of likelihoods: how decoder outputs score an image, in nats."""
+"""Options of likelihoods p(x|z), in nats, given by the decoder's outputs."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from vae_cli.registry import register
 
 @dataclass
 class LikelihoodConfig(Options):
-    """How decoder outputs score an image, in nats."""
+    """p(x|z) in nats, given by the decoder's outputs."""
 
 
 @register("likelihood", "bernoulli")

@@ -1,4 +1,4 @@
-"""Options of priors p(z): where codes come from when there is no image."""
+"""Options of priors p(z), the distribution of codes without an image."""
 
 import math
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from vae_cli.registry import register
 
 @dataclass
 class PriorConfig(Options):
-    """p(z): where codes come from when there is no image."""
+    """p(z), the distribution of codes without an image."""
 
     has_kl_per_dim: ClassVar[bool] = False
     """Whether the KL is a sum over latent dimensions, as free bits need it."""
 
     @property
     def encoded_images(self) -> int:
-        """How many images of its own it encodes at every step."""
+        """How many learned images it encodes at every step."""
         return 0
 
     @property
@@ -78,7 +78,7 @@ class VampConfig(MixtureConfig):
 
     @property
     def encoded_images(self) -> int:
-        """How many images of its own it encodes at every step."""
+        """How many learned images it encodes at every step."""
         return self.components
 
     @property

@@ -176,7 +176,7 @@ class TrainConfig:
             )
         if self.conditioning.has_own_prior and not self.prior.has_kl_per_dim:
             found.append(
-                f"conditioning={self.conditioning.name} learns a prior of its own, got "
+                f"conditioning={self.conditioning.name} learns its own prior, got "
                 f"prior={self.prior.name}; use prior=standard"
             )
         if (
@@ -223,8 +223,8 @@ class TrainConfig:
         found = []
         if not corruption.masks:
             found.append(
-                f"conditioning={conditioning.name} needs a corruption that knows which "
-                f"pixels are missing, got corruption={corruption.name}; use "
+                f"conditioning={conditioning.name} needs a corruption with a mask "
+                f"of missing pixels, got corruption={corruption.name}; use "
                 "corruption=quadrants corruption.loss_on=missing"
             )
         elif corruption.likelihood_pixels == "observed":

@@ -1,4 +1,4 @@
-"""Batches: which images a step takes, and how their pixels come to it.
+"""Batches: which images a step takes, and how it gets their pixels.
 
 A shard is the part of a batch that one replica works on, a dict of
 
@@ -65,7 +65,7 @@ class ImageStore:
         return condition
 
     def read(self, shard: Shard, step: Any) -> tf.Tensor:
-        """Return images as the model sees them.
+        """Return images in the model's range.
 
         Args:
             shard: of a batch.

@@ -81,7 +81,7 @@ def _pixels(images: np.ndarray, name: str) -> np.ndarray:
             log.info("%s: pixels 0 and 1 are taken as black and white", name)
             return images.astype(np.uint8) * np.uint8(255)
         return images.astype(np.uint8)
-    # a hair above 1 is the rounding of whoever scaled them
+    # slightly above 1 by rounding, where they were scaled
     if low < 0 or high > 1 + 1e-5:
         hint = "divide by 255" if low >= 0 and high <= 255 else "rescale them"
         raise DataError(

@@ -109,8 +109,10 @@ class Quadrants(Rectangle):
         upper_left = (0, 0, down, across)
         upper_right = (0, across, down, width - across)
         ones = tf.ones(tf.shape(noise)[:1], tf.int32)
-        parts = (lower_left, upper_left, upper_right)[: self.config.quadrants]
-        return tf.add_n([self._rectangle(*(ones * n for n in part)) for part in parts])
+        observed = (lower_left, upper_left, upper_right)[: self.config.quadrants]
+        return tf.add_n(
+            [self._rectangle(*(ones * n for n in quadrant)) for quadrant in observed]
+        )
 
 
 @builds(BoxConfig)

@@ -1,4 +1,4 @@
-"""What an .npy header says, held against the file that it stands in."""
+"""The header of an .npy file, checked against the file's size."""
 
 import math
 

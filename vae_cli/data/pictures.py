@@ -31,12 +31,12 @@ def read_pictures(path: Path, spec: DataSpec) -> tuple[Split, list[str]]:
 
     Args:
         path: a file, or a folder whose files are read in order of their names.
-        spec: of the images that the model knows. Grey and colour are converted into
+        spec: of the model's images. Grey and colour are converted into
             each other; sizes are not. Where pixels are 0 or 1, those above one half
             become 1.
 
     Returns:
-        a split, whose `scored` is 0 at transparent pixels where there are any, and a
+        a split, whose `mask` is 0 at transparent pixels where there are any, and a
         name for each image, safe to print.
 
     Raises:
@@ -55,8 +55,8 @@ def read_pictures(path: Path, spec: DataSpec) -> tuple[Split, list[str]]:
         files = _files(path)
         found = [_picture(file, spec) for file in files]
         images = np.stack([image for image, _ in found])
-        seen = np.stack([mask for _, mask in found])
-        masks = None if (seen == 255).all() else seen
+        opaque = np.stack([mask for _, mask in found])
+        masks = None if (opaque == 255).all() else opaque
         names = [printable(file.name) for file in files]
     return Split(_levels(images, spec), mask=masks), names
 
@@ -67,7 +67,7 @@ def as_split(images: np.ndarray | str | Path, spec: DataSpec) -> Split:
     Args:
         images: uint8 or float [N, H, W, C], [N, H, W] or one picture [H, W, C]; or a
             path as `read_pictures` takes it.
-        spec: of the images that the model knows.
+        spec: of the model's images.
 
     Raises:
         DataError: they are of another shape or range.
@@ -121,7 +121,7 @@ def _picture(path: Path, spec: DataSpec) -> tuple[np.ndarray, np.ndarray]:
                 raise DataError(
                     f"images={path} has {opened.size[0]} x {opened.size[1]} pixels, "
                     f"this model's images {width} x {height}.",
-                    "resize it first: a model knows images of one size",
+                    "resize it first: a model takes images of one size",
                 )
             picture = _eight_bits(opened)
             if picture.mode == "P" and "transparency" in picture.info:
@@ -135,8 +135,8 @@ def _picture(path: Path, spec: DataSpec) -> tuple[np.ndarray, np.ndarray]:
             f"mend it or take it away; what is read: {', '.join(FORMATS)}",
         ) from error
     alpha = np.asarray(rgba)[..., 3:]
-    seen = np.where(alpha < OPAQUE, 0, 255).astype(np.uint8)
-    return pixels.reshape(height, width, channels), seen
+    opaque = np.where(alpha < OPAQUE, 0, 255).astype(np.uint8)
+    return pixels.reshape(height, width, channels), opaque
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:
@@ -171,11 +171,11 @@ def _array(path: Path, spec: DataSpec) -> np.ndarray:
 
 
 def _checked(array: np.ndarray, name: str, spec: DataSpec) -> np.ndarray:
-    """Return an array as uint8 [N, H, W, C], of the pixels that the model knows."""
+    """Return an array as uint8 [N, H, W, C], with the model's range of pixels."""
     images = checked(Arrays(array), name, "labels").images[:]
     if images.shape[1:] != spec.image_shape:
         height, width, channels = spec.image_shape
-        advice = "resize them first: a model knows images of one size"
+        advice = "resize them first: a model takes images of one size"
         if images.shape[1:] == (channels, height, width):
             advice = (
                 "its channels come first; put them last: "

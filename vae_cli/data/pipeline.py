@@ -85,7 +85,7 @@ def shards(
 def without_autotuning(dataset: tf.data.Dataset) -> tf.data.Dataset:
     """Return a dataset whose iterators TensorFlow doesn't tune while they run.
 
-    The tuner's thread sleeps, for a second before long, and whoever destroys an
+    The tuner's thread sleeps, for a second before long, and destroying an
     iterator waits until it wakes up: at the end of every few epochs training would
     stand still. There is nothing here to tune: how much is read ahead is fixed.
     """

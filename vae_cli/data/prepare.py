@@ -27,7 +27,7 @@ class Source(NamedTuple):
 
 
 def load_data(config: DatasetConfig) -> ImageData:
-    """Load a data set and make it ready for training.
+    """Load, check, split and binarize a data set.
 
     Args:
         config: which set and how to split, binarize and limit it.
@@ -202,7 +202,7 @@ def _held_if_small(split: Split, config: DatasetConfig) -> Split:
 
 
 def _binarized(split: Split, config: DatasetConfig, index: int) -> Split:
-    """Return a split of pixels 0 and 255, drawn once where drawing is asked for."""
+    """Return a split of pixels 0 and 255, by threshold or by one draw."""
     levels = Levels(generator(config.seed, Stream.BINARIZATION, index))
 
     def binary(images: np.ndarray, _: np.ndarray) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Sources: where images come from. Each returns raw arrays; `prepare.py` does the rest.
+"""Sources of images. Each returns raw arrays; `prepare.py` does the rest.
 
 A source is a function from its options to a `(train, test)` pair of `Arrays`.
 """
@@ -118,7 +118,7 @@ def cifar10(config: Cifar10Config) -> Pair:
 
 @builds(SyntheticConfig)
 def synthetic(config: SyntheticConfig) -> Pair:
-    """Procedural shapes; the test images come from a stream of their own.
+    """Procedural shapes; the test images have their own random stream.
 
     Raises:
         ConfigError: they take more memory than there is.

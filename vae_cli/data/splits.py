@@ -28,7 +28,7 @@ class Split:
     Attributes:
         images: uint8 [N, H, W, C]; an array may be given for them, as for the others.
         labels: int64 [N], or None.
-        factors: name -> float32 [N]; what made the images, where that is known.
+        factors: name -> float32 [N]; the factors that images were made from.
         corrupted: uint8 [N, H, W, C], what the encoder gets in place of the images, or
             None.
         mask: uint8 [N, H, W, 1], 255 for the pixels that the likelihood is of, 0 for
@@ -72,7 +72,7 @@ class Split:
 
 @dataclass(frozen=True)
 class ImageData:
-    """A data set, split and binarized, ready for training.
+    """A data set, split and binarized.
 
     Attributes:
         spec: its shape and range.
@@ -127,7 +127,7 @@ class ImageData:
             )
         if (self.spec.num_classes or 0) > MOST_LABELS:
             raise DataError(
-                "conditioning=label gives each class number weights of its own; the "
+                "conditioning=label gives each class number its own weights; the "
                 f"labels go up to {(self.spec.num_classes or 0) - 1:,}.",
                 f"number the classes 0, 1, ..., below {MOST_LABELS:,}",
             )

@@ -45,7 +45,7 @@ from vae_cli.models.vae import VAE
 
 RECALL = 0.95
 LEAST_VARIANCE = 1e-3
-"""Of a pixel, for `unexplained_variance`: a flat image has none of its own."""
+"""Of a pixel, for `unexplained_variance`: an image of one shade has none."""
 
 
 class CodeCloud(NamedTuple):

@@ -31,7 +31,7 @@ class AnomalyReport:
     Attributes:
         run: the run folder.
         images: the split, or the path of the images.
-        num_images: how many were scored.
+        num_images: how many.
         normal_classes: those that count as normal, or None.
         classes: number of classes of the data set, or None.
         threshold_from: which images set the thresholds.
@@ -100,7 +100,7 @@ class AnomalyReport:
         return rows
 
     def lines(self) -> list[str]:
-        """Return the figures as a table for the console, and what to know of them."""
+        """Return the figures as a table for the console, with remarks."""
         lines = []
         for name, values in self.scores.items():
             parts = [f"{name:<22}threshold {values['threshold']:8.2f}"]
@@ -112,9 +112,8 @@ class AnomalyReport:
             lines.append("  ".join(parts).rstrip())
         if self.num_anomalous is None:
             lines.append(
-                "none of these images is known to be an anomaly, so how well the "
-                "scores find them is not known; 'normal=[...]' says which classes are "
-                "normal"
+                "these images have no labels of anomalies, so there is no AUROC; "
+                "'normal=[...]' says which classes are normal"
             )
         if self.mean_intensity:
             baseline = self.mean_intensity["auroc"]
@@ -169,26 +168,26 @@ def report_anomalies(
             f"normal={normal} needs the label of each image; these have none.",
             "leave normal= out: the scores need no labels",
         )
-    asked, normal = normal, normal or run.config.dataset.classes
+    requested, normal = normal, normal or run.config.dataset.classes
     held_out = "validation" if len(whole.validation) else "train"
     others = run.split(held_out, all_classes=True)
-    known = _anomalous(others, normal)
-    _check_normal(asked, normal, others, known, held_out)
-    check_score(score, known)
+    anomalous = _anomalous(others, normal)
+    _check_normal(requested, normal, others, anomalous, held_out)
+    check_score(score, anomalous)
     vae = run.vae
     cloud = code_cloud(vae, run.split("train"))
 
-    def scored(part: Split) -> ScoredImages:
-        found = anomaly_scores(vae, part, cloud, posterior_samples, seed, batch_size)
+    def scored(split: Split) -> ScoredImages:
+        scores = anomaly_scores(vae, split, cloud, posterior_samples, seed, batch_size)
         return ScoredImages(
-            found, mean_intensity(part.images), _anomalous(part, normal)
+            scores, mean_intensity(split.images), _anomalous(split, normal)
         )
 
-    found = scored(chosen)
+    scored_images = scored(chosen)
     if split == held_out and images is None:
         log.warning(
             "the threshold comes from these %s images themselves, so the fraction that "
-            "is flagged says nothing; score others: images=<folder or file>",
+            "is flagged means nothing; score others: images=<folder or file>",
             held_out,
         )
     return AnomalyReport(
@@ -201,10 +200,10 @@ def report_anomalies(
         posterior_samples=posterior_samples,
         seed=seed,
         likelihood=run.config.likelihood.name,
-        **detect(found, scored(others), quantile, score),
+        **detect(scored_images, scored(others), quantile, score),
         split=chosen,
         names=names,
-        scored_images=found,
+        scored_images=scored_images,
     )
 
 
@@ -229,7 +228,7 @@ def _images(
 
 
 def _check_labels(run: OpenRun, images: str | None) -> None:
-    """Refuse what would only fail, or mislead, once all is scored."""
+    """Refuse at once what would fail, or mislead, after the computation."""
     if not run.config.conditioning.on_labels:
         return
     if images is not None:
@@ -247,20 +246,20 @@ def _check_labels(run: OpenRun, images: str | None) -> None:
 
 
 def _check_normal(
-    asked: list[int] | None,
+    requested: list[int] | None,
     normal: list[int] | None,
     others: Split,
-    known: np.ndarray | None,
+    anomalous: np.ndarray | None,
     held_out: str,
 ) -> None:
     """Refuse classes that no held-out image has."""
-    if asked and known is None:
+    if requested and anomalous is None:
         raise ConfigError(
-            f"normal={asked}: the threshold is that of normal {held_out} images, and "
+            f"normal={requested}: normal {held_out} images set the threshold, and "
             "these have no labels.",
             "leave normal= out, which takes all of them as normal",
         )
-    if known is None or others.labels is None:
+    if anomalous is None or others.labels is None:
         return
     having = np.unique(others.labels).tolist()
     missing = sorted(set(normal or []) - set(having))

@@ -46,12 +46,12 @@ def over_batches(
     compiled = function
     if len(arrays[0]) > batch_size:  # to compile takes longer than a single batch
         compiled = tf.function(function, input_signature=signature)
-    parts = []
+    outputs = []
     for start in range(0, len(arrays[0]), batch_size):
         rows = slice(start, start + batch_size)
         batch = tf.nest.map_structure(lambda a, rows=rows: as_float(a[rows]), arrays)
-        parts.append([np.asarray(part) for part in compiled(*batch)])
-    joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        outputs.append([np.asarray(values) for values in compiled(*batch)])
+    joined = [np.concatenate(column) for column in zip(*outputs, strict=True)]
     # NaN is not below either
     if not all((np.abs(values) < MOST_VALUE).all() for values in joined):
         raise ModelError(

@@ -28,7 +28,7 @@ class ElboResult:
         reconstruction_loss: -log p(x|z), one posterior sample per image.
         kl_loss: KL(q(z|x) || p(z)), in closed form where there is one.
         active_units: dimensions whose posterior mean has a variance above 0.01.
-        num_images: images scored.
+        num_images: images evaluated.
     """
 
     neg_elbo: float

@@ -1,6 +1,6 @@
 """A small classifier of a data set's labels, trained on its own training images.
 
-It judges what a generative model draws: whether an image asked to be of a class is
+It measures samples: whether an image requested to be of a class is
 taken for it, and how far two sets of images are apart in its features.
 """
 
@@ -65,7 +65,7 @@ def train_classifier(
 def fit_classifier(
     network: keras.Model, images: np.ndarray, labels: np.ndarray, epochs: int
 ) -> None:
-    """Train a network to tell labels, by Adam with a cosine schedule.
+    """Train a network to predict labels, by Adam with a cosine schedule.
 
     Args:
         network: a `feature_network`.

@@ -53,7 +53,7 @@ def corrupt_images(
         label: class to decode as.
 
     Raises:
-        ConfigError: a label that the run doesn't know, or one is needed.
+        ConfigError: an unknown label, or one is needed.
         DataError: images that can't be read, or don't fit.
     """
     if label is not None:

@@ -14,7 +14,7 @@ Scores = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class ScoredImages:
-    """Images that were scored.
+    """Anomaly scores of images.
 
     Attributes:
         scores: name -> float64 [N], larger is more anomalous.

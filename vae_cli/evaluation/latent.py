@@ -189,8 +189,8 @@ def with_observed(images: np.ndarray, condition: ConditionArrays) -> np.ndarray:
 def kl_to_normal(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
     """Return KL(q(z_j|x) || N(0, 1)) averaged over images: [latent_dim], nats.
 
-    With another prior than N(0, I) these are not parts of its KL, but still tell the
-    dimensions that carry something from those that don't.
+    With another prior than N(0, I) these don't add up to its KL, but still show which
+    dimensions carry information.
     """
     return np.asarray(kl_to_standard(Gaussian(mean, log_var))).mean(axis=0)
 

@@ -1,4 +1,4 @@
-"""How close restored images come to the clean ones, and two simple restorations."""
+"""Errors of restored images against clean ones, and two simple restorations."""
 
 from dataclasses import asdict
 
@@ -13,10 +13,10 @@ from vae_cli.evaluation.reconstruction import compared
 def errors(
     split: Split, candidates: dict[str, np.ndarray]
 ) -> dict[str, dict[str, float | None]]:
-    """Return errors against the clean images: of each candidate, and of what was seen.
+    """Return errors against the clean images, of the corrupted ones too.
 
     Args:
-        split: clean images, with what was seen of them.
+        split: clean images with the corrupted ones.
         candidates: name -> float32 [N, H, W, C] in [0, 1].
 
     Returns:

@@ -1,4 +1,4 @@
-"""How good a run's samples are, with the classifier that judges them."""
+"""Quality of a run's samples, with the classifier that measures it."""
 
 import logging
 from dataclasses import replace

@@ -85,9 +85,9 @@ def score_samples(
 
     Args:
         images: drawn, float32 [N, H, W, C] in [0, 1].
-        labels: that they were asked to have, int [N], or None.
+        labels: the requested ones, int [N], or None.
         held_out: images, labelled where there is a classifier.
-        train: as many images, held against `held_out` for the floor.
+        train: as many training images, compared with `held_out` for the floor.
         classifier: of the labels; None leaves out what needs one.
     """
     real = to_float(held_out.images[:])
@@ -96,13 +96,13 @@ def score_samples(
     if classifier is None or held_out.labels is None:
         return SampleQuality(found)
     features, taken_for = classifier(images)
-    real_features, known = classifier(held_out.images)
+    real_features, predicted = classifier(held_out.images)
     train_features, _ = classifier(train.images)
     return SampleQuality(
         sharpness=found,
         frechet_distance=frechet_distance(features, real_features),
         frechet_floor=frechet_distance(train_features, real_features),
-        classifier_accuracy=float((known == held_out.labels).mean()),
+        classifier_accuracy=float((predicted == held_out.labels).mean()),
         label_agreement=None if labels is None else float((taken_for == labels).mean()),
         class_spread=None
         if labels is None
@@ -171,6 +171,6 @@ def _mean_distance(images: np.ndarray) -> float:
     first = rng.integers(0, len(flat), PAIRS)
     # never an image and itself
     second = (first + rng.integers(1, len(flat), PAIRS)) % len(flat)
-    parts = np.array_split(np.stack([first, second], axis=1), 20)
-    distances = [np.linalg.norm(flat[p[:, 0]] - flat[p[:, 1]], axis=1) for p in parts]
+    chunks = np.array_split(np.stack([first, second], axis=1), 20)
+    distances = [np.linalg.norm(flat[p[:, 0]] - flat[p[:, 1]], axis=1) for p in chunks]
     return float(np.concatenate(distances).mean(dtype=np.float64))

@@ -15,11 +15,11 @@ from vae_cli.runs.opened import OpenRun
 
 @dataclass(frozen=True)
 class SplitReport:
-    """What `vae-evaluate` finds; every key of its JSON is an attribute.
+    """A split evaluated; every key of the JSON file is an attribute.
 
     Attributes:
         split_name: which split.
-        split: its images, as they were scored.
+        split: its images, as they were evaluated.
         evaluation: the figures, and the scores of each image.
         quality: of drawn images.
         samples: drawn images, float32 [S, H, W, C], or None.
@@ -32,7 +32,7 @@ class SplitReport:
     samples: np.ndarray | None
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `<split>.json` holds, `protocol` excepted."""
+        """Return what `<split>.json` holds, except `protocol`."""
         return {
             "split": self.split_name,
             **self.evaluation.report,

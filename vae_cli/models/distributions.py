@@ -18,7 +18,7 @@ LOG_2PI = math.log(2 * math.pi)
 
 
 class Distribution:
-    """Base: what can be scored and sampled."""
+    """Base: has a log-density, and samples."""
 
     def log_prob(self, z: Any) -> Any:
         """Return the log-density in nats: float32 [..., d] -> [...]."""
@@ -35,7 +35,7 @@ class Distribution:
         raise TypeError(f"{type(self).__name__} can't be sampled")
 
     def exact(self) -> "Distribution":
-        """Return the same distribution, scored as exactly as evaluation needs."""
+        """Return the same distribution with the precision that evaluation needs."""
         return self
 
 
@@ -111,8 +111,8 @@ class Mixture(Distribution):
 
     def exact(self) -> "Mixture":
         """Return the same mixture in float64; its log-density is still float32."""
-        parts = (self.log_weights, self.mean, self.log_var)
-        return Mixture(*(ops.cast(part, "float64") for part in parts))
+        arrays = (self.log_weights, self.mean, self.log_var)
+        return Mixture(*(ops.cast(array, "float64") for array in arrays))
 
 
 def kl_to_standard(q: Gaussian) -> Any:

@@ -44,7 +44,7 @@ def build_objective(
     Args:
         config: its options.
         image_shape: (H, W, C).
-        num_classes: that a network which is trained first tells apart.
+        num_classes: of a network that is trained first.
     """
     objective: Elbo = build(config, image_shape, num_classes)
     return objective

@@ -24,8 +24,8 @@ class Perceptual(Elbo):
     penalty = weight / 2 * sum_l mean over places of |f_l(x) - f_l(E[x|z])|^2
 
     z is the posterior sample of the reconstruction. With binary x this stays a
-    distance, as the squared error of x and E[x|z] is; a discriminator would tell the
-    two apart by grey pixels alone, which is why `VaeGan` takes no binary images.
+    distance, as the squared error of x and E[x|z] is; a discriminator would separate
+    the two by grey pixels alone, which is why `VaeGan` takes no binary images.
 
     Source: Hou et al., "Deep feature consistent variational autoencoder", 2017; here
     the network is a small one, trained on the data set itself.
@@ -86,15 +86,15 @@ class Perceptual(Elbo):
 
 @builds(VaeGanConfig)
 class VaeGan(Perceptual):
-    """The ELBO, and a discriminator D that learns to tell real images from drawn ones.
+    """The ELBO, and a discriminator D between real and generated images.
 
     penalty = weight / 2 * sum_l mean over places of |d_l(x) - d_l(E[x|z])|^2
               - adversarial_weight * (log D(E[x|z]) + log D(E[x|z_p])) / 2
     discriminator_loss = -log D(x) - (log(1 - D(E[x|z])) + log(1 - D(E[x|z_p]))) / 2
 
-    with z from the posterior and z_p from the prior. Features d_l move encoder and
-    decoder; fooling D moves the decoder alone, since z is held still there: the
-    encoder learns from bound and features.
+    with z from the posterior and z_p from the prior. The feature
+    error trains encoder and decoder; the adversarial term trains the decoder alone,
+    since no gradient flows through z there.
 
     Source: Larsen et al., "Autoencoding beyond pixels using a learned similarity
     metric", 2016, algorithm 1; non-saturating, and with the pixels' likelihood kept.
@@ -131,10 +131,10 @@ class VaeGan(Perceptual):
         drawn = [vae.pixel_means(x, condition) for x in codes]
         logits = [self.network(x)["logits"][:, 0] for x in drawn]
         fool = sum(ops.softplus(-logit) for logit in logits) / 2
-        seen_through = sum(ops.softplus(logit) for logit in logits) / 2
+        detected = sum(ops.softplus(logit) for logit in logits) / 2
         penalty = self._weight * error + self._adversarial_weight * fool
-        judged = ops.softplus(-real["logits"][:, 0]) + seen_through
-        return {"extras": {"penalty": penalty}, "own": {"discriminator_loss": judged}}
+        loss = ops.softplus(-real["logits"][:, 0]) + detected
+        return {"extras": {"penalty": penalty}, "own": {"discriminator_loss": loss}}
 
 
 def feature_error(real: dict[str, Any], own: dict[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Likelihoods p(x|z): how decoder outputs score an image.
+"""Likelihoods p(x|z), given by the decoder's outputs.
 
 Every likelihood maps decoder outputs to a log-density in nats per image, summed over
 pixels and channels.
@@ -123,7 +123,7 @@ class ContinuousBernoulli(Likelihood):
     """
 
     MOST = 16.0
-    """Where sigmoid(l) can't be told from 0 or 1 in float32."""
+    """Beyond it sigmoid(l) is 0 or 1 in float32."""
 
     def log_prob_per_pixel(self, x: Any, logits: Any) -> Any:
         """Score each pixel: float32 [...], any shape, nats."""
@@ -173,7 +173,7 @@ class Gaussian(Likelihood):
             shape=(),
             initializer=keras.initializers.Constant(math.log(config.std)),
             trainable=config.learn_std,
-            # 8-bit pixels can't tell a scale below a thousandth from 0
+            # a scale below a thousandth is 0 for 8-bit pixels
             constraint=lambda value: ops.maximum(value, math.log(1e-3)),
         )
 

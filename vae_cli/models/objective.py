@@ -5,7 +5,7 @@ minimised is
 
     loss = mean(reconstruction) + beta * mean(kl)
 
-One that adds a term of its own puts it into `Terms.extras` under a name in `adds`.
+One that adds a term puts it into `Terms.extras` under a name in `adds`.
 """
 
 import math
@@ -34,7 +34,7 @@ class Terms(NamedTuple):
 
     reconstruction: Any  # [B]; -log p(x|z), or what the bound leaves beside the KL
     kl: Any  # [B], KL(q(z|x) || p(z))
-    kl_per_dim: Any  # [B, latent_dim], or None where the prior has no such parts
+    kl_per_dim: Any  # [B, latent_dim], or None where the prior has no such terms
     neg_elbo: Any  # [B], at beta 1
     neg_bound: Any  # [B], the objective's own bound at beta 1
     mean: Any  # [B, latent_dim], posterior means
@@ -93,7 +93,7 @@ class Elbo:
     network: Any = None
     """What it looks at images with, beside the model."""
     trainable_variables: Any = ()
-    """Weights of its own that learn with the model's."""
+    """The objective's own weights, trained with the model's."""
     pretraining_epochs = 0
     """Epochs that train its network first; the model's training then leaves it."""
 
@@ -142,12 +142,12 @@ def elbo_terms(
         levels: codes drawn from it, S samples.
         reconstruction: -log p(x|z) averaged over the samples, [B].
     """
-    parts = [kl_per_dim(level.posterior, level.prior) for level in levels]
-    if any(part is None for part in parts):
+    by_level = [kl_per_dim(level.posterior, level.prior) for level in levels]
+    if any(kl is None for kl in by_level):
         per_dim = None
         kl = ops.mean(sum(kl_divergence(q, p, z) for z, q, p in levels), axis=0)
     else:
-        per_dim = ops.concatenate([ops.mean(part, axis=0) for part in parts], axis=-1)
+        per_dim = ops.concatenate([ops.mean(kl, axis=0) for kl in by_level], axis=-1)
         kl = ops.sum(per_dim, axis=-1)
     neg_elbo = reconstruction + kl
     # not the draw's: with two levels its bottom means move with the top's noise
@@ -167,7 +167,7 @@ def kl_term(
     KL = sum_j max(free_bits, mean over the batch of KL_j)
 
     With free_bits = 0 it is the plain KL. Where replicas share a batch, it is this
-    shard's part: over replicas, the parts add up.
+    shard's term: over replicas, the terms add up.
 
     Source: Kingma et al., "Improved variational inference with inverse autoregressive
     flow", 2016, eq. 15.

@@ -1,4 +1,4 @@
-"""Priors p(z|y): where codes come from when there is no image.
+"""Priors p(z|y), the distribution of codes without an image.
 
 A prior holds weights, and gives the distribution of the top level of z.
 """
@@ -114,7 +114,7 @@ class MixturePrior(Prior):
 
 @builds(VampConfig)
 class VampPrior(Prior):
-    """The posteriors of learned pseudo-inputs, mixed in equal parts.
+    """The posteriors of learned pseudo-inputs, in equal proportions.
 
     p(z) = 1/C sum_c q(z|u_c),  u_c in [0, 1]
 

@@ -22,7 +22,7 @@ def write_table(
     """Write AUROC by run and score, and the mean over runs; returns the files.
 
     Args:
-        runs: that were scored; the table goes to the folder that holds them all.
+        runs: the table goes to the folder that holds them all.
         reports: of each.
         name: of the files, without .md and .csv.
     """

@@ -138,14 +138,15 @@ def write_comparison(
         write_text(values, csv_text(csv_rows(groups)))
         if len({group.config.beta for group in groups}) > 1:
             from vae_cli.visualize.evaluation_plots import plot_rate_distortion
+            from vae_cli.visualize.files import save_figure
 
-            plot_rate_distortion(
+            curve = plot_rate_distortion(
                 [group.mean("kl_loss") or 0.0 for group in groups],
                 [group.mean("reconstruction_loss") or 0.0 for group in groups],
                 [group.config.beta for group in groups],
-                figure,
                 [_curve(group) for group in groups],
             )
+            save_figure(curve, figure)
             written.append(figure)
     return written
 

@@ -19,7 +19,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
     What is there, a symbolic link or a pipe too, is replaced and not written to.
     """
-    # a name of its own, should two processes write
+    # its own name, in case two processes write
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         temporary.unlink(missing_ok=True)

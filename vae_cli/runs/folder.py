@@ -128,7 +128,7 @@ class RunFolder:
             ) from error
 
     def load_spec(self) -> DataSpec:
-        """Read what the model knows about its images.
+        """Read the shape and range of the model's images.
 
         Raises:
             RunError: data.json is missing, half-written or not ours.
@@ -205,7 +205,7 @@ class RunFolder:
                 return False
             with self._lock_file.open("rb") as file:
                 return not take_lock(file, exclusive=False)
-        except OSError:  # no lock: nobody has trained here
+        except OSError:  # no lock: no training has run here
             return False
 
 
@@ -224,7 +224,7 @@ def new_run(config: TrainConfig) -> RunFolder:
         f"{config.dataset.name}-{config.architecture.name}-z{config.latent_dim}"
     )
     day = Path(config.output_root) / f"{now:%Y-%m-%d}"
-    # runs may start in the same second: whoever makes the folder owns it
+    # runs may start in the same second: the one that makes the folder owns it
     for count in itertools.count(1):
         suffix = "" if count == 1 else f"-{count}"
         path = day / f"{now:%H-%M-%S}-{name}{suffix}"

@@ -9,7 +9,7 @@ def take_lock(file: Any, exclusive: bool) -> bool:
 
     Args:
         file: an open file.
-        exclusive: whether nobody else may hold it, not even to look.
+        exclusive: whether no other process may hold it, not even for reading.
 
     Returns:
         whether the lock was free.

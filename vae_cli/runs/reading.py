@@ -203,10 +203,10 @@ def _check_events(text: str) -> None:
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """Knows text, decimal numbers, booleans and null; YAML 1.1 knows more.
+    """Reads text, decimal numbers, booleans and null; YAML 1.1 has more.
 
     Everything here is a number, a boolean or null to `yaml.safe_dump` too, which
-    quotes text that looks like one: what was saved as text comes back as text.
+    quotes text that looks like one: what was saved as text is read as text.
     """
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 (as PyYAML has it)

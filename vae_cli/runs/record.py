@@ -89,7 +89,7 @@ def recorded(
             message = f"{what}\n  go on with: {resume_command}"
             with _room(folder, resume_command):
                 folder.write_status("interrupted", _epochs(folder), what)
-            # the console gets it from whoever catches this
+            # the caller shows it on the console
             _write_line(handler, logging.INFO, message)
             raise Interrupted(message) from error
         if isinstance(error, OSError) or _is_full(error):
@@ -105,7 +105,7 @@ def recorded(
             _write_line(handler, logging.ERROR, str(unwritten))
             raise unwritten from error
         folder.write_status("failed", _epochs(folder), str(error))
-        # the console gets the message, or the traceback, from whoever catches this
+        # the caller shows the message or the traceback on the console
         ours = isinstance(error, VaeCliError)
         text = str(error) if ours else traceback.format_exc()
         _write_line(handler, logging.ERROR, text)

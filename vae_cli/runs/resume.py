@@ -25,7 +25,7 @@ def resumed_config(
 
     Args:
         config: as composed; `resume`, `epochs` and `output_root` are read.
-        overrides: as typed; tells whether `epochs` was given.
+        overrides: as typed; they say whether `epochs` was given.
 
     Raises:
         UsageError: there is another override.

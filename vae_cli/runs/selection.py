@@ -15,7 +15,7 @@ MOST_COMMAS = 20
 
 
 def common_folder(runs: list[Path]) -> Path:
-    """Return the innermost folder that holds all runs; as seen from here, as they."""
+    """Return the innermost folder that holds all runs, relative where they are."""
     common = os.path.commonpath([run.absolute().parent for run in runs])
     if any(run.is_absolute() for run in runs):
         return Path(common)

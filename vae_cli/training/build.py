@@ -1,4 +1,4 @@
-"""From config, data and replicas to a learner, ready to fit or to restore."""
+"""From config, data and replicas to a compiled learner."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ WORTH_COMPILING = 5000
 def build_learner(
     config: TrainConfig, data: ImageData, distribution: Distribution
 ) -> Learner:
-    """Return a compiled learner, optimizer built, ready to fit or to restore."""
+    """Return a compiled learner with its optimizer built, to fit or to restore."""
     steps = steps_per_epoch(config, data)
     # not the learner itself: Keras would then call it to find its variables
     with distribution.scope():

@@ -14,7 +14,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from vae_cli.config.train import TrainConfig
 from vae_cli.errors import Interrupted
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.metrics_file import append_row
@@ -23,11 +22,6 @@ from vae_cli.training.checkpoints import Checkpoints, Progress, non_finite
 from vae_cli.training.stop import StopSignal
 
 log = logging.getLogger(__name__)
-
-COLLAPSED_SHARE = 0.1
-LEAST_STEPS = 100
-"""Before them a posterior has not collapsed, but not begun to say anything."""
-"""Fewer active units than this fraction of the latent dimensions is a collapse."""
 
 
 class EpochLogs(keras.callbacks.Callback):
@@ -104,7 +98,7 @@ class EpochLogs(keras.callbacks.Callback):
 
 
 class Guard(keras.callbacks.Callback):
-    """Stops within an epoch: on a non-finite loss, or when asked to.
+    """Stops within an epoch: on a non-finite loss, or on request.
 
     Args:
         stop: set by Ctrl-C and SIGTERM.
@@ -132,7 +126,7 @@ class Guard(keras.callbacks.Callback):
             raise non_finite("loss", logs["loss"], self._progress.epoch + 1)
         # the last step of an epoch is left to the end of the epoch
         within = self._progress.step % self._steps_per_epoch
-        if self._stop.asked() and within:
+        if self._stop.requested() and within:
             self._checkpoints.save_state(self._progress)
             raise Interrupted(
                 f"saved after step {within} of {self._steps_per_epoch} in epoch "
@@ -167,7 +161,7 @@ class Saving(keras.callbacks.Callback):
         self._stop = stop
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
-        """Save; stop here if asked to."""
+        """Save; stop here on request."""
         progress = self._progress
         bound = self.model.objective.bound
         value = logs.get(f"val_{bound}", logs[bound])
@@ -178,7 +172,7 @@ class Saving(keras.callbacks.Callback):
         self._folder.write_status("running", progress.epoch)
         latent_dim = self.model.vae.latent_dim
         log.info("%s", epoch_line(progress, logs, self._epochs, latent_dim))
-        if self._stop.asked():
+        if self._stop.requested():
             raise Interrupted(f"saved after epoch {progress.epoch}")
 
 
@@ -204,59 +198,6 @@ class Validation(keras.callbacks.Callback):
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
         """Put the raw weights back."""
         self._meanwhile.close()
-
-
-class CollapseWarning(keras.callbacks.Callback):
-    """Warns once when the posterior ignores the images.
-
-    Args:
-        progress: remembers that the warning was given.
-        config: names the remedies that aren't in force yet.
-    """
-
-    def __init__(self, progress: Progress, config: TrainConfig) -> None:
-        super().__init__()
-        self._progress = progress
-        self._config = config
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
-        """Compare active units with the latent dimensions, after some training."""
-        active = int(logs.get("val_active_units", logs["active_units"]))
-        latent_dim = self._config.latent_dim
-        steps = self._progress.step
-        if epoch == 0 or steps < LEAST_STEPS or self._progress.collapse_warned:
-            return
-        if active < max(1.0, COLLAPSED_SHARE * latent_dim):
-            self._progress.collapse_warned = True
-            log.warning(
-                "posterior collapse: %d of %d latent units active after epoch %d; the "
-                "decoder ignores the others. Remedies, one at a time:\n  %s",
-                active,
-                latent_dim,
-                epoch + 1,
-                "\n  ".join(self._remedies()),
-            )
-
-    def _remedies(self) -> list[str]:
-        config = self._config
-        found = []
-        if not config.kl_annealing.anneals:
-            found.append(
-                "kl_annealing=linear kl_annealing.duration=10  (a smaller weight of "
-                "the KL at first)"
-            )
-        if config.takes_free_bits:
-            found.append(
-                f"free_bits={max(0.1, 2 * config.free_bits):g}  (KL per dimension "
-                "that is not penalised, nats)"
-            )
-        if config.beta:
-            found.append(f"beta={config.beta / 4:g}  (a smaller weight of the KL)")
-        found.append(
-            f"optimizer.learning_rate={config.optimizer.learning_rate / 3:.1g}  "
-            "(smaller first steps)"
-        )
-        return found
 
 
 class EarlyStopping(keras.callbacks.EarlyStopping):

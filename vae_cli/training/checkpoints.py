@@ -35,7 +35,7 @@ class Progress:
         best_epoch: epoch of the best weights; 0 before there are any.
         best_bound: its bound on the validation images (beta 1), nats per image:
             -ELBO, or what the objective has instead.
-        collapse_warned: whether the user has been told of a collapse.
+        collapse_warned: whether a collapse has been reported.
     """
 
     epoch: int = 0

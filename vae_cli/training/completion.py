@@ -1,4 +1,4 @@
-"""The end of a run: scored, exported, drawn and summed up."""
+"""The end of a run: evaluation, export, figures and summary."""
 
 import logging
 from dataclasses import asdict

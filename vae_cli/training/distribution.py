@@ -1,4 +1,4 @@
-"""Distribution: the replicas that share each batch, and how they come to agree.
+"""Distribution: the replicas that share each batch, and how gradients are combined.
 
 Each replica computes its shard of the sums over the batch; summed over replicas they
 are the batch's own, so that one replica and many take the same steps.
@@ -109,7 +109,7 @@ class Distribution:
 
         Not `distribute_datasets_from_function`: the iterators that it makes, one for
         each device, are tuned by a thread that sleeps, whatever the dataset's options
-        say, and whoever destroys one waits for it.
+        say, and destroying one waits for it.
 
         Args:
             pipeline: makes the shards of the replicas that it feeds, in turn.

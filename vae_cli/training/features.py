@@ -12,7 +12,7 @@ from vae_cli.evaluation.classifier import fit_classifier
 from vae_cli.models.objective import Elbo
 
 TURNS = 4
-"""Quarter turns that are told apart where there are no labels."""
+"""Quarter turns, which are predicted where there are no labels."""
 
 MOST = 60_000
 """Images that it is trained on."""
@@ -21,16 +21,18 @@ log = logging.getLogger(__name__)
 
 
 def num_kinds(data: ImageData) -> int:
-    """Return how many kinds of images the network tells apart: labels, or turns."""
+    """Return how many classes the network predicts: labels, or turns."""
     return (data.spec.num_classes or TURNS) if data.train.labels is not None else TURNS
 
 
 def train_features(config: TrainConfig, data: ImageData, objective: Elbo) -> None:
     """Train the network of a perceptual objective; leave any other as it is.
 
-    It learns to tell labels, or where there are none, how an image was turned (Gidaris
-    et al., "Unsupervised representation learning by predicting image rotations",
-    2018); images that aren't square are turned by half.
+    It learns to predict labels, or without labels, by how much an image was rotated;
+    images that aren't square are rotated by half a turn.
+
+    Source: Gidaris et al., "Unsupervised representation learning by predicting image
+    rotations", 2018.
     """
     if not objective.pretraining_epochs:
         return

@@ -104,7 +104,7 @@ def batch_sums(
         beta: its weight.
         weight: of the images, float32 [b], or None.
         adds: names of what the objective adds; 0 where it is left out.
-        free_bits: whether the KL of each dimension is asked for.
+        free_bits: whether free bits need the KL of each dimension.
         distribution: the replicas that share the batch.
     """
     if weight is None:

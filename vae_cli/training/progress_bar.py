@@ -30,7 +30,7 @@ def in_notebook() -> bool:
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """Shows loss parts and the time left in the epoch.
+    """Shows the terms of the loss and the time left in the epoch.
 
     Args:
         done: steps of the first epoch that were taken before a resume.
@@ -68,14 +68,14 @@ class ProgressBar(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
         """Move the bar."""
-        parts = (
+        terms = (
             f"loss {logs['loss']:.2f} = {logs['reconstruction_loss']:.2f} + "
             f"{logs['beta']:.3g} x {logs['kl_loss']:.2f} KL  "
             f"active units {logs['active_units']:.0f}"
         )
         step = int(self.model.optimizer.iterations) % self._steps_per_epoch
         self._bar.update(
-            self._task, completed=step or self._steps_per_epoch, description=parts
+            self._task, completed=step or self._steps_per_epoch, description=terms
         )
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:

@@ -33,24 +33,24 @@ def draw_figures(
     Args:
         folder: the run.
         vae: the model with its best weights.
-        name: of the split that is shown.
+        name: of the split.
         split: its images.
         rows: the columns of `metrics.csv`.
         measure: what the reconstruction loss is.
         seed: of the samples.
     """
-    plot_curves(rows, folder.figures / "curves.png", measure)
-    asked = row_condition(vae, 100, 10, split)
+    save_figure(plot_curves(rows, measure), folder.figures / "curves.png")
+    condition = row_condition(vae, 100, 10, split)
     samples = decode(
-        vae, sample_prior(vae, 100, seed, condition=asked), condition=asked
+        vae, sample_prior(vae, 100, seed, condition=condition), condition=condition
     )
     if vae.observed_network:
-        samples = with_observed(samples, asked)
+        samples = with_observed(samples, condition)
     write_png(grid(samples, 10), folder.figures / "samples.png")
-    shown = split.take(slice(MOST_POINTS))
-    method = "auto" if len(shown) > 2 else "dims"
-    figure, *_ = latent_figure(vae, shown, name, method)
+    points = split.take(slice(MOST_POINTS))
+    method = "auto" if len(points) > 2 else "dims"
+    figure, *_ = latent_figure(vae, points, name, method)
     save_figure(figure, folder.figures / "latent.png")
-    first = shown.take(slice(40))
+    first = points.take(slice(40))
     restored = reconstruct(vae, first.images, condition=first.condition)
     write_png(beside(first, restored, 10), folder.figures / "reconstructions.png")

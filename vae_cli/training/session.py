@@ -52,8 +52,8 @@ def train(
 
     Args:
         config: everything that decides what the run computes.
-        overrides: as typed; what a resumed run was asked to change.
-        stop: asked after every step whether to save and stop; never if None.
+        overrides: as typed; what to change in a resumed run.
+        stop: checked after every step; on request, training saves and stops.
         progress: whether to show a progress bar where there is a terminal or a
             notebook.
         own_process: whether this process does nothing else, so that TensorFlow's
@@ -84,12 +84,12 @@ def train(
         return None
     if resumed:
         with folder.locked():
-            ready = _ready(config, load, own_process)
-            return _train(config, *ready, folder, True, stop, progress)
-    ready = _ready(config, load, own_process)
+            prepared = _prepared(config, load, own_process)
+            return _train(config, *prepared, folder, True, stop, progress)
+    prepared = _prepared(config, load, own_process)
     folder = new_run(config)
     with folder.locked():
-        return _train(config, *ready, folder, False, stop, progress)
+        return _train(config, *prepared, folder, False, stop, progress)
 
 
 def _work(
@@ -108,15 +108,15 @@ def _work(
             folder.create()
             if resumed:  # before the workers meet: the chief then begins to write
                 _copy_state(resumed, folder)
-            ready = _ready(config, load, own_process)
-            _train(config, *ready, folder, False, stop, progress=False)
+            prepared = _prepared(config, load, own_process)
+            _train(config, *prepared, folder, False, stop, progress=False)
     except Interrupted as error:
         raise Interrupted from error  # the chief says what was saved
     finally:
         log.setLevel(level)
 
 
-def _ready(
+def _prepared(
     config: TrainConfig, load: Callable[[], "ImageData"], own_process: bool
 ) -> tuple["ImageData", "Distribution"]:
     """Return the images, loaded while TensorFlow starts, and the replicas."""

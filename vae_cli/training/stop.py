@@ -16,7 +16,7 @@ class StopSignal:
     """Turns the first signal into an orderly stop; the second ends the process.
 
     Any two signals count, of one kind or of two. While `deferred`, the first one only
-    sets `received`, and whoever set `deferred` looks; otherwise it raises
+    sets `received`, and the code that set `deferred` checks it; otherwise it raises
     `Interrupted`. The second one calls `last_words` and exits with status 130, from
     within the handler: an exception could get lost in TensorFlow's own code. Further
     ones change nothing.
@@ -39,14 +39,14 @@ class StopSignal:
         self.agree: Callable[[bool], bool] = bool
         self.last_words: Callable[[], None] = lambda: None
 
-    def asked(self) -> bool:
+    def requested(self) -> bool:
         """Return whether to stop now; all workers get the same answer."""
         return self.agree(self.received)
 
     def look(self) -> None:
         """End the deferral; stop now if a signal has come in the meantime."""
         self.deferred = False
-        if self.asked():
+        if self.requested():
             raise Interrupted("stopped after the last save")
 
     def end(self) -> None:

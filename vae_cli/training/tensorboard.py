@@ -32,7 +32,7 @@ class ImageGrids(keras.callbacks.Callback):
     def __init__(self, folder: Path, split: Split, seed: int) -> None:
         super().__init__()
         self._folder = folder
-        self._shown = split.take(slice(SIDE * SIDE // 2))
+        self._images = split.take(slice(SIDE * SIDE // 2))
         self._seed = seed
         self._writer: Any = None
 
@@ -43,16 +43,18 @@ class ImageGrids(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Draw both grids."""
         vae = self.model.vae
-        shown = self._shown
-        asked = row_condition(vae, SIDE * SIDE, SIDE, shown)
+        images = self._images
+        condition = row_condition(vae, SIDE * SIDE, SIDE, images)
         with self.model.averaged_weights():
-            codes = sample_prior(vae, SIDE * SIDE, self._seed, condition=asked)
+            codes = sample_prior(vae, SIDE * SIDE, self._seed, condition=condition)
             # eagerly: to compile this anew after every epoch would take longer
-            samples = np.asarray(vae.pixel_means(codes, condition_tensors(vae, asked)))
-            restored = reconstruct(vae, shown.images, condition=shown.condition)
+            samples = np.asarray(
+                vae.pixel_means(codes, condition_tensors(vae, condition))
+            )
+            restored = reconstruct(vae, images.images, condition=images.condition)
         with self._writer.as_default(step=epoch):
             tf.summary.image("samples", grid(samples, SIDE)[None])
-            tf.summary.image("reconstructions", beside(shown, restored, SIDE)[None])
+            tf.summary.image("reconstructions", beside(images, restored, SIDE)[None])
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Close the event file."""

@@ -22,7 +22,6 @@ from vae_cli.runs.trained import load_weights
 from vae_cli.runtime import matrix_products
 from vae_cli.training.build import build_learner, read_on_the_way, steps_per_epoch
 from vae_cli.training.callbacks import (
-    CollapseWarning,
     EarlyStopping,
     EpochLogs,
     Guard,
@@ -30,6 +29,7 @@ from vae_cli.training.callbacks import (
     Validation,
 )
 from vae_cli.training.checkpoints import Checkpoints, Progress
+from vae_cli.training.collapse import CollapseWarning
 from vae_cli.training.completion import complete_folder
 from vae_cli.training.distribution import Distribution
 from vae_cli.training.features import train_features
@@ -51,9 +51,9 @@ class Trainer:
 
     Args:
         config: the run's config.
-        data: images, split and ready.
+        data: the images.
         folder: created, config saved; what it holds already decides where to start.
-        stop: asked after every step whether to save and stop.
+        stop: checked after every step; on request, training saves and stops.
         distribution: the replicas that share each batch.
         progress: whether to show a progress bar where there is a place for one.
     """
@@ -238,7 +238,7 @@ def _warn_of_cycles(config: TrainConfig) -> None:
 
 
 def _first(config: TrainConfig, data: ImageData) -> Split:
-    """Return the first images that are scored after each epoch, or trained on."""
+    """Return the first validation images, or training images where there are none."""
     split = data.validation if len(data.validation) else data.train
     split = split.take(slice(SIDE * SIDE))
     split = replace(split, images=split.images.in_memory())

@@ -1,12 +1,9 @@
 """Figures of `vae-anomaly`, from arrays."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-
-from vae_cli.visualize.files import save_figure
 
 UNITLESS = ("mahalanobis", "unexplained_variance")
 
@@ -15,21 +12,21 @@ def plot_detection(
     scores: dict[str, np.ndarray],
     anomalous: np.ndarray | None,
     report: dict[str, Any],
-    path: Path,
-) -> None:
-    """Draw how the chosen score is spread, and each score's ROC where labels tell.
+) -> Figure:
+    """Draw the distribution of the chosen score, and with labels each score's ROC.
 
     Args:
         scores: name -> float [N].
         anomalous: bool [N], or None.
         report: of `detect`: which score was chosen, thresholds, AUROC.
-        path: file to write, as `save_figure` takes it.
     """
     if report["num_anomalous"] is None:
         anomalous = None
-    known = anomalous is not None
-    figure = Figure(figsize=(11 if known else 6, 4.5), layout="constrained")
-    axes = [figure.add_subplot(1, 1 + known, place) for place in range(1, 2 + known)]
+    labelled = anomalous is not None
+    figure = Figure(figsize=(11 if labelled else 6, 4.5), layout="constrained")
+    axes = [
+        figure.add_subplot(1, 1 + labelled, place) for place in range(1, 2 + labelled)
+    ]
     name = report["score"]
     values, own = scores[name], report["scores"][name]
     edges = np.histogram_bin_edges(values, 60).tolist()
@@ -43,7 +40,7 @@ def plot_detection(
     axes[0].set_xlabel(f"{name}{unit}")
     axes[0].set_ylabel("density")
     axes[0].legend()
-    if known:
+    if labelled:
         from sklearn.metrics import roc_curve
 
         for score, array in scores.items():
@@ -55,4 +52,4 @@ def plot_detection(
         axes[1].set_ylabel("recall")
         axes[1].legend(fontsize=8)
     figure.suptitle(f"{report['run']}: {report['images']}", fontsize=10)
-    save_figure(figure, path)
+    return figure

@@ -1,18 +1,17 @@
 """Figures of `vae-evaluate`, from arrays."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vae_cli.visualize.files import save_figure, text_width
+from vae_cli.visualize.files import text_width
 from vae_cli.visualize.images import stacked
 from vae_cli.visualize.plots import draw_kl_bars
 
 OUTLIERS = 10
-"""Images shown at either end."""
+"""Images drawn at either end."""
 
 
 def plot_evaluation(
@@ -23,9 +22,8 @@ def plot_evaluation(
     easiest: tuple[np.ndarray, np.ndarray],
     hardest: tuple[np.ndarray, np.ndarray],
     title: str,
-    path: Path,
-) -> None:
-    """Draw how scores are spread over images, the KL of each dimension, and extremes.
+) -> Figure:
+    """Draw the scores of images, the KL of each dimension, and extreme images.
 
     Args:
         neg_elbo: float [N], nats.
@@ -35,7 +33,6 @@ def plot_evaluation(
         easiest: images and their reconstructions, float32 [M, H, W, C] each.
         hardest: likewise.
         title: the run and the split.
-        path: file to write, as `save_figure` takes it.
     """
     figure = Figure(figsize=(12, 7), layout="constrained")
     figure.suptitle(title, fontsize=11)
@@ -52,23 +49,21 @@ def plot_evaluation(
     draw_kl_bars(bars, kl)
     _pictures(easy, easiest, "smallest neg. ELBO; below: reconstructions")
     _pictures(hard, hardest, "largest neg. ELBO; below: reconstructions")
-    save_figure(figure, path)
+    return figure
 
 
 def plot_rate_distortion(
     rate: Sequence[float],
     distortion: Sequence[float],
     beta: Sequence[float],
-    path: Path,
     curves: Sequence[str] | None = None,
-) -> None:
+) -> Figure:
     """Draw reconstruction against KL, a point a group of runs, labelled by beta.
 
     Args:
         rate: KL in nats.
         distortion: reconstruction loss in nats.
         beta: of each point.
-        path: file to write, as `save_figure` takes it.
         curves: name of the curve that each point lies on; one curve if None.
 
     Source: Alemi et al., "Fixing a broken ELBO", 2018, section 3.
@@ -92,11 +87,11 @@ def plot_rate_distortion(
     axis.set_xlabel("rate: KL, nats per image")
     axis.set_ylabel("distortion: reconstruction loss, nats per image")
     axis.grid(alpha=0.3)
-    save_figure(figure, path)
+    return figure
 
 
-def _pictures(axis: Axes, shown: tuple[np.ndarray, np.ndarray], title: str) -> None:
-    sheet = stacked(shown, columns=max(1, len(shown[0])))
+def _pictures(axis: Axes, kinds: tuple[np.ndarray, np.ndarray], title: str) -> None:
+    sheet = stacked(kinds, columns=max(1, len(kinds[0])))
     axis.imshow(sheet.squeeze(-1) if sheet.shape[-1] == 1 else sheet, cmap="gray")
     axis.set_title(title, fontsize=9)
     axis.set_axis_off()

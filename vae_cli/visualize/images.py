@@ -15,7 +15,7 @@ CELL = 56
 def to_uint8(images: np.ndarray) -> np.ndarray:
     """Return images float32 [..., C] in [0, 1] as uint8 with 1 or 3 channels.
 
-    A third colour is made up for two channels; of more than three, three are shown.
+    Two channels get a third of zeros; of more than three, the first three are kept.
     """
     pixels = np.round(np.clip(images, 0, 1) * 255).astype(np.uint8)
     channels = pixels.shape[-1]

@@ -1,6 +1,5 @@
-"""Figures of a model on a split: what it is asked, and how it is drawn."""
+"""Figures of a model on a split: the arrays, and how they are drawn."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +17,8 @@ from vae_cli.evaluation.latent import (
     project,
     reconstruct,
 )
-from vae_cli.evaluation.summary import Evaluation
+from vae_cli.evaluation.restoration_report import RestorationReport
+from vae_cli.evaluation.split_report import SplitReport
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, generator
 from vae_cli.visualize.anomaly_plots import plot_detection
@@ -27,32 +27,36 @@ from vae_cli.visualize.images import stacked
 from vae_cli.visualize.plots import plot_latent, plot_rows
 
 
-def evaluation_figure(
-    vae: VAE, split: Split, evaluation: Evaluation, title: str, path: Path
-) -> None:
-    """Draw what `vae-evaluate` found; arguments as `plot_evaluation` takes them."""
+def evaluation_figure(vae: VAE, report: SplitReport, run: str) -> Figure:
+    """Draw scores, the KL of each dimension, and the best and worst images.
+
+    Args:
+        vae: the model.
+        report: of the split.
+        run: name of the run.
+    """
+    evaluation, split = report.evaluation, report.split
     order = np.argsort(evaluation.neg_elbo)
 
-    def shown(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def extremes(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         chosen = split.take(rows)
         restored = reconstruct(vae, chosen.images, condition=chosen.condition)
         return to_float(chosen.images[:]), restored
 
     importance = evaluation.importance
-    plot_evaluation(
+    return plot_evaluation(
         evaluation.neg_elbo,
         None if importance is None else -importance.log_prob,
         evaluation.name,
         evaluation.kl_to_normal,
-        shown(order[:OUTLIERS]),
-        shown(order[-OUTLIERS:]),
-        title,
-        path,
+        extremes(order[:OUTLIERS]),
+        extremes(order[-OUTLIERS:]),
+        f"{run}: {len(split):,} {report.split_name} images",
     )
 
 
 def beside(split: Split, restored: np.ndarray, columns: int) -> np.ndarray:
-    """Return images, what the encoder saw where that is another, and what came back.
+    """Return images, corrupted ones where the encoder gets such, and reconstructions.
 
     Args:
         split: the images.
@@ -110,11 +114,11 @@ class LatentPlot(NamedTuple):
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return codes, labels and factors by name."""
-        found = {"mean": self.mean, "log_var": self.log_var}
-        found |= self.split.factors or {}
+        codes = {"mean": self.mean, "log_var": self.log_var}
+        codes |= self.split.factors or {}
         if self.split.labels is not None:
-            found["labels"] = self.split.labels
-        return found
+            codes["labels"] = self.split.labels
+        return codes
 
 
 def latent_plot(
@@ -133,26 +137,30 @@ def latent_plot(
     return LatentPlot(*latent_figure(vae, split, name, method, dims, seed), split)
 
 
+class AnomalyFigures(NamedTuple):
+    """Figures of an anomaly report.
+
+    Attributes:
+        scores: distribution of the score, and ROC curves.
+        extremes: the most and the least anomalous images.
+    """
+
+    scores: Figure
+    extremes: Figure
+
+
 def anomaly_figures(
-    vae: VAE,
-    report: AnomalyReport,
-    run: str,
-    columns: int,
-    spread: Path,
-    extremes: Path,
-) -> None:
-    """Draw how scores are spread, and the most and least anomalous images.
+    vae: VAE, report: AnomalyReport, run: str, columns: int
+) -> AnomalyFigures:
+    """Draw the distribution of scores, and the most and least anomalous images.
 
     Args:
         vae: the model.
-        report: what was found.
+        report: of the images.
         run: name of the run.
-        columns: images in a row of `extremes`.
-        spread: file of the histogram and the ROC curves.
-        extremes: file of the images, and of where each pixel is improbable.
+        columns: images per row.
     """
     scored = report.scored_images
-    plot_detection(scored.scores, scored.anomalous, report.to_json(), spread)
     order = np.argsort(-scored.scores[report.score])
     rows: dict[str, np.ndarray] = {}
     for name, index in (("most", order[:columns]), ("least", order[::-1][:columns])):
@@ -168,4 +176,21 @@ def anomaly_figures(
         rows[f"nats per pixel ({name})\neach on its own scale"] = (
             nats - low
         ) / np.maximum(high - low, 1e-6)
-    plot_rows(rows, f"{run}: by {report.score}", extremes)
+    return AnomalyFigures(
+        plot_detection(scored.scores, scored.anomalous, report.to_json()),
+        plot_rows(rows, f"{run}: by {report.score}"),
+    )
+
+
+def restoration_figure(report: RestorationReport, run: str, columns: int) -> Figure:
+    """Draw clean, corrupted and restored images, a row each.
+
+    Args:
+        report: of the images.
+        run: name of the run.
+        columns: images per row.
+    """
+    title = f"{run}: {report.images}, {report.corruption['name']}"
+    if report.decoded_as is not None:
+        title += f", label {report.decoded_as}"
+    return plot_rows(report.rows(columns), title)

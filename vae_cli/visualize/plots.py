@@ -1,6 +1,5 @@
-"""Figures drawn by matplotlib, from arrays; written straight to a file."""
+"""Figures of matplotlib, from arrays."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,17 +7,16 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vae_cli.visualize.files import save_figure, text_width
+from vae_cli.visualize.files import text_width
 from vae_cli.visualize.images import grid
 
 
-def plot_rows(rows: dict[str, np.ndarray], title: str, path: Path) -> None:
+def plot_rows(rows: dict[str, np.ndarray], title: str) -> Figure:
     """Draw images in rows, each with its name beside it.
 
     Args:
         rows: name -> float32 [N, H, W, C] in [0, 1], as many images in each row.
         title: of the figure.
-        path: file to write, as `save_figure` takes it.
     """
     count, height, width, _ = next(iter(rows.values())).shape
     side = 0.75  # inches an image is high
@@ -37,21 +35,20 @@ def plot_rows(rows: dict[str, np.ndarray], title: str, path: Path) -> None:
         axis.set_yticks([])
         for spine in axis.spines.values():
             spine.set_visible(False)
-    save_figure(figure, path)
+    return figure
 
 
-def plot_curves(rows: list[dict[str, float]], path: Path, measure: str) -> None:
-    """Draw a run's loss parts over epochs, training against validation.
+def plot_curves(rows: list[dict[str, float]], measure: str) -> Figure:
+    """Draw the terms of a run's loss over epochs, training against validation.
 
     Args:
         rows: one mapping an epoch, the columns of `metrics.csv`.
-        path: file to write, as `save_figure` takes it.
         measure: what the reconstruction loss is.
     """
     first, second = ("neg_elbo", "neg. ELBO (beta 1)"), f"reconstruction: {measure}"
     if "neg_iwae" in rows[0]:
         first = ("neg_iwae", "-IWAE bound (beta 1)")
-        second = "what the bound leaves beside the KL"
+        second = "bound without the KL"
     panels = (
         first,
         ("reconstruction_loss", second),
@@ -78,7 +75,7 @@ def plot_curves(rows: list[dict[str, float]], path: Path, measure: str) -> None:
         twin.plot(epochs, betas, color="grey", linestyle=":", label="beta")
         twin.set_ylabel("beta")
     axes[0].legend()
-    save_figure(figure, path)
+    return figure
 
 
 def plot_latent(

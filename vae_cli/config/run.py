@@ -1,0 +1,40 @@
+"""Options that all commands share which use a run folder."""
+
+from dataclasses import dataclass
+
+from vae_cli.config.option import option
+
+MOST_BATCH = 2**31 - 1
+SPLITS = ("train", "validation", "test")
+SPLIT = "which images; null: test, or validation where a data set has no test images"
+FIGURE = "its suffix says what is written: .png, .jpg, .webp, .pdf, .svg"
+
+
+def npz_problems(npz: str | None) -> list[str]:
+    """Return what is wrong with the name of an array file to write."""
+    if npz is None or npz.endswith(".npz"):
+        return []
+    return [f"save_npz={npz} must end in .npz"]
+
+
+@dataclass
+class RunDataConfig:
+    """Where the images of a run are now."""
+
+    path: str | None = option(
+        "the .npz file of the run's images, if it is no longer where it was"
+    )
+
+
+def _run_data() -> RunDataConfig:
+    return RunDataConfig(path=None)
+
+
+@dataclass
+class RunConfig:
+    """What every command takes that uses a run folder."""
+
+    run: str = option("run folder, or latest")
+    output_root: str = option("where `latest` looks")
+    checkpoint: str = option("which weights", choices=("best", "last"))
+    dataset: RunDataConfig = option("the run's images", default_factory=_run_data)

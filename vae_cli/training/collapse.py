@@ -1,0 +1,69 @@
+"""Posterior collapse: noticed in training, with its remedies."""
+
+import logging
+from typing import Any
+
+import keras
+
+from vae_cli.config.train import TrainConfig
+from vae_cli.training.checkpoints import Progress
+
+log = logging.getLogger(__name__)
+
+COLLAPSED_FRACTION = 0.1
+"""Fewer active units than this fraction of the latent dimensions is a collapse."""
+LEAST_STEPS = 100
+"""Before so many steps, a posterior without active units has not trained yet."""
+
+
+class CollapseWarning(keras.callbacks.Callback):
+    """Warns once when the posterior ignores the images.
+
+    Args:
+        progress: remembers that the warning was given.
+        config: names the remedies that aren't in force yet.
+    """
+
+    def __init__(self, progress: Progress, config: TrainConfig) -> None:
+        super().__init__()
+        self._progress = progress
+        self._config = config
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
+        """Compare active units with the latent dimensions, after some training."""
+        active = int(logs.get("val_active_units", logs["active_units"]))
+        latent_dim = self._config.latent_dim
+        steps = self._progress.step
+        if epoch == 0 or steps < LEAST_STEPS or self._progress.collapse_warned:
+            return
+        if active < max(1.0, COLLAPSED_FRACTION * latent_dim):
+            self._progress.collapse_warned = True
+            log.warning(
+                "posterior collapse: %d of %d latent units active after epoch %d; the "
+                "decoder ignores the others. Remedies, one at a time:\n  %s",
+                active,
+                latent_dim,
+                epoch + 1,
+                "\n  ".join(self._remedies()),
+            )
+
+    def _remedies(self) -> list[str]:
+        config = self._config
+        remedies = []
+        if not config.kl_annealing.anneals:
+            remedies.append(
+                "kl_annealing=linear kl_annealing.duration=10  (a smaller weight of "
+                "the KL at first)"
+            )
+        if config.takes_free_bits:
+            remedies.append(
+                f"free_bits={max(0.1, 2 * config.free_bits):g}  (KL per dimension "
+                "that is not penalised, nats)"
+            )
+        if config.beta:
+            remedies.append(f"beta={config.beta / 4:g}  (a smaller weight of the KL)")
+        remedies.append(
+            f"optimizer.learning_rate={config.optimizer.learning_rate / 3:.1g}  "
+            "(smaller first steps)"
+        )
+        return remedies
