@@ -93,5 +93,5 @@ def mean_and_log_var(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return those of q(z|x), [B, latent_dim] each."""
     encoded = vae.encode(images, vae.condition(**condition), training)
-    q = vae.noiseless(encoded, training)
+    q = vae.mean_posterior(encoded, training)
     return np.asarray(q.mean), np.asarray(q.log_var)

@@ -43,7 +43,11 @@ PUBLIC = {
     ),
     # what can go wrong
     **dict.fromkeys(
-        ("VaeCliError", "ConfigError", "DataError", "RunError", "Interrupted"),
+        ("VaeCliError", "ConfigError", "UsageError", "DataError", "RunError"),
+        "vae_cli.errors",
+    ),
+    **dict.fromkeys(
+        ("PluginError", "ModelError", "TrainingError", "Interrupted"),
         "vae_cli.errors",
     ),
 }

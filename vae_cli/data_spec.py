@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-MOST_SIDE = 2**16
+MAX_SIDE = 2**16
 """Pixels of a side, or channels, that a run folder may name."""
-MOST_VALUES = 2**24
+MAX_VALUES = 2**24
 """Pixels times channels of an image."""
-MOST_CLASSES = 2**20
+MAX_CLASSES = 2**20
 
 
 @dataclass(frozen=True)
@@ -57,19 +57,19 @@ class DataSpec:
         if labels is not None and not isinstance(labels, list):
             raise ValueError(f"labels={labels} must be a list")
         height, width, channels = (
-            _count(size, "image_shape", 1, MOST_SIDE) for size in shape
+            _count(size, "image_shape", 1, MAX_SIDE) for size in shape
         )
-        if height * width * channels > MOST_VALUES:
+        if height * width * channels > MAX_VALUES:
             raise ValueError(f"image_shape={shape} is larger than any image of ours")
         return DataSpec(
             image_shape=(height, width, channels),
             binary=binary,
             num_classes=None
             if classes is None
-            else _count(classes, "num_classes", 1, MOST_CLASSES),
+            else _count(classes, "num_classes", 1, MAX_CLASSES),
             labels=None
             if labels is None
-            else tuple(_count(label, "labels", 0, MOST_CLASSES) for label in labels),
+            else tuple(_count(label, "labels", 0, MAX_CLASSES) for label in labels),
         )
 
 

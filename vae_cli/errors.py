@@ -74,6 +74,10 @@ class RunError(VaeCliError):
     """A run folder is missing, incomplete, in use or doesn't fit."""
 
 
+class PluginError(RunError):
+    """A run needs a plugin that is not loaded."""
+
+
 class ModelError(VaeCliError):
     """A model's weights give no figures."""
 

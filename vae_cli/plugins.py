@@ -86,18 +86,39 @@ def used_plugins(config: Any) -> list[dict[str, str]]:
     """Return which options of a config come from plugins, and from which.
 
     Returns:
-        for each, `option`, `plugin` and the `sha256` of its file.
+        for each, `option`, `plugin` and the `sha256` of its file, if there is one.
     """
-    found = []
+    entries = []
     for group in registry.OPTIONS:
-        part = getattr(config, group, None)
-        name = registry.origin_of(type(part))
-        if name and part is not None:
-            file = Path(str(_loaded[name].__file__))
-            digest = hashlib.sha256(file.read_bytes()).hexdigest()
-            option = f"{group}={part.name}"
-            found.append({"option": option, "plugin": name, "sha256": digest})
-    return found
+        options = getattr(config, group, None)
+        plugin = registry.origin_of(type(options))
+        if plugin and options is not None:
+            option = f"{group}={options.name}"
+            entry = {"option": option, "plugin": plugin, "sha256": _digest(plugin)}
+            entries.append(entry)
+    return entries
+
+
+def changed_plugins(config: Any, entries: Any) -> list[str]:
+    """Return the plugins of a config whose files have changed.
+
+    Args:
+        config: of a run.
+        entries: `plugins` of its `environment.json`, as it was found.
+    """
+    recorded = entries if isinstance(entries, list) else []
+    before = {e.get("option"): e.get("sha256") for e in recorded if isinstance(e, dict)}
+    return [
+        now["plugin"]
+        for now in used_plugins(config)
+        if before.get(now["option"]) not in (None, "", now["sha256"])
+    ]
+
+
+def _digest(plugin: str) -> str:
+    module = _loaded.get(plugin)
+    file = Path(str(getattr(module, "__file__", plugin)))
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
 
 
 def missing_plugin(entries: Any) -> tuple[str, str] | None:

@@ -14,7 +14,10 @@ a YAML file or without. Nothing here imports TensorFlow.
 
 import dataclasses
 import importlib
+import sys
 from collections.abc import Callable
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from vae_cli.errors import ConfigError
@@ -40,6 +43,21 @@ IMPLEMENTED_IN = {
 }
 """Group -> modules that build its shipped options; imported when one is built."""
 
+BUILT = {
+    "architecture": "vae_cli.models.architectures.base:Architecture",
+    "likelihood": "vae_cli.models.likelihood:Likelihood",
+    "prior": "vae_cli.models.prior:Prior",
+    "objective": "vae_cli.models.objective:Elbo",
+    "corruption": "vae_cli.data.corruption:Corruption",
+}
+"""Group -> base class of what is built, where a user's class can build an option."""
+
+NO_RULE: dict[str, Any] = {
+    "doc": "",
+    **dict.fromkeys(("at_least", "above", "at_most", "below", "choices")),
+}
+"""Metadata of a field: its help text and the values it takes."""
+
 _builders: dict[type, Callable[..., Any]] = {}
 _origins: dict[type, str] = {}
 _loading: list[str] = []
@@ -54,27 +72,15 @@ def register(group: str, name: str) -> Callable[[type[T]], type[T]]:
         name: what is typed: `likelihood=<name>`.
 
     Raises:
-        ConfigError: there is no such group, or another class has the name.
+        ConfigError: there is no such group, the class is not a dataclass of options,
+            or another class has the name.
     """
 
     def add(options: type[T]) -> type[T]:
-        if group not in IMPLEMENTED_IN:
-            raise ConfigError(
-                f"{group} is not a config group.",
-                f"choose one of: {', '.join(IMPLEMENTED_IN)}",
-            )
-        if not dataclasses.is_dataclass(options):
-            raise ConfigError(
-                f"{options.__name__} must be a dataclass: write @dataclass below "
-                f'@register("{group}", "{name}").'
-            )
-        having = OPTIONS.setdefault(group, {})
-        # a notebook's cell or a reloaded module defines its class again
-        if name in having and having[name].__module__ != options.__module__:
-            raise ConfigError(
-                f"{group}={name} is registered already, by {having[name].__module__}.",
-                "choose another name",
-            )
+        having = _checked(group, name, options)
+        for spec in dataclasses.fields(options):  # type: ignore[arg-type]
+            if "doc" not in spec.metadata:  # a plain field takes any value
+                spec.metadata = MappingProxyType(NO_RULE)
         having[name] = options
         if _loading:
             _origins[options] = _loading[-1]
@@ -83,10 +89,49 @@ def register(group: str, name: str) -> Callable[[type[T]], type[T]]:
     return add
 
 
+def _checked(group: str, name: str, options: type) -> dict[str, type]:
+    """Return the options of a group, which another one may join."""
+    if group not in IMPLEMENTED_IN:
+        raise ConfigError(
+            f"{group} is not a config group.",
+            f"choose one of: {', '.join(IMPLEMENTED_IN)}",
+        )
+    if "__dataclass_params__" not in vars(options):  # its base's don't count
+        raise ConfigError(
+            f"{options.__name__} must be a dataclass: write @dataclass below "
+            f'@register("{group}", "{name}").'
+        )
+    having = OPTIONS.setdefault(group, {})
+    first = next(iter(having.values()), None)
+    if first is not None and not issubclass(options, first.__mro__[-3]):
+        base = first.__mro__[-3].__name__
+        raise ConfigError(
+            f"{options.__name__} must derive from vae_cli.{base} to be an option of "
+            f"{group}."
+        )
+    # a notebook's cell or a reloaded module defines its class again
+    if name in having and having[name].__module__ != options.__module__:
+        raise ConfigError(
+            f"{group}={name} is registered already, by "
+            f"{origin_of(having[name]) or 'vae_cli'}.",
+            "choose another name",
+        )
+    return having
+
+
 def builds(options: type) -> Callable[[T], T]:
-    """Say what builds an option: a class or a function that takes it first."""
+    """Register the class or the function that builds an option from its config.
+
+    Raises:
+        ConfigError: the options are not registered.
+    """
 
     def add(builder: Any) -> Any:
+        if not group_of(options):
+            raise ConfigError(
+                f"@builds({options.__name__}): it is not an option.",
+                "write @register(<group>, <name>) and @dataclass above it, first",
+            )
         _builders[options] = builder
         return builder
 
@@ -109,11 +154,23 @@ def build(config: Any, *arguments: Any, **keywords: Any) -> Any:
         importlib.import_module(module)
     for ancestor in type(config).__mro__:
         if ancestor in _builders:
+            _check_base(group, _builders[ancestor])
             return _builders[ancestor](config, *arguments, **keywords)
     raise ConfigError(
         f"{group}={config.name} has options and nothing that builds it.",
         f"write @builds({type(config).__name__}) above its class",
     )
+
+
+def _check_base(group: str, builder: Any) -> None:
+    """Refuse a class that doesn't derive from the base of its group."""
+    if group in BUILT and isinstance(builder, type):
+        module, _, name = BUILT[group].partition(":")
+        if not issubclass(builder, getattr(importlib.import_module(module), name)):
+            raise ConfigError(
+                f"{builder.__name__}, which builds an option of {group}, must derive "
+                f"from vae_cli.{name}."
+            )
 
 
 def begin_plugin(name: str) -> None:
@@ -122,13 +179,20 @@ def begin_plugin(name: str) -> None:
 
 
 def end_plugin() -> None:
-    """Note that a plugin is imported."""
+    """Record that a plugin is imported."""
     _loading.pop()
 
 
 def origin_of(options: type) -> str:
-    """Return the plugin that registered an option; empty for a shipped one."""
-    return _origins.get(options, "")
+    """Return the plugin that an option comes from; empty for a shipped one.
+
+    It is what was named, or else the file or the module that defines the class.
+    """
+    module = options.__module__
+    if options in _origins or module.partition(".")[0] == "vae_cli":
+        return _origins.get(options, "")
+    file = getattr(sys.modules.get(module), "__file__", None)
+    return str(Path(file).absolute()) if file else module
 
 
 def group_of(options: type) -> str:

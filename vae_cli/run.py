@@ -8,6 +8,7 @@ import numpy as np
 
 from vae_cli.config.compose import as_overrides, composed
 from vae_cli.errors import ConfigError, RunError
+from vae_cli.plugins import load_plugins
 from vae_cli.runs.find import open_run
 from vae_cli.runs.opened import OpenRun
 
@@ -31,8 +32,7 @@ def load(
 ) -> "Run":
     """Open a trained run.
 
-    TensorFlow starts when the model is first needed, and the images are loaded when
-    they are; nothing is printed.
+    TensorFlow is imported and images are loaded on first use. Nothing is printed.
 
     Args:
         run: a run folder, or `latest`.
@@ -43,6 +43,7 @@ def load(
     Raises:
         RunError: there is no such run, or its config can't be read.
     """
+    load_plugins()
     folder = open_run(str(run), str(output_root))
     return Run(folder, checkpoint, None if data_path is None else str(data_path))
 
@@ -53,8 +54,8 @@ def train(*overrides: str, progress: bool = True, **settings: Any) -> "Run":
         run = train("experiment=quickstart", beta=4, epochs=2)
         run = train(resume="latest", epochs=10)
 
-    No setting of the process is changed: TensorFlow's threads are as they are, unless
-    `threads` or `deterministic` asks for some. Ctrl-C leaves a run that can be resumed.
+    Process settings are not changed, except TensorFlow's threads if `threads` or
+    `deterministic` is set. Ctrl-C leaves a run that can be resumed.
 
     Args:
         *overrides: as on the command line of `vae-train`.
@@ -70,6 +71,7 @@ def train(*overrides: str, progress: bool = True, **settings: Any) -> "Run":
     """
     from vae_cli.training.session import train as train_folder
 
+    load_plugins()
     words = as_overrides(overrides, settings)
     folder = train_folder(composed("train", words), words, progress=progress)
     if folder is None:  # only the chief has a folder
@@ -90,8 +92,8 @@ class Run(OpenRun):
         """Return images from the prior, float32 [count, H, W, C] in [0, 1].
 
         Args:
-            count: number of images; the first stay the same whatever it is.
-            label: for a model of labels: the class; None takes each in turn.
+            count: number of images; a larger count returns the same first images.
+            label: class to generate, for a conditional model; None: each in turn.
             seed: of the noise.
             temperature: scales the noise.
         """
@@ -128,7 +130,7 @@ class Run(OpenRun):
         """Draw where a split's images lie in latent space.
 
         Args:
-            split: None: test, or else validation.
+            split: None: test if it exists, else validation.
             num_points: at most this many; None: all.
             method: `auto`, `dims`, `pca` or `tsne`.
             dims: for `dims`: which two dimensions.
@@ -156,15 +158,15 @@ class Run(OpenRun):
         memory_mb: int = 512,
         progress: Callable[[float], None] = lambda fraction: None,
     ) -> "SplitReport":
-        """Score a split: bounds in nats per image, reconstruction, codes, samples.
+        """Evaluate a split: bounds in nats per image, reconstruction, codes, samples.
 
         Args:
-            split: None: test, or else validation.
+            split: None: test if it exists, else validation.
             importance_samples: per image, for log p(x); None leaves it out.
             num_images: at most this many; None: all.
             generated_images: to draw and compare with held-out ones; None: none.
             seed: of the posterior noise; None: the run's own.
-            batch_size: images at a time; None: by `memory_mb`. Changes no figure.
+            batch_size: images at a time; None: by `memory_mb`. Does not change results.
             chunk_size: samples at a time; likewise.
             memory_mb: memory for codes at a time, MiB.
             progress: called with the fraction of importance sampling that is done.
@@ -185,7 +187,7 @@ class Run(OpenRun):
         )
 
     def corrupt(self, images: str | None = None, **options: Any) -> "CorruptedImages":
-        """Return images with what the encoder gets of them.
+        """Return images together with their corrupted versions.
 
         Args:
             images: path of own images; None: those of `split`.
@@ -216,7 +218,7 @@ class Run(OpenRun):
     def anomaly_scores(
         self, images: str | None = None, **options: Any
     ) -> "AnomalyReport":
-        """Score how unlike the training images others are.
+        """Compute anomaly scores of images.
 
         Args:
             images: path of own images; None: those of `split`.

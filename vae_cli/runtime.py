@@ -16,9 +16,9 @@ from vae_cli.workers import cores
 _STDERR = threading.RLock()
 KERAS = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
 """Environment variables for Keras on TensorFlow, quietly."""
-MOST_SHARDS = 4
+MAX_SHARDS = 4
 """Cores up to which a shard for each is assumed to pay; it was measured on two."""
-LEAST_IMAGES = 32
+MIN_IMAGES = 32
 """Images of a core's shard; with fewer its matrix products are too small."""
 
 
@@ -128,7 +128,7 @@ def usable_core_shards(config: TrainConfig, gpus: bool) -> int:
         # its pseudo-inputs would be encoded for every shard
         or config.prior.encoded_images
     )
-    if whole or count > MOST_SHARDS or config.batch_size < LEAST_IMAGES * count:
+    if whole or count > MAX_SHARDS or config.batch_size < MIN_IMAGES * count:
         return 1
     return count
 

@@ -52,7 +52,7 @@ def test_tensorflow_can_not_be_imported_here(name: str, tmp_path: Path) -> None:
     [
         (
             "latentdim=3",
-            "latentdim is not an option; did you mean latent_dim?\n"
+            "latentdim is not a key; did you mean latent_dim?\n"
             "  every key: vae-train --help\n",
         ),
         (
@@ -61,8 +61,8 @@ def test_tensorflow_can_not_be_imported_here(name: str, tmp_path: Path) -> None:
             "  choose one of: conv, dense, gated_dense, residual_conv\n"
             "  the same option with other defaults: vae copy architecture/conv "
             "my_configs/architecture, then --config-dir my_configs\n"
-            "  a new architecture: a class in a file of yours, then --plugin FILE "
-            "(vae_cli/README.md shows one)\n",
+            "  a new architecture: write a class in a Python file, then pass --plugin "
+            'FILE (see "Adding an option" in vae_cli/README.md)\n',
         ),
         (
             "kl_annealing=none kl_annealing.duration=3",
@@ -91,7 +91,7 @@ def test_wrong_override_is_refused_with_one_message(
 @pytest.mark.parametrize(
     ("override", "parts"),
     [
-        ("+tyop=1", ["tyop is not an option"]),
+        ("+tyop=1", ["tyop is not a key"]),
         ("kl_annealing=null", ["kl_annealing"]),
         ("dataset=npz", ["dataset.path is missing", "add dataset.path="]),
         ("beta=${nope}", ["nope"]),
@@ -240,7 +240,7 @@ def test_missing_run_is_refused(
             ["did you mean importance_samples?", "vae-evaluate --"],
         ),
         ("generated_images=5", ["generated_images=5 must be at least 100"]),
-        ("beta=4", ["beta is not an option", "vae-evaluate --help"]),
+        ("beta=4", ["beta is not a key", "vae-evaluate --help"]),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -202,7 +202,7 @@ def test_validate_leaves_no_file(command: Command, tmp_path: Path) -> None:
 
 
 def test_flag_that_a_tool_has_not_is_wrong_usage(command: Command) -> None:
-    refused(command("validate", "train", "--cfg"), "--cfg is not an option", status=2)
+    refused(command("validate", "train", "--cfg"), "--cfg is not a flag here", status=2)
 
 
 def test_config_dir_that_is_missing_is_refused(command: Command) -> None:

@@ -48,16 +48,16 @@ def test_composed_defaults_load_into_the_dataclasses() -> None:
 def test_unknown_key_names_the_closest_one(key: str, guess: str) -> None:
     dotted = key.replace("__", ".")
     assert problems(values(**{key: 1})) == [
-        f"{dotted} is not an option; did you mean {guess}?"
+        f"{dotted} is not a key; did you mean {guess}?"
     ]
 
 
 def test_unknown_key_like_no_other_lists_the_keys_of_its_place() -> None:
     assert problems(values(likelihood__qqq=1)) == [
-        "likelihood.qqq is not an option; likelihood=bernoulli has no keys"
+        "likelihood.qqq is not a key; likelihood=bernoulli has no keys"
     ]
     assert problems(values("train", "kl_annealing=linear", kl_annealing__qqq=1)) == [
-        "kl_annealing.qqq is not an option; choose one of: kl_annealing.duration, "
+        "kl_annealing.qqq is not a key; choose one of: kl_annealing.duration, "
         "kl_annealing.unit, kl_annealing.start_fraction"
     ]
 
@@ -66,9 +66,7 @@ def test_unknown_key_like_no_other_lists_the_keys_of_its_place() -> None:
 def test_key_added_with_plus_is_refused_like_any_unknown_key(plus: str) -> None:
     with pytest.raises(ConfigError) as refused:
         composed("train", [f"{plus}latentdim=1"])
-    assert refused.value.args == (
-        "latentdim is not an option; did you mean latent_dim?",
-    )
+    assert refused.value.args == ("latentdim is not a key; did you mean latent_dim?",)
 
 
 def test_key_of_another_option_names_the_options_that_have_it() -> None:
@@ -250,7 +248,7 @@ def test_all_problems_are_told_at_once() -> None:
         architecture__name="resnet",
     )
     assert problems(plain) == [
-        "epoch is not an option; did you mean epochs?",
+        "epoch is not a key; did you mean epochs?",
         "dataset.max_images_per_split=-1 must be at least 1",
         "architecture.name=resnet is not available; choose one of: conv, dense, "
         "residual_conv",
@@ -431,7 +429,7 @@ def test_problems_about_z_are_told_together() -> None:
         ),
         (
             {"importance_sample": 3},
-            "importance_sample is not an option; did you mean importance_samples?",
+            "importance_sample is not a key; did you mean importance_samples?",
         ),
     ],
     ids=str,

@@ -44,26 +44,26 @@ def test_unknown_key_is_searched_in_groups_and_among_synonyms(
     word: str, guess: str
 ) -> None:
     key = word.lstrip("+").partition("=")[0]
-    assert message(word) == f"{key} is not an option; did you mean {guess}?"
+    assert message(word) == f"{key} is not a key; did you mean {guess}?"
 
 
 @pytest.mark.parametrize("choice", ["architecture=dense", "experiment=gated_vae"])
 def test_keys_of_active_options_come_first(choice: str) -> None:
     assert message(choice, "hidden_units=[100]") == (
-        "hidden_units is not an option; did you mean architecture.hidden_units?"
+        "hidden_units is not a key; did you mean architecture.hidden_units?"
     )
 
 
 def test_key_of_options_that_are_not_active_says_with_which() -> None:
     assert message("hidden_units=[100]") == (
-        "hidden_units is not an option; did you mean architecture.hidden_units (with "
+        "hidden_units is not a key; did you mean architecture.hidden_units (with "
         "architecture=dense), hierarchy.hidden_units (with hierarchy=two_level) or "
         "conditioning.hidden_units (with conditioning=observed)?"
     )
 
 
 def test_key_like_no_other_gets_no_list_of_all() -> None:
-    assert message("qqq=1") == "qqq is not an option"
+    assert message("qqq=1") == "qqq is not a key"
 
 
 def test_misspelled_option_names_the_closest_one() -> None:

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from tests.helpers import grey_images
-from vae_cli.data.batches import of_shard, padded_shard, training_order
+from vae_cli.data.batches import padded_shard, slice_for_shard, training_order
 from vae_cli.data.pipeline import Replicas, shards
 
 IMAGES = grey_images(20, 3, 4, 1)
@@ -65,7 +65,7 @@ def test_shares_with_room_have_one_static_size_and_image_0_where_there_is_none()
 def test_parts_of_all_shares_are_the_values_of_the_batch(axis):
     drawn = tf.random.normal((5, 5, 2))
     parts = [
-        of_shard(drawn, shard, axis)
+        slice_for_shard(drawn, shard, axis)
         for shard in list(shards(order(), Replicas(0, 3, 3)))[:3]
     ]
     np.testing.assert_array_equal(tf.concat(parts, axis), drawn)

@@ -180,7 +180,7 @@ def test_text_of_a_run_folder_is_printed_and_not_obeyed(
     config.write_text(config.read_text() + '"\\e[2J\\u202E": 1\n')
     hostile = Path(damaged.rename(damaged.with_name("\x1b]0;title\x07")))
     done = command("generate", f"run='{hostile}'")
-    refused(done, "\\x1b[2J\\u202e is not an option", "\\x1b]0;title\\x07")
+    refused(done, "\\x1b[2J\\u202e is not a key", "\\x1b]0;title\\x07")
     done = command("runs", str(hostile.parent))
     assert "unreadable" in done.stdout
     assert "\\x1b]0;title\\x07" in done.stdout

@@ -12,9 +12,9 @@ from vae_cli.data.splits import Split
 from vae_cli.errors import ConfigError
 from vae_cli.evaluation.anomaly import (
     SCORES,
-    CodeCloud,
+    CodeStatistics,
     anomaly_scores,
-    code_cloud,
+    code_statistics,
     detection,
     mean_intensity,
     pixel_nll,
@@ -30,8 +30,8 @@ SPLIT = Split(IMAGES)
 
 def test_scores_in_nats_are_those_of_the_closed_form():
     toy = linear_gaussian(shift=0.1, widen=1.3)
-    cloud = code_cloud(toy.vae, SPLIT)
-    found = anomaly_scores(toy.vae, SPLIT, cloud, samples=4000, seed=0)
+    statistics = code_statistics(toy.vae, SPLIT)
+    found = anomaly_scores(toy.vae, SPLIT, statistics, samples=4000, seed=0)
     assert set(found) == set(SCORES)
     np.testing.assert_allclose(found["kl"], toy.kl(IMAGES), rtol=1e-4)
     np.testing.assert_allclose(found["neg_elbo"], -toy.elbo(IMAGES), atol=0.15)
@@ -44,7 +44,7 @@ def test_scores_in_nats_are_those_of_the_closed_form():
 def test_latent_distance_is_mahalanobis_distance_to_training_codes():
     vae = small_vae("latent_dim=3", shape=SHAPE)
     train = Split(grey_images(300, *SHAPE, seed=1))
-    found = anomaly_scores(vae, SPLIT, code_cloud(vae, train), 1, 0)
+    found = anomaly_scores(vae, SPLIT, code_statistics(vae, train), 1, 0)
     codes, _ = encode(vae, train.images[:])
     own, _ = encode(vae, IMAGES)
     precision = np.linalg.inv(np.cov(codes.T.astype(np.float64), ddof=0))
@@ -55,7 +55,7 @@ def test_latent_distance_is_mahalanobis_distance_to_training_codes():
 
 def test_unexplained_is_one_minus_r_squared_of_each_image():
     vae = small_vae("latent_dim=3", shape=SHAPE)
-    found = anomaly_scores(vae, SPLIT, code_cloud(vae, SPLIT), 1, 0)[
+    found = anomaly_scores(vae, SPLIT, code_statistics(vae, SPLIT), 1, 0)[
         "unexplained_variance"
     ]
     x = IMAGES / 255
@@ -77,7 +77,7 @@ def test_pixels_that_are_not_scored_neither_surprise_nor_ask_to_be_explained():
     scored = np.zeros((40, *SHAPE[:2], 1), np.uint8)
     scored[:, :2] = 255
     split = Split(IMAGES, mask=scored)
-    found = anomaly_scores(vae, split, code_cloud(vae, SPLIT), 1, 0)[
+    found = anomaly_scores(vae, split, code_statistics(vae, SPLIT), 1, 0)[
         "unexplained_variance"
     ]
     x = IMAGES[:, :2] / 255
@@ -94,16 +94,17 @@ def test_codes_that_never_move_have_a_distance_nevertheless():
     vae = small_vae("latent_dim=3", shape=SHAPE)
     mean = vae.encoder.get_layer("mean")
     mean.set_weights([np.zeros_like(w) for w in mean.get_weights()])
-    cloud = code_cloud(vae, SPLIT)
-    found = anomaly_scores(vae, SPLIT, cloud, 1, 0)["mahalanobis"]
+    statistics = code_statistics(vae, SPLIT)
+    found = anomaly_scores(vae, SPLIT, statistics, 1, 0)["mahalanobis"]
     assert np.isfinite(found).all()
 
 
 def test_batches_change_no_score():
     vae = small_vae("latent_dim=3", shape=SHAPE)
-    cloud = CodeCloud(np.zeros(3), np.eye(3))
+    statistics = CodeStatistics(np.zeros(3), np.eye(3))
     whole, apart = (
-        anomaly_scores(vae, SPLIT, cloud, 3, 0, batch_size=size) for size in (40, 7)
+        anomaly_scores(vae, SPLIT, statistics, 3, 0, batch_size=size)
+        for size in (40, 7)
     )
     for name in SCORES:
         np.testing.assert_allclose(whole[name], apart[name], rtol=1e-5)
@@ -116,7 +117,7 @@ def test_surprise_adds_up_to_the_reconstruction_at_the_mean():
     assert nats.shape == (6, 4, 5, 1)
     x = split.images[:].astype(np.float32) / 255
     mean, _ = mean_and_log_var(vae, x)
-    expected = -np.asarray(vae.score(x, vae.decode(mean)))
+    expected = -np.asarray(vae.log_likelihood_of_logits(x, vae.decode(mean)))
     np.testing.assert_allclose(nats.sum((1, 2, 3)), expected, rtol=1e-5)
 
 

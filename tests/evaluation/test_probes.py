@@ -85,7 +85,7 @@ def test_class_that_training_has_not_seen_is_missed():
 
 
 def test_codes_sorted_by_label_are_probed_in_all_classes(monkeypatch):
-    monkeypatch.setattr(probes, "MOST_CODES", 100)
+    monkeypatch.setattr(probes, "MAX_CODES", 100)
     codes, labels = clusters(400)
     order = np.argsort(labels, kind="stable")
     found = probe(codes[order], labels[order], *clusters(100, seed=1))

@@ -10,7 +10,7 @@ from vae_cli.evaluation.reconstruction import (
     ssim,
 )
 from vae_cli.models.distributions import Gaussian
-from vae_cli.models.vae import NOTHING
+from vae_cli.models.vae import UNCONDITIONAL
 
 SHAPES = [(28, 28, 1), (11, 11, 1), (13, 19, 3)]
 
@@ -45,7 +45,7 @@ class Pixels(keras.Model):
 
     def condition(self):
         """Return none."""
-        return NOTHING
+        return UNCONDITIONAL
 
     def posterior(self, images, condition):
         """Return the images as their own codes."""

@@ -73,11 +73,15 @@ def test_codes_of_many_samples_meet_the_label_of_their_image(vae):
     z = rng.normal(size=(4, 6, 3)).astype(np.float32)
     x = IMAGES.astype(np.float32) / 255
     condition = vae.condition(LABELS)
-    scores = np.asarray(vae.score(x, vae.decode_samples(z, condition), condition))
+    scores = np.asarray(
+        vae.log_likelihood_of_logits(x, vae.decode_samples(z, condition), condition)
+    )
     for s in range(4):
         for b in range(6):
             alone = vae.condition(LABELS[b : b + 1])
-            expected = vae.score(x[b : b + 1], vae.decode(z[s, b][None], alone), alone)
+            expected = vae.log_likelihood_of_logits(
+                x[b : b + 1], vae.decode(z[s, b][None], alone), alone
+            )
             assert scores[s, b] == pytest.approx(float(expected[0]), rel=1e-4)
 
 

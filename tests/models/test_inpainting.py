@@ -11,7 +11,7 @@ from tests.helpers import grey_images, small_config, small_vae
 from tests.models.toys import SHAPE, linear_gaussian
 from vae_cli.data.splits import Split
 from vae_cli.errors import ConfigError, DataError
-from vae_cli.evaluation.anomaly import anomaly_scores, code_cloud
+from vae_cli.evaluation.anomaly import anomaly_scores, code_statistics
 from vae_cli.evaluation.bounds import evaluate_elbo
 from vae_cli.evaluation.importance import importance_sampling
 from vae_cli.evaluation.latent import (
@@ -55,7 +55,7 @@ def test_scored_pixels_alone_make_the_likelihood():
     each = vae.likelihood.log_prob_per_pixel(images, logits)
     expected = np.asarray(each)[:, :, :, :2].sum((2, 3, 4))
     condition = vae.condition(mask=MASKS / np.float32(255))
-    found = vae.score(images, logits, condition)
+    found = vae.log_likelihood_of_logits(images, logits, condition)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
@@ -210,8 +210,10 @@ def test_missing_pixels_change_no_reconstruction_and_no_unexplained_variance_of_
     np.testing.assert_array_equal(first, second)
     np.testing.assert_allclose(first[:, :, 2:], SEEN[:, :, 2:] / np.float32(255))
     split = Split(IMAGES, corrupted=SEEN, mask=MASKS)
-    cloud = code_cloud(vae, split)
-    found = anomaly_scores(vae, split, cloud, samples=2, seed=0)["unexplained_variance"]
+    statistics = code_statistics(vae, split)
+    found = anomaly_scores(vae, split, statistics, samples=2, seed=0)[
+        "unexplained_variance"
+    ]
     x, restored = IMAGES[:, :, :2] / 255, first[:, :, :2]
     own = ((x - x.mean((1, 2, 3), keepdims=True)) ** 2).sum((1, 2, 3))
     np.testing.assert_allclose(

@@ -135,7 +135,7 @@ def test_weights_of_a_learned_mixture_are_those_of_its_distribution():
     for weight in prior.trainable_weights:
         weight.assign(RNG.normal(size=weight.shape))
     mean, log_var, logits = (np.asarray(w) for w in prior.trainable_weights)
-    found = prior.given()
+    found = prior.distribution()
     np.testing.assert_array_equal(found.mean, mean)
     np.testing.assert_array_equal(found.log_var, log_var)
     weights = np.exp(logits) / np.exp(logits).sum()

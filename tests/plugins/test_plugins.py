@@ -82,7 +82,7 @@ def test_option_of_a_file_is_listed_shown_explained_and_completed(
     chosen = ("likelihood=laplace", "likelihood.least_scale=0.3")
     assert "least_scale: 0.3" in ok(command("show", "train", *chosen, plugin)).stdout
     refusal = command("validate", "train", "likelihood=laplace", "likelihood.scale=1")
-    refused(refusal, "likelihood.scale is not an option", "likelihood.least_scale")
+    refused(refusal, "likelihood.scale is not a key", "likelihood.least_scale")
     line = f"vae-train --plugin {HERE / 'laplace.py'} likelihood="
     assert "likelihood=laplace" in candidates(line)
     assert "least_scale=0.05" in ok(command("train", "--help", "likelihood")).stdout

@@ -24,7 +24,7 @@ class Wide(vae.Prior):
         self.log_var = self.add_weight(name="log_var", shape=(dim,))
         self.log_var.assign([float(ops.log(config.variance))] * dim)
 
-    def given(self, embedding=None):
+    def distribution(self, embedding=None):
         """Return p(z)."""
         log_var = ops.convert_to_tensor(self.log_var)[None]
         return vae.Gaussian(ops.zeros_like(log_var), log_var)

@@ -18,9 +18,9 @@ from vae_cli.data_spec import DataSpec
 from vae_cli.errors import RunError
 from vae_cli.runs.metrics_file import COLUMNS, keep_epochs, read_rows
 from vae_cli.runs.reading import (
-    MOST_CSV,
-    MOST_JSON,
-    MOST_YAML,
+    MAX_CSV,
+    MAX_JSON,
+    MAX_YAML,
     check_number,
     read_arrays,
     read_bytes,
@@ -69,7 +69,7 @@ def test_what_is_no_regular_file_is_not_opened(
 
 @pytest.mark.parametrize(
     ("reader", "most"),
-    [(read_json, MOST_JSON), (read_yaml, MOST_YAML), (read_rows, MOST_CSV)],
+    [(read_json, MAX_JSON), (read_yaml, MAX_YAML), (read_rows, MAX_CSV)],
 )
 def test_size_is_limited_before_anything_is_read(
     reader: Reader, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -156,7 +156,7 @@ def test_yaml_comes_back_as_it_was_saved(value: Any, tmp_path: Path) -> None:
 def test_largest_config_of_ours_is_far_below_the_limits(tmp_path: Path) -> None:
     config = composed("train", ["hierarchy=two_level", "prior=vamp", "corruption=half"])
     text = yaml.safe_dump(dataclasses.asdict(config))
-    assert len(text) < MOST_YAML / 10
+    assert len(text) < MAX_YAML / 10
     assert read_yaml(written(tmp_path / "config.yaml", text))["latent_dim"]
 
 

@@ -86,7 +86,7 @@ def train(learner: Learner, batches: list[list[int]]) -> dict[str, float]:
 
 def validate(learner: Learner, batch_size: int = 4) -> dict[str, float]:
     order = shards(evaluation_order(len(VALIDATION), batch_size))
-    learner.expect(0, -(-len(VALIDATION) // batch_size))
+    learner.set_num_batches(0, -(-len(VALIDATION) // batch_size))
     return learner.evaluate(order, return_dict=True, verbose=0)
 
 
@@ -367,7 +367,7 @@ def test_compiled_steps_of_fit_are_the_eager_steps():
     ragged = tf.data.Dataset.from_generator(
         lambda: EPOCH, output_signature=tf.TensorSpec((None,), tf.int64)
     ).apply(tf.data.experimental.assert_cardinality(len(EPOCH)))
-    compiled.expect(len(EPOCH), 0)
+    compiled.set_num_batches(len(EPOCH), 0)
     history = compiled.fit(shards(ragged), shuffle=False, verbose=0).history
     found = {name: values[0] for name, values in history.items()}
     assert found == pytest.approx(expected, rel=1e-4)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from vae_cli.config.compose import store_defaults
-from vae_cli.config.translate import in_our_words
+from vae_cli.config.translate import translated_errors
 from vae_cli.errors import RunError
 from vae_cli.paths import configs_dir
 from vae_cli.text import PrintableStream
@@ -47,7 +47,7 @@ def call_hydra(
     sys.argv = [typed[0], *words]
     try:
         with (
-            in_our_words(command, words),
+            translated_errors(command, words),
             # argparse repeats a wrong flag as it was typed
             contextlib.redirect_stderr(PrintableStream(terminal)),
         ):

@@ -1,11 +1,13 @@
 """`vae-train`: train a variational autoencoder, or continue to train one."""
 
 import logging
+import shlex
 from typing import NoReturn
 
 from vae_cli.commands._main import run_command
 from vae_cli.commands.sweep import sweep
 from vae_cli.config.train import TrainConfig
+from vae_cli.plugins import plugin_words
 from vae_cli.training.stop import listening
 from vae_cli.workers import follow_launcher
 
@@ -26,5 +28,6 @@ def train_command(config: TrainConfig, overrides: list[str]) -> None:
         folder = train(config, overrides, stop, own_process=True)
     if folder:
         print(folder)
-        log.info("next: vae-generate run=%s", folder)
-        log.info("      vae-evaluate run=%s", folder)
+        named = f"{plugin_words()}run={shlex.quote(str(folder))}"
+        log.info("next: vae-generate %s", named)
+        log.info("      vae-evaluate %s", named)

@@ -113,17 +113,17 @@ class ConvConfig(ArchitectureConfig):
         )
 
     def problems(self) -> list[str]:
-        """Return what is wrong between the fields."""
-        found = depth_problems("architecture.filters", self.filters, least=1)
-        found += depth_problems("architecture.dense_units", self.dense_units)
+        """Return inconsistencies between fields."""
+        problems = depth_problems("architecture.filters", self.filters, least=1)
+        problems += depth_problems("architecture.dense_units", self.dense_units)
         for key in ("kernel_sizes", "strides"):
             count = len(getattr(self, key))
             if count not in (1, len(self.filters)):
-                found.append(
+                problems.append(
                     f"architecture.{key} has {count} values for {len(self.filters)} "
                     f"layers; give one, or one per layer"
                 )
-        return found
+        return problems
 
 
 @register("architecture", "dense")
@@ -159,7 +159,7 @@ class DenseConfig(ArchitectureConfig):
         return inner + ends + dense_layers([units[0], pixels])
 
     def problems(self) -> list[str]:
-        """Return what is wrong between the fields."""
+        """Return inconsistencies between fields."""
         return depth_problems("architecture.hidden_units", self.hidden_units, least=1)
 
 
@@ -206,5 +206,5 @@ class ResidualConvConfig(ArchitectureConfig):
         )
 
     def problems(self) -> list[str]:
-        """Return what is wrong between the fields."""
+        """Return inconsistencies between fields."""
         return depth_problems("architecture.filters", self.filters, least=1)

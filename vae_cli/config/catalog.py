@@ -3,6 +3,7 @@
 Everything here reads YAML alone, without Hydra, so that help and completion are fast.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from itertools import pairwise
@@ -60,7 +61,8 @@ def default_of(spec: Field) -> Any:
 def summary(group: str, name: str, own: Iterable[Path] = ()) -> str:
     """Return in one line what an option is.
 
-    It is the opening comment of its file, or else the first line of its docstring.
+    It is the first sentence of its file's opening comment, command lines left out; or
+    else the first line of its docstring.
     """
     file = option_file(group, name, own)
     if file is None:
@@ -69,9 +71,12 @@ def summary(group: str, name: str, own: Iterable[Path] = ()) -> str:
     for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
         if not line.startswith("#"):
             break
-        if not line.startswith("# @package"):
-            comment.append(line.lstrip("# ").strip())
-    return " ".join(comment)
+        text = line.lstrip("# ").strip()
+        if not text.startswith(("@package", "vae")):
+            comment.append(text)
+    text = " ".join(comment)
+    end = re.search(r"(?<!et al)\.(?= |$)", text)
+    return text[: end.end()] if end else text
 
 
 def defaults(command: str) -> dict[str, Any]:

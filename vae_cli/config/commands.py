@@ -7,7 +7,7 @@ from vae_cli.config.dataset import MAX_SEED
 from vae_cli.config.option import option
 from vae_cli.config.run import (
     FIGURE,
-    MOST_BATCH,
+    MAX_BATCH_SIZE,
     SPLIT,
     SPLITS,
     RunConfig,
@@ -18,9 +18,9 @@ from vae_cli.config.train import TrainConfig
 SCORES = (
     "neg_elbo", "nll", "reconstruction", "kl", "mahalanobis", "unexplained_variance",
 )  # fmt: skip
-BY_LABELS = "by_validation_auroc"
+BY_VALIDATION_AUROC = "by_validation_auroc"
 """In place of a score: the one that does best on labelled validation anomalies."""
-MOST_SCALE = 1e6
+MAX_SCALE = 1e6
 """Of codes: further out, networks give nothing finite."""
 
 
@@ -41,7 +41,7 @@ class GenerateConfig(RunConfig):
     )
     columns: int | None = option("columns of the grid; by mode if null", at_least=1)
     temperature: float = option(
-        "prior mode: scales the noise", at_least=0, at_most=MOST_SCALE
+        "prior mode: scales the noise", at_least=0, at_most=MAX_SCALE
     )
     seed: int = option(
         "prior mode: noise; interpolation: which images",
@@ -49,7 +49,9 @@ class GenerateConfig(RunConfig):
         at_most=MAX_SEED,
     )
     batch_size: int = option(
-        "images decoded at a time; changes no image", at_least=1, at_most=MOST_BATCH
+        "images decoded at a time; does not change images",
+        at_least=1,
+        at_most=MAX_BATCH_SIZE,
     )
     output: str | None = option(
         f"file of the grid, in the run's samples/ if null; {FIGURE}"
@@ -58,13 +60,13 @@ class GenerateConfig(RunConfig):
     images_dir: str | None = option("also write every image as a PNG to this folder")
     gif: str | None = option("interpolation: also write an animated GIF")
     spacing: str = option(
-        "manifold: quantiles of N(0, 1), or linspace over [-span, span]",
+        "manifold: grid at quantiles of N(0, 1), or evenly spaced over [-span, span]",
         choices=("quantiles", "linspace"),
     )
     span: float = option(
         "manifold with linspace, traversal: how far from 0",
         above=0,
-        at_most=MOST_SCALE,
+        at_most=MAX_SCALE,
     )
     dims: list[int] | None = option(
         "manifold: the two latent dimensions; those of largest KL if null", at_least=0
@@ -76,20 +78,20 @@ class GenerateConfig(RunConfig):
     interpolation: str = option("path between codes", choices=("linear", "spherical"))
 
     def problems(self) -> list[str]:
-        """Return what is wrong between fields."""
-        found = npz_problems(self.save_npz)
+        """Return inconsistencies between fields."""
+        problems = npz_problems(self.save_npz)
         if self.dims is not None and (
             len(self.dims) != 2 or self.dims[0] == self.dims[-1]
         ):
-            found.append(f"dims={self.dims} must name two different dimensions")
+            problems.append(f"dims={self.dims} must name two different dimensions")
         if self.gif and self.mode != "interpolation":
-            found.append(f"gif= needs mode=interpolation, got mode={self.mode}")
+            problems.append(f"gif= needs mode=interpolation, got mode={self.mode}")
         if self.num_images and self.mode != "prior":
-            found.append(
+            problems.append(
                 f"num_images= needs mode=prior, got mode={self.mode}; use rows= and "
                 "columns="
             )
-        return found
+        return problems
 
 
 @dataclass
@@ -116,15 +118,15 @@ class PlotLatentConfig(RunConfig):
     save_npz: str | None = option("also write `mean`, `log_var`, labels to this .npz")
 
     def problems(self) -> list[str]:
-        """Return what is wrong between fields."""
-        found = npz_problems(self.save_npz)
+        """Return inconsistencies between fields."""
+        problems = npz_problems(self.save_npz)
         if self.dims is None:
-            return found
+            return problems
         if len(self.dims) != 2 or self.dims[0] == self.dims[-1]:
-            found.append(f"dims={self.dims} must name two different dimensions")
+            problems.append(f"dims={self.dims} must name two different dimensions")
         if self.method not in ("auto", "dims"):
-            found.append(f"dims= needs method=dims, got method={self.method}")
-        return found
+            problems.append(f"dims= needs method=dims, got method={self.method}")
+        return problems
 
 
 @dataclass
@@ -136,7 +138,7 @@ class EvaluateConfig(RunConfig):
     )
     split: str | None = option(SPLIT, choices=SPLITS)
     num_images: int | None = option(
-        "at most this many images, drawn by the data set's seed; all if null",
+        "at most this many images, drawn by `dataset.seed`; all if null",
         at_least=1,
     )
     importance_samples: int | None = option(
@@ -149,14 +151,14 @@ class EvaluateConfig(RunConfig):
         "posterior noise; the run's own seed if null", at_least=0, at_most=MAX_SEED
     )
     batch_size: int | None = option(
-        "images at a time; by memory_mb if null; changes no figure",
+        "images at a time; by memory_mb if null; does not change results",
         at_least=1,
-        at_most=MOST_BATCH,
+        at_most=MAX_BATCH_SIZE,
     )
     chunk_size: int | None = option(
-        "samples at a time; by memory_mb if null; changes no figure",
+        "samples at a time; by memory_mb if null; does not change results",
         at_least=1,
-        at_most=MOST_BATCH,
+        at_most=MAX_BATCH_SIZE,
     )
     memory_mb: int = option("memory for codes at a time, MiB", at_least=1)
     generated_images: int | None = option(
@@ -173,7 +175,7 @@ class EvaluateConfig(RunConfig):
     )
 
     def problems(self) -> list[str]:
-        """Return what is wrong between fields."""
+        """Return inconsistencies between fields."""
         return npz_problems(self.save_npz)
 
 
@@ -187,15 +189,15 @@ class ImagesConfig(RunConfig):
         "an .npy or .npz array; transparent pixels are missing"
     )
     num_images: int | None = option(
-        "at most this many images, drawn by the seed of the data set, or the first of "
-        "own ones; all if null",
+        "at most this many images, drawn by `dataset.seed`, or the first of own ones; "
+        "all if null",
         at_least=1,
     )
 
 
 @dataclass
 class ReconstructConfig(ImagesConfig):
-    """`vae-reconstruct`: images corrupted, restored and compared with clean ones."""
+    """`vae-reconstruct`: corrupt and restore images, and compare with clean ones."""
 
     task: str = option(
         "restore: corrupt and restore; interpolate: a path between two images",
@@ -220,7 +222,8 @@ class ReconstructConfig(ImagesConfig):
         at_most=100_000,
     )
     classifier: bool = option(
-        "labelled data: train a small classifier and ask it about restored images"
+        "labelled data: train a small classifier and report its accuracy on restored "
+        "images"
     )
     pair: list[int] = option(
         "task=interpolate: which two images, by number", at_least=0
@@ -228,7 +231,7 @@ class ReconstructConfig(ImagesConfig):
     columns: int = option("images in the figure, or steps of the path", at_least=2)
     seed: int = option("posterior noise", at_least=0, at_most=MAX_SEED)
     batch_size: int = option(
-        "images at a time; changes no figure", at_least=1, at_most=MOST_BATCH
+        "images at a time; does not change results", at_least=1, at_most=MAX_BATCH_SIZE
     )
     output: str | None = option(
         "file of the figure, for task=restore with a .json of the errors beside it; "
@@ -239,22 +242,26 @@ class ReconstructConfig(ImagesConfig):
     )
 
     def problems(self) -> list[str]:
-        """Return what is wrong between fields."""
-        found = npz_problems(self.save_npz)
+        """Return inconsistencies between fields."""
+        problems = npz_problems(self.save_npz)
         if len(self.pair) != 2:
-            found.append(f"pair={self.pair} must name two images, such as 'pair=[0,1]'")
+            problems.append(
+                f"pair={self.pair} must name two images, such as 'pair=[0,1]'"
+            )
         if self.save_npz is not None and self.save_npz == self.images:
-            found.append(
+            problems.append(
                 f"save_npz={self.save_npz} would overwrite images={self.images}"
             )
         if self.classifier and self.task == "interpolate":
-            found.append("classifier=true looks at restored images; use task=restore")
-        return found
+            problems.append(
+                "classifier=true looks at restored images; use task=restore"
+            )
+        return problems
 
 
 @dataclass
 class AnomalyConfig(ImagesConfig):
-    """`vae-anomaly`: how unlike a run's training images others are."""
+    """`vae-anomaly`: anomaly scores of images."""
 
     run: str = option(
         "run folder, a sweep's folder, several separated by commas, or latest"
@@ -264,10 +271,10 @@ class AnomalyConfig(ImagesConfig):
         at_least=0,
     )
     score: str = option(
-        "which score sets the threshold and sorts the images, of the six that are "
-        "all computed; by_validation_auroc: the one of best AUROC on labelled "
-        "validation anomalies, which the other choices don't need",
-        choices=(*SCORES, BY_LABELS),
+        "score used for the threshold and for sorting; all six are always computed. "
+        "by_validation_auroc: the score with the highest AUROC on validation images, "
+        "which needs labelled anomalies",
+        choices=(*SCORES, BY_VALIDATION_AUROC),
     )
     posterior_samples: int = option(
         "posterior samples per image", at_least=1, at_most=100_000
@@ -278,7 +285,7 @@ class AnomalyConfig(ImagesConfig):
     columns: int = option("images in the figure", at_least=1)
     seed: int = option("posterior noise", at_least=0, at_most=MAX_SEED)
     batch_size: int = option(
-        "images at a time; changes no figure", at_least=1, at_most=MOST_BATCH
+        "images at a time; does not change results", at_least=1, at_most=MAX_BATCH_SIZE
     )
     output: str | None = option(
         "one run: folder of the files; the run's anomaly/ if null"

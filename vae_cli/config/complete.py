@@ -29,7 +29,7 @@ FILES: dict[str, tuple[str, ...]] = {
     "output_root": (),
 }
 """Key -> suffixes of the files that it names; folders are offered, too."""
-MOST_RUNS = 50
+MAX_RUNS = 50
 
 
 def candidates(line: str, names: Iterable[str] = ()) -> list[str]:
@@ -156,7 +156,7 @@ def _runs(words: Sequence[str]) -> list[str]:
         for depth in ("*/*", "*/*/*")
         for config in root.glob(f"{depth}/config.yaml")
     ]
-    return sorted(found)[-MOST_RUNS:]
+    return sorted(found)[-MAX_RUNS:]
 
 
 def _paths(value: str, suffixes: tuple[str, ...] = ()) -> list[str]:

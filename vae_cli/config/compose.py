@@ -11,9 +11,10 @@ from typing import Any
 from vae_cli.config.catalog import CONFIG_DIR, checked_folder, default_of, option_file
 from vae_cli.config.commands import COMMANDS
 from vae_cli.config.load import load
-from vae_cli.config.translate import in_our_words
+from vae_cli.config.translate import translated_errors
 from vae_cli.errors import ConfigError, UsageError
 from vae_cli.paths import configs_dir
+from vae_cli.plugins import load_plugins
 from vae_cli.registry import OPTIONS
 
 FROM_FILE = "dataset=npz"
@@ -62,6 +63,7 @@ def compose(*overrides: str, **settings: Any) -> Any:
         ConfigError: listing every unknown key, wrong type and value out of range.
         UsageError: something is not an override.
     """
+    load_plugins()
     return composed("train", as_overrides(overrides, settings))
 
 
@@ -143,7 +145,7 @@ def composed(command: str, arguments: list[str]) -> Any:
     outer, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
     try:
         with (
-            in_our_words(command, arguments),
+            translated_errors(command, arguments),
             hydra.initialize_config_dir(str(configs_dir()), version_base="1.3"),
         ):
             values = hydra.compose(command, overrides=[*overrides, *extra])
@@ -160,7 +162,7 @@ def checked(command: str, values: Any) -> Any:
     """
     from omegaconf import OmegaConf
 
-    with in_our_words(command, []):
+    with translated_errors(command, []):
         plain = OmegaConf.to_container(values, resolve=True)
     return load(COMMANDS[command], plain)  # type: ignore[arg-type]
 
@@ -184,7 +186,7 @@ def _parsed(arguments: list[str]) -> tuple[list[str], list[str]]:
             folder = checked_folder(name, value or next(rest, ""))
             extra.append(f"hydra.searchpath=[file://{folder}]")
         elif word.startswith("-"):
-            raise UsageError(f"{word} is not an option here; give key=value overrides.")
+            raise UsageError(f"{word} is not a flag here; give key=value overrides.")
         else:
             overrides.append(_quoted(word))
     return overrides, extra

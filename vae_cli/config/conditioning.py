@@ -32,7 +32,7 @@ class ConditioningConfig(Options):
 @register("conditioning", "none")
 @dataclass
 class UnconditionalConfig(ConditioningConfig):
-    """Images, and nothing besides."""
+    """No condition."""
 
 
 @register("conditioning", "label")
@@ -77,5 +77,5 @@ class ObservedConfig(ConditioningConfig):
         return dense_layers([math.prod(image_shape), *self.hidden_units])
 
     def problems(self) -> list[str]:
-        """Return what is wrong between the fields."""
+        """Return inconsistencies between fields."""
         return depth_problems("conditioning.hidden_units", self.hidden_units, least=1)

@@ -36,7 +36,7 @@ class NoCorruptionConfig(CorruptionConfig):
 @register("corruption", "gaussian_noise")
 @dataclass
 class GaussianNoiseConfig(CorruptionConfig):
-    """Normal noise, clipped to [0, 1]."""
+    """Gaussian noise, clipped to [0, 1]."""
 
     std: float = option("standard deviation, in units of [0, 1]", above=0, default=0.5)
 
@@ -44,7 +44,7 @@ class GaussianNoiseConfig(CorruptionConfig):
 @register("corruption", "salt_and_pepper")
 @dataclass
 class SaltAndPepperConfig(CorruptionConfig):
-    """Pixels turned black or white, without a mask."""
+    """Random pixels set to black or white, without a mask."""
 
     probability: float = option(
         "probability that a pixel is replaced", above=0, below=1, default=0.2
@@ -54,7 +54,7 @@ class SaltAndPepperConfig(CorruptionConfig):
 @register("corruption", "masking_noise")
 @dataclass
 class MaskingNoiseConfig(CorruptionConfig):
-    """Pixels turned black, without a mask (Vincent et al. 2008)."""
+    """Random pixels set to black, without a mask (Vincent et al. 2008)."""
 
     probability: float = option(
         "probability that a pixel is replaced", above=0, below=1, default=0.5
@@ -85,7 +85,7 @@ class MaskConfig(CorruptionConfig):
         return self.loss_on
 
     def problems(self) -> list[str]:
-        """Return what is wrong between the fields."""
+        """Return inconsistencies between fields."""
         if self.loss_on == "observed" and self.is_fixed:
             return [
                 f"corruption.loss_on=observed with corruption={self.name} would never "
@@ -114,7 +114,7 @@ class RandomMaskConfig(MaskConfig):
 @register("corruption", "half")
 @dataclass
 class HalfConfig(MaskConfig):
-    """Half of the image missing."""
+    """Half of the image is missing."""
 
     side: str = option(
         "which half is missing", choices=(*SIDES, "random"), default="bottom"
@@ -148,7 +148,7 @@ class QuadrantsConfig(MaskConfig):
 @register("corruption", "box")
 @dataclass
 class BoxConfig(MaskConfig):
-    """A rectangle missing, its position drawn for each image."""
+    """A rectangle at a random position is missing."""
 
     size: float = option(
         "its fraction of the height and of the width", above=0, below=1, default=0.5

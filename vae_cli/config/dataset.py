@@ -7,7 +7,9 @@ from vae_cli.registry import register
 
 MAX_SEED = 2**32 - 1
 BINARIZE = ("none", "threshold", "static", "dynamic")
-VALIDATION = "images taken from the training set for validation, drawn by `seed`"
+VALIDATION = (
+    "images taken from the training set for validation, drawn by `dataset.seed`"
+)
 
 
 @dataclass

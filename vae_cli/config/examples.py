@@ -10,7 +10,7 @@ EXAMPLES = {
         ),
         (
             "vae-train architecture=dense likelihood=gaussian",
-            "other architecture and likelihood",
+            "a dense VAE with a Gaussian likelihood",
         ),
         ("vae-train dataset=npz dataset.path=images.npz", "your own images"),
         ("vae-train -m latent_dim=2,8 beta=1,4", "four runs in one sweep folder"),
@@ -45,7 +45,7 @@ EXAMPLES = {
             "as the literature estimates log p(x)",
         ),
         ("vae-evaluate split=validation num_images=1000", "a quick look"),
-        ("vae-evaluate generated_images=10000", "and how good drawn images are"),
+        ("vae-evaluate generated_images=10000", "also measure sample quality"),
         ("vae-evaluate run=outputs/a,outputs/b", "a table of runs"),
         (
             "vae-evaluate run=outputs/2026-01-31/10-00-00-sweep",
@@ -57,7 +57,7 @@ EXAMPLES = {
         ("vae-reconstruct corruption=gaussian_noise", "denoise test images"),
         ("vae-reconstruct corruption=half", "fill in the lower half"),
         ("vae-reconstruct images=photos", "your own pictures, in a folder"),
-        ("vae-reconstruct label=3", "the same style as another class"),
+        ("vae-reconstruct label=3", "decode as class 3"),
         (
             "vae-reconstruct task=interpolate 'pair=[4,7]'",
             "a path from one test image to another",

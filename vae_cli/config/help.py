@@ -49,13 +49,13 @@ def command_help(command: str, words: Sequence[str] = ()) -> str:
     Raises:
         ConfigError: there is no such group or key.
     """
-    asked = _asked(words)
-    if asked:
-        return "\n".join(_about(command, asked, words)) + "\n"
+    topic = _topic(words)
+    if topic:
+        return "\n".join(_about(command, topic, words)) + "\n"
     return "\n".join(_overview(command, words)) + "\n"
 
 
-def _asked(words: Sequence[str]) -> str:
+def _topic(words: Sequence[str]) -> str:
     """Return the group or key that follows `--help`."""
     for word, following in pairwise([*words, ""]):
         if word in ("--help", "-h") and "=" not in following.rstrip("="):
@@ -84,7 +84,7 @@ def _overview(command: str, words: Sequence[str]) -> list[str]:
         for entry in _keys(group, option, own):
             lines += [f"  {line}" for line in _entry(entry, COLUMN - 2)]
     if command == "train":
-        lines += ["", "Presets (they set several groups and keys)"]
+        lines += ["", "Recipes (each sets several groups and keys)"]
         for preset in PRESETS:
             found = ", ".join(options(preset, own))
             lines += _columns(f"{preset}=", found, COLUMN - 2)
@@ -102,10 +102,10 @@ def _overview(command: str, words: Sequence[str]) -> list[str]:
     ]
 
 
-def _about(command: str, asked: str, words: Sequence[str]) -> list[str]:
+def _about(command: str, topic: str, words: Sequence[str]) -> list[str]:
     """Return the help of one group or key."""
     schema = COMMANDS[command]
-    key = asked.rstrip("=.")
+    key = topic.rstrip("=.")
     if key in groups_of(schema) or (key in PRESETS and command == "train"):
         return _about_group(command, key, words)
     plain = plain_keys(schema)

@@ -59,5 +59,5 @@ class TwoLevelConfig(HierarchyConfig):
         return 2 * dense_layers([latent_dim, *self.hidden_units, latent_dim])
 
     def problems(self) -> list[str]:
-        """Return what is wrong between the fields."""
+        """Return inconsistencies between fields."""
         return depth_problems("hierarchy.hidden_units", self.hidden_units)

@@ -28,7 +28,7 @@ class ConstantConfig(LearningRateScheduleConfig):
 @register("learning_rate_schedule", "cosine")
 @dataclass
 class CosineConfig(LearningRateScheduleConfig):
-    """Half a cosine from the peak down, over all epochs."""
+    """Cosine decay over all epochs."""
 
     final_fraction: float = option(
         "fraction of the peak at the end", at_least=0, at_most=1, default=0.0

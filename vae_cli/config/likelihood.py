@@ -26,7 +26,7 @@ class ContinuousBernoulliConfig(LikelihoodConfig):
 @register("likelihood", "gaussian")
 @dataclass
 class GaussianConfig(LikelihoodConfig):
-    """Normal pixels with one standard deviation for the whole data set."""
+    """Gaussian pixels with one standard deviation for the whole data set."""
 
     std: float = option(
         "standard deviation of a pixel, in units of [0, 1]; the initial one if learned",

@@ -13,9 +13,9 @@ from vae_cli.errors import ConfigProblems, closest
 from vae_cli.registry import OPTIONS
 
 T = TypeVar("T")
-LEAST, MOST = 1e-37, 1e37
+MIN_FLOAT, MAX_FLOAT = 1e-37, 1e37
 """Beyond them float32, which networks compute in, has 0 and infinity."""
-MOST_INTEGER = 2**63 - 1
+MAX_INTEGER = 2**63 - 1
 """The largest integer that NumPy, TensorFlow and the formats share."""
 
 
@@ -158,10 +158,10 @@ def _range_problem(spec: Field, value: Any, key: str) -> str | None:
         )
     if isinstance(value, float) and not math.isfinite(value):
         return f"{key}={shown} must be a finite number"
-    if isinstance(value, float) and value and not LEAST < abs(value) < MOST:
-        return f"{key}={shown} is beyond what networks compute in, {LEAST} to {MOST}"
-    if isinstance(value, int) and abs(value) > MOST_INTEGER:
-        return f"{key}={shown[:20]}... must be at most {MOST_INTEGER}"
+    if isinstance(value, float) and value and not MIN_FLOAT < abs(value) < MAX_FLOAT:
+        return f"{key}={shown} is outside the float32 range, {MIN_FLOAT} to {MAX_FLOAT}"
+    if isinstance(value, int) and abs(value) > MAX_INTEGER:
+        return f"{key}={shown[:20]}... must be at most {MAX_INTEGER}"
     bounds = (
         ("at_least", "at least", lambda a, b: a >= b),
         ("above", "above", lambda a, b: a > b),

@@ -13,7 +13,7 @@ class ObjectiveConfig(Options):
 
     takes_free_bits: ClassVar[bool] = True
     """Whether its loss has a KL for each dimension to put a floor under."""
-    looks_at_images: ClassVar[bool] = False
+    compares_whole_images: ClassVar[bool] = False
     """Whether a convolutional network compares whole images, on one device."""
     takes_binary_images: ClassVar[bool] = True
     """Whether it makes sense where every pixel is 0 or 1."""
@@ -72,7 +72,7 @@ class IwaeConfig(ObjectiveConfig):
 
 @dataclass
 class FeatureConfig(ObjectiveConfig):
-    """The ELBO, and a squared error of features beside it."""
+    """The ELBO plus a squared error of features."""
 
     feature_weight: float = option(
         "weight of the feature loss: half the squared error, summed over features and "
@@ -81,7 +81,7 @@ class FeatureConfig(ObjectiveConfig):
         default=100.0,
     )
 
-    looks_at_images = True
+    compares_whole_images = True
 
     @property
     def pretraining_epochs(self) -> int:

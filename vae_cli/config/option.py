@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import MISSING, dataclass, field
 from typing import Any
 
-from vae_cli.registry import name_of
+from vae_cli.registry import NO_RULE, name_of
 
 
 def option(
@@ -22,7 +22,7 @@ def option(
 
     Ranges and choices apply to each element where the field is a list.
     """
-    metadata = {
+    metadata = NO_RULE | {
         "doc": doc,
         "at_least": at_least,
         "above": above,
@@ -48,5 +48,5 @@ class Options:
         self.name = self.name or name_of(type(self))
 
     def problems(self) -> list[str]:
-        """Return what is wrong between the fields."""
+        """Return inconsistencies between fields."""
         return []

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from vae_cli.config.option import option
 
-MOST_BATCH = 2**31 - 1
+MAX_BATCH_SIZE = 2**31 - 1
 SPLITS = ("train", "validation", "test")
 SPLIT = "which images; null: test, or validation where a data set has no test images"
 FIGURE = "its suffix says what is written: .png, .jpg, .webp, .pdf, .svg"

@@ -171,9 +171,9 @@ def refused_key(key: str, schema: type, chosen: Mapping[str, str] | None = None)
         own = [*option_keys(group, option)] if option in OPTIONS[group] else known
         found = _near(name, own) or _synonyms(name, known) or _near(name, known)
         if not found and not own:
-            return f"{key} is not an option; {group}={option} has no keys"
+            return f"{key} is not a key; {group}={option} has no keys"
         if not found:
-            return f"{key} is not an option; choose one of: {', '.join(own)}"
+            return f"{key} is not a key; choose one of: {', '.join(own)}"
         return _did_you_mean(key, found, chosen)
     known = all_keys(schema)
     found = (
@@ -205,8 +205,8 @@ def unknown_option(group: str, name: str, own: Sequence[str] = ()) -> ConfigErro
     else:
         advice += [
             f"the same option with other defaults: {copied}",
-            f"a new {group}: a class in a file of yours, then --plugin FILE "
-            "(vae_cli/README.md shows one)",
+            f"a new {group}: write a class in a Python file, then pass --plugin FILE "
+            '(see "Adding an option" in vae_cli/README.md)',
         ]
     return ConfigError(f"{group}={name} is not available.", *advice)
 
@@ -262,10 +262,10 @@ def _did_you_mean(key: str, found: Iterable[str], chosen: Mapping[str, str]) -> 
             for g in [k.partition(".")[0]]
         ]
     if not named:
-        return f"{key} is not an option"
+        return f"{key} is not a key"
     *others, last = named[:3]
     text = f"{', '.join(others)} or {last}" if others else last
-    return f"{key} is not an option; did you mean {text}?"
+    return f"{key} is not a key; did you mean {text}?"
 
 
 def _is_active(key: str, chosen: Mapping[str, str]) -> bool:

@@ -35,7 +35,7 @@ class EarlyStoppingConfig:
 
 @dataclass
 class TrainConfig:
-    """`vae-train`: everything that decides what a run computes.
+    """`vae-train`: train a model, or resume a run.
 
     The defaults are those of `configs/train.yaml`: the Keras guide's VAE on MNIST.
     """
@@ -109,8 +109,8 @@ class TrainConfig:
         default="float32",
     )
     jit: str = option(
-        "compile loss and gradients by XLA; auto: where it pays, in long runs without "
-        "convolutions whose batches stay whole",
+        "compile loss and gradients with XLA; auto: only in long runs of models "
+        "without convolutions, if batches are not split across CPU cores",
         choices=("auto", "true", "false"),
         default="auto",
     )
@@ -121,26 +121,27 @@ class TrainConfig:
         "take GPU memory as needed instead of all of it", default=True
     )
     tf32: bool = option(
-        "let GPUs multiply float32 with 10 bits of mantissa in training, faster",
+        "allow TF32 matrix products on GPUs in training: faster, 10-bit mantissa",
         default=True,
     )
-    name: str | None = option("last part of the run folder's name", default=None)
+    name: str | None = option("suffix of the run folder's name", default=None)
     run_dir: str | None = option(
         "run folder; output_root/<date>/<time>-<name> if null", default=None
     )
     output_root: str = option("folder of all runs", default="outputs")
     resume: str | None = option(
-        "run folder to continue, or latest; goes only with a larger epochs=",
+        "run folder to continue, or latest (the last unfinished run); may only be "
+        "combined with a larger epochs= and dataset.path=",
         default=None,
     )
 
     @property
     def takes_free_bits(self) -> bool:
-        """Whether the loss has a KL for each dimension to put a floor under."""
+        """Whether the loss has a KL per dimension, which free bits need."""
         return self.prior.has_kl_per_dim and self.objective.takes_free_bits
 
     def problems(self) -> list[str]:
-        """Return what doesn't go together, one sentence each."""
+        """Return inconsistencies, one sentence each."""
         return [
             *self._schedule_problems(),
             *self._latent_problems(),
@@ -151,31 +152,31 @@ class TrainConfig:
         ]
 
     def _schedule_problems(self) -> list[str]:
-        found = []
+        problems = []
         patience = self.early_stopping.patience
         if patience is not None and not self.dataset.validation_size:
-            found.append(
+            problems.append(
                 f"early_stopping.patience={patience} needs validation images, but "
                 "dataset.validation_size is 0"
             )
         warmup = self.learning_rate_schedule.warmup_epochs
         if warmup >= self.epochs:
-            found.append(
+            problems.append(
                 f"learning_rate_schedule.warmup_epochs={warmup:g} must be below "
                 f"epochs={self.epochs}"
             )
-        return found
+        return problems
 
     def _latent_problems(self) -> list[str]:
-        found = []
+        problems = []
         if self.free_bits and not self.takes_free_bits:
-            found.append(
+            problems.append(
                 f"free_bits={self.free_bits:g} needs prior=standard objective=elbo: "
                 f"prior={self.prior.name} with objective={self.objective.name} has no "
-                "KL for each dimension to put a floor under"
+                "KL per dimension, which free bits need"
             )
         if self.conditioning.has_own_prior and not self.prior.has_kl_per_dim:
-            found.append(
+            problems.append(
                 f"conditioning={self.conditioning.name} learns its own prior, got "
                 f"prior={self.prior.name}; use prior=standard"
             )
@@ -183,29 +184,29 @@ class TrainConfig:
             self.prior.uses_training_images
             and self.corruption.likelihood_pixels == "observed"
         ):
-            found.append(
+            problems.append(
                 "prior.initialization=data with corruption.loss_on=observed would use "
                 "pixels that are missing; use prior.initialization=noise"
             )
         if self.hierarchy.levels == 1:
-            return found
+            return problems
         if self.latent_dim < self.hierarchy.levels:
-            found.append(
+            problems.append(
                 f"latent_dim={self.latent_dim} counts all levels of "
                 f"hierarchy={self.hierarchy.name}; it must be at least "
                 f"{self.hierarchy.levels}"
             )
         elif self.hierarchy.top_size(self.latent_dim) >= self.latent_dim:
-            found.append(
+            problems.append(
                 f"hierarchy.top_dim={self.hierarchy.top_size(self.latent_dim)} must be "
                 f"below latent_dim={self.latent_dim}, which counts all levels"
             )
         if self.objective.needs_one_level:
-            found.append(
+            problems.append(
                 "objective.doubly_reparameterized=true needs hierarchy=none: the "
                 "estimator holds for one level"
             )
-        return found
+        return problems
 
     def _inpainting_problems(self) -> list[str]:
         corruption, conditioning = self.corruption, self.conditioning
@@ -220,77 +221,78 @@ class TrainConfig:
                 f"conditioning=observed, got conditioning={conditioning.name}; use "
                 "conditioning=observed, or corruption.loss_on=all"
             ]
-        found = []
+        problems = []
         if not corruption.masks:
-            found.append(
+            problems.append(
                 f"conditioning={conditioning.name} needs a corruption with a mask "
                 f"of missing pixels, got corruption={corruption.name}; use "
                 "corruption=quadrants corruption.loss_on=missing"
             )
         elif corruption.likelihood_pixels == "observed":
-            found.append(
+            problems.append(
                 f"conditioning={conditioning.name} with corruption.loss_on=observed "
-                "would score only what the decoder is given; use "
+                "would compute the loss only on pixels that the decoder gets; use "
                 "corruption.loss_on=missing"
             )
         if self.hierarchy.levels > 1:
-            found.append(
+            problems.append(
                 f"conditioning={conditioning.name} takes one level, got "
                 f"hierarchy={self.hierarchy.name}; use hierarchy=none"
             )
-        return found
+        return problems
 
     def _device_problems(self) -> list[str]:
-        found = []
+        problems = []
         if (
             self.distribution.pads_batches
             and self.architecture.normalization == "batch"
         ):
-            found.append(
+            problems.append(
                 "architecture.normalization=batch doesn't go with "
-                f"distribution={self.distribution.name}, whose last batch is filled up "
-                "with images that would count; use architecture.normalization=layer"
+                f"distribution={self.distribution.name}, which pads the last batch "
+                "with images that would enter the statistics; use "
+                "architecture.normalization=layer"
             )
         if self.jit == "true" and not self.distribution.takes_xla:
-            found.append(
+            problems.append(
                 f"jit=true needs distribution=single, not {self.distribution.name}: "
                 "XLA doesn't compile a step that replicas share"
             )
-        return found
+        return problems
 
     def _objective_problems(self) -> list[str]:
         """Return what does not go with an objective that compares whole images."""
-        name, found = self.objective.name, []
+        name, problems = self.objective.name, []
         if not self.objective.takes_binary_images and self.dataset.binarize != "none":
-            found.append(
+            problems.append(
                 f"objective={name} with dataset.binarize={self.dataset.binarize}: its "
-                "discriminator would tell binary images from grey pixel means at a "
-                "glance; use dataset.binarize=none"
+                "discriminator would trivially separate binary images from grey pixel "
+                "means; use dataset.binarize=none"
             )
-        if not self.objective.looks_at_images:
-            return found
+        if not self.objective.compares_whole_images:
+            return problems
         if self.distribution.is_replicated:
-            found.append(
+            problems.append(
                 f"objective={name} needs distribution=single, got "
                 f"{self.distribution.name}"
             )
         if self.corruption.likelihood_pixels == "observed":
-            found.append(
+            problems.append(
                 f"objective={name} compares whole images, also where pixels are "
                 "missing; use corruption.loss_on=all"
             )
         if self.conditioning.on_observed:
-            found.append(
+            problems.append(
                 f"objective={name} compares whole images, which "
                 f"conditioning={self.conditioning.name} doesn't draw; use "
                 "objective=elbo or iwae"
             )
-        return found
+        return problems
 
     def _name_problems(self) -> list[str]:
-        found = []
+        problems = []
         if self.name is not None and "/" in self.name:
-            found.append(f"name={self.name} is a path; use run_dir=<folder> for one")
+            problems.append(f"name={self.name} is a path; use run_dir=<folder> for one")
         if self.name is not None and not self.name.isprintable():
-            found.append(f"name={self.name} has characters that can't be printed")
-        return found
+            problems.append(f"name={self.name} has characters that can't be printed")
+        return problems

@@ -30,7 +30,7 @@ PLUGINS = {
 
 
 @contextlib.contextmanager
-def in_our_words(command: str, words: list[str]) -> Iterator[None]:
+def translated_errors(command: str, words: list[str]) -> Iterator[None]:
     """Translate what Hydra and OmegaConf raise inside the block.
 
     Args:
@@ -84,14 +84,14 @@ def _translated(error: Exception, command: str, words: list[str]) -> VaeCliError
     if twice:
         override = twice[1].replace(": ", "=")
         key = override.partition("=")[0]
-        return ConfigError(f"{key} is an option already; write {override}, without +.")
+        return ConfigError(f"{key} is already a key; write {override}, without +.")
     many = re.match(r"Ambiguous value for argument '([^']+)'", text)
     if many:
         key, _, values = many[1].partition("=")
         advice = [f"if {key} takes a list: '{key}=[{values}]'"]
         if command == "train":
             advice.insert(0, f"to train one run for each: vae-train -m {many[1]}")
-        return ConfigError(f"{many[1]} gives several values.", *advice)
+        return ConfigError(f"{many[1]} has several values.", *advice)
     key = getattr(error, "full_key", None)
     return ConfigError(f"{key}: {first}" if key else first)
 

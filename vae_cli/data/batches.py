@@ -1,4 +1,4 @@
-"""Batches: which images a step takes, and how it gets their pixels.
+"""Batches of image indices, and how the training step reads their pixels.
 
 A shard is the part of a batch that one replica works on, a dict of
 
@@ -22,7 +22,7 @@ from vae_cli.randomness import Stream, key
 
 Shard = dict[str, tf.Tensor]
 
-plain = tf.autograph.experimental.do_not_convert
+without_autograph = tf.autograph.experimental.do_not_convert
 """For functions that AutoGraph needn't rewrite, which takes longer than tracing."""
 
 BLOCK = 256
@@ -65,7 +65,7 @@ class ImageStore:
         return condition
 
     def read(self, shard: Shard, step: Any) -> tf.Tensor:
-        """Return images in the model's range.
+        """Return images as the model receives them.
 
         Args:
             shard: of a batch.
@@ -80,9 +80,9 @@ class ImageStore:
         images = pixels_to_float(pixels)
         if self._dynamic_seed is None:
             return images
-        draw = of_shard(
+        draw = slice_for_shard(
             tf.random.stateless_uniform(
-                (whole_size(shard, self._replicas), *images.shape[1:]),
+                (global_batch_size(shard, self._replicas), *images.shape[1:]),
                 key(self._dynamic_seed, Stream.TRAINING_BINARIZATION, step),
             ),
             shard,
@@ -102,7 +102,7 @@ def _tensor(images: np.ndarray) -> tf.Tensor:
     return tf.experimental.dlpack.from_dlpack(aligned(images).__dlpack__())
 
 
-def whole_size(shard: Shard, replicas: int) -> Any:
+def global_batch_size(shard: Shard, replicas: int) -> Any:
     """Return how many images the whole batch has, static where shards are."""
     own = shard["index"].shape[0]
     if "weight" not in shard or own is None:
@@ -110,7 +110,7 @@ def whole_size(shard: Shard, replicas: int) -> Any:
     return shard.get("size", own * replicas)
 
 
-def of_shard(values: tf.Tensor, shard: Shard, axis: int = 0) -> tf.Tensor:
+def slice_for_shard(values: tf.Tensor, shard: Shard, axis: int = 0) -> tf.Tensor:
     """Return a shard's slice of values that were drawn for the whole batch.
 
     Every replica draws the noise of the whole batch and keeps its own slice, so that
@@ -168,7 +168,7 @@ def training_order(
     batches: int,
     window: int | None = None,
 ) -> tf.data.Dataset:
-    """Index batches of what remains of the epoch that `step` lies in.
+    """Return index batches for the rest of the current epoch.
 
     The order is a pure function of (seed, epoch), read off the step counter each time
     the dataset is iterated, so that an interrupted epoch goes on where it stopped.
@@ -188,7 +188,7 @@ def training_order(
     """
     steps_per_epoch = -(-count // batch_size)
 
-    @plain
+    @without_autograph
     def epoch_from(_: tf.Tensor) -> tf.data.Dataset:
         now = tf.cast(step.read_value(), tf.int64)
         epoch, done = now // steps_per_epoch, now % steps_per_epoch
@@ -197,7 +197,9 @@ def training_order(
         else:
             order = _shuffled_nearby(count, window, seed, epoch)
         steps = tf.data.Dataset.range(done, steps_per_epoch)
-        return steps.map(plain(lambda i: order[i * batch_size : (i + 1) * batch_size]))
+        return steps.map(
+            without_autograph(lambda i: order[i * batch_size : (i + 1) * batch_size])
+        )
 
     dataset = tf.data.Dataset.range(1).flat_map(epoch_from)
     return dataset.apply(tf.data.experimental.assert_cardinality(batches))

@@ -6,7 +6,7 @@ from vae_cli.config.dataset import NpzConfig
 from vae_cli.data.images import is_mapped
 from vae_cli.errors import DataError
 
-MOST_CHANNELS = 4
+MAX_CHANNELS = 4
 """Channels of pictures; more of them are taken for a mistake unless said so."""
 
 
@@ -48,11 +48,11 @@ def channels_last(images: np.ndarray, config: NpzConfig, name: str) -> np.ndarra
             f"[N, H, W, C] = {shape}.",
             "if its channels come first: dataset.channels_first=true",
         )
-    if channels > MOST_CHANNELS and config.channels is None:
+    if channels > MAX_CHANNELS and config.channels is None:
         raise DataError(
             f"{name} has shape {shape}: read as [N, H, W, C], images of {shape[1]} x "
             f"{shape[2]} pixels with {channels} channels; pictures have 1 to "
-            f"{MOST_CHANNELS}.",
+            f"{MAX_CHANNELS}.",
             "if its channels come first, [N, C, H, W]: dataset.channels_first=true",
             f"if it has {channels} channels: dataset.channels={channels}",
         )

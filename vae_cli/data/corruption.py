@@ -20,7 +20,12 @@ from vae_cli.config.corruption import (
     NoCorruptionConfig,
     SaltAndPepperConfig,
 )
-from vae_cli.data.batches import Shard, of_shard, pixels_to_float, whole_size
+from vae_cli.data.batches import (
+    Shard,
+    global_batch_size,
+    pixels_to_float,
+    slice_for_shard,
+)
 from vae_cli.data.images import to_float, to_levels
 from vae_cli.data.splits import Split
 from vae_cli.randomness import Stream, key
@@ -159,8 +164,8 @@ def corruption_per_step(
 
     def corrupt(images: Any, shard: Shard, step: Any) -> dict[str, Any]:
         keyed = key(seed, Stream.TRAINING_CORRUPTION, step)
-        noise = corruption.draw(whole_size(shard, replicas), keyed)
-        return corruption.condition(images, of_shard(noise, shard))
+        noise = corruption.draw(global_batch_size(shard, replicas), keyed)
+        return corruption.condition(images, slice_for_shard(noise, shard))
 
     return corrupt
 

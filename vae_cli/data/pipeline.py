@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from vae_cli.data.batches import Shard, padded_shard, plain
+from vae_cli.data.batches import Shard, padded_shard, without_autograph
 
 AHEAD = 8
 """Shares read before they are needed."""
@@ -63,13 +63,13 @@ def shards(
 
     def every(index: tf.Tensor) -> tf.data.Dataset:
         own = tf.data.Dataset.range(replicas.first, replicas.first + replicas.count)
-        return own.map(plain(lambda replica: of(index, replica)))
+        return own.map(without_autograph(lambda replica: of(index, replica)))
 
     if replicas.count == 1:
         replica = tf.constant(replicas.first, tf.int64)
-        dataset = order.map(plain(lambda index: of(index, replica)))
+        dataset = order.map(without_autograph(lambda index: of(index, replica)))
     else:
-        dataset = order.flat_map(plain(every))
+        dataset = order.flat_map(without_autograph(every))
     if images is None:
         return without_autotuning(dataset.prefetch(AHEAD))
 
@@ -78,7 +78,9 @@ def shards(
         pixels.set_shape((*shard["index"].shape, *images.shape[1:]))
         return {**shard, "pixels": pixels}
 
-    read = dataset.map(plain(with_pixels), num_parallel_calls=2).prefetch(AHEAD)
+    read = dataset.map(without_autograph(with_pixels), num_parallel_calls=2).prefetch(
+        AHEAD
+    )
     return without_autotuning(read)
 
 

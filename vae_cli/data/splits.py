@@ -9,7 +9,7 @@ from vae_cli.data.images import Images
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import DataError
 
-MOST_LABELS = 10_000
+MAX_LABELS = 10_000
 """Largest number of classes that a model is conditioned on: each has its weights."""
 
 
@@ -125,11 +125,11 @@ class ImageData:
                 f"store {names} as class numbers 0, 1, ... beside the images, or train "
                 "without: conditioning=none",
             )
-        if (self.spec.num_classes or 0) > MOST_LABELS:
+        if (self.spec.num_classes or 0) > MAX_LABELS:
             raise DataError(
                 "conditioning=label gives each class number its own weights; the "
                 f"labels go up to {(self.spec.num_classes or 0) - 1:,}.",
-                f"number the classes 0, 1, ..., below {MOST_LABELS:,}",
+                f"number the classes 0, 1, ..., below {MAX_LABELS:,}",
             )
 
     @property

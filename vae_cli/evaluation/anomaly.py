@@ -1,4 +1,4 @@
-"""How unlike its training images a model finds an image, by several scores.
+"""Anomaly scores of images.
 
 Larger is more anomalous. In nats, over S samples z ~ q(z|x):
 
@@ -16,10 +16,10 @@ and without a unit:
   reconstruction: 1 - R^2 over an image's own pixels. r comes from the posterior mean;
   for an inpainting model, from the mean of p(z|observed).
 
-A likelihood ranks simple images as normal, whatever it was trained on (Nalisnick et
-al., "Do deep generative models know what they don't know?", 2019):
-`mean_intensity`, the mean pixel, is there to compare the scores with, and
-`unexplained_variance` asks for little error in simple images, too.
+A likelihood tends to rank simple images as normal, whatever the training data
+(Nalisnick et al., "Do deep generative models know what they don't know?", 2019):
+`mean_intensity`, the mean pixel, is therefore a baseline, and `unexplained_variance`
+normalizes the error by the image's own variance.
 """
 
 from dataclasses import dataclass
@@ -44,11 +44,11 @@ from vae_cli.models.objective import elbo_terms, log_mean_exp
 from vae_cli.models.vae import VAE
 
 RECALL = 0.95
-LEAST_VARIANCE = 1e-3
+MIN_VARIANCE = 1e-3
 """Of a pixel, for `unexplained_variance`: an image of one shade has none."""
 
 
-class CodeCloud(NamedTuple):
+class CodeStatistics(NamedTuple):
     """Where the posterior means of training images lie."""
 
     mean: np.ndarray  # float64 [latent_dim]
@@ -71,19 +71,19 @@ class Detection:
     fpr_at_95_recall: float
 
 
-def code_cloud(vae: VAE, train: Split) -> CodeCloud:
+def code_statistics(vae: VAE, train: Split) -> CodeStatistics:
     """Return mean and inverse covariance of the training images' posterior means."""
     codes, _ = encode(vae, train.images, condition=train.condition)
     centred = codes.astype(np.float64) - codes.mean(axis=0, dtype=np.float64)
     covariance = centred.T @ centred / len(centred)
     # leave out collapsed units, whose variance is all but 0
-    return CodeCloud(codes.mean(axis=0), np.linalg.pinv(covariance, rcond=1e-6))
+    return CodeStatistics(codes.mean(axis=0), np.linalg.pinv(covariance, rcond=1e-6))
 
 
 def anomaly_scores(
     vae: VAE,
     split: Split,
-    cloud: CodeCloud,
+    statistics: CodeStatistics,
     samples: int,
     seed: int,
     batch_size: int = 250,
@@ -93,7 +93,7 @@ def anomaly_scores(
     Args:
         vae: the model.
         split: images, with their condition.
-        cloud: of the training images.
+        statistics: of the training images.
         samples: S, posterior samples per image.
         seed: of posterior noise, which is an image's own.
         batch_size: images at a time, fewer where their samples take much memory.
@@ -120,8 +120,8 @@ def anomaly_scores(
     arrays = (split.images, checked_condition(vae, split.condition), index)
     at_a_time = images_at_a_time(vae, samples, batch_size)
     *nats, left, codes = over_batches(score, arrays, at_a_time)
-    away = codes - cloud.mean
-    square = np.einsum("ni,ij,nj->n", away, cloud.precision, away)
+    away = codes - statistics.mean
+    square = np.einsum("ni,ij,nj->n", away, statistics.precision, away)
     found = [*nats, np.sqrt(np.maximum(square, 0)), left]
     return {k: v.astype(np.float64) for k, v in zip(SCORES, found, strict=True)}
 
@@ -141,7 +141,7 @@ def unexplained_variance(x: Any, restored: Any, mask: Any = None) -> Any:
 
     counted = tf.reduce_sum(weight, axis=(1, 2, 3), keepdims=True)
     mean = total(x, keepdims=True) / tf.maximum(counted, 1.0)
-    own = tf.maximum(total((x - mean) ** 2), LEAST_VARIANCE * counted[:, 0, 0, 0])
+    own = tf.maximum(total((x - mean) ** 2), MIN_VARIANCE * counted[:, 0, 0, 0])
     return total((x - restored) ** 2) / own
 
 

@@ -15,7 +15,7 @@ from vae_cli.errors import ConfigError
 from vae_cli.evaluation.anomaly import (
     SCORES,
     anomaly_scores,
-    code_cloud,
+    code_statistics,
     mean_intensity,
 )
 from vae_cli.evaluation.detection import ScoredImages, check_score, detect
@@ -153,7 +153,7 @@ def report_anomalies(
         posterior_samples: per image.
         quantile: fraction of normal held-out images below the threshold.
         seed: of the posterior noise.
-        batch_size: images at a time; changes no figure.
+        batch_size: images at a time; does not change results.
 
     Raises:
         ConfigError: labels are needed and missing, or would give anomalies away.
@@ -175,10 +175,12 @@ def report_anomalies(
     _check_normal(requested, normal, others, anomalous, held_out)
     check_score(score, anomalous)
     vae = run.vae
-    cloud = code_cloud(vae, run.split("train"))
+    statistics = code_statistics(vae, run.split("train"))
 
     def scored(split: Split) -> ScoredImages:
-        scores = anomaly_scores(vae, split, cloud, posterior_samples, seed, batch_size)
+        scores = anomaly_scores(
+            vae, split, statistics, posterior_samples, seed, batch_size
+        )
         return ScoredImages(
             scores, mean_intensity(split.images), _anomalous(split, normal)
         )

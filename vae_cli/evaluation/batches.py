@@ -18,7 +18,7 @@ what the encoder gets, and `mask`, the pixels that the likelihood is of, uint8
 [N, H, W, C] each, as arrays or `Images`."""
 
 
-MOST_VALUE = 1e18
+MAX_VALUE = 1e18
 """Squares of larger values overflow float32."""
 
 
@@ -38,7 +38,7 @@ def over_batches(
         one array [N, ...] for each output.
 
     Raises:
-        ModelError: a value is NaN, infinite or beyond `MOST_VALUE`.
+        ModelError: a value is NaN, infinite or beyond `MAX_VALUE`.
     """
     signature = tf.nest.map_structure(
         lambda a: tf.TensorSpec((None, *a.shape[1:]), tf.float32), arrays
@@ -53,9 +53,9 @@ def over_batches(
         outputs.append([np.asarray(values) for values in compiled(*batch)])
     joined = [np.concatenate(column) for column in zip(*outputs, strict=True)]
     # NaN is not below either
-    if not all((np.abs(values) < MOST_VALUE).all() for values in joined):
+    if not all((np.abs(values) < MAX_VALUE).all() for values in joined):
         raise ModelError(
-            f"The model gives values that are NaN, infinite or beyond {MOST_VALUE:g}: "
+            f"The model gives values that are NaN, infinite or beyond {MAX_VALUE:g}: "
             "its weights are damaged or too large.",
             "try the other checkpoint: checkpoint=best or checkpoint=last",
         )

@@ -97,9 +97,9 @@ def score_images(
         vae: the model.
         images: uint8 [N, H, W, C].
         seed: fixes the posterior noise.
-        batch_size: images at a time; changes no result beyond rounding.
+        batch_size: images at a time; changes results only by rounding.
         condition: of the images, as `Split.condition` has it; with labels, the bound
-            is of log p(x|y), and with a mask, of the pixels that it leaves.
+            is of log p(x|y), and with a mask, of the pixels in the mask.
     """
     noise = sample_noise(len(images), vae.latent_dim, seed, 0)
     prior = exact_prior(vae)

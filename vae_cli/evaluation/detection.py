@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from vae_cli.config.commands import BY_LABELS
+from vae_cli.config.commands import BY_VALIDATION_AUROC
 from vae_cli.errors import ConfigError
 from vae_cli.evaluation.anomaly import SCORES, detection, rank_correlation
 
@@ -47,11 +47,11 @@ def check_score(score: str, anomalous: np.ndarray | None) -> None:
         anomalous: which held-out images are anomalies, bool [N], or None if unknown.
 
     Raises:
-        ConfigError: BY_LABELS, without normal images and anomalies.
+        ConfigError: BY_VALIDATION_AUROC, without normal images and anomalies.
     """
-    if score == BY_LABELS and not _mixed(anomalous):
+    if score == BY_VALIDATION_AUROC and not _mixed(anomalous):
         raise ConfigError(
-            f"score={BY_LABELS} needs validation images that are labelled as "
+            f"score={BY_VALIDATION_AUROC} needs validation images that are labelled as "
             "normal and as anomalies, both; there are none.",
             f"fix the score beforehand, one of: {', '.join(SCORES)}",
         )
@@ -70,8 +70,8 @@ def detect(
         images: to be classified.
         held_out: others, among them normal ones; they set the thresholds.
         quantile: fraction of the normal ones below the threshold.
-        score: which one counts; BY_LABELS: the one of best AUROC on `held_out`, which
-            `check_score` has let pass.
+        score: which one sets the threshold; BY_VALIDATION_AUROC: that of best AUROC
+            on `held_out`.
 
     Returns:
         `score`, `chosen_by`, and under `scores` for each of SCORES its `threshold`,
@@ -80,7 +80,7 @@ def detect(
     """
     own = {name: _own(images, held_out, quantile, name) for name in SCORES}
     chosen_by = "fixed in advance"
-    if score == BY_LABELS:
+    if score == BY_VALIDATION_AUROC:
         score = max(SCORES, key=lambda name: own[name]["validation_auroc"])
         chosen_by = "AUROC on labelled validation anomalies"
     anomalous = images.anomalous if images.mixed else None

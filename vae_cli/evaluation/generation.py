@@ -43,7 +43,7 @@ def prior(
         num_images: how many; the first stay the same whatever it is.
         rows: of the grid.
         columns: of the grid.
-        label: for a model with labels: the class; None: each in turn, in rows.
+        label: for a conditional model: the class; None: each in turn, in rows.
         seed: of the noise.
         temperature: scales the noise.
         batch_size: images at a time; changes no image.
@@ -89,7 +89,7 @@ def manifold(
         columns: of the grid.
         spacing: `quantiles` of N(0, 1), or `linspace` over [-span, span].
         span: how far from 0.
-        label: for a model with labels: the class.
+        label: for a conditional model: the class.
         batch_size: images at a time.
 
     Raises:
@@ -138,7 +138,7 @@ def traversal(
         rows: latent dimensions.
         columns: steps over [-span, span].
         span: how far from 0.
-        label: for a model with labels: the class.
+        label: for a conditional model: the class.
         batch_size: images at a time.
     """
     vae = whole_images(run)

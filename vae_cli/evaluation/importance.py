@@ -36,7 +36,7 @@ CODES_AT_A_TIME = 2048
 
 @dataclass(frozen=True)
 class ImportanceResult:
-    """What the weights say about each image.
+    """Estimates for each image.
 
     Attributes:
         log_prob: estimates of log p(x), float64 [N], nats.
@@ -98,14 +98,14 @@ def importance_sampling(
         vae: the model.
         images: uint8 [N, H, W, C].
         samples: S, posterior samples per image.
-        seed: fixes them.
+        seed: of the posterior samples.
         batch_size: images at a time; chosen if None.
         chunk_size: samples at a time; chosen if None. Neither changes an estimate
             beyond rounding.
         memory_mb: what the chosen sizes may take, in MiB, for codes and for noise
             each; the noise of a chosen chunk may not take more either.
         condition: of the images, as `Split.condition` has it; with labels, the
-            estimate is of log p(x|y), and with a mask, of the pixels that it leaves.
+            estimate is of log p(x|y), and with a mask, of the pixels in the mask.
         progress: called with the fraction that is done.
     """
     count = len(images)

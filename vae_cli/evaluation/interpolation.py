@@ -34,7 +34,7 @@ def paths_between_pairs(
         rows: pairs.
         columns: images of a path.
         interpolation: `linear` or `spherical`.
-        label: for a model with labels: the class of the images.
+        label: for a conditional model: the class of the images.
         seed: chooses the images.
         batch_size: images at a time.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 NEIGHBOURS = 10
-MOST_CODES = 20_000
+MAX_CODES = 20_000
 """Training codes that a probe is fitted on; more change accuracy by 0.1 %."""
 
 
@@ -42,7 +42,7 @@ def probe(
     from sklearn.preprocessing import StandardScaler
 
     # at random: a set may be sorted by label
-    fitted = np.random.default_rng(0).permutation(len(train_codes))[:MOST_CODES]
+    fitted = np.random.default_rng(0).permutation(len(train_codes))[:MAX_CODES]
     train_codes, train_labels = train_codes[fitted], train_labels[fitted]
     knn = KNeighborsClassifier(min(NEIGHBOURS, len(train_codes)), algorithm="brute")
     linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))

@@ -80,7 +80,7 @@ def restore(
     Args:
         vae: the model.
         split: images, with `corrupted`, and where pixels are missing, a `mask`.
-        label: class to decode as, for a model with labels; None: each image's own.
+        label: class to decode as, for a conditional model; None: each image's own.
         samples: S, posterior samples per image.
         gibbs_steps: of pseudo-Gibbs sampling.
         seed: of the posterior noise.
@@ -192,7 +192,7 @@ def _impute(
     levels = vae.levels(encoded, noise, condition, prior=prior)
     logits = vae.decode_samples(code(levels), decoded)
     pixels = _filled(x, mask, vae.likelihood.mean(logits))
-    log_weights = log_ratio(levels) + vae.score(x, logits, condition)
+    log_weights = log_ratio(levels) + vae.log_likelihood_of_logits(x, logits, condition)
     mean, spread, draws = _weighted(pixels, log_weights, choice)
     normalized = tf.nn.softmax(log_weights, axis=0)
     effective = 1.0 / tf.reduce_sum(normalized**2, axis=0)

@@ -68,6 +68,8 @@ def _composed(config: TrainConfig, spec: DataSpec) -> VAE:
     if known and outputs == shape:
         start_at_mean(decoder, np.asarray(spec.pixel_mean))
     encoder = conditioning.encoder(architecture, shape, hierarchy.top_dim)
+    architecture.check_layer_options(encoder, decoder)
+    likelihood.check(config.likelihood.name, shape)
     encoder = conditioning.joined(hierarchy.encoder(encoder), shape)
     num_labels = conditioning.num_labels
 

@@ -11,7 +11,7 @@ from vae_cli.config.objective import FeatureConfig, PerceptualConfig, VaeGanConf
 from vae_cli.models.distributions import code
 from vae_cli.models.features import discriminator, feature_network
 from vae_cli.models.objective import Elbo, Terms, elbo_terms
-from vae_cli.models.vae import NOTHING, VAE, Condition
+from vae_cli.models.vae import UNCONDITIONAL, VAE, Condition
 from vae_cli.registry import builds
 
 Shape = tuple[int, int, int]
@@ -55,7 +55,7 @@ class Perceptual(Elbo):
         images: Any,
         noise: Any,
         beta: Any,
-        condition: Condition = NOTHING,
+        condition: Condition = UNCONDITIONAL,
         training: bool = False,
     ) -> Terms:
         """As `Elbo`'s; the penalty is computed in training alone."""
@@ -63,7 +63,7 @@ class Perceptual(Elbo):
         levels = vae.levels(encoded, noise[:1], condition, training)
         z = code(levels)[0]
         logits = vae.decode(z, condition, training)
-        reconstruction = -vae.score(images, logits, condition)
+        reconstruction = -vae.log_likelihood_of_logits(images, logits, condition)
         terms = elbo_terms(vae, encoded, levels, reconstruction)
         if not training:
             return terms

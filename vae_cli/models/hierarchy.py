@@ -34,7 +34,7 @@ from vae_cli.models.distributions import (
     StandardNormal,
 )
 from vae_cli.models.layers import dense_stack
-from vae_cli.models.vae import NOTHING, VAE, Condition, Encoded, as_float32
+from vae_cli.models.vae import UNCONDITIONAL, VAE, Condition, Encoded, as_float32
 from vae_cli.registry import builds
 
 
@@ -63,7 +63,7 @@ class TwoLevelVAE(VAE):
         self,
         encoded: Encoded,
         noise: Any,
-        condition: Condition = NOTHING,
+        condition: Condition = UNCONDITIONAL,
         training: bool = False,
         prior: Distribution | None = None,
     ) -> Levels:
@@ -79,7 +79,7 @@ class TwoLevelVAE(VAE):
         z = posterior.sample(noise[..., top_dim:])
         return [top, Level(z, posterior, StandardNormal())]
 
-    def noiseless(self, encoded: Encoded, training: bool = False) -> Gaussian:
+    def mean_posterior(self, encoded: Encoded, training: bool = False) -> Gaussian:
         """Return q(z|x) of the whole code, the bottom's at the top's mean."""
         top = encoded["mean"], encoded["log_var"]
         bottom = self._bottom(encoded["features"], encoded["mean"], training)
@@ -91,7 +91,7 @@ class TwoLevelVAE(VAE):
         )
 
     def sample_prior(
-        self, noise: Any, choice: Any, condition: Condition = NOTHING
+        self, noise: Any, choice: Any, condition: Condition = UNCONDITIONAL
     ) -> Any:
         """Turn noise into codes of both levels, [N, latent_dim]."""
         top_dim = self.encoder.output["mean"].shape[-1]
@@ -108,8 +108,7 @@ class TwoLevelVAE(VAE):
     def export_networks(self) -> tuple[keras.Model, keras.Model]:
         """Return encoder and decoder as plain Keras models that need no package.
 
-        The encoder's bottom Gaussian is the one at the top's mean, as `noiseless` has
-        it.
+        The encoder's bottom Gaussian is the one at the mean of the top.
         """
         inputs = self.encoder.input
         image, *label = inputs if self.num_labels else [inputs]

@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from vae_cli.config.likelihood import (
@@ -17,19 +18,24 @@ from vae_cli.config.likelihood import (
     LikelihoodConfig,
 )
 from vae_cli.data_spec import DataSpec
+from vae_cli.errors import ConfigError
 from vae_cli.registry import builds
 
 
 class Likelihood(keras.layers.Layer):
     """Base: decoder outputs are logits, one for each channel.
 
-    It is float32, whatever the networks compute in. One with more outputs splits the
-    last axis of its logits, [..., H, W, C * outputs_per_channel], in
+    It is a Keras layer in float32, whatever the networks compute in. Weights of its own
+    are made in `__init__` (`build` is not called), by `add_weight`. One with more
+    outputs splits the last axis of its logits, [..., H, W, C * outputs_per_channel], in
     `log_prob_per_pixel` and `mean`.
     """
 
     outputs_per_channel = 1
     """What every decoder gives for each channel of a pixel."""
+    elementwise = True
+    """Whether `log_prob_per_pixel` takes pixels of any shape: they then come flat,
+    [..., H * W * C], where there is one output per channel."""
 
     def __init__(self, config: LikelihoodConfig) -> None:
         super().__init__(name="likelihood", dtype="float32")
@@ -50,19 +56,54 @@ class Likelihood(keras.layers.Layer):
         """
         if weight is not None:
             return ops.sum(weight * self.log_prob_per_pixel(x, logits), (-3, -2, -1))
-        if self.outputs_per_channel > 1:
+        if self.outputs_per_channel > 1 or not self.elementwise:
             return ops.sum(self.log_prob_per_pixel(x, logits), (-3, -2, -1))
         # flat pixels make longer loops
         x, logits = (ops.reshape(a, (*ops.shape(a)[:-3], -1)) for a in (x, logits))
         return ops.sum(self.log_prob_per_pixel(x, logits), axis=-1)
 
     def log_prob_per_pixel(self, x: Any, logits: Any) -> Any:
-        """Score each pixel: float32 [...], any shape, nats."""
-        raise TypeError(f"{type(self).__name__} defines no density")
+        """Return log p of each pixel and channel in nats, float32, of the shape of x.
+
+        Args:
+            x: float32 [..., H, W, C] in [0, 1], or flat (see `elementwise`).
+            logits: likewise, with the decoder's outputs.
+        """
+        raise TypeError(f"{type(self).__name__} defines no log_prob_per_pixel")
 
     def mean(self, logits: Any) -> Any:
         """Return E[x|z], float32 [B, H, W, C] in [0, 1]; built-in operations only."""
         return self._sigmoid(logits)
+
+    def check(self, name: str, image_shape: tuple[int, ...]) -> None:
+        """Refuse a likelihood whose results have another shape than images.
+
+        Args:
+            name: of the option.
+            image_shape: (H, W, C).
+
+        Raises:
+            ConfigError: saying which method, and its shapes.
+        """
+        *size, channels = image_shape
+        logits = ops.zeros((1, *size, channels * self.outputs_per_channel))
+        x = ops.zeros((1, *image_shape))
+        for method, values, wanted in (
+            ("mean", lambda: self.mean(logits), (1, *image_shape)),
+            ("log_prob", lambda: self.log_prob(x, logits), (1,)),
+        ):
+            try:
+                shape: Any = tuple(values().shape)
+            except (ValueError, tf.errors.InvalidArgumentError) as error:
+                shape = f"an error: {str(error).splitlines()[0]}"
+            if shape != wanted:
+                raise ConfigError(
+                    f"likelihood={name}: {method} of one image must have the shape "
+                    f"{wanted}, got {shape}.",
+                    "log_prob sums log_prob_per_pixel, which takes x and logits of "
+                    f"{'flat pixels' if self.elementwise else 'whole images'}: "
+                    "elementwise=False asks for [..., H, W, C]",
+                )
 
     def measure(self, spec: DataSpec) -> str:
         """Name what the reconstruction loss is on this data."""
@@ -82,7 +123,7 @@ class Likelihood(keras.layers.Layer):
 
 @builds(BernoulliConfig)
 class Bernoulli(Likelihood):
-    """Pixels are coin flips.
+    """Independent Bernoulli pixels.
 
     log p(x|z) = sum_i x_i l_i - softplus(l_i)
 
@@ -92,7 +133,7 @@ class Bernoulli(Likelihood):
     """
 
     def log_prob_per_pixel(self, x: Any, logits: Any) -> Any:
-        """Score each pixel: float32 [...], any shape, nats."""
+        """Return log p of each pixel in nats, of the shape of x."""
         return x * logits - ops.softplus(logits)
 
     def measure(self, spec: DataSpec) -> str:
@@ -117,23 +158,23 @@ class ContinuousBernoulli(Likelihood):
     Source: Loaiza-Ganem & Cunningham, "The continuous Bernoulli", 2019, eq. 4, with
     lambda = sigmoid(l).
 
-    l is MOST * tanh(logit / MOST): the density of a pixel that is exactly 0 or 1, as
-    most of MNIST's are, grows with |l| forever, and a model that follows it draws
+    l is L tanh(logit / L), L = SOFT_LIMIT: the density of a pixel that is 0 or 1, as
+    most of MNIST's are, grows with |l| without bound, and a model that follows it draws
     nothing that can be recognised.
     """
 
-    MOST = 16.0
+    SOFT_LIMIT = 16.0
     """Beyond it sigmoid(l) is 0 or 1 in float32."""
 
     def log_prob_per_pixel(self, x: Any, logits: Any) -> Any:
-        """Score each pixel: float32 [...], any shape, nats."""
+        """Return log p of each pixel in nats, of the shape of x."""
         logits = self.bounded(logits)
         return x * logits - ops.softplus(logits) + self.log_constant(logits)
 
     @classmethod
     def bounded(cls, logits: Any) -> Any:
-        """Return l, within (-MOST, MOST), for what the decoder gives."""
-        return cls.MOST * ops.tanh(logits / cls.MOST)
+        """Return l, within (-SOFT_LIMIT, SOFT_LIMIT), for what the decoder gives."""
+        return cls.SOFT_LIMIT * ops.tanh(logits / cls.SOFT_LIMIT)
 
     @staticmethod
     def log_constant(logits: Any) -> Any:
@@ -178,6 +219,6 @@ class Gaussian(Likelihood):
         )
 
     def log_prob_per_pixel(self, x: Any, logits: Any) -> Any:
-        """Score each pixel: float32 [...], any shape, nats."""
+        """Return log p of each pixel in nats, of the shape of x."""
         standard = (x - self.mean(logits)) * ops.exp(-self.log_std)
         return -0.5 * standard**2 - self.log_std - 0.5 * math.log(2 * math.pi)

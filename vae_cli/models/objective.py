@@ -25,7 +25,7 @@ from vae_cli.models.distributions import (
     kl_per_dim,
     log_ratio,
 )
-from vae_cli.models.vae import NOTHING, VAE, Condition, Encoded
+from vae_cli.models.vae import UNCONDITIONAL, VAE, Condition, Encoded
 from vae_cli.registry import builds
 
 
@@ -112,7 +112,7 @@ class Elbo:
         images: Any,
         noise: Any,
         beta: Any,
-        condition: Condition = NOTHING,
+        condition: Condition = UNCONDITIONAL,
         training: bool = False,
     ) -> Terms:
         """Encode, draw, decode and score.
@@ -151,7 +151,7 @@ def elbo_terms(
         kl = ops.sum(per_dim, axis=-1)
     neg_elbo = reconstruction + kl
     # not the draw's: with two levels its bottom means move with the top's noise
-    mean = vae.noiseless(encoded).mean
+    mean = vae.mean_posterior(encoded).mean
     return Terms(reconstruction, kl, per_dim, neg_elbo, neg_elbo, mean)
 
 
@@ -220,7 +220,7 @@ class Iwae(Elbo):
         images: Any,
         noise: Any,
         beta: Any,
-        condition: Condition = NOTHING,
+        condition: Condition = UNCONDITIONAL,
         training: bool = False,
     ) -> Terms:
         """Encode once, draw k codes an image, decode and score; as `Elbo`'s."""

@@ -64,7 +64,7 @@ class Prior(keras.layers.Layer):
         """
         raise TypeError(f"{type(self).__name__} starts at no images")
 
-    def given(self, embedding: Any) -> Distribution:
+    def distribution(self, embedding: Any) -> Distribution:
         """Return p(z|y).
 
         Args:
@@ -77,7 +77,7 @@ class Prior(keras.layers.Layer):
 class StandardPrior(Prior):
     """p(z) = N(0, I)."""
 
-    def given(self, embedding: Any = None) -> StandardNormal:
+    def distribution(self, embedding: Any = None) -> StandardNormal:
         """Return N(0, I)."""
         return StandardNormal()
 
@@ -103,7 +103,7 @@ class MixturePrior(Prior):
             name="logits", shape=shape[:1], initializer="zeros"
         )
 
-    def given(self, embedding: Any = None) -> Mixture:
+    def distribution(self, embedding: Any = None) -> Mixture:
         """Return the mixture as its weights are now."""
         return Mixture(
             ops.log_softmax(ops.convert_to_tensor(self._logits)),
@@ -155,7 +155,7 @@ class VampPrior(Prior):
         for one_hot in self._labels:
             one_hot.assign(np.eye(one_hot.shape[1])[labels])
 
-    def given(self, embedding: Any = None) -> Mixture:
+    def distribution(self, embedding: Any = None) -> Mixture:
         """Return the mixture of the pseudo-inputs' posteriors."""
         images = ops.clip(self.pseudo_inputs, 0.0, 1.0)
         mean, log_var = self._posterior(images, *self._labels)
@@ -182,7 +182,7 @@ class LabelPrior(Prior):
             name="log_var", shape=shape, initializer="zeros"
         )
 
-    def given(self, embedding: Any) -> Gaussian:
+    def distribution(self, embedding: Any) -> Gaussian:
         """Return the Gaussians of one-hot labels [B, num_labels]."""
         return Gaussian(
             ops.matmul(embedding, self._mean), ops.matmul(embedding, self._log_var)
@@ -208,6 +208,6 @@ class ObservedPrior(Prior):
         for layer in (self._mean, self._log_var):
             layer.build((None, embedding_dim))
 
-    def given(self, embedding: Any) -> Gaussian:
+    def distribution(self, embedding: Any) -> Gaussian:
         """Return a Gaussian for each of B images, [B, embedding_dim]."""
         return Gaussian(self._mean(embedding), self._log_var(embedding))

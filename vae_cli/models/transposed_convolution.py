@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-MOST_TAPS = 32
+MAX_TAPS = 32
 """Kernel positions times output channels up to which the matrix product was faster."""
 
 
@@ -45,7 +45,7 @@ def _gains(layer: keras.layers.Layer) -> bool:
         and layer.strides == (1, 1)
         and layer.padding == "same"
         and layer.kernel_size[0] % 2 == layer.kernel_size[1] % 2 == 1
-        and layer.filters * layer.kernel_size[0] * layer.kernel_size[1] <= MOST_TAPS
+        and layer.filters * layer.kernel_size[0] * layer.kernel_size[1] <= MAX_TAPS
     )
 
 

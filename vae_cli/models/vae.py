@@ -2,9 +2,9 @@
 
     log p(x|y) >= E_q(z|x~,y)[log p(x|z, y)] - KL(q(z|x~, y) || p(z|y))
 
-y is the condition: a label, or the observed part of an image. The encoder may get
-another image x~ than the one that the likelihood is of: any x~ gives a bound. Where
-there is a mask, x is its pixels: the others are integrated out, since pixels are
+y is the condition: a label, or the observed part of an image. The encoder's input
+x~ may differ from x, the image in the likelihood: the bound holds for any x~. With a
+mask, x is the pixels of the mask; the others are marginalized out, as pixels are
 independent given z.
 
 Sources: Kingma & Welling, "Auto-encoding variational Bayes", 2014; Sohn et al.,
@@ -27,7 +27,7 @@ from vae_cli.models.prior import Prior
 from vae_cli.models.transposed_convolution import fast_decoder
 
 Encoded = dict[str, Any]
-"""What the encoder makes of each image: arrays [B, ...] that q(z|x) follows from."""
+"""Encoder outputs, arrays [B, ...]: the parameters of q(z|x)."""
 
 
 class Condition(NamedTuple):
@@ -35,11 +35,11 @@ class Condition(NamedTuple):
 
     label: Any = None  # one-hot float32 [B, num_labels], for the encoder
     corrupted: Any = None  # what the encoder gets in place of the images, [B, H, W, C]
-    embedding: Any = None  # what decoder and prior get of y, float32 [B, k]
+    embedding: Any = None  # of y, input of decoder and prior, float32 [B, k]
     mask: Any = None  # weight of each pixel in the likelihood, float32 [B, H, W, 1]
 
 
-NOTHING = Condition()
+UNCONDITIONAL = Condition()
 
 
 class VAE(keras.Model):
@@ -52,8 +52,8 @@ class VAE(keras.Model):
             z and its embedding in one, [B, latent_dim + k].
         likelihood: scores images, given logits.
         prior: gives p(z|y).
-        num_labels: classes that the model is conditioned on; 0 for none. `labels` are
-            those that it is trained on.
+        num_labels: number of classes of a conditional model; 0 if unconditional. The
+            `labels` attribute lists the classes in the training data.
         observed_network: for inpainting: observed pixels [B, H, W, C] -> embedding.
     """
 
@@ -99,14 +99,14 @@ class VAE(keras.Model):
             one_hot = ops.one_hot(ops.cast(label, "int32"), self.num_labels)
         return Condition(one_hot, corrupted, one_hot, mask)
 
-    def prior(self, condition: Condition = NOTHING) -> Distribution:
+    def prior(self, condition: Condition = UNCONDITIONAL) -> Distribution:
         """Return p(z|y), with several levels that of the top."""
-        return self.prior_network.given(condition.embedding)
+        return self.prior_network.distribution(condition.embedding)
 
     def encode(
-        self, images: Any, condition: Condition = NOTHING, training: bool = False
+        self, images: Any, condition: Condition = UNCONDITIONAL, training: bool = False
     ) -> Encoded:
-        """Return what q(z|x~, y) of each image follows from.
+        """Return the parameters of q(z|x~, y) for each image.
 
         Args:
             images: float32 [B, H, W, C] in [0, 1].
@@ -123,7 +123,7 @@ class VAE(keras.Model):
         self,
         encoded: Encoded,
         noise: Any,
-        condition: Condition = NOTHING,
+        condition: Condition = UNCONDITIONAL,
         training: bool = False,
         prior: Distribution | None = None,
     ) -> Levels:
@@ -148,33 +148,33 @@ class VAE(keras.Model):
         self,
         images: Any,
         noise: Any,
-        condition: Condition = NOTHING,
+        condition: Condition = UNCONDITIONAL,
         training: bool = False,
     ) -> Levels:
         """Encode images and draw codes: `encode`, then `levels`."""
         encoded = self.encode(images, condition, training)
         return self.levels(encoded, noise, condition, training)
 
-    def noiseless(self, encoded: Encoded, training: bool = False) -> Gaussian:
+    def mean_posterior(self, encoded: Encoded, training: bool = False) -> Gaussian:
         """Return q(z|x) of the whole code, [B, latent_dim].
 
-        Of a lower level it is the one at the mean of those above; decoding its mean
+        Lower levels are evaluated at the mean of the levels above. Decoding the mean
         reconstructs the image.
         """
         return Gaussian(encoded["mean"], encoded["log_var"])
 
-    def posterior(self, images: Any, condition: Condition = NOTHING) -> Gaussian:
-        """Return q(z|x~, y) of the whole code, as `noiseless` does."""
-        return self.noiseless(self.encode(images, condition))
+    def posterior(self, images: Any, condition: Condition = UNCONDITIONAL) -> Gaussian:
+        """Return q(z|x~, y) of the whole code, as `mean_posterior` does."""
+        return self.mean_posterior(self.encode(images, condition))
 
     def sample_prior(
-        self, noise: Any, choice: Any, condition: Condition = NOTHING
+        self, noise: Any, choice: Any, condition: Condition = UNCONDITIONAL
     ) -> Any:
         """Turn noise into codes of all levels: [N, latent_dim], as `Distribution`'s."""
         return self.prior(condition).sample(noise, choice)
 
     def decode(
-        self, z: Any, condition: Condition = NOTHING, training: bool = False
+        self, z: Any, condition: Condition = UNCONDITIONAL, training: bool = False
     ) -> Any:
         """Return logits [S * B, H, W, C] for S codes an image, [S * B, latent_dim]."""
         embedding = condition.embedding
@@ -190,22 +190,24 @@ class VAE(keras.Model):
         self,
         images: Any,
         levels: Levels,
-        condition: Condition = NOTHING,
+        condition: Condition = UNCONDITIONAL,
         training: bool = False,
     ) -> Any:
         """Return log p(x|z, y) in nats, float32 [S, B]."""
         logits = self.decode_samples(code(levels), condition, training)
-        return self.score(images, logits, condition)
+        return self.log_likelihood_of_logits(images, logits, condition)
 
     def decode_samples(
-        self, z: Any, condition: Condition = NOTHING, training: bool = False
+        self, z: Any, condition: Condition = UNCONDITIONAL, training: bool = False
     ) -> Any:
         """Return logits [S, B, H, W, C] for codes [S, B, latent_dim]."""
         flat = ops.reshape(z, (-1, self.latent_dim))
         logits = self.decode(flat, condition, training)
         return ops.reshape(logits, (*ops.shape(z)[:2], *logits.shape[1:]))
 
-    def score(self, images: Any, logits: Any, condition: Condition = NOTHING) -> Any:
+    def log_likelihood_of_logits(
+        self, images: Any, logits: Any, condition: Condition = UNCONDITIONAL
+    ) -> Any:
         """Return log p(x|z) of the pixels of the mask, in nats.
 
         Args:
@@ -215,14 +217,14 @@ class VAE(keras.Model):
         """
         return self.likelihood.log_prob(images, logits, condition.mask)
 
-    def pixel_means(self, z: Any, condition: Condition = NOTHING) -> Any:
+    def pixel_means(self, z: Any, condition: Condition = UNCONDITIONAL) -> Any:
         """Return E[x|z, y], float32 [B, H, W, C] in [0, 1]."""
         return self.likelihood.mean(self.decode(z, condition))
 
     def call(self, images: Any, training: bool = False) -> Any:
         """Reconstruct from posterior means: [B, H, W, C] -> the same."""
         encoded = self.encode(images, training=training)
-        z = self.noiseless(encoded, training).mean
+        z = self.mean_posterior(encoded, training).mean
         return self.likelihood.mean(self.decode(z, training=training))
 
     @contextlib.contextmanager

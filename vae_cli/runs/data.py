@@ -11,7 +11,7 @@ from vae_cli.data.splits import ImageData
 from vae_cli.errors import ConfigError, DataError, RunError
 from vae_cli.runs.folder import RunFolder
 
-MOST_PATH = 4096
+MAX_PATH = 4096
 """Characters of a path that can exist."""
 
 log = logging.getLogger(__name__)
@@ -101,7 +101,7 @@ def _found_again(path: Path, folder: RunFolder) -> str:
     A path that was typed relative to a project's folder, or the file's name alone, is
     looked for from the current folder and from those above the run.
     """
-    if _is_there(path) or len(str(path)) > MOST_PATH:
+    if _is_there(path) or len(str(path)) > MAX_PATH:
         return str(path)
     parts = path.parts[1:] if path.is_absolute() else path.parts
     for start in range(len(parts)):

@@ -13,7 +13,7 @@ from vae_cli.config.commands import EvaluateConfig
 from vae_cli.config.train import TrainConfig
 from vae_cli.data.splits import ImageData
 from vae_cli.errors import VaeCliError
-from vae_cli.evaluation.probes import MOST_CODES
+from vae_cli.evaluation.probes import MAX_CODES
 from vae_cli.runs.files import check_finite, write_json, write_text
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.reading import check_number
@@ -109,7 +109,7 @@ def protocol(
         "classes": run.dataset.classes,
         "pixels": run.corruption.likelihood_pixels,
         "checkpoint": evaluation.checkpoint,
-        "probe_codes": MOST_CODES,
+        "probe_codes": MAX_CODES,
         "run_state": f"{status['state']}, {status['epoch']} of {run.epochs} epochs",
         "labels_sha256": _labels_digest(data),
         "images_sha256": _images_digest(data, evaluation.split or "test"),

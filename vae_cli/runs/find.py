@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from vae_cli.errors import RunError
+from vae_cli.errors import PluginError, RunError
 from vae_cli.runs.folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -28,9 +28,15 @@ def has_weights(run: RunFolder) -> bool:
 
 
 def has_config(run: RunFolder) -> bool:
-    """Return whether a run's config loads."""
+    """Return whether a run's config loads.
+
+    Raises:
+        PluginError: it would, with a plugin: another run is not what was meant.
+    """
     try:
         run.load_config()
+    except PluginError:
+        raise
     except RunError:
         return False
     return True

@@ -14,8 +14,8 @@ import yaml
 from vae_cli.config.load import load
 from vae_cli.config.train import TrainConfig
 from vae_cli.data_spec import DataSpec
-from vae_cli.errors import ConfigError, RunError
-from vae_cli.plugins import missing_plugin
+from vae_cli.errors import ConfigError, PluginError, RunError
+from vae_cli.plugins import changed_plugins, missing_plugin
 from vae_cli.runs.files import check_name, write_json, write_text
 from vae_cli.runs.lock import take_lock
 from vae_cli.runs.reading import read_json, read_yaml
@@ -102,11 +102,16 @@ class RunFolder:
             if missing is None:
                 raise RunError(str(error)) from None
             option, plugin = missing
-            raise RunError(
+            raise PluginError(
                 f"{self.path} needs {option} of the plugin {plugin}, which is not "
                 "loaded.",
-                f"if you trust it: --plugin {plugin}",
+                f"if you trust it: --plugin {plugin}, or from Python: import it first",
             ) from None
+
+    def warn_of_changed_plugins(self, config: TrainConfig) -> None:
+        """Warn where a plugin's file is not what the run was trained with."""
+        for plugin in changed_plugins(config, self._recorded_plugins()):
+            log.warning("%s has changed since %s was trained", plugin, self.path)
 
     def _recorded_plugins(self) -> Any:
         try:

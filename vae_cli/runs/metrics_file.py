@@ -6,7 +6,7 @@ from typing import Any
 
 from vae_cli.errors import RunError
 from vae_cli.runs.files import write_text
-from vae_cli.runs.reading import MOST_CSV, read_bytes
+from vae_cli.runs.reading import MAX_CSV, read_bytes
 
 PARTS = ("loss", "reconstruction_loss", "kl_loss", "neg_elbo", "active_units")
 COLUMNS = (
@@ -18,9 +18,9 @@ an objective logs follows."""
 
 NEEDED = {"beta", "images_per_second", "loss", "reconstruction_loss", "kl_loss"}
 """Columns that are never empty, and that the end of a run reads."""
-MOST_DIGITS = 9
+MAX_DIGITS = 9
 """Of an epoch."""
-MOST_ROWS = 200_000
+MAX_ROWS = 200_000
 
 
 def append_row(path: Path, values: dict[str, Any]) -> None:
@@ -76,9 +76,9 @@ def keep_epochs(path: Path, epochs: int) -> None:
 
 def _parsed(path: Path) -> tuple[list[str], list[str]]:
     """Return the header's columns and the complete rows; cut ones are dropped."""
-    text = read_bytes(path, MOST_CSV).decode("utf-8", "replace")
+    text = read_bytes(path, MAX_CSV).decode("utf-8", "replace")
     header, *lines = text.split("\n")[:-1] or [""]
-    if len(lines) > MOST_ROWS:
+    if len(lines) > MAX_ROWS:
         raise RunError(f"{path} can't be read: it has {len(lines):,} rows.")
     columns = header.split(",") if header.startswith("epoch,") else []
     if len(set(columns)) < len(columns):
@@ -97,6 +97,6 @@ def _whole(line: str, width: int) -> bool:
         len(cells) == width
         and epoch.isascii()
         and epoch.isdigit()
-        and len(epoch) <= MOST_DIGITS
+        and len(epoch) <= MAX_DIGITS
         and bool(numbers)
     )

@@ -48,6 +48,7 @@ class OpenRun:
         self.folder = folder
         self.checkpoint = checkpoint
         self.config: TrainConfig = folder.load_config()
+        folder.warn_of_changed_plugins(self.config)
         self.data_path = data_path
 
     def __repr__(self) -> str:
@@ -98,7 +99,7 @@ class OpenRun:
         return load_trained(self.folder, self.config, self.spec, self.checkpoint)
 
     def split_name(self, name: str | None = None, *, all_classes: bool = False) -> str:
-        """Return the split that is meant: `name`, or test, or else validation.
+        """Return the name of a split: `name`, or test if it exists, else validation.
 
         Raises:
             DataError: the data set has no such split.
@@ -137,7 +138,7 @@ class OpenRun:
 
         Args:
             images: arrays, a path, or a split, which is returned as it is.
-            label: class of all images, or of each, int [N]; for a model with labels.
+            label: class of all images, or of each, int [N]; for a conditional model.
 
         Raises:
             DataError: they can't be read, or don't fit.
@@ -161,13 +162,13 @@ class OpenRun:
         """
         if not self.config.conditioning.on_labels:
             raise ConfigError(
-                f"label={label} needs a model of labels; {self.folder} was trained "
-                f"with conditioning={self.config.conditioning.name}.",
+                f"label={label} needs a model with conditioning=label; {self.folder} "
+                f"was trained with conditioning={self.config.conditioning.name}.",
                 "train one: vae-train conditioning=label",
             )
         if label not in (self.spec.labels or ()):
             raise ConfigError(
-                f"label={label} is no label of {self.folder}.", self.label_choice()
+                f"label={label} is not a label of {self.folder}.", self.label_choice()
             )
         return label
 
@@ -200,7 +201,7 @@ class OpenRun:
 
         Args:
             images: uint8 or float [N, H, W, C], one picture, a path, or a split.
-            label: for a model with labels, the class of all or of each.
+            label: for a conditional model, the class of all or of each.
 
         Raises:
             DataError: the images don't fit the model.
@@ -215,7 +216,7 @@ class OpenRun:
 
         Args:
             z: codes.
-            label: for a model with labels, the class of all or of each.
+            label: for a conditional model, the class of all or of each.
         """
         vae = self.vae
         from vae_cli.evaluation.latent import decode

@@ -8,7 +8,7 @@ from vae_cli.errors import VaeCliError
 from vae_cli.runs.find import find_runs
 from vae_cli.runs.folder import RunFolder
 
-MOST_LINES = 20
+MAX_LINES = 20
 """Jobs in a ranking."""
 FREE = ("scale", "learn_std", "memory_mb", "channels_first", "channels")
 """Keys in which jobs with comparable bounds may differ."""
@@ -29,10 +29,10 @@ def ranking(folder: Path) -> list[str]:
     for bound, jobs in ranked.items():
         lines.append(f"best {bound}, nats per image:")
         lines += [
-            f"  {value:10.2f}  {name}" for value, name in sorted(jobs)[:MOST_LINES]
+            f"  {value:10.2f}  {name}" for value, name in sorted(jobs)[:MAX_LINES]
         ]
-        if len(jobs) > MOST_LINES:
-            lines.append(f"  and {len(jobs) - MOST_LINES} more")
+        if len(jobs) > MAX_LINES:
+            lines.append(f"  and {len(jobs) - MAX_LINES} more")
     if len(ranked) > 1:
         lines.append("figures of different lists are not comparable")
     return [*lines, f"next: vae-evaluate run={folder}"]

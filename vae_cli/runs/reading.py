@@ -20,15 +20,15 @@ import yaml
 
 from vae_cli.errors import RunError
 
-MOST_YAML = 64 * 2**10
+MAX_YAML = 64 * 2**10
 """Bytes of a config.yaml; ours have some 3 kB."""
-MOST_JSON = 4 * 2**20
+MAX_JSON = 4 * 2**20
 """Bytes of a JSON file."""
-MOST_CSV = 64 * 2**20
+MAX_CSV = 64 * 2**20
 """Bytes of a metrics.csv: some 250,000 epochs."""
-MOST_DEPTH = 20
+MAX_DEPTH = 20
 """Lists and mappings within each other."""
-MOST_INTEGER = 2**63 - 1
+MAX_INTEGER = 2**63 - 1
 """The largest integer that NumPy, TensorFlow and the formats share."""
 
 
@@ -59,7 +59,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         values = json.loads(
-            _content(path, MOST_JSON).decode("utf-8"),
+            _content(path, MAX_JSON).decode("utf-8"),
             parse_int=_integer,
             parse_float=_float,
             parse_constant=_float,
@@ -80,7 +80,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         RunError: it holds anything else than what `config.yaml` is written with.
     """
     try:
-        text = _content(path, MOST_YAML).decode("utf-8")
+        text = _content(path, MAX_YAML).decode("utf-8")
         _check_events(text)
         values = yaml.load(text, Loader=_PlainLoader)
         if not isinstance(values, dict):
@@ -159,7 +159,7 @@ def _unreadable(path: Path, error: Exception) -> RunError:
 
 
 def _integer(text: str) -> int:
-    if len(text) > 20 or abs(int(text)) > MOST_INTEGER:
+    if len(text) > 20 or abs(int(text)) > MAX_INTEGER:
         raise ValueError(f"integer {text[:20]}... is out of range")
     return int(text)
 
@@ -173,7 +173,7 @@ def _float(text: str) -> float:
 
 def _check_depth(values: Any) -> None:
     level = [values]
-    for _ in range(MOST_DEPTH):
+    for _ in range(MAX_DEPTH):
         level = [
             inner
             for outer in level
@@ -198,7 +198,7 @@ def _check_events(text: str) -> None:
             raise ValueError(f"it has the YAML tag {tag}")
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > MOST_DEPTH:
+        if depth > MAX_DEPTH:
             raise ValueError("it is nested too deeply")
 
 

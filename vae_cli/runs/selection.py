@@ -10,7 +10,7 @@ from vae_cli.runs.folder import RunFolder
 
 log = logging.getLogger(__name__)
 
-MOST_COMMAS = 20
+MAX_COMMAS = 20
 """In a folder's name."""
 
 
@@ -68,7 +68,7 @@ def _parts(names: str) -> list[str]:
     words = [word.strip() for word in names.split(",")]
     parts: list[str] = []
     while words:
-        lengths = range(min(len(words), MOST_COMMAS + 1), 0, -1)
+        lengths = range(min(len(words), MAX_COMMAS + 1), 0, -1)
         joined = (",".join(words[:length]) for length in lengths)
         part = next(filter(_is_folder, joined), words[0])
         words = words[part.count(",") + 1 :]

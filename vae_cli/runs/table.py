@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from vae_cli.errors import VaeCliError
+from vae_cli.errors import PluginError, VaeCliError
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.metrics_file import read_rows
 from vae_cli.text import printable
@@ -28,8 +28,9 @@ def runs_table(runs: list[RunFolder]) -> str:
 def _line(run: RunFolder) -> tuple[str, ...]:
     try:
         config, status = run.load_config(), run.status()
-    except VaeCliError:
-        return ("unreadable", *[""] * (len(HEADER) - 2), str(run))
+    except VaeCliError as error:
+        state = "needs plugin" if isinstance(error, PluginError) else "unreadable"
+        return (state, *[""] * (len(HEADER) - 2), str(run))
     best = _best_epoch(run, f"val_{config.objective.bound}")
     return (
         str(status["state"]),

@@ -131,7 +131,7 @@ def _compiles(
     # on a CPU, XLA's convolutions are slower than oneDNN's, and so are its matrix
     # products on one thread; it compiles for seconds, which a short run doesn't win
     # back
-    convolves = not vae.is_dense or config.objective.looks_at_images
+    convolves = not vae.is_dense or config.objective.compares_whole_images
     pays = (
         not convolves and core_shards == 1 and config.epochs * steps >= WORTH_COMPILING
     )

@@ -19,7 +19,7 @@ import keras
 import numpy as np
 
 from vae_cli.errors import RunError, TrainingError
-from vae_cli.runs.metrics_file import MOST_DIGITS
+from vae_cli.runs.metrics_file import MAX_DIGITS
 from vae_cli.runs.reading import check_number, read_arrays
 from vae_cli.training.learner import Learner
 
@@ -180,7 +180,7 @@ def _progress(text: str) -> Progress:
         whole = isinstance(count, int) and not isinstance(count, bool)
         if not whole or not 0 <= count < 2**40:
             raise ValueError(f"{name}={count} must be a count")
-    if progress.best_epoch > progress.epoch or progress.epoch >= 10**MOST_DIGITS:
+    if progress.best_epoch > progress.epoch or progress.epoch >= 10**MAX_DIGITS:
         raise ValueError(f"{progress.best_epoch=} of {progress.epoch=}")
     check_number(progress.seconds, "seconds")
     if progress.seconds is None:

@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 COLLAPSED_FRACTION = 0.1
 """Fewer active units than this fraction of the latent dimensions is a collapse."""
-LEAST_STEPS = 100
+MIN_STEPS = 100
 """Before so many steps, a posterior without active units has not trained yet."""
 
 
@@ -34,7 +34,7 @@ class CollapseWarning(keras.callbacks.Callback):
         active = int(logs.get("val_active_units", logs["active_units"]))
         latent_dim = self._config.latent_dim
         steps = self._progress.step
-        if epoch == 0 or steps < LEAST_STEPS or self._progress.collapse_warned:
+        if epoch == 0 or steps < MIN_STEPS or self._progress.collapse_warned:
             return
         if active < max(1.0, COLLAPSED_FRACTION * latent_dim):
             self._progress.collapse_warned = True

@@ -14,7 +14,7 @@ from vae_cli.models.objective import Elbo
 TURNS = 4
 """Quarter turns, which are predicted where there are no labels."""
 
-MOST = 60_000
+MAX_IMAGES = 60_000
 """Images that it is trained on."""
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def train_features(config: TrainConfig, data: ImageData, objective: Elbo) -> Non
     """
     if not objective.pretraining_epochs:
         return
-    split = pick_split(data, config.dataset, "train").take(slice(MOST))
+    split = pick_split(data, config.dataset, "train").take(slice(MAX_IMAGES))
     what = "labels" if split.labels is not None else "turns"
     log.info("training the feature network on the %s of the images", what)
     keras.utils.set_random_seed(config.seed)

@@ -13,9 +13,9 @@ from vae_cli.data.batches import (
     ImageStore,
     Shard,
     core_shards,
-    of_shard,
-    plain,
-    whole_size,
+    global_batch_size,
+    slice_for_shard,
+    without_autograph,
 )
 from vae_cli.models.objective import Elbo, Terms, concatenated, kl_term, weighted
 from vae_cli.models.vae import VAE
@@ -28,20 +28,20 @@ from vae_cli.training.optimizer import LossScale, unscaled
 
 
 class Learner(keras.Model):
-    """What Keras `fit` trains: shards of batches in, a VAE's weights changed.
+    """Trains a VAE with Keras's `fit`.
 
     Everything it logs is in nats per image, averaged over images (not over batches),
     and obeys `loss = reconstruction_loss + beta * kl_loss`:
 
-    - `reconstruction_loss`: -log p(x|z), one posterior sample; with another objective
-      than the ELBO, what its bound leaves beside the KL.
+    - `reconstruction_loss`: -log p(x|z), one posterior sample; for other objectives
+      than the ELBO, the loss minus the weighted KL term.
     - `kl_loss`: the KL term as it enters the loss; with free bits, its floor included.
     - `beta`: the weight in force; where it changes within an epoch, the mean weighted
       by the KL it multiplied, so that the sum holds.
     - `neg_elbo`: -log p(x|z) + plain KL at beta 1, whatever the schedule does.
     - `neg_iwae`: with `objective=iwae`, its own bound at beta 1.
-    - what an objective adds, under the names that it gives: `penalty`, say, which is
-      minimised beside the loss, or `discriminator_loss`, by its own weights.
+    - extra terms of the objective, such as `penalty`, which is minimised in addition
+      to the loss, or `discriminator_loss`, which trains the discriminator.
 
     Args:
         vae: the model to train.
@@ -127,8 +127,8 @@ class Learner(keras.Model):
         """Return the weight of the KL term at a step, scalar float32."""
         return self._beta * self._annealing(step)
 
-    def expect(self, training: int, validation: int) -> None:
-        """Say how many batches an epoch of `fit` and its validation will bring."""
+    def set_num_batches(self, training: int, validation: int) -> None:
+        """Set how many batches an epoch of `fit` and its validation have."""
         self._batches = {"training": training, "validation": validation}
 
     def reset_metrics(self) -> None:
@@ -162,8 +162,11 @@ class Learner(keras.Model):
         logs, and fails where one process feeds several replicas (keras#19246).
         """
         # the loop alone needs AutoGraph
-        run, read = plain(partial(self._distribution.run, step)), plain(logs)
-        take = plain(self._distribution.next_shard)
+        run, read = (
+            without_autograph(partial(self._distribution.run, step)),
+            without_autograph(logs),
+        )
+        take = without_autograph(self._distribution.next_shard)
 
         def several(iterator: Any, count: Any) -> dict[str, Any]:
             for _ in tf.range(count):
@@ -190,7 +193,7 @@ class Learner(keras.Model):
         step = self.optimizer.iterations.value
         beta = self.beta_at(step)
         total = tf.cast(shard["total"], tf.float32)
-        size = whole_size(shard, self._distribution.replicas)
+        size = global_batch_size(shard, self._distribution.replicas)
         results: list[Any] = []
         weights: list[Any] = []
         # each core makes its own input: none waits for another's
@@ -200,7 +203,7 @@ class Learner(keras.Model):
                 (self.objective.samples, size, self.vae.latent_dim),
                 key(self._seed, Stream.TRAINING_NOISE, step),
             )
-            noise = of_shard(noise, own, axis=1)
+            noise = slice_for_shard(noise, own, axis=1)
             weights.append(own.get("weight"))
             arrays = self._train.condition(images, own, step)
             results.append(

@@ -15,7 +15,7 @@ from vae_cli.visualize.images import grid, write_png
 from vae_cli.visualize.model_figures import beside, latent_figure
 from vae_cli.visualize.plots import plot_curves
 
-MOST_POINTS = 5000
+MAX_POINTS = 5000
 """Points in the latent figure; more only hide each other."""
 
 
@@ -47,7 +47,7 @@ def draw_figures(
     if vae.observed_network:
         samples = with_observed(samples, condition)
     write_png(grid(samples, 10), folder.figures / "samples.png")
-    points = split.take(slice(MOST_POINTS))
+    points = split.take(slice(MAX_POINTS))
     method = "auto" if len(points) > 2 else "dims"
     figure, *_ = latent_figure(vae, points, name, method)
     save_figure(figure, folder.figures / "latent.png")

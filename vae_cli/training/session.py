@@ -134,7 +134,7 @@ def _prepared(
         raise DataError(
             f"objective={config.objective.name} needs images with levels between black "
             "and white: every pixel of these is 0 or 1, and its discriminator would "
-            "tell them from pixel means at once.",
+            "trivially separate them from pixel means.",
             "use objective=elbo, iwae or perceptual",
         )
     from vae_cli.training.distribution import build_distribution

@@ -151,7 +151,9 @@ class Trainer:
         validating = None
         if len(data.validation):
             validating = self.distribution.dataset(self._validation)
-        learner.expect(steps - done, -(-len(data.validation) // config.batch_size))
+        learner.set_num_batches(
+            steps - done, -(-len(data.validation) // config.batch_size)
+        )
         try:
             with warnings.catch_warnings():
                 # Keras can't know that the order is drawn anew inside the dataset

@@ -37,12 +37,15 @@ class Architecture:
             ConfigError: it is not what `vae_cli.models.architectures` describes.
         """
         encoder = self.encoder(image_shape, latent_dim)
+        self._check_model(encoder, "encoder")
         outputs = encoder.output
         if not isinstance(outputs, dict) or not {"mean", "log_var"} <= outputs.keys():
             raise self._broken("encoder's outputs", "a dict of mean and log_var")
         for name in ("mean", "log_var"):
             if tuple(outputs[name].shape) != (None, latent_dim):
-                wanted = f"float32 [B, {latent_dim}], got {list(outputs[name].shape)}"
+                wanted = (
+                    f"{_shape((None, latent_dim))}, got {_shape(outputs[name].shape)}"
+                )
                 raise self._broken(f"encoder's {name}", wanted)
         return encoder
 
@@ -53,21 +56,62 @@ class Architecture:
             ConfigError: it is not what `vae_cli.models.architectures` describes.
         """
         decoder = self.decoder(output_shape, latent_dim)
+        self._check_model(decoder, "decoder")
         for name, shape, wanted in (
             ("input", decoder.input_shape, (None, latent_dim)),
             ("output", decoder.output_shape, (None, *output_shape)),
         ):
             if shape != wanted:
                 raise self._broken(
-                    f"decoder's {name}", f"one array {list(wanted)}, got {shape}"
+                    f"decoder's {name}", f"{_shape(wanted)}, got {_shape(shape)}"
                 )
         return decoder
+
+    def check_layer_options(self, *networks: keras.Model) -> None:
+        """Refuse options of layers that no layer of the networks applies.
+
+        Raises:
+            ConfigError: naming the key.
+        """
+        layers = [x for n in networks for x in n._flatten_layers(include_self=False)]
+        norms = keras.layers.BatchNormalization, keras.layers.LayerNormalization
+        applied = {
+            "dropout": any(isinstance(x, keras.layers.Dropout) for x in layers),
+            "l2": any(getattr(x, "kernel_regularizer", None) for x in layers),
+            "normalization": any(isinstance(x, norms) for x in layers),
+        }
+        for key, is_applied in applied.items():
+            value = getattr(self.config, key)
+            if value not in (0, "none") and not is_applied:
+                raise ConfigError(
+                    f"architecture.{key}={value}: no layer of "
+                    f"architecture={self.config.name} applies it.",
+                    "vae_cli.models.layers.hidden(x, layer, self.config) applies "
+                    "activation, normalization and dropout, regularizer(self.config) "
+                    "the l2 penalty",
+                )
+
+    def _check_model(self, network: Any, what: str) -> None:
+        if not isinstance(network, keras.Model):
+            kind = type(network).__name__
+            raise self._broken(what, f"a functional keras.Model, got {kind}")
 
     def _broken(self, what: str, wanted: str) -> ConfigError:
         return ConfigError(
             f"architecture={self.config.name}: the {what} must be {wanted}.",
             "vae_cli/models/architectures/__init__.py says what networks must offer",
         )
+
+
+def _shape(shape: Any) -> str:
+    """Return a shape for a message, `[B, 28, 28, 1]`; several where there are."""
+    if (
+        shape
+        and isinstance(shape, (list, tuple, dict))
+        and not isinstance(next(iter(shape)), (int, type(None)))
+    ):
+        return f"{len(shape)} arrays"
+    return f"float32 [B, {', '.join(map(str, shape[1:]))}]"
 
 
 def posterior(image: Any, x: Any, latent_dim: int) -> keras.Model:
