@@ -6,6 +6,7 @@ import threading
 import time
 from unittest.mock import MagicMock, Mock
 
+import numpy as np
 import pytest
 
 from tests.conftest import TINY, train_here
@@ -113,8 +114,8 @@ def test_stderr_comes_back_where_two_threads_keep_it_back(capfd):
     with stderr_kept_back():
         pass
     first.join()
-    os.write(2, b"corrupted")
-    assert "corrupted" in capfd.readouterr().err
+    os.write(2, b"kept")
+    assert "kept" in capfd.readouterr().err
 
 
 def test_what_was_kept_back_is_shown_when_the_import_fails(capfd):
@@ -135,10 +136,23 @@ def tf32():
     options.enable_tensor_float_32_execution(before)
 
 
-def test_commands_that_evaluate_multiply_in_float32(tf32):
+def test_evaluation_is_in_float32_and_leaves_the_process_as_it_was(tf32):
+    from vae_cli.evaluation.batches import over_batches
+
+    used = []
+
+    def function(x):
+        used.append(tf32.tensor_float_32_execution_enabled())
+        return (x,)
+
+    logger = logging.getLogger("tensorflow")
+    before = logger.level
     tf32.enable_tensor_float_32_execution(True)
     start_tensorflow()
-    assert not tf32.tensor_float_32_execution_enabled()
+    over_batches(function, (np.zeros((3, 2), np.float32),), 4)
+    assert used == [False]
+    assert tf32.tensor_float_32_execution_enabled()
+    assert logger.level == before
 
 
 @pytest.mark.parametrize("wanted", [True, False])

@@ -27,3 +27,11 @@ def configs_dir() -> Path:
         f"vae-cli is installed without its configs: neither {packaged} nor {checkout} "
         "holds train.yaml. Reinstall the package."
     )
+
+
+def is_there(path: Path) -> bool:
+    """Return whether a path exists; not where its name is too long, or unreadable."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False

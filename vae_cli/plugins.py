@@ -67,7 +67,7 @@ def load_plugins(named: Iterable[str] = ()) -> None:
     inherited = [x for x in os.environ.get(VARIABLE, "").split(os.pathsep) if x]
     for key, value in KERAS.items():
         os.environ.setdefault(key, value)
-    names = list(dict.fromkeys([*inherited, *map(_absolute, named)]))
+    names = list(dict.fromkeys(map(_absolute, [*inherited, *named])))
     for name in names:
         _load(name)
     if names:
@@ -138,7 +138,12 @@ def missing_plugin(entries: Any) -> tuple[str, str] | None:
 
 
 def _absolute(name: str) -> str:
-    return str(Path(name).absolute()) if _is_file(name) else name
+    if os.pathsep in name:
+        raise ConfigError(
+            f"plugin {name}: {VARIABLE} can't hold a name with {os.pathsep!r}.",
+            "rename the file",
+        )
+    return str(Path(name).resolve()) if _is_file(name) else name
 
 
 def _is_file(name: str) -> bool:

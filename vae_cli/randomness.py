@@ -7,11 +7,14 @@ numbers one of them draws changes no other.
 
 import contextlib
 import random
+import threading
 from collections.abc import Iterator
 from enum import IntEnum
 from typing import Any
 
 import numpy as np
+
+_SEEDING = threading.RLock()
 
 
 class Stream(IntEnum):
@@ -60,14 +63,24 @@ def key(seed: int, stream: Stream, step: Any) -> Any:
 
 
 @contextlib.contextmanager
-def callers_generators_kept() -> Iterator[None]:
-    """Give Python's and NumPy's global generators back as they were before the block.
+def seeded(seed: int) -> Iterator[None]:
+    """Seed what Keras draws initial weights by; afterwards all is as it was before.
 
-    Keras draws initial weights by them, and seeds them for it.
+    Keras seeds its layers from Python's global generator, and `tf.data` shuffles by
+    TensorFlow's global seed. One thread at a time may do so.
+
+    Args:
+        seed: the run's seed.
     """
-    python, numpys = random.getstate(), np.random.get_state()
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpys)
+    import tensorflow as tf
+    from tensorflow.python.eager import context
+
+    with _SEEDING:
+        python, tensorflow = random.getstate(), context.global_seed()
+        random.seed(seed)
+        tf.random.set_seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            tf.random.set_seed(tensorflow)

@@ -110,7 +110,8 @@ def _checked(group: str, name: str, options: type) -> dict[str, type]:
             f"{group}."
         )
     # a notebook's cell or a reloaded module defines its class again
-    if name in having and having[name].__module__ != options.__module__:
+    again = name in having and having[name].__module__ == options.__module__
+    if name in having and not (again and not _loading):
         raise ConfigError(
             f"{group}={name} is registered already, by "
             f"{origin_of(having[name]) or 'vae_cli'}.",
@@ -193,6 +194,20 @@ def origin_of(options: type) -> str:
         return _origins.get(options, "")
     file = getattr(sys.modules.get(module), "__file__", None)
     return str(Path(file).absolute()) if file else module
+
+
+def option_named(group: str, name: str) -> Any:
+    """Return an option of a group with its defaults.
+
+    Raises:
+        ConfigError: there is no such option.
+    """
+    if name not in OPTIONS[group]:
+        raise ConfigError(
+            f"{group}={name} is not available.",
+            f"choose one of: {', '.join(OPTIONS[group])}",
+        )
+    return OPTIONS[group][name]()
 
 
 def group_of(options: type) -> str:

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vae_cli.config.compose import as_overrides, composed
-from vae_cli.errors import ConfigError, RunError
+from vae_cli.config.compose import as_overrides, command_options, composed
+from vae_cli.config.corruption import CorruptionConfig
+from vae_cli.errors import RunError
 from vae_cli.plugins import load_plugins
+from vae_cli.registry import option_named
 from vae_cli.runs.find import open_run
-from vae_cli.runs.opened import OpenRun
+from vae_cli.runs.opened import ImagesLike, OpenRun
+from vae_cli.runtime import start_tensorflow
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -106,17 +109,18 @@ class Run(OpenRun):
 
         Args:
             mode: `prior`, `manifold`, `traversal` or `interpolation`.
-            **options: `rows`, `columns`, `label`, ..., as the functions of these names
-                in `vae_cli/evaluation/generation.py` take them.
+            **options: keys of `vae-generate`: `num_images`, `rows`, `columns`, `label`,
+                `seed`, `temperature`, `spacing`, `span`, `dims`, `interpolation`,
+                `batch_size`.
 
         Raises:
-            ConfigError: there is no such mode.
+            ConfigError: a value out of range, or one that the run has no use for.
         """
-        from vae_cli.evaluation.generation import MODES
+        config = command_options("generate", mode=mode, **options)
+        start_tensorflow()
+        from vae_cli.evaluation.generation import generate
 
-        if mode not in MODES:
-            raise ConfigError(f"mode={mode}: choose one of: {', '.join(MODES)}")
-        return MODES[mode](self, **options)
+        return generate(self, config)
 
     def plot_latent(
         self,
@@ -139,6 +143,8 @@ class Run(OpenRun):
         Returns:
             a matplotlib figure, and the codes that it shows.
         """
+        shown = {"num_points": num_points, "method": method, "dims": dims, "seed": seed}
+        command_options("plot_latent", split=split, **shown)
         name = self.split_name(split)
         images, vae = self.split(name), self.vae
         from vae_cli.visualize.model_figures import latent_plot
@@ -171,63 +177,95 @@ class Run(OpenRun):
             memory_mb: memory for codes at a time, MiB.
             progress: called with the fraction of importance sampling that is done.
         """
-        from vae_cli.evaluation.split_report import report_split
-
-        return report_split(
-            self,
-            self.split_name(split),
-            importance_samples,
-            num_images,
-            generated_images,
-            self.config.seed if seed is None else seed,
-            progress,
+        how = command_options(
+            "evaluate",
+            split=split,
+            importance_samples=importance_samples,
+            num_images=num_images,
+            generated_images=generated_images,
+            seed=self.config.seed if seed is None else seed,
             batch_size=batch_size,
             chunk_size=chunk_size,
             memory_mb=memory_mb,
         )
+        start_tensorflow()
+        from vae_cli.evaluation.split_report import report_split
 
-    def corrupt(self, images: str | None = None, **options: Any) -> "CorruptedImages":
+        return report_split(self, self.split_name(split), how, progress)
+
+    def corrupt(
+        self,
+        images: ImagesLike | None = None,
+        *,
+        split: str | None = None,
+        corruption: CorruptionConfig | str | None = None,
+        num_images: int | None = None,
+        label: int | None = None,
+    ) -> "CorruptedImages":
         """Return images together with their corrupted versions.
 
         Args:
-            images: path of own images; None: those of `split`.
-            **options: `split`, `corruption`, `num_images` and `label`, as
-                `corrupt_images` takes them.
+            images: own images, arrays or a path; None: those of `split`.
+            split: None: test if it exists, else validation.
+            corruption: a name or a config; None: that of the run, for own images none.
+            num_images: at most this many; None: all.
+            label: class to decode as, for a conditional model.
         """
+        chosen = corruption
+        if isinstance(chosen, str):
+            chosen = option_named("corruption", chosen)
+        command_options(
+            "reconstruct",
+            corruption=None,
+            split=split,
+            num_images=num_images,
+            label=label,
+        )
+        start_tensorflow()
         from vae_cli.evaluation.corrupted_images import corrupt_images
 
-        return corrupt_images(self, images, **options)
+        return corrupt_images(self, images, split, chosen, num_images, label)
 
     def restore(
-        self, images: "CorruptedImages | str | None" = None, **options: Any
+        self, images: "CorruptedImages | ImagesLike | None" = None, **options: Any
     ) -> "RestorationReport":
         """Restore corrupted images, and compare them with clean ones.
 
         Args:
             images: of `corrupt`, or what it takes.
-            **options: `label`, `posterior_samples`, `gibbs_steps`, `classifier`,
-                `seed` and `batch_size`, as `report_restoration` takes them.
+            **options: keys of `vae-reconstruct`: `label`, `posterior_samples`,
+                `gibbs_steps`, `classifier`, `seed`, `batch_size`.
+
+        Raises:
+            ConfigError: a value out of range, or one that the run has no use for.
         """
+        how = command_options("reconstruct", corruption=None, **options)
+        start_tensorflow()
         from vae_cli.evaluation.corrupted_images import CorruptedImages
         from vae_cli.evaluation.restoration_report import report_restoration
 
         if not isinstance(images, CorruptedImages):
-            images = self.corrupt(images, label=options.get("label"))
-        return report_restoration(self, images, **options)
+            images = self.corrupt(images, label=how.label)
+        return report_restoration(self, images, how)
 
     def anomaly_scores(
-        self, images: str | None = None, **options: Any
+        self, images: ImagesLike | None = None, **options: Any
     ) -> "AnomalyReport":
         """Compute anomaly scores of images.
 
         Args:
-            images: path of own images; None: those of `split`.
-            **options: `split`, `num_images`, `normal`, `score`, `posterior_samples`,
-                `quantile`, `seed` and `batch_size`, as `report_anomalies` takes them.
+            images: own images, arrays or a path; None: those of `split`.
+            **options: keys of `vae-anomaly`: `split`, `num_images`, `normal`, `score`,
+                `posterior_samples`, `quantile`, `seed`, `batch_size`.
+
+        Raises:
+            ConfigError: a value out of range, or labels that are missing.
         """
+        how = command_options("anomaly", **options)
+        start_tensorflow()
         from vae_cli.evaluation.anomaly_report import report_anomalies
 
-        return report_anomalies(self, images, **options)
+        return report_anomalies(self, images, how)
 
     def plot_evaluation(self, report: "SplitReport") -> "Figure":
         """Draw a report of `evaluate`: scores, KL per dimension, extreme images."""

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import random
 import sys
 import tempfile
 import threading
@@ -26,8 +27,10 @@ def import_keras() -> Any:
     """Import Keras on TensorFlow, whatever backend the user's other work has set."""
     os.environ |= {"KERAS_BACKEND": KERAS["KERAS_BACKEND"]}
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", KERAS["TF_CPP_MIN_LOG_LEVEL"])
+    state = random.getstate()  # names of temporary files are drawn on the way
     with stderr_kept_back():
         import keras
+    random.setstate(state)
     return keras
 
 
@@ -51,9 +54,7 @@ def start_tensorflow(
     with stderr_kept_back():
         import tensorflow as tf
 
-        if config is None:
-            tf.config.experimental.enable_tensor_float_32_execution(False)
-        else:
+        if config is not None:
             try:
                 _settle(tf, config, own_process)
             except RuntimeError as error:
@@ -65,8 +66,6 @@ def start_tensorflow(
         # devices start here, noise and all; several workers must meet before that
         if config is None or not config.distribution.has_workers:
             tf.config.list_logical_devices()
-        # its advice on retracing is for loops of one's own, and meets every evaluation
-        tf.get_logger().setLevel("ERROR")
 
 
 def _settle(tf: Any, config: TrainConfig, own_process: bool) -> None:
@@ -90,6 +89,25 @@ def _settle(tf: Any, config: TrainConfig, own_process: bool) -> None:
             tf.config.list_physical_devices("CPU")[0],
             [tf.config.LogicalDeviceConfiguration()] * devices,
         )
+
+
+@contextlib.contextmanager
+def without_retracing_advice() -> Iterator[None]:
+    """Hold TensorFlow's advice on retracing back: it is for loops of one's own."""
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def evaluating() -> Iterator[None]:
+    """Compute in whole float32 here, whatever training used."""
+    with without_retracing_advice(), matrix_products(tf32=False):
+        yield
 
 
 @contextlib.contextmanager

@@ -138,7 +138,7 @@ def test_help_of_a_group_has_every_option(group: str) -> None:
 
 def test_help_of_a_group_marks_what_is_active_and_says_types() -> None:
     text = words("train", "--help", "likelihood")
-    assert "likelihood=bernoulli * Pixels are coin flips." in text
+    assert "likelihood=bernoulli * Independent Bernoulli pixels." in text
     assert text.endswith("* likelihood=bernoulli is active")
     assert "of [0, 1]; the initial one if learned (number at least 0.001)" in text
     assert "learn the standard deviation with the weights (true or false)" in text

@@ -343,8 +343,8 @@ def test_free_bits_without_a_kl_for_each_dimension_are_refused(
         composed("train", ["free_bits=0.25", *parts])
     assert refused.value.args == (
         "free_bits=0.25 needs prior=standard objective=elbo: "
-        f"prior={prior} with objective={objective} has no KL for each dimension to put "
-        "a floor under",
+        f"prior={prior} with objective={objective} has no KL per dimension, which "
+        "free bits need",
     )
 
 

@@ -8,9 +8,9 @@ import tensorflow as tf
 from tests.helpers import grey_images, small_config, small_vae
 from vae_cli.errors import ConfigError
 from vae_cli.models.distributions import code
-from vae_cli.models.factory import build_objective
 from vae_cli.models.feature_objective import feature_error
 from vae_cli.models.features import feature_network
+from vae_cli.registry import build
 
 SHAPE = (6, 5, 1)
 IMAGES = grey_images(4, *SHAPE).astype(np.float32) / 255
@@ -20,7 +20,7 @@ NOISE = np.random.default_rng(0).standard_normal((3, 4, 2)).astype(np.float32)
 def built(name, **options):
     given = [f"objective.{key}={value}" for key, value in options.items()]
     config = small_config(f"objective={name}", *given).objective
-    return build_objective(config, SHAPE, num_classes=3)
+    return build(config, SHAPE, 3)
 
 
 def objective_and_vae(name, *overrides, **options):
@@ -31,7 +31,7 @@ def objective_and_vae(name, *overrides, **options):
 @pytest.mark.parametrize("name", ["perceptual", "vae_gan"])
 def test_bound_is_the_elbos_whatever_is_added(name):
     objective, vae = objective_and_vae(name)
-    plain = build_objective(small_config().objective, SHAPE, 3)
+    plain = build(small_config().objective, SHAPE, 3)
     for training in (False, True):
         found = objective(vae, IMAGES, NOISE, 1.0, training=training)
         expected = plain(vae, IMAGES, NOISE[:1], 1.0, training=training)

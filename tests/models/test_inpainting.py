@@ -144,14 +144,14 @@ def test_exported_decoder_takes_what_is_seen():
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("corruption=none", "which pixels are missing"),
-        ("corruption=gaussian_noise", "which pixels are missing"),
+        ("corruption=none", "a mask of missing pixels"),
+        ("corruption=gaussian_noise", "a mask of missing pixels"),
         ("prior=mog", "use prior=standard"),
         ("hierarchy=two_level", "use hierarchy=none"),
         ("conditioning.hidden_units=[]", "needs a layer"),
     ],
 )
-def test_what_does_not_go_with_completion_is_refused(override, message):
+def test_what_does_not_go_with_inpainting_is_refused(override, message):
     options = [o for o in COMPLETES if "score" not in o or "=none" not in override]
     if override.startswith("corruption="):
         options = [o for o in COMPLETES if not o.startswith("corruption")]

@@ -263,7 +263,7 @@ def test_likelihood_without_a_density_says_so():
     class Unfinished(Likelihood):
         pass
 
-    with pytest.raises(TypeError, match="Unfinished defines no density"):
+    with pytest.raises(TypeError, match="Unfinished defines no log_prob_per_pixel"):
         Unfinished(SimpleNamespace()).log_prob(GREY, LOGITS)
 
 

@@ -7,7 +7,7 @@ from vae_cli.commands._main import run_command
 from vae_cli.config.commands import EvaluateConfig
 from vae_cli.errors import ConfigError
 from vae_cli.run import Run
-from vae_cli.runs.data import check_not_data, has_test
+from vae_cli.runs.data import check_outputs, has_test
 from vae_cli.runs.evaluations import check_writable
 from vae_cli.runs.selection import open_runs
 
@@ -23,7 +23,7 @@ def evaluate(config: EvaluateConfig, overrides: list[str]) -> None:
     # all configs are read before any work
     runs = [Run(f, config.checkpoint, config.dataset.path) for f in folders]
     for run in runs:
-        check_not_data(run.config, save_npz=config.save_npz)
+        check_outputs(run.folder, run.config, save_npz=config.save_npz)
         check_writable(run.folder, run.config, config.checkpoint)
     several = len(folders) > 1
     _check_number(config, len(folders))

@@ -7,7 +7,7 @@ from vae_cli.commands._main import run_command
 from vae_cli.commands._names import suffix
 from vae_cli.config.commands import GenerateConfig
 from vae_cli.run import load
-from vae_cli.runs.data import check_not_data
+from vae_cli.runs.data import check_outputs
 from vae_cli.runs.report import writing
 
 DRAWN = (
@@ -16,13 +16,11 @@ DRAWN = (
 )  # fmt: skip
 """Keys that change the picture: its name says those that aren't the defaults."""
 
-OPTIONS = {
-    "prior": ("num_images", "temperature", "seed"),
-    "manifold": ("dims", "spacing", "span"),
-    "traversal": ("span",),
-    "interpolation": ("interpolation", "seed"),
-}
-"""Mode -> its options, beside those that all modes take."""
+OPTIONS = (
+    "mode", "num_images", "rows", "columns", "label", "seed", "temperature",
+    "batch_size", "spacing", "span", "dims", "interpolation",
+)  # fmt: skip
+"""Keys that `Run.generate` takes."""
 
 
 def main() -> NoReturn:
@@ -42,13 +40,13 @@ def generate(config: GenerateConfig, overrides: list[str]) -> None:
         checkpoint=config.checkpoint,
         data_path=config.dataset.path,
     )
-    check_not_data(run.config, save_npz=config.save_npz)
+    check_outputs(
+        run.folder, run.config, output=output, save_npz=config.save_npz, gif=gif
+    )
     if output is None:
         changed = suffix("generate", config, DRAWN)
         output = run.folder.samples / f"{config.mode}{changed}.png"
-    keys = (*OPTIONS[config.mode], "rows", "columns", "label", "batch_size")
-    options = {key: getattr(config, key) for key in keys}
-    generated = run.generate(config.mode, **options)
+    generated = run.generate(**{key: getattr(config, key) for key in OPTIONS})
     from vae_cli.visualize.samples import save_generated
 
     npz = Path(config.save_npz) if config.save_npz else None

@@ -7,6 +7,7 @@ from vae_cli.commands._main import run_command
 from vae_cli.commands._names import suffix
 from vae_cli.config.commands import PlotLatentConfig
 from vae_cli.run import load
+from vae_cli.runs.data import check_outputs
 from vae_cli.runs.files import write_npz
 from vae_cli.runs.report import writing
 
@@ -30,6 +31,7 @@ def plot(config: PlotLatentConfig, overrides: list[str]) -> None:
         checkpoint=config.checkpoint,
         data_path=config.dataset.path,
     )
+    check_outputs(run.folder, run.config, output=output, save_npz=config.save_npz)
     name = run.split_name(config.split)
     if output is None:
         changed = suffix("plot_latent", config, DRAWN)

@@ -9,7 +9,7 @@ from vae_cli.commands._names import option_suffix, suffix
 from vae_cli.config.commands import ReconstructConfig
 from vae_cli.data.pictures import own_name
 from vae_cli.run import Run, load
-from vae_cli.runs.data import check_not_data
+from vae_cli.runs.data import check_outputs
 from vae_cli.runs.files import write_json, write_npz
 from vae_cli.runs.report import writing
 
@@ -40,7 +40,6 @@ def reconstruct(config: ReconstructConfig, overrides: list[str]) -> None:
         checkpoint=config.checkpoint,
         data_path=config.dataset.path,
     )
-    check_not_data(run.config, save_npz=config.save_npz)
     if config.images is None:
         run.split_name(config.split)  # a wrong one is reported without TensorFlow
     images = run.corrupt(
@@ -61,6 +60,9 @@ def reconstruct(config: ReconstructConfig, overrides: list[str]) -> None:
     if output is None:
         source = own_name(images.source) if images.own else images.source
         output = run.folder.reconstructions / f"{source}{kind}{changed}.png"
+    check_outputs(
+        run.folder, run.config, output=config.output, save_npz=config.save_npz
+    )
     task = _restore if config.task == "restore" else _interpolate
     with writing(output, "choose another place: output=<file>, save_npz=<file>"):
         output.parent.mkdir(parents=True, exist_ok=True)

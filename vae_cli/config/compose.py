@@ -2,13 +2,19 @@
 
 import itertools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from numbers import Real
 from pathlib import PurePath
 from typing import Any
 
-from vae_cli.config.catalog import CONFIG_DIR, checked_folder, default_of, option_file
+from vae_cli.config.catalog import (
+    CONFIG_DIR,
+    checked_folder,
+    default_of,
+    defaults,
+    option_file,
+)
 from vae_cli.config.commands import COMMANDS
 from vae_cli.config.load import load
 from vae_cli.config.translate import translated_errors
@@ -67,8 +73,11 @@ def compose(*overrides: str, **settings: Any) -> Any:
     return composed("train", as_overrides(overrides, settings))
 
 
-def as_overrides(overrides: Iterable[str], settings: Mapping[str, Any]) -> list[str]:
+def as_overrides(overrides: Sequence[str], settings: Mapping[str, Any]) -> list[str]:
     """Return overrides and settings as they are typed on a command line."""
+    for word in overrides:
+        if not isinstance(word, str):
+            raise UsageError(f"{word!r} is not an override; give key=value.")
     words = [override(key, value) for key, value in settings.items()]
     return [*overrides, *itertools.chain.from_iterable(words)]
 
@@ -152,6 +161,25 @@ def composed(command: str, arguments: list[str]) -> Any:
     finally:
         GlobalHydra.instance().hydra = outer
     return checked(command, values)
+
+
+def command_options(command: str, **settings: Any) -> Any:
+    """Return a command's config with its defaults, checked as on the command line.
+
+    Args:
+        command: name of the primary config file.
+        **settings: keys and their values, NumPy's own numbers included; None for
+            `corruption` and such groups.
+
+    Raises:
+        ConfigError: unknown keys, wrong types, values out of range; all at once.
+    """
+    values = defaults(command)
+    for key in ("defaults", "hydra"):
+        values.pop(key, None)
+    for key, value in settings.items():
+        values[key] = value.tolist() if hasattr(value, "tolist") else value
+    return load(COMMANDS[command], values)
 
 
 def checked(command: str, values: Any) -> Any:

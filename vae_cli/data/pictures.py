@@ -1,6 +1,7 @@
 """Images of one's own: picture files and arrays, as a model takes them."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -11,6 +12,7 @@ from vae_cli.data.sources import UNREADABLE
 from vae_cli.data.splits import Arrays, Split
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import DataError
+from vae_cli.paths import is_there
 from vae_cli.text import printable
 
 OPAQUE = 128
@@ -42,7 +44,7 @@ def read_pictures(path: Path, spec: DataSpec) -> tuple[Split, list[str]]:
     Raises:
         DataError: a file is missing, no picture, no regular file, or of another size.
     """
-    if not path.exists():
+    if not is_there(path):
         raise DataError(
             f"images={path} does not exist.",
             "give a picture, a folder of pictures, or an .npy or .npz array",
@@ -61,8 +63,8 @@ def read_pictures(path: Path, spec: DataSpec) -> tuple[Split, list[str]]:
     return Split(_levels(images, spec), mask=masks), names
 
 
-def as_split(images: np.ndarray | str | Path, spec: DataSpec) -> Split:
-    """Return images of a Python caller as a split.
+def named_split(images: Any, spec: DataSpec) -> tuple[Split, list[str]]:
+    """Return images of a Python caller as a split, and a name for each.
 
     Args:
         images: uint8 or float [N, H, W, C], [N, H, W] or one picture [H, W, C]; or a
@@ -73,11 +75,20 @@ def as_split(images: np.ndarray | str | Path, spec: DataSpec) -> Split:
         DataError: they are of another shape or range.
     """
     if isinstance(images, (str, Path)):
-        return read_pictures(Path(images), spec)[0]
-    array = np.asarray(images)
+        return read_pictures(Path(images), spec)
+    try:
+        array = np.asarray(images)
+    except ValueError as error:
+        raise DataError(f"the images are no array: {error}.") from error
     if array.shape in (spec.image_shape, spec.image_shape[:2]):
         array = array[None]
-    return Split(_levels(_checked(array, "the array", spec), spec))
+    split = Split(_levels(_checked(array, "the array", spec), spec))
+    return split, [f"array[{index}]" for index in range(len(split))]
+
+
+def source_name(images: Any) -> str:
+    """Return what messages and reports call images of a caller: a path, or `array`."""
+    return str(images) if isinstance(images, (str, Path)) else "array"
 
 
 def _levels(images: np.ndarray, spec: DataSpec) -> np.ndarray:

@@ -2,13 +2,13 @@
 
 import logging
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from vae_cli.config.commands import AnomalyConfig
 from vae_cli.data.corruption import corrupt_split
-from vae_cli.data.pictures import read_pictures
+from vae_cli.data.pictures import named_split, source_name
 from vae_cli.data.prepare import chosen_index
 from vae_cli.data.splits import Split
 from vae_cli.errors import ConfigError
@@ -19,7 +19,7 @@ from vae_cli.evaluation.anomaly import (
     mean_intensity,
 )
 from vae_cli.evaluation.detection import ScoredImages, check_score, detect
-from vae_cli.runs.opened import OpenRun
+from vae_cli.runs.opened import ImagesLike, OpenRun
 
 log = logging.getLogger(__name__)
 
@@ -130,39 +130,25 @@ class AnomalyReport:
 
 
 def report_anomalies(
-    run: OpenRun,
-    images: str | None = None,
-    split: str | None = None,
-    num_images: int | None = None,
-    normal: list[int] | None = None,
-    score: str = "neg_elbo",
-    posterior_samples: int = 20,
-    quantile: float = 0.95,
-    seed: int = 0,
-    batch_size: int = 250,
+    run: OpenRun, images: ImagesLike | None, config: AnomalyConfig
 ) -> AnomalyReport:
     """Score images, and set thresholds by normal held-out images.
 
     Args:
         run: the run.
-        images: path of own images, in place of a split.
-        split: None: test, or else validation.
-        num_images: at most this many.
-        normal: classes that count as normal; None: those that the run was trained on.
-        score: which one counts, or `by_validation_auroc`.
-        posterior_samples: per image.
-        quantile: fraction of normal held-out images below the threshold.
-        seed: of the posterior noise.
-        batch_size: images at a time; does not change results.
+        images: own images, in place of a split.
+        config: how.
 
     Raises:
         ConfigError: labels are needed and missing, or would give anomalies away.
     """
+    split, normal, score, seed = config.split, config.normal, config.score, config.seed
+    samples, quantile = config.posterior_samples, config.quantile
     _check_labels(run, images)
     whole = run.data_of_all_classes
     if images is None:
         split = run.split_name(split, all_classes=True)
-    chosen, names = _images(run, images, str(split), num_images)
+    chosen, names = _images(run, images, str(split), config.num_images)
     if normal and chosen.labels is None:
         raise ConfigError(
             f"normal={normal} needs the label of each image; these have none.",
@@ -179,7 +165,7 @@ def report_anomalies(
 
     def scored(split: Split) -> ScoredImages:
         scores = anomaly_scores(
-            vae, split, statistics, posterior_samples, seed, batch_size
+            vae, split, statistics, samples, seed, config.batch_size
         )
         return ScoredImages(
             scores, mean_intensity(split.images), _anomalous(split, normal)
@@ -194,12 +180,12 @@ def report_anomalies(
         )
     return AnomalyReport(
         run=str(run.folder),
-        images=images or str(split),
+        images=str(split) if images is None else source_name(images),
         num_images=len(chosen),
         normal_classes=normal,
         classes=whole.spec.num_classes,
         threshold_from=f"{quantile:g} quantile of normal {held_out} images",
-        posterior_samples=posterior_samples,
+        posterior_samples=samples,
         seed=seed,
         likelihood=run.config.likelihood.name,
         **detect(scored_images, scored(others), quantile, score),
@@ -210,18 +196,18 @@ def report_anomalies(
 
 
 def _images(
-    run: OpenRun, images: str | None, split: str, num_images: int | None
+    run: OpenRun, images: ImagesLike | None, split: str, num_images: int | None
 ) -> tuple[Split, list[str]]:
     """Return images to score, and a name for each."""
     if images is None:
         whole = run.split(split, all_classes=True)
         index = chosen_index(len(whole), num_images, run.config.dataset.seed)
         return whole.take(index), [f"{split}[{i}]" for i in index]
-    own, names = read_pictures(Path(images), run.spec)
+    own, names = named_split(images, run.spec)
     if own.mask is not None:
         raise ConfigError(
-            f"images={images} has transparent pixels; a score of fewer pixels compares "
-            "with no threshold.",
+            f"images={source_name(images)} has transparent pixels; a score of fewer "
+            "pixels compares with no threshold.",
             "fill them in first: vae-reconstruct",
         )
     # as those that set the threshold
@@ -229,14 +215,14 @@ def _images(
     return own.take(slice(num_images)), names[:num_images]
 
 
-def _check_labels(run: OpenRun, images: str | None) -> None:
+def _check_labels(run: OpenRun, images: ImagesLike | None) -> None:
     """Refuse at once what would fail, or mislead, after the computation."""
     if not run.config.conditioning.on_labels:
         return
     if images is not None:
         raise ConfigError(
-            f"images={images}: {run.folder} is conditioned on the label of each image, "
-            "and these have none.",
+            f"images={source_name(images)}: {run.folder} is conditioned on the label "
+            "of each image, and these have none.",
             "use a run with conditioning=none",
         )
     if run.config.dataset.classes is not None:

@@ -11,6 +11,7 @@ from vae_cli.errors import DataError, ModelError
 from vae_cli.models.distributions import Distribution
 from vae_cli.models.vae import VAE, Condition
 from vae_cli.randomness import Stream, key
+from vae_cli.runtime import evaluating
 
 ConditionArrays = dict[str, Any]
 """The condition of a split's images (`Split.condition`): `label` int [N]; `corrupted`,
@@ -47,10 +48,13 @@ def over_batches(
     if len(arrays[0]) > batch_size:  # to compile takes longer than a single batch
         compiled = tf.function(function, input_signature=signature)
     outputs = []
-    for start in range(0, len(arrays[0]), batch_size):
-        rows = slice(start, start + batch_size)
-        batch = tf.nest.map_structure(lambda a, rows=rows: as_float(a[rows]), arrays)
-        outputs.append([np.asarray(values) for values in compiled(*batch)])
+    with evaluating():
+        for start in range(0, len(arrays[0]), batch_size):
+            rows = slice(start, start + batch_size)
+            batch = tf.nest.map_structure(
+                lambda a, rows=rows: as_float(a[rows]), arrays
+            )
+            outputs.append([np.asarray(values) for values in compiled(*batch)])
     joined = [np.concatenate(column) for column in zip(*outputs, strict=True)]
     # NaN is not below either
     if not all((np.abs(values) < MAX_VALUE).all() for values in joined):

@@ -15,6 +15,7 @@ from vae_cli.data.pipeline import without_autotuning
 from vae_cli.data.splits import Split
 from vae_cli.evaluation.batches import over_batches
 from vae_cli.models.features import feature_network
+from vae_cli.randomness import seeded
 
 
 class Classifier:
@@ -56,9 +57,9 @@ def train_classifier(
         seed: initial weights and order.
         epochs: passes over the images.
     """
-    keras.utils.set_random_seed(seed)
-    network = feature_network(split.images.shape[1:], num_classes, dropout=0.3)
-    fit_classifier(network, split.images[:], np.asarray(split.labels), epochs)
+    with seeded(seed):
+        network = feature_network(split.images.shape[1:], num_classes, dropout=0.3)
+        fit_classifier(network, split.images[:], np.asarray(split.labels), epochs)
     return Classifier(network)
 
 

@@ -1,17 +1,16 @@
 """Images to restore: of a split or of the user, corrupted as configured."""
 
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vae_cli.config.corruption import CorruptionConfig, MaskConfig, NoCorruptionConfig
 from vae_cli.data.corruption import corrupt_split, with_missing
-from vae_cli.data.pictures import read_pictures
+from vae_cli.data.pictures import named_split, source_name
 from vae_cli.data.splits import Split
 from vae_cli.errors import ConfigError
-from vae_cli.runs.opened import OpenRun
+from vae_cli.runs.opened import ImagesLike, OpenRun
 
 TRANSPARENT = {"name": "transparent"}
 """How own images are corrupted that come with transparent pixels."""
@@ -36,7 +35,7 @@ class CorruptedImages:
 
 def corrupt_images(
     run: OpenRun,
-    images: str | None = None,
+    images: ImagesLike | None = None,
     split: str | None = None,
     corruption: CorruptionConfig | None = None,
     num_images: int | None = None,
@@ -46,7 +45,7 @@ def corrupt_images(
 
     Args:
         run: the run.
-        images: path of own images, in place of a split.
+        images: own images, in place of a split.
         split: None: test, or else validation.
         corruption: None: what the run was trained with; for own images none.
         num_images: at most this many.
@@ -60,7 +59,9 @@ def corrupt_images(
         run.check_label(label)
     chosen_by_user = corruption is not None
     if corruption is None:
-        corruption = NoCorruptionConfig() if images else run.config.corruption
+        corruption = (
+            NoCorruptionConfig() if images is not None else run.config.corruption
+        )
     if isinstance(corruption, MaskConfig):
         # the mask then says which pixels are missing
         corruption = replace(corruption, loss_on="observed")
@@ -73,27 +74,30 @@ def corrupt_images(
     if own.mask is not None:
         if chosen_by_user:
             raise ConfigError(
-                f"corruption={corruption.name} with images={images}: these have "
-                "missing (transparent) pixels already.",
+                f"corruption={corruption.name} with "
+                f"images={source_name(images)}: these have transparent (missing) "
+                "pixels already.",
                 "leave corruption= out",
             )
-        return CorruptedImages(with_missing(own), images, TRANSPARENT, own=True)
+        return CorruptedImages(
+            with_missing(own), source_name(images), TRANSPARENT, own=True
+        )
     _check_masked(run, corruption)
     own = corrupt_split(own, corruption, run.config.dataset.seed)
-    return CorruptedImages(own, images, asdict(corruption), own=True)
+    return CorruptedImages(own, source_name(images), asdict(corruption), own=True)
 
 
 def _own_images(
-    run: OpenRun, images: str, num_images: int | None, label: int | None
+    run: OpenRun, images: ImagesLike, num_images: int | None, label: int | None
 ) -> Split:
-    split, _ = read_pictures(Path(images), run.spec)
+    split, _ = named_split(images, run.spec)
     split = split.take(slice(num_images))
     if not run.config.conditioning.on_labels:
         return split
     if label is None:
         raise ConfigError(
-            f"images={images}: {run.folder} is conditioned on labels, and these images "
-            "have none.",
+            f"images={source_name(images)}: {run.folder} is conditioned on labels, and "
+            "these images have none.",
             run.label_choice(),
         )
     return replace(split, labels=np.full(len(split), label))

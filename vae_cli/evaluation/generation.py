@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from vae_cli.config.commands import GenerateConfig
 from vae_cli.errors import ConfigError
 from vae_cli.evaluation.batches import ConditionArrays
 from vae_cli.evaluation.generated import (
@@ -150,10 +151,17 @@ def traversal(
     return decoded(vae, z, columns, batch_size, condition)
 
 
-MODES: dict[str, Callable[..., Generated]] = {
-    "prior": prior,
-    "manifold": manifold,
-    "traversal": traversal,
-    "interpolation": paths_between_pairs,
+MODES: dict[str, tuple[Callable[..., Generated], tuple[str, ...]]] = {
+    "prior": (prior, ("num_images", "temperature", "seed")),
+    "manifold": (manifold, ("dims", "spacing", "span")),
+    "traversal": (traversal, ("span",)),
+    "interpolation": (paths_between_pairs, ("interpolation", "seed")),
 }
-"""What `Run.generate` and `vae-generate mode=` draw."""
+"""Mode -> what draws it, and its options beside those that all modes take."""
+
+
+def generate(run: OpenRun, config: GenerateConfig) -> Generated:
+    """Generate images as a config of `vae-generate` says."""
+    function, keys = MODES[config.mode]
+    keys = (*keys, "rows", "columns", "label", "batch_size")
+    return function(run, **{key: getattr(config, key) for key in keys})

@@ -29,6 +29,7 @@ from vae_cli.evaluation.bounds import sample_noise
 from vae_cli.memory import refuse_beyond
 from vae_cli.models.distributions import log_ratio
 from vae_cli.models.vae import VAE
+from vae_cli.runtime import evaluating
 
 CODES_AT_A_TIME = 2048
 """Codes that keep the matrix products busy while activations stay in the cache."""
@@ -143,11 +144,12 @@ def importance_sampling(
         for s in range(size):
             noise[s] = sample_noise(count, vae.latent_dim, seed, weights.samples + s)
         log_weights = np.empty((size, count), np.float32)
-        for rows in chosen:
-            x, *given = tf.nest.map_structure(
-                lambda a, rows=rows: as_float(a[rows]), (images, encoded, arrays)
-            )
-            log_weights[:, rows] = compiled(x, noise[:size, rows], *given)
+        with evaluating():
+            for rows in chosen:
+                x, *given = tf.nest.map_structure(
+                    lambda a, rows=rows: as_float(a[rows]), (images, encoded, arrays)
+                )
+                log_weights[:, rows] = compiled(x, noise[:size, rows], *given)
         weights.add(log_weights)
         progress(weights.samples / samples)
     return weights.result()

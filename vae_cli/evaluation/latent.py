@@ -17,6 +17,7 @@ from vae_cli.evaluation.batches import (
 from vae_cli.models.distributions import Gaussian, kl_to_standard
 from vae_cli.models.vae import VAE, Condition
 from vae_cli.randomness import Stream, generator
+from vae_cli.runtime import evaluating
 
 ACTIVE_VARIANCE = 0.01
 """A unit is active when Var_x(E_q[z_j]) exceeds this (Burda et al. 2016, 5.2)."""
@@ -148,9 +149,9 @@ def sample_prior(
     noise = generator(seed, Stream.PRIOR).standard_normal((count, vae.latent_dim))
     choice = generator(seed, Stream.PRIOR, 1).random(count)
     scaled = (temperature * noise).astype(np.float32)
-    return np.asarray(
-        vae.sample_prior(scaled, choice, condition_tensors(vae, condition))
-    )
+    with evaluating():
+        z = vae.sample_prior(scaled, choice, condition_tensors(vae, condition))
+    return np.asarray(z)
 
 
 def row_condition(vae: VAE, count: int, columns: int, split: Split) -> ConditionArrays:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from vae_cli.config.commands import ReconstructConfig
 from vae_cli.data.images import to_float
 from vae_cli.data.prepare import pick_split
 from vae_cli.data.splits import Split
@@ -99,27 +100,16 @@ class RestorationReport:
 
 
 def report_restoration(
-    run: OpenRun,
-    images: CorruptedImages,
-    label: int | None = None,
-    posterior_samples: int = 50,
-    gibbs_steps: int = 50,
-    classifier: bool = False,
-    seed: int = 0,
-    batch_size: int = 100,
+    run: OpenRun, images: CorruptedImages, config: ReconstructConfig
 ) -> RestorationReport:
     """Restore images and compare them with clean ones.
 
     Args:
         run: the run.
         images: of `corrupt_images`.
-        label: class to decode as; None: each image's own.
-        posterior_samples: per image, where pixels are missing.
-        gibbs_steps: missing pixels: steps of pseudo-Gibbs sampling.
-        classifier: whether to train a classifier of clean images and apply it.
-        seed: of the posterior noise.
-        batch_size: images at a time.
+        config: how.
     """
+    label = config.label
     split, vae = images.split, run.vae
     candidates: dict[str, np.ndarray] = {}
     start = None
@@ -132,7 +122,14 @@ def report_restoration(
     elif split.corrupted is not None:
         candidates["median_filter"] = median_filtered(split.corrupted[:])
     restoration = restore(
-        vae, split, label, posterior_samples, gibbs_steps, seed, batch_size, start
+        vae,
+        split,
+        label,
+        config.posterior_samples,
+        config.gibbs_steps,
+        config.seed,
+        config.batch_size,
+        start,
     )
     candidates |= restoration.methods
     # there is no clean image of transparent pixels, of own images that were not
@@ -149,12 +146,12 @@ def report_restoration(
         corruption=images.how,
         decoded_as=label if label is not None else own_label,
         effective_samples=restoration.effective_samples,
-        posterior_samples=posterior_samples,
-        gibbs_steps=gibbs_steps,
-        seed=seed,
+        posterior_samples=config.posterior_samples,
+        gibbs_steps=config.gibbs_steps,
+        seed=config.seed,
         errors=errors(split, candidates) if comparable else None,
         accuracy=_accuracy(run, split, candidates, restoration, label)
-        if classifier
+        if config.classifier
         else None,
         corrupted=images,
         candidates=candidates,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from vae_cli.config.commands import EvaluateConfig
 from vae_cli.data.splits import Split
 from vae_cli.evaluation.sample_report import report_samples
 from vae_cli.evaluation.samples import SampleQuality
@@ -48,23 +49,32 @@ class SplitReport:
 
 
 def report_split(
-    run: OpenRun,
-    name: str,
-    importance_samples: int | None,
-    num_images: int | None,
-    samples: int | None,
-    seed: int,
-    progress: Callable[[float], None],
-    **sizes: Any,
+    run: OpenRun, name: str, config: EvaluateConfig, progress: Callable[[float], None]
 ) -> SplitReport:
-    """Score a split by every measure; arguments as `Run.evaluate` takes them."""
-    vae = run.vae
-    split = run.split(name, num_images=num_images)
+    """Evaluate a split by every measure.
+
+    Args:
+        run: the run.
+        name: of the split.
+        config: how, with a seed.
+        progress: called with the fraction of importance sampling that is done.
+    """
+    vae, seed = run.vae, config.seed or 0
+    split = run.split(name, num_images=config.num_images)
     train = run.split("train") if name != "train" else None
     evaluation = evaluate_split(
-        vae, run.data.spec, split, train, seed, importance_samples, progress, **sizes
+        vae,
+        run.data.spec,
+        split,
+        train,
+        seed,
+        config.importance_samples,
+        progress,
+        batch_size=config.batch_size,
+        chunk_size=config.chunk_size,
+        memory_mb=config.memory_mb,
     )
-    quality, drawn = SampleQuality(sharpness=None), None
-    if samples is not None:
-        quality, drawn = report_samples(run, split, samples, seed)
-    return SplitReport(name, split, evaluation, quality, drawn)
+    quality, samples = SampleQuality(sharpness=None), None
+    if config.generated_images is not None:
+        quality, samples = report_samples(run, split, config.generated_images, seed)
+    return SplitReport(name, split, evaluation, quality, samples)

@@ -5,12 +5,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from vae_cli.config.objective import ObjectiveConfig
 from vae_cli.config.train import TrainConfig
 from vae_cli.data_spec import DataSpec
 from vae_cli.models.architectures.base import start_at_mean
 from vae_cli.models.objective import Elbo
 from vae_cli.models.vae import VAE, as_float32
+from vae_cli.randomness import seeded
 from vae_cli.registry import build
 
 
@@ -24,7 +24,27 @@ def build_model(config: TrainConfig, spec: DataSpec, precision: str = "float32")
             start.
         precision: of the networks' arithmetic; weights, codes and logits are float32.
     """
-    keras.utils.set_random_seed(config.seed)
+    with seeded(config.seed):
+        return _built(config, spec, precision)
+
+
+def build_model_and_objective(
+    config: TrainConfig, spec: DataSpec, num_classes: int, precision: str = "float32"
+) -> tuple[VAE, Elbo]:
+    """Build what is trained: as `build_model`, with the objective and its network.
+
+    Args:
+        config: of the run.
+        spec: of the images.
+        num_classes: of a network that is trained first.
+        precision: of the model.
+    """
+    with seeded(config.seed):
+        vae = _built(config, spec, precision)
+        return vae, build(config.objective, spec.image_shape, num_classes)
+
+
+def _built(config: TrainConfig, spec: DataSpec, precision: str) -> VAE:
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
@@ -34,20 +54,6 @@ def build_model(config: TrainConfig, spec: DataSpec, precision: str = "float32")
     if vae.num_labels and spec.labels is not None:
         vae.labels = np.array(spec.labels)
     return vae
-
-
-def build_objective(
-    config: ObjectiveConfig, image_shape: tuple[int, int, int], num_classes: int
-) -> Elbo:
-    """Return a config's objective, with its network where it has one.
-
-    Args:
-        config: its options.
-        image_shape: (H, W, C).
-        num_classes: of a network that is trained first.
-    """
-    objective: Elbo = build(config, image_shape, num_classes)
-    return objective
 
 
 def _composed(config: TrainConfig, spec: DataSpec) -> VAE:

@@ -8,7 +8,6 @@ import math
 from typing import Any
 
 import keras
-import tensorflow as tf
 from keras import ops
 
 from vae_cli.config.likelihood import (
@@ -94,8 +93,9 @@ class Likelihood(keras.layers.Layer):
         ):
             try:
                 shape: Any = tuple(values().shape)
-            except (ValueError, tf.errors.InvalidArgumentError) as error:
-                shape = f"an error: {str(error).splitlines()[0]}"
+            except Exception as error:  # whatever a class of the user's raises
+                kind, text = type(error).__name__, str(error).partition("\n")[0]
+                shape = f"{kind}: {text}"
             if shape != wanted:
                 raise ConfigError(
                     f"likelihood={name}: {method} of one image must have the shape "

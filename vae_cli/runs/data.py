@@ -5,12 +5,19 @@ from pathlib import Path
 from typing import Any
 
 from vae_cli.config.dataset import FileConfig
+from vae_cli.config.run import SPLITS
 from vae_cli.config.train import TrainConfig
 from vae_cli.data.prepare import Source, load_source, split_source
 from vae_cli.data.splits import ImageData
 from vae_cli.errors import ConfigError, DataError, RunError
+from vae_cli.paths import is_there
 from vae_cli.runs.folder import RunFolder
 
+OWN = (
+    "config.yaml", "environment.json", "data.json", "status.json", "metrics.csv",
+    "metrics.json", "train.log", ".lock", "checkpoints", "model", "tensorboard",
+)  # fmt: skip
+"""Files and folders of a run that training alone writes."""
 MAX_PATH = 4096
 """Characters of a path that can exist."""
 
@@ -101,23 +108,16 @@ def _found_again(path: Path, folder: RunFolder) -> str:
     A path that was typed relative to a project's folder, or the file's name alone, is
     looked for from the current folder and from those above the run.
     """
-    if _is_there(path) or len(str(path)) > MAX_PATH:
+    if is_there(path) or len(str(path)) > MAX_PATH:
         return str(path)
     parts = path.parts[1:] if path.is_absolute() else path.parts
     for start in range(len(parts)):
         for base in (Path.cwd(), *folder.path.absolute().parents):
             moved = base.joinpath(*parts[start:])
-            if _is_there(moved):
+            if is_there(moved):
                 log.warning("%s is gone; the images are read from %s", path, moved)
                 return str(moved)
     return str(path)
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # in a folder of someone else's
-        return False
 
 
 def split_name(data: ImageData, name: str | None) -> str:
@@ -130,6 +130,8 @@ def split_name(data: ImageData, name: str | None) -> str:
     Raises:
         DataError: this set has no such split.
     """
+    if name is not None and name not in SPLITS:
+        raise DataError(f"split={name} is not available; choose {', '.join(SPLITS)}")
     chosen = name or ("test" if data.test or not data.validation else "validation")
     data.split(chosen)
     if name is None and chosen != "test":
@@ -137,25 +139,37 @@ def split_name(data: ImageData, name: str | None) -> str:
     return chosen
 
 
-def check_not_data(config: TrainConfig, **files: str | None) -> None:
-    """Refuse to write over the file of a run's images.
+def check_outputs(
+    folder: RunFolder, config: TrainConfig, **files: str | Path | None
+) -> None:
+    """Refuse to write over a run's images or its own files; name what is replaced.
 
     Args:
-        config: the run's.
-        files: key -> what it names.
+        folder: the run.
+        config: its config.
+        files: key -> the file that it names.
 
     Raises:
-        ConfigError: one of them is that file.
+        ConfigError: one of them is such a file.
     """
-    if not isinstance(config.dataset, FileConfig):
-        return
-    data = Path(config.dataset.path).resolve()
     for key, file in files.items():
-        if file is not None and Path(file).resolve() == data:
+        if file is None:
+            continue
+        path = Path(file).resolve()
+        own = folder.path.resolve()
+        dataset = config.dataset
+        if isinstance(dataset, FileConfig) and path == Path(dataset.path).resolve():
             raise ConfigError(
                 f"{key}={file} is the file of the run's images, and would replace it.",
                 f"choose another, such as {key}=found.npz",
             )
+        if any(own / name in (path, *path.parents) for name in OWN):
+            raise ConfigError(
+                f"{key}={file} lies among the run's own files.",
+                f"choose another place, such as {key}={folder.samples / path.name}",
+            )
+        if is_there(path):
+            log.warning("%s exists and is replaced", file)
 
 
 def has_test(folder: RunFolder) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from vae_cli.errors import PluginError, RunError
+from vae_cli.paths import is_there
 from vae_cli.runs.folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ def open_run(
     """
     if run != "latest":
         folder = RunFolder(Path(run))
-        if not folder.path.is_dir():
+        if not is_there(folder.path) or not folder.path.is_dir():
             named = [str(r) for r in find_runs(Path(output_root)) if _is_named(r, run)]
             raise RunError(
                 f"run={run} does not exist.",

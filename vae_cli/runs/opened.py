@@ -9,11 +9,11 @@ import numpy as np
 
 from vae_cli.config.corruption import CorruptionConfig
 from vae_cli.config.train import TrainConfig
-from vae_cli.data.pictures import as_split
+from vae_cli.data.pictures import named_split
 from vae_cli.data.prepare import Source, pick_split, split_source
 from vae_cli.data.splits import ImageData, Split
 from vae_cli.data_spec import DataSpec
-from vae_cli.errors import ConfigError
+from vae_cli.errors import ConfigError, DataError
 from vae_cli.runs.data import load_run_source, run_data, split_name
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runtime import start_tensorflow
@@ -125,6 +125,8 @@ class OpenRun:
         Raises:
             DataError: the data set has no such split.
         """
+        if num_images is not None and num_images < 1:
+            raise DataError(f"num_images={num_images} must be at least 1.")
         data = self.data_of_all_classes if all_classes else self.data
         corruption = corruption or self.config.corruption
         if corruption.corrupts:
@@ -146,13 +148,10 @@ class OpenRun:
         """
         split = images
         if not isinstance(split, Split):
-            split = as_split(split, self.spec)
+            split, _ = named_split(split, self.spec)
         if label is None:
             return split
-        for one in np.unique(label):
-            self.check_label(int(one))
-        labels = np.broadcast_to(np.asarray(label, np.int64), (len(split),)).copy()
-        return replace(split, labels=labels)
+        return replace(split, labels=self._labels(label, len(split)))
 
     def check_label(self, label: int) -> int:
         """Return a label that the model was trained on.
@@ -172,6 +171,23 @@ class OpenRun:
             )
         return label
 
+    def _labels(self, label: Any, count: int) -> np.ndarray:
+        """Return the label of each of so many images, int64 [count].
+
+        Raises:
+            ConfigError: not one integer or one for each, or a label there isn't.
+        """
+        labels = np.asarray(label)
+        if labels.shape not in ((), (count,)) or labels.dtype.kind not in "iu":
+            raise ConfigError(
+                f"label={label} must be one class number, or one for each of the "
+                f"{count} images.",
+                self.label_choice() if self.config.conditioning.on_labels else "",
+            )
+        for one in np.unique(labels):
+            self.check_label(int(one))
+        return np.broadcast_to(labels.astype(np.int64), (count,)).copy()
+
     def label_choice(self) -> str:
         """Say which labels the model was trained on."""
         labels = list(self.spec.labels or ())
@@ -187,9 +203,7 @@ class OpenRun:
             ConfigError: there is no such label, or one is needed.
         """
         if label is not None:
-            for one in np.unique(label):
-                self.check_label(int(one))
-            return {"label": np.broadcast_to(np.asarray(label), (count,)).copy()}
+            return {"label": self._labels(label, count)}
         if not self.config.conditioning.on_labels:
             return {}
         raise ConfigError(
@@ -217,12 +231,20 @@ class OpenRun:
         Args:
             z: codes.
             label: for a conditional model, the class of all or of each.
+
+        Raises:
+            DataError: z has another shape, or isn't finite.
         """
         vae = self.vae
         from vae_cli.evaluation.latent import decode
 
-        z = np.atleast_2d(z)
-        return decode(vae, z, condition=self.label_condition(label, len(z)))
+        codes = np.atleast_2d(np.asarray(z, np.float32))
+        wanted = f"float [N, {vae.latent_dim}]"
+        if codes.ndim != 2 or codes.shape[1] != vae.latent_dim or not len(codes):
+            raise DataError(f"z has the shape {list(codes.shape)}, not {wanted}.")
+        if not np.isfinite(codes).all():
+            raise DataError("z holds values that are NaN or infinite.")
+        return decode(vae, codes, condition=self.label_condition(label, len(codes)))
 
     def reconstruct(self, images: ImagesLike | Split, label: Any = None) -> np.ndarray:
         """Return reconstructions float32 [N, H, W, C]; arguments as `encode` takes."""

@@ -14,7 +14,7 @@ from vae_cli.data.corruption import (
 from vae_cli.data.images import to_float
 from vae_cli.data.splits import ImageData, Split
 from vae_cli.evaluation.bounds import evaluation_noise
-from vae_cli.models.factory import build_model, build_objective
+from vae_cli.models.factory import build_model_and_objective
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, generator
 from vae_cli.registry import build
@@ -35,9 +35,8 @@ def build_learner(
     steps = steps_per_epoch(config, data)
     # not the learner itself: Keras would then call it to find its variables
     with distribution.scope():
-        vae = build_model(config, data.spec, config.precision)
-        objective = build_objective(
-            config.objective, data.spec.image_shape, num_kinds(data)
+        vae, objective = build_model_and_objective(
+            config, data.spec, num_kinds(data), config.precision
         )
         optimizer = build_optimizer(config, steps, distribution.replicas)
         # model and discriminator are minimised apart, and clipped apart

@@ -91,8 +91,7 @@ class EpochLogs(keras.callbacks.Callback):
         self._progress.epoch = epoch + 1
 
     def _update(self) -> None:
-        step = keras.ops.convert_to_numpy(self.model.optimizer.iterations)
-        self._progress.step = int(step)
+        self._progress.step = int(self.model.optimizer.iterations.value.numpy())
         elapsed = time.perf_counter() - self._began
         self._progress.seconds = self._seconds_before + elapsed
 

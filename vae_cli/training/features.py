@@ -2,7 +2,6 @@
 
 import logging
 
-import keras
 import numpy as np
 
 from vae_cli.config.train import TrainConfig
@@ -10,6 +9,7 @@ from vae_cli.data.prepare import pick_split
 from vae_cli.data.splits import ImageData, Split
 from vae_cli.evaluation.classifier import fit_classifier
 from vae_cli.models.objective import Elbo
+from vae_cli.randomness import seeded
 
 TURNS = 4
 """Quarter turns, which are predicted where there are no labels."""
@@ -39,9 +39,9 @@ def train_features(config: TrainConfig, data: ImageData, objective: Elbo) -> Non
     split = pick_split(data, config.dataset, "train").take(slice(MAX_IMAGES))
     what = "labels" if split.labels is not None else "turns"
     log.info("training the feature network on the %s of the images", what)
-    keras.utils.set_random_seed(config.seed)
     images, kinds = _kinds(split)
-    fit_classifier(objective.network, images, kinds, objective.pretraining_epochs)
+    with seeded(config.seed):
+        fit_classifier(objective.network, images, kinds, objective.pretraining_epochs)
 
 
 def _kinds(split: Split) -> tuple[np.ndarray, np.ndarray]:

@@ -17,7 +17,6 @@ from vae_cli.config.dataset import FileConfig
 from vae_cli.config.train import TrainConfig
 from vae_cli.data.prepare import load_data
 from vae_cli.errors import DataError, Interrupted
-from vae_cli.randomness import callers_generators_kept
 from vae_cli.runs.data import load_run_data
 from vae_cli.runs.folder import RunFolder, new_run
 from vae_cli.runs.record import record_start, record_stop, recorded
@@ -37,7 +36,6 @@ AT_ONCE = 0.05
 """Seconds in which a missing file is found to be missing."""
 
 
-@callers_generators_kept()
 def train(
     config: TrainConfig,
     overrides: Sequence[str] = (),
@@ -159,11 +157,15 @@ def _train(
     progress: bool,
 ) -> RunFolder:
     """Train with the run's log and status in place."""
-    from vae_cli.runtime import matrix_products
+    from vae_cli.runtime import matrix_products, without_retracing_advice
     from vae_cli.training.trainer import Trainer
 
     again = distribution.resume_command(folder)
-    with recorded(folder, again, lambda: stop.received), matrix_products(config.tf32):
+    with (
+        recorded(folder, again, lambda: stop.received),
+        matrix_products(config.tf32),
+        without_retracing_advice(),
+    ):
         stop.last_words = partial(record_stop, folder)
         folder.save_config(config)
         record_start(folder, config, data.spec, data.fingerprint, resumed)
