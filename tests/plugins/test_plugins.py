@@ -59,6 +59,24 @@ def test_option_of_a_file_is_trained_resumed_evaluated_and_drawn(
     refused(missing, f"needs {words[0]}", f"--plugin {HERE / f'{name}.py'}")
 
 
+def test_latest_never_passes_over_a_run_that_needs_a_plugin(tmp_path: Path) -> None:
+    words = (*TINY, *DENSE, "epochs=1")
+    ok(vae("train", *words, "run_dir=outputs/first", cwd=tmp_path))
+    code = (HERE / "laplace.py").read_text()
+    file = tmp_path / "own.py"
+    file.write_text(code)
+    plugin = ("--plugin", "own.py")
+    trained = (*plugin, "likelihood=laplace", *words, "run_dir=outputs/second")
+    done = ok(vae("train", *trained, cwd=tmp_path))
+    assert f"next: vae-generate --plugin {file} run=outputs/second" in done.stderr
+    for command in (("generate",), ("train", "resume=latest", "epochs=2")):
+        refused(vae(*command, cwd=tmp_path), "outputs/second needs likelihood=laplace")
+    assert "needs plugin" in ok(vae("runs", cwd=tmp_path)).stdout
+    file.write_text(code + "# edited\n")
+    done = ok(vae("generate", *plugin, "num_images=4", cwd=tmp_path))
+    assert f"{file} has changed since outputs/second was trained" in done.stderr
+
+
 @pytest.fixture
 def unloaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Forget the plugins that a test loads in this process."""
@@ -143,3 +161,72 @@ def test_plugins_come_from_the_environment(
     monkeypatch.setenv("VAE_PLUGINS", os.pathsep.join(files))
     words = ("train", "likelihood=laplace", "dataset=stripes")
     assert ok(vae("validate", *words, cwd=tmp_path)).stdout == "valid\n"
+
+
+LIKELIHOOD = """
+from dataclasses import dataclass
+
+from keras import ops
+
+import vae_cli as vae
+
+
+@vae.register("likelihood", "own")
+{decorator}
+class OwnConfig({config_base}):
+    width: int = 3
+
+
+@vae.builds({built})
+class Own({base}):
+    outputs_per_channel = {outputs}
+
+    def log_prob_per_pixel(self, x, logits):
+        return {body}
+"""
+GOOD = {
+    "decorator": "@dataclass",
+    "config_base": "vae.LikelihoodConfig",
+    "built": "OwnConfig",
+    "base": "vae.Likelihood",
+    "outputs": 1,
+    "body": "-ops.abs(x - self.mean(logits))",
+}
+
+
+@pytest.mark.usefixtures("unloaded")
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"config_base": ""}, "OwnConfig must derive from vae_cli.LikelihoodConfig"),
+        ({"decorator": ""}, "OwnConfig must be a dataclass"),
+        ({"built": "vae.LikelihoodConfig"}, "it is not an option"),
+        ({"base": "object"}, "must derive from vae_cli.Likelihood"),
+        ({"body": "1 / 0"}, "ZeroDivisionError: division by zero"),
+        ({"body": "ops.sum(x, axis=-1)"}, "log_prob of one image must have the shape"),
+        ({"outputs": 2}, "mean of one image must have the shape (1, 12, 12, 1)"),
+        ({"body": "x * logits[..., 0, 0, :]"}, "elementwise=False asks for"),
+    ],
+)
+def test_mistakes_of_an_author_are_named(
+    command: Command, change: dict, message: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "own.py"
+    file.write_text(LIKELIHOOD.format(**GOOD | change))
+    words = ("likelihood=own", *TINY, *DENSE, f"run_dir={tmp_path / 'run'}")
+    refused(command("train", "--plugin", str(file), *words), message)
+
+
+@pytest.mark.usefixtures("unloaded")
+def test_plain_field_is_an_option_and_layer_options_are_applied_or_refused(
+    command: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "own.py"
+    file.write_text(LIKELIHOOD.format(**GOOD))
+    words = ("--plugin", str(file), "likelihood=own", "likelihood.width=4", *TINY)
+    ok(command("train", *words, *DENSE, f"run_dir={tmp_path / 'run'}"))
+    assert "likelihood.width=3" in ok(command("train", "--help", "likelihood")).stdout
+    tiny = ("--plugin", str(HERE / "tiny.py"), "architecture=tiny", *TINY)
+    for key in ("dropout=0.5", "l2=0.1", "normalization=layer"):
+        done = command("train", *tiny, f"architecture.{key}", f"run_dir={tmp_path}/x")
+        refused(done, f"architecture.{key}: no layer of architecture=tiny applies it")

@@ -17,6 +17,7 @@ from vae_cli.config.dataset import FileConfig
 from vae_cli.config.train import TrainConfig
 from vae_cli.data.prepare import load_data
 from vae_cli.errors import DataError, Interrupted
+from vae_cli.plugins import used_plugins
 from vae_cli.runs.data import load_run_data
 from vae_cli.runs.folder import RunFolder, new_run
 from vae_cli.runs.record import record_start, record_stop, recorded
@@ -135,6 +136,10 @@ def _prepared(
             "trivially separate them from pixel means.",
             "use objective=elbo, iwae or perceptual",
         )
+    if used_plugins(config):  # which may build something else than they should
+        from vae_cli.models.factory import build_model
+
+        build_model(config, data.spec)
     from vae_cli.training.distribution import build_distribution
 
     return data, build_distribution(config.distribution, config.batch_size)
