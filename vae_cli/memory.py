@@ -29,18 +29,18 @@ def check_arrays(what: str, shape: Sequence[float], keys: str, copies: int = 1) 
 
 def available() -> int:
     """Return the bytes that this process may still take, GPUs' included."""
-    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     system = Path("/proc/meminfo")
     if system.is_file():
         for line in system.read_text().splitlines():
             if line.startswith("MemAvailable:"):
-                found.append(int(line.split()[1]) * 1024)
+                limits.append(int(line.split()[1]) * 1024)
     # a container's limit, of either version of cgroups
     for name in ("memory.max", "memory/memory.limit_in_bytes"):
         file = Path("/sys/fs/cgroup") / name
         if file.is_file() and file.read_text().strip().isdigit():
-            found.append(int(file.read_text()))
-    return min(found) + GPU_BYTES * len(list(Path("/dev").glob("nvidia[0-9]*")))
+            limits.append(int(file.read_text()))
+    return min(limits) + GPU_BYTES * len(list(Path("/dev").glob("nvidia[0-9]*")))
 
 
 def refuse_beyond(parts: dict[str, float], keys: str) -> None:

@@ -104,7 +104,7 @@ def changed_plugins(config: Any, entries: Any) -> list[str]:
 
     Args:
         config: of a run.
-        entries: `plugins` of its `environment.json`, as it was found.
+        entries: `plugins` of its `environment.json`, unchecked.
     """
     recorded = entries if isinstance(entries, list) else []
     before = {e.get("option"): e.get("sha256") for e in recorded if isinstance(e, dict)}
@@ -125,7 +125,7 @@ def missing_plugin(entries: Any) -> tuple[str, str] | None:
     """Return the first option that isn't registered, and its plugin.
 
     Args:
-        entries: `plugins` of a run's `environment.json`, as it was found.
+        entries: `plugins` of a run's `environment.json`, unchecked.
     """
     for entry in entries if isinstance(entries, list) else ():
         if not isinstance(entry, dict):

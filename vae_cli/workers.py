@@ -176,7 +176,7 @@ def _free_addresses(count: int) -> list[str]:
     sockets = [socket.socket() for _ in range(count)]
     for one in sockets:
         one.bind(("localhost", 0))
-    found = [f"localhost:{one.getsockname()[1]}" for one in sockets]
+    addresses = [f"localhost:{one.getsockname()[1]}" for one in sockets]
     for one in sockets:
         one.close()
-    return found
+    return addresses

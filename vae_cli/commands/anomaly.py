@@ -21,7 +21,7 @@ COMPUTED = (
     "normal", "score", "posterior_samples", "quantile", "num_images", "seed",
     "checkpoint",
 )  # fmt: skip
-"""Keys that change what is found: names of files say those that aren't the defaults."""
+"""Keys that change results: file names list those that aren't the defaults."""
 
 log = logging.getLogger(__name__)
 

@@ -36,7 +36,7 @@ def plot(config: PlotLatentConfig, overrides: list[str]) -> None:
     if output is None:
         changed = suffix("plot_latent", config, DRAWN)
         output = run.folder.figures / f"latent-{name}{changed}.png"
-    found = run.plot_latent(
+    latent = run.plot_latent(
         name,
         num_points=config.num_points,
         method=config.method,
@@ -45,8 +45,8 @@ def plot(config: PlotLatentConfig, overrides: list[str]) -> None:
     )
     with writing(output, "choose another place: output=<file>, save_npz=<file>"):
         output.parent.mkdir(parents=True, exist_ok=True)
-        save_figure(found.figure, output)
+        save_figure(latent.figure, output)
         print(output)
         if config.save_npz:
-            write_npz(Path(config.save_npz), found.arrays())
+            write_npz(Path(config.save_npz), latent.arrays())
             print(config.save_npz)

@@ -130,12 +130,12 @@ def variants(command: str, words: Sequence[str] = ()) -> dict[str, str]:
 
 def config_dirs(words: Sequence[str]) -> list[Path]:
     """Return the folders that `--config-dir` names in a command line."""
-    found = []
+    folders = []
     for word, following in pairwise([*words, ""]):
         flag, _, value = word.partition("=")
         if flag in CONFIG_DIR and (value or following):
-            found.append(Path(value or following))
-    return found
+            folders.append(Path(value or following))
+    return folders
 
 
 def checked_folder(flag: str, given: str) -> Path:
@@ -160,11 +160,11 @@ def _folders(own: Iterable[Path]) -> list[Path]:
 
 def _choices(values: Mapping[str, Any]) -> dict[str, str]:
     """Return what a file's defaults list chooses."""
-    found = {}
+    choices = {}
     for entry in values.get("defaults") or ():
         for group, option in entry.items() if isinstance(entry, Mapping) else ():
-            found[str(group).removeprefix("override ").lstrip("/")] = option
-    return found
+            choices[str(group).removeprefix("override ").lstrip("/")] = option
+    return choices
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -57,8 +57,8 @@ def candidates(line: str, names: Iterable[str] = ()) -> list[str]:
         if not rest:
             return _starting(current, [*names, "--help", "--version"])
         name, *rest = rest
-    found = _of(name.removeprefix("vae-"), rest, current)
-    return sorted(dict.fromkeys(_starting(current, found)))
+    matching = _of(name.removeprefix("vae-"), rest, current)
+    return sorted(dict.fromkeys(_starting(current, matching)))
 
 
 def _of(name: str, rest: Sequence[str], current: str) -> Iterable[str]:
@@ -118,7 +118,7 @@ def _override(command: str, words: Sequence[str], current: str) -> Iterable[str]
     if {"-m", "--multirun"} & set(words):  # the last of several values
         prefix += value[: value.rfind(",") + 1]
         value = value[value.rfind(",") + 1 :]
-    return [prefix + found for found in _values(key, value, groups, keys, words)]
+    return [prefix + text for text in _values(key, value, groups, keys, words)]
 
 
 def _values(
@@ -143,20 +143,20 @@ def _values(
     return ("true", "false") if hint is bool else ()
 
 
-def _starting(current: str, found: Iterable[str]) -> list[str]:
-    return [word for word in found if word.startswith(current)]
+def _starting(current: str, matching: Iterable[str]) -> list[str]:
+    return [word for word in matching if word.startswith(current)]
 
 
 def _runs(words: Sequence[str]) -> list[str]:
     """Return the newest run folders, those of sweeps included."""
     roots = [w.partition("=")[2] for w in words if w.startswith("output_root=")]
     root = Path(roots[-1] if roots else "outputs")
-    found = [
+    runs = [
         str(config.parent)
         for depth in ("*/*", "*/*/*")
         for config in root.glob(f"{depth}/config.yaml")
     ]
-    return sorted(found)[-MAX_RUNS:]
+    return sorted(runs)[-MAX_RUNS:]
 
 
 def _paths(value: str, suffixes: tuple[str, ...] = ()) -> list[str]:

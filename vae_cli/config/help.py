@@ -86,8 +86,8 @@ def _overview(command: str, words: Sequence[str]) -> list[str]:
     if command == "train":
         lines += ["", "Recipes (each sets several groups and keys)"]
         for preset in PRESETS:
-            found = ", ".join(options(preset, own))
-            lines += _columns(f"{preset}=", found, COLUMN - 2)
+            names = ", ".join(options(preset, own))
+            lines += _columns(f"{preset}=", names, COLUMN - 2)
     flags = "-m (sweep), " if command == "train" else ""
     return [
         *lines,

@@ -39,15 +39,15 @@ def plain_keys(schema: type) -> dict[str, tuple[Field, Any]]:
     Returns:
         dotted key -> (field, type).
     """
-    found: dict[str, tuple[Field, Any]] = {}
+    keys: dict[str, tuple[Field, Any]] = {}
     for spec in fields(schema):
         hint = hints(schema)[spec.name]
         if is_section(hint):
             inner = {f"{spec.name}.{f.name}": f for f in fields(hint)}
-            found |= {k: (f, hints(hint)[f.name]) for k, f in inner.items()}
+            keys |= {k: (f, hints(hint)[f.name]) for k, f in inner.items()}
         elif not is_group(hint):
-            found[spec.name] = (spec, hint)
-    return found
+            keys[spec.name] = (spec, hint)
+    return keys
 
 
 def option_keys(group: str, name: str) -> dict[str, tuple[Field, Any]]:

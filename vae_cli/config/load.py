@@ -92,20 +92,20 @@ def _value(hint: Any, spec: Field, value: Any, key: str, out: list[str]) -> Any:
         if not isinstance(value, (list, tuple)):
             out.append(f"{key}={value} must be {expected}, such as '{key}=[...]'")
             return None
-        found = [_scalar(element, v) for v in value]
-        bad = any(v is None for v in found)
+        typed = [_scalar(element, v) for v in value]
+        bad = any(v is None for v in typed)
     else:
-        found = _scalar(hint, value)
-        bad = found is None
+        typed = _scalar(hint, value)
+        bad = typed is None
     if bad:
         out.append(f"{key}={value} must be {expected}, got {_kind(value)}")
         return None
-    for item in found if isinstance(found, list) else [found]:
+    for item in typed if isinstance(typed, list) else [typed]:
         problem = _range_problem(spec, item, key)
         if problem:
             out.append(problem)
             break
-    return found
+    return typed
 
 
 def _section(key: str, hint: Any, value: Any, out: list[str]) -> Any:

@@ -37,17 +37,17 @@ def conv_layers(
         blocks: gated residual blocks at each size.
     """
     height, width, channels = image_shape
-    found: Layers = []
+    layers: Layers = []
     for count, kernel, stride in zip(filters, kernels, strides, strict=True):
         decoded = height * width * channels
         height, width = math.ceil(height / stride), math.ceil(width / stride)
         encoded = height * width * count
         # there and back; before and after the activation
-        found.append((2 * kernel**2 * channels * count, 2 * (encoded + decoded)))
+        layers.append((2 * kernel**2 * channels * count, 2 * (encoded + decoded)))
         # two convolutions each, the second with a gate
         block = (3 * kernel**2 * count**2, 6 * encoded)
-        found += [block] * (2 * blocks)
+        layers += [block] * (2 * blocks)
         channels = count
     grid = height * width * channels
-    found += dense_layers([grid, *dense_units, 2 * latent_dim])
-    return found + dense_layers([latent_dim, *dense_units[::-1], grid])
+    layers += dense_layers([grid, *dense_units, 2 * latent_dim])
+    return layers + dense_layers([latent_dim, *dense_units[::-1], grid])

@@ -169,21 +169,21 @@ def refused_key(key: str, schema: type, chosen: Mapping[str, str] | None = None)
         known = [k for k in all_keys(schema) if k.startswith(f"{group}.")]
         option = chosen.get(group, "")
         own = [*option_keys(group, option)] if option in OPTIONS[group] else known
-        found = _near(name, own) or _synonyms(name, known) or _near(name, known)
-        if not found and not own:
+        matches = _near(name, own) or _synonyms(name, known) or _near(name, known)
+        if not matches and not own:
             return f"{key} is not a key; {group}={option} has no keys"
-        if not found:
+        if not matches:
             return f"{key} is not a key; choose one of: {', '.join(own)}"
-        return _did_you_mean(key, found, chosen)
+        return _did_you_mean(key, matches, chosen)
     known = all_keys(schema)
-    found = (
+    matches = (
         [k for k in known if key != k and k.rpartition(".")[2] == key]
         or _synonyms(name or key, known)
         or [k for k in [closest(key, known)] if k]
         or _near(name or key, known)
         or [k for k in known if dot and k.startswith(f"{group}.")]
     )
-    return _did_you_mean(key, found, chosen)
+    return _did_you_mean(key, matches, chosen)
 
 
 def unknown_option(group: str, name: str, own: Sequence[str] = ()) -> ConfigError:
@@ -249,16 +249,16 @@ def active_names(command: str, words: Sequence[str]) -> dict[str, str]:
     return base_names(chosen_options(command, words), words)
 
 
-def _did_you_mean(key: str, found: Iterable[str], chosen: Mapping[str, str]) -> str:
+def _did_you_mean(key: str, matches: Iterable[str], chosen: Mapping[str, str]) -> str:
     """Return the message that names keys, those of active options before others."""
-    found = list(dict.fromkeys(found))
-    active = [k for k in found if not chosen or _is_active(k, chosen)]
+    matches = list(dict.fromkeys(matches))
+    active = [k for k in matches if not chosen or _is_active(k, chosen)]
     if active:
         named = active
     else:
         named = [
             f"{k} (with {' or '.join(f'{g}={o}' for o in _having(k, g))})"
-            for k in found
+            for k in matches
             for g in [k.partition(".")[0]]
         ]
     if not named:

@@ -147,8 +147,8 @@ def no_corruption(config: NoCorruptionConfig, shape: Shape) -> None:
 
 def build_corruption(config: CorruptionConfig, shape: Shape) -> Corruption | None:
     """Return a corruption of images of a shape; None for `corruption=none`."""
-    found: Corruption | None = build(config, shape)
-    return found
+    corruption: Corruption | None = build(config, shape)
+    return corruption
 
 
 def corruption_per_step(

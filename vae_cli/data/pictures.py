@@ -55,9 +55,9 @@ def read_pictures(path: Path, spec: DataSpec) -> tuple[Split, list[str]]:
         names = [f"{printable(path.name)}[{index}]" for index in range(len(images))]
     else:
         files = _files(path)
-        found = [_picture(file, spec) for file in files]
-        images = np.stack([image for image, _ in found])
-        opaque = np.stack([mask for _, mask in found])
+        pictures = [_picture(file, spec) for file in files]
+        images = np.stack([image for image, _ in pictures])
+        opaque = np.stack([mask for _, mask in pictures])
         masks = None if (opaque == 255).all() else opaque
         names = [printable(file.name) for file in files]
     return Split(_levels(images, spec), mask=masks), names

@@ -154,7 +154,7 @@ def _from_npz(path: Path, most: float = math.inf) -> Pair:
                     arrays[name] = file[name] if large is None else large
                     if not isinstance(arrays[name], np.ndarray):
                         raise ValueError(f"{name} is no array")
-            found = ", ".join(file.files)
+            names = ", ".join(file.files)
     except FileNotFoundError:
         raise DataError(
             f"dataset.path={path} does not exist.",
@@ -176,7 +176,7 @@ def _from_npz(path: Path, most: float = math.inf) -> Pair:
     if "x_train" not in arrays:
         raise DataError(
             f"dataset.path={path} has no array x_train.",
-            f"it holds: {found or 'nothing'}",
+            f"it holds: {names or 'nothing'}",
             "needed: x_train; optional: x_test, y_train, y_test",
         )
     test = None

@@ -122,8 +122,8 @@ def anomaly_scores(
     *nats, left, codes = over_batches(score, arrays, at_a_time)
     away = codes - statistics.mean
     square = np.einsum("ni,ij,nj->n", away, statistics.precision, away)
-    found = [*nats, np.sqrt(np.maximum(square, 0)), left]
-    return {k: v.astype(np.float64) for k, v in zip(SCORES, found, strict=True)}
+    scores = [*nats, np.sqrt(np.maximum(square, 0)), left]
+    return {k: v.astype(np.float64) for k, v in zip(SCORES, scores, strict=True)}
 
 
 def unexplained_variance(x: Any, restored: Any, mask: Any = None) -> Any:

@@ -116,6 +116,6 @@ def score_images(
         return terms.reconstruction, terms.kl, to_normal, terms.mean, *own
 
     arrays = (images, noise, checked_condition(vae, condition))
-    found = over_batches(score, arrays, batch_size)
-    reconstruction, kl, to_normal, mean, *own = found
+    outputs = over_batches(score, arrays, batch_size)
+    reconstruction, kl, to_normal, mean, *own = outputs
     return ImageScores(reconstruction, kl, own[0] if own else None, to_normal, mean)

@@ -39,8 +39,8 @@ class Classifier:
         """
 
         def outputs(x: Any) -> tuple[Any, Any]:
-            found = self._network(x, training=False)
-            return found["hidden"], found["logits"]
+            features = self._network(x, training=False)
+            return features["hidden"], features["logits"]
 
         features, logits = over_batches(outputs, (images,), batch_size)
         return features, logits.argmax(axis=1)

@@ -101,7 +101,7 @@ def _own(
 ) -> dict[str, Any]:
     values, others = images.scores[name], held_out.scores[name]
     threshold = float(np.quantile(others[held_out.normal], quantile))
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "threshold": threshold,
         "flagged": float((values > threshold).mean()),
         "correlation_with_mean_intensity": rank_correlation(
@@ -110,7 +110,7 @@ def _own(
         "validation_auroc": None,
     }
     if held_out.mixed:
-        found["validation_auroc"] = detection(others, ~held_out.normal).auroc
+        result["validation_auroc"] = detection(others, ~held_out.normal).auroc
     if images.mixed:
-        found |= asdict(detection(values, ~images.normal))
-    return found
+        result |= asdict(detection(values, ~images.normal))
+    return result

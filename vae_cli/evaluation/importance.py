@@ -177,12 +177,12 @@ def images_at_a_time(vae: VAE, samples: int, most: int, memory_mb: int = 1024) -
         ConfigError: the samples of a single image don't.
     """
     one = samples * _bytes_per_code(vae)
-    found = max(1, min(most, memory_mb * 2**20 // one))
+    count = max(1, min(most, memory_mb * 2**20 // one))
     refuse_beyond(
-        {f"{samples:,} samples of an image": found * one},
+        {f"{samples:,} samples of an image": count * one},
         "importance_samples or posterior_samples",
     )
-    return found
+    return count
 
 
 def _bytes_per_code(vae: VAE) -> int:

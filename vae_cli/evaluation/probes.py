@@ -11,7 +11,7 @@ MAX_CODES = 20_000
 
 @dataclass(frozen=True)
 class Probes:
-    """Shard of held-out images whose label is found.
+    """Accuracy of labels predicted from the codes of held-out images.
 
     Attributes:
         knn_accuracy: by the majority of the 10 nearest training codes.

@@ -59,8 +59,10 @@ def score_reconstruction(
         errors = _errors(x, mask * restored + (1.0 - mask) * x)
         return *errors, tf.reduce_mean(mask, axis=(1, 2, 3))
 
-    found = over_batches(score, (images, checked_condition(vae, condition)), batch_size)
-    return _mean(found, images.shape)
+    outputs = over_batches(
+        score, (images, checked_condition(vae, condition)), batch_size
+    )
+    return _mean(outputs, images.shape)
 
 
 def compared(
@@ -73,8 +75,8 @@ def compared(
         restored: uint8, or float32 in [0, 1], [N, H, W, C].
         batch_size: images at a time.
     """
-    found = over_batches(_errors, (images, restored), batch_size)
-    return _mean(found, images.shape)
+    outputs = over_batches(_errors, (images, restored), batch_size)
+    return _mean(outputs, images.shape)
 
 
 def _errors(x: Any, restored: Any) -> tuple[Any, Any]:
@@ -87,8 +89,8 @@ def _has_ssim(shape: Any) -> bool:
     return min(shape[1:3]) >= SSIM_WINDOW
 
 
-def _mean(found: list[np.ndarray], shape: Any) -> Reconstruction:
-    error, similarity, *observed = found
+def _mean(outputs: list[np.ndarray], shape: Any) -> Reconstruction:
+    error, similarity, *observed = outputs
     mse = float(error.mean(dtype=np.float64))
     if observed:
         mse /= max(float(observed[0].mean(dtype=np.float64)), 1e-12)

@@ -92,14 +92,14 @@ def score_samples(
     """
     real = to_float(held_out.images[:])
     sharpness = laplacian_variance(real).mean() if min(real.shape[1:3]) > 2 else 0
-    found = float(laplacian_variance(images).mean() / sharpness) if sharpness else None
+    ratio = float(laplacian_variance(images).mean() / sharpness) if sharpness else None
     if classifier is None or held_out.labels is None:
-        return SampleQuality(found)
+        return SampleQuality(ratio)
     features, taken_for = classifier(images)
     real_features, predicted = classifier(held_out.images)
     train_features, _ = classifier(train.images)
     return SampleQuality(
-        sharpness=found,
+        sharpness=ratio,
         frechet_distance=frechet_distance(features, real_features),
         frechet_floor=frechet_distance(train_features, real_features),
         classifier_accuracy=float((predicted == held_out.labels).mean()),

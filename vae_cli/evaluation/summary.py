@@ -38,13 +38,13 @@ class Evaluation:
 
     def arrays(self, split: Split) -> dict[str, np.ndarray]:
         """Return the scores of each image beside the images that they are of."""
-        found = {"images": split.images[:], "neg_elbo": self.neg_elbo}
+        scores = {"images": split.images[:], "neg_elbo": self.neg_elbo}
         if split.labels is not None:
-            found["labels"] = split.labels
+            scores["labels"] = split.labels
         if self.importance is not None:
-            found["log_prob"] = self.importance.log_prob
-            found["effective_samples"] = self.importance.effective_samples
-        return found
+            scores["log_prob"] = self.importance.log_prob
+            scores["effective_samples"] = self.importance.effective_samples
+        return scores
 
 
 def evaluate_split(
@@ -130,18 +130,18 @@ def _likelihood(
     vae: VAE, spec: DataSpec, importance: ImportanceResult | None, all_pixels: bool
 ) -> dict[str, float | None]:
     """Return the estimate of -log p(x), named by what it bounds."""
-    found: dict[str, float | None] = dict.fromkeys(
+    estimates: dict[str, float | None] = dict.fromkeys(
         (
             "nll", "nll_se", "bits_per_dim",
             "cross_entropy_bound", "cross_entropy_bound_se",
         )
     )  # fmt: skip
     if importance is None:
-        return found
+        return estimates
     nll = -importance.log_prob
     name = "nll" if vae.likelihood.is_likelihood(spec) else "cross_entropy_bound"
-    found[name], found[f"{name}_se"] = float(nll.mean()), standard_error(nll)
+    estimates[name], estimates[f"{name}_se"] = float(nll.mean()), standard_error(nll)
     if vae.likelihood.is_discrete(spec) and all_pixels:
         dims = math.prod(spec.image_shape)
-        found["bits_per_dim"] = float(nll.mean()) / (dims * math.log(2))
-    return found
+        estimates["bits_per_dim"] = float(nll.mean()) / (dims * math.log(2))
+    return estimates

@@ -57,8 +57,8 @@ class Conditioning:
 
     def prior(self, config: PriorConfig, dim: int) -> Prior:
         """Return the prior of the top level of z."""
-        found: Prior = build(config, dim)
-        return found
+        prior: Prior = build(config, dim)
+        return prior
 
 
 @builds(LabelConfig)

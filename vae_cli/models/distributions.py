@@ -97,8 +97,8 @@ class Mixture(Distribution):
             - 2 * ops.matmul(x, ops.transpose(self.mean * precision))
             + ops.sum(self.mean**2 * precision + self.log_var + LOG_2PI, axis=-1)
         )
-        found = ops.logsumexp(self.log_weights - 0.5 * distance, axis=-1)
-        return ops.cast(found, "float32")
+        mixed = ops.logsumexp(self.log_weights - 0.5 * distance, axis=-1)
+        return ops.cast(mixed, "float32")
 
     def sample(self, noise: Any, choice: Any = None) -> Any:
         """Pick a component for each code, then draw from it: [N, d] -> [N, d]."""
@@ -155,8 +155,12 @@ def kl_divergence(q: Distribution, p: Distribution, z: Any) -> Any:
     Returns:
         float32 [S, B], or [1, B] where it doesn't depend on the sample.
     """
-    found = kl_per_dim(q, p)
-    return q.log_prob(z) - p.log_prob(z) if found is None else ops.sum(found, axis=-1)
+    closed_form = kl_per_dim(q, p)
+    return (
+        q.log_prob(z) - p.log_prob(z)
+        if closed_form is None
+        else ops.sum(closed_form, axis=-1)
+    )
 
 
 class Level(NamedTuple):

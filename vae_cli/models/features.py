@@ -24,16 +24,16 @@ def feature_network(
         `hidden` [B, HIDDEN] and `logits` [B, outputs].
     """
     image = x = keras.Input(image_shape, name="image")
-    found: dict[str, Any] = {}
+    features: dict[str, Any] = {}
     for name, filters in zip(("fine", "coarse"), FILTERS, strict=True):
         x = keras.layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
-        x = found[name] = keras.layers.MaxPooling2D(padding="same")(x)
+        x = features[name] = keras.layers.MaxPooling2D(padding="same")(x)
     x = keras.layers.Flatten()(x)
     if dropout:
         x = keras.layers.Dropout(dropout)(x)
-    found["hidden"] = keras.layers.Dense(HIDDEN, activation="relu")(x)
-    found["logits"] = keras.layers.Dense(outputs)(found["hidden"])
-    return keras.Model(image, found)
+    features["hidden"] = keras.layers.Dense(HIDDEN, activation="relu")(x)
+    features["logits"] = keras.layers.Dense(outputs)(features["hidden"])
+    return keras.Model(image, features)
 
 
 def discriminator(image_shape: tuple[int, int, int]) -> keras.Model:
@@ -50,10 +50,10 @@ def discriminator(image_shape: tuple[int, int, int]) -> keras.Model:
         [B, 1], larger for real images.
     """
     image = x = keras.Input(image_shape, name="image")
-    found: dict[str, Any] = {}
+    outputs: dict[str, Any] = {}
     for name, filters in zip(("fine", "coarse"), FILTERS, strict=True):
         x = keras.layers.Conv2D(filters, 4, strides=2, padding="same")(x)
         # not TensorFlow's leaky unit, which its optimizer fails to fuse, and says so
-        x = found[name] = keras.ops.maximum(0.2 * x, x)
-    found["logits"] = keras.layers.Dense(1)(keras.layers.Flatten()(x))
-    return keras.Model(image, found)
+        x = outputs[name] = keras.ops.maximum(0.2 * x, x)
+    outputs["logits"] = keras.layers.Dense(1)(keras.layers.Flatten()(x))
+    return keras.Model(image, outputs)

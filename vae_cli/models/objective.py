@@ -56,12 +56,12 @@ def weighted(terms: Terms, weight: Any) -> Terms:
         return weight[:, None] * values if len(values.shape) == 2 else weight * values
 
     fields = terms._replace(mean=None)._asdict()
-    found = {
+    weighted_terms = {
         name: keras.tree.map_structure(apply, x)
         for name, x in fields.items()
         if x is not None
     }
-    return terms._replace(**found)
+    return terms._replace(**weighted_terms)
 
 
 def concatenated(shards: list[Terms]) -> Terms:

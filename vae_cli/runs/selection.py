@@ -33,11 +33,11 @@ def open_runs(names: str, output_root: str) -> list[RunFolder]:
         RunError: a folder is neither a run nor holds finished ones.
         ConfigError: nothing is named.
     """
-    found: list[RunFolder] = []
+    folders: list[RunFolder] = []
     for name in _parts(names):
         folder = open_run(name, output_root)
         if folder.config_file.exists():
-            found.append(folder)
+            folders.append(folder)
             continue
         runs = find_runs(folder.path)
         finished = [run for run in runs if run.metrics_json.exists()]
@@ -56,11 +56,11 @@ def open_runs(names: str, output_root: str) -> list[RunFolder]:
                 "left out, without weights or a config that can be read: %s",
                 ", ".join(useless),
             )
-        found += sorted(inside, key=lambda run: run.path)
-    if not found:
+        folders += sorted(inside, key=lambda run: run.path)
+    if not folders:
         raise ConfigError("run= names no folder.", "vae-evaluate run=latest")
     # one named twice, or beside its sweep, would count twice in a mean
-    return list({run.path.resolve(): run for run in found}.values())
+    return list({run.path.resolve(): run for run in folders}.values())
 
 
 def _parts(names: str) -> list[str]:

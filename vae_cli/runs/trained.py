@@ -82,10 +82,10 @@ def load_weights(vae: VAE, folder: RunFolder, checkpoint: str) -> None:
 
 
 def _count_arrays(file: Path) -> int:
-    found: list[str] = []
+    names: list[str] = []
     with h5py.File(file) as content:
-        content.visit(found.append)
-        return sum(isinstance(content[name], h5py.Dataset) for name in found)
+        content.visit(names.append)
+        return sum(isinstance(content[name], h5py.Dataset) for name in names)
 
 
 def _misfit(file: Path, folder: RunFolder, reason: str) -> RunError:

@@ -125,11 +125,11 @@ def posterior(image: Any, x: Any, latent_dim: int) -> keras.Model:
 
 def sizes(image_shape: Shape, strides: list[int]) -> list[tuple[int, int]]:
     """Return height and width before and after each stride, rounded up."""
-    found = [image_shape[:2]]
+    shapes = [image_shape[:2]]
     for stride in strides:
-        height, width = found[-1]
-        found.append((math.ceil(height / stride), math.ceil(width / stride)))
-    return found
+        height, width = shapes[-1]
+        shapes.append((math.ceil(height / stride), math.ceil(width / stride)))
+    return shapes
 
 
 def crop(x: Any, size: tuple[int, int], name: str) -> Any:
