@@ -1,5 +1,6 @@
 """`Run`: the handle of a trained model, for Python and for the commands."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from vae_cli.evaluation.restoration_report import RestorationReport
     from vae_cli.evaluation.split_report import SplitReport
     from vae_cli.visualize.model_figures import AnomalyFigures, LatentPlot
+
+
+# as libraries do: without a handler of the application's, nothing is printed
+logging.getLogger("vae_cli").addHandler(logging.NullHandler())
 
 
 def load(

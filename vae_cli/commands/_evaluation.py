@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vae_cli.commands._run import options
 from vae_cli.config.commands import EvaluateConfig
 from vae_cli.data.images import to_float
 from vae_cli.errors import RunError
@@ -26,6 +27,11 @@ from vae_cli.runs.report import writing
 if TYPE_CHECKING:
     from vae_cli.evaluation.split_report import SplitReport
 
+OPTIONS = (
+    "split", "importance_samples", "num_images", "generated_images", "seed",
+    "batch_size", "chunk_size", "memory_mb",
+)  # fmt: skip
+"""Keys that `Run.evaluate` takes."""
 NUM_SAMPLES = 12
 """Samples of a run in the figure of several runs."""
 MAX_SAMPLE_BYTES = 2**31
@@ -59,17 +65,7 @@ def evaluate_run(config: EvaluateConfig, run: Run, reuse: bool) -> dict[str, Any
     from vae_cli.training.progress_bar import fraction_bar
 
     with fraction_bar(f"log p(x), {folder.path.name}") as progress:
-        report = run.evaluate(
-            name,
-            importance_samples=config.importance_samples,
-            num_images=config.num_images,
-            generated_images=config.generated_images,
-            seed=seed,
-            batch_size=config.batch_size,
-            chunk_size=config.chunk_size,
-            memory_mb=config.memory_mb,
-            progress=progress,
-        )
+        report = run.evaluate(**options(config, OPTIONS), progress=progress)
     values = {**report.to_json(), "protocol": how}
     log.info("%s", one_line(values))
     with writing(folder.evaluation):

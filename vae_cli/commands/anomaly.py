@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from vae_cli.commands._main import run_command
-from vae_cli.commands._names import suffix
+from vae_cli.commands._run import options, suffix
 from vae_cli.config.commands import AnomalyConfig
 from vae_cli.data.pictures import own_name
 from vae_cli.errors import ConfigError
@@ -22,6 +22,12 @@ COMPUTED = (
     "checkpoint",
 )  # fmt: skip
 """Keys that change results: file names list those that aren't the defaults."""
+
+OPTIONS = (
+    "split", "num_images", "normal", "score", "posterior_samples", "quantile", "seed",
+    "batch_size",
+)  # fmt: skip
+"""Keys that `Run.anomaly_scores` takes beside the images."""
 
 log = logging.getLogger(__name__)
 
@@ -52,17 +58,7 @@ def anomaly(config: AnomalyConfig, overrides: list[str]) -> None:
 
 def _score(config: AnomalyConfig, run: Run) -> "AnomalyReport":
     """Score images by one run and write the report; prints the files."""
-    report = run.anomaly_scores(
-        config.images,
-        split=config.split,
-        num_images=config.num_images,
-        normal=config.normal,
-        score=config.score,
-        posterior_samples=config.posterior_samples,
-        quantile=config.quantile,
-        seed=config.seed,
-        batch_size=config.batch_size,
-    )
+    report = run.anomaly_scores(config.images, **options(config, OPTIONS))
     for line in report.lines():
         log.info("%s", line)
     from vae_cli.visualize.files import save_figure

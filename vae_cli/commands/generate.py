@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from vae_cli.commands._main import run_command
-from vae_cli.commands._names import suffix
+from vae_cli.commands._run import opened, options, suffix
 from vae_cli.config.commands import GenerateConfig
-from vae_cli.run import load
 from vae_cli.runs.data import check_outputs
 from vae_cli.runs.report import writing
 
@@ -34,19 +33,14 @@ def generate(config: GenerateConfig, overrides: list[str]) -> None:
 
     output = figure_path(config.output) if config.output else None
     gif = figure_path(config.gif, "gif", (".gif",)) if config.gif else None
-    run = load(
-        config.run,
-        output_root=config.output_root,
-        checkpoint=config.checkpoint,
-        data_path=config.dataset.path,
-    )
+    run = opened(config)
     check_outputs(
         run.folder, run.config, output=output, save_npz=config.save_npz, gif=gif
     )
     if output is None:
         changed = suffix("generate", config, DRAWN)
         output = run.folder.samples / f"{config.mode}{changed}.png"
-    generated = run.generate(**{key: getattr(config, key) for key in OPTIONS})
+    generated = run.generate(**options(config, OPTIONS))
     from vae_cli.visualize.samples import save_generated
 
     npz = Path(config.save_npz) if config.save_npz else None

@@ -4,15 +4,17 @@ from pathlib import Path
 from typing import NoReturn
 
 from vae_cli.commands._main import run_command
-from vae_cli.commands._names import suffix
+from vae_cli.commands._run import opened, options, suffix
 from vae_cli.config.commands import PlotLatentConfig
-from vae_cli.run import load
 from vae_cli.runs.data import check_outputs
 from vae_cli.runs.files import write_npz
 from vae_cli.runs.report import writing
 
 DRAWN = ("method", "dims", "num_points", "seed", "checkpoint")
 """Keys that change the picture: its name says those that aren't the defaults."""
+
+OPTIONS = ("num_points", "method", "dims", "seed")
+"""Keys that `Run.plot_latent` takes, beside the split."""
 
 
 def main() -> NoReturn:
@@ -25,24 +27,13 @@ def plot(config: PlotLatentConfig, overrides: list[str]) -> None:
     from vae_cli.visualize.files import figure_path, save_figure
 
     output = figure_path(config.output) if config.output else None
-    run = load(
-        config.run,
-        output_root=config.output_root,
-        checkpoint=config.checkpoint,
-        data_path=config.dataset.path,
-    )
+    run = opened(config)
     check_outputs(run.folder, run.config, output=output, save_npz=config.save_npz)
     name = run.split_name(config.split)
     if output is None:
         changed = suffix("plot_latent", config, DRAWN)
         output = run.folder.figures / f"latent-{name}{changed}.png"
-    latent = run.plot_latent(
-        name,
-        num_points=config.num_points,
-        method=config.method,
-        dims=config.dims,
-        seed=config.seed,
-    )
+    latent = run.plot_latent(name, **options(config, OPTIONS))
     with writing(output, "choose another place: output=<file>, save_npz=<file>"):
         output.parent.mkdir(parents=True, exist_ok=True)
         save_figure(latent.figure, output)

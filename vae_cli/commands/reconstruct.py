@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from vae_cli.commands._main import run_command
-from vae_cli.commands._names import option_suffix, suffix
+from vae_cli.commands._run import opened, option_suffix, options, suffix
 from vae_cli.config.commands import ReconstructConfig
 from vae_cli.data.pictures import own_name
-from vae_cli.run import Run, load
+from vae_cli.run import Run
 from vae_cli.runs.data import check_outputs
 from vae_cli.runs.files import write_json, write_npz
 from vae_cli.runs.report import writing
@@ -20,6 +20,12 @@ DRAWN = ("label", "num_images", "columns", "seed", "checkpoint", "classifier")
 """Keys that change what is written: its name says those that aren't the defaults."""
 FILLED = ("posterior_samples", "gibbs_steps")
 """More of them, where pixels are missing."""
+
+CHOSEN = ("split", "corruption", "num_images", "label")
+OPTIONS = (
+    "label", "posterior_samples", "gibbs_steps", "classifier", "seed", "batch_size",
+)  # fmt: skip
+"""Keys that `Run.corrupt` takes beside the images, and `Run.restore`."""
 
 log = logging.getLogger(__name__)
 
@@ -34,21 +40,10 @@ def reconstruct(config: ReconstructConfig, overrides: list[str]) -> None:
     from vae_cli.visualize.files import figure_path
 
     output = figure_path(config.output) if config.output else None
-    run = load(
-        config.run,
-        output_root=config.output_root,
-        checkpoint=config.checkpoint,
-        data_path=config.dataset.path,
-    )
+    run = opened(config)
     if config.images is None:
         run.split_name(config.split)  # a wrong one is reported without TensorFlow
-    images = run.corrupt(
-        config.images,
-        split=config.split,
-        corruption=config.corruption,
-        num_images=config.num_images,
-        label=config.label,
-    )
+    images = run.corrupt(config.images, **options(config, CHOSEN))
     kind = "" if images.how["name"] == "none" else f"-{images.how['name']}"
     if config.task == "interpolate":
         path = f"-interpolate-{config.pair[0]}-{config.pair[1]}"
@@ -76,15 +71,7 @@ def _restore(
     """Restore images and draw some; returns the files written."""
     from vae_cli.visualize.files import save_figure
 
-    report = run.restore(
-        images,
-        label=config.label,
-        posterior_samples=config.posterior_samples,
-        gibbs_steps=config.gibbs_steps,
-        classifier=config.classifier,
-        seed=config.seed,
-        batch_size=config.batch_size,
-    )
+    report = run.restore(images, **options(config, OPTIONS))
     for line in report.lines():
         log.info("%s", line)
     save_figure(run.plot_restoration(report, config.columns), output)

@@ -1,4 +1,4 @@
-"""Names of what the commands write where none are given."""
+"""What commands share that use a run: opening it, options, names of files."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -6,7 +6,9 @@ from typing import Any
 
 import yaml
 
+from vae_cli.config.run import RunConfig
 from vae_cli.paths import configs_dir
+from vae_cli.run import Run, load
 
 BARE = (
     "checkpoint", "method", "spacing", "interpolation", "num_images", "score",
@@ -45,6 +47,21 @@ def difference(defaults: dict[str, Any], config: Any, keys: Sequence[str]) -> st
             f"-{text}" if key in BARE else f"-{key.removeprefix('num_')}{text}"
         )
     return "".join(parts)
+
+
+def opened(config: RunConfig) -> Run:
+    """Return the run that a command's config names."""
+    return load(
+        config.run,
+        output_root=config.output_root,
+        checkpoint=config.checkpoint,
+        data_path=config.dataset.path,
+    )
+
+
+def options(config: Any, keys: Sequence[str]) -> dict[str, Any]:
+    """Return some keys of a command's config as arguments of a method of `Run`."""
+    return {key: getattr(config, key) for key in keys}
 
 
 def option_suffix(group: str, config: Any) -> str:
