@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 import vae_cli
-from tests.conftest import SMALL, vae
+from tests.conftest import SMALL, Finished
 from vae_cli.errors import VaeCliError
 from vae_cli.run import Run
 
@@ -28,7 +29,10 @@ def settings():
     signals = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
     generators = hash((random.getstate(), str(np.random.get_state())))
     loggers = (root, ours, logging.getLogger("tensorflow"))
-    handlers = [[x.handlers[:1], x.level, x.propagate] for x in loggers[:2]]
+    handlers = [
+        [[h for h in x.handlers if type(h) is not logging.NullHandler], x.level]
+        for x in loggers[:2]
+    ]
     return handlers, loggers[2].level, signals, generators
 
 before = settings()
@@ -75,7 +79,7 @@ assert settings() == before
 
 
 def test_python_finds_what_the_commands_write_and_prints_nothing(
-    tmp_path: Path,
+    command: Callable[..., Finished], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = subprocess.run(
         [sys.executable, "-c", NOTEBOOK, *SMALL],
@@ -87,9 +91,10 @@ def test_python_finds_what_the_commands_write_and_prints_nothing(
     assert done.returncode == 0, done.stderr
     assert (done.stdout, done.stderr) == ("", "")
     found = np.load(tmp_path / "found.npz")
+    monkeypatch.chdir(tmp_path)
 
     def written(*words: str) -> dict[str, np.ndarray]:
-        finished = vae(*words, "run=run", cwd=tmp_path)
+        finished = command(*words, "run=run")
         assert finished.status == 0, finished.stderr
         file = tmp_path / "written.npz"
         return dict(np.load(file)) if file.exists() else {}

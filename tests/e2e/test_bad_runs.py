@@ -232,7 +232,7 @@ def test_damaged_training_state_is_named(command: Command, damaged: Path) -> Non
 
 
 def test_unwritable_output_is_named(command: Command, trained: Path) -> None:
-    output = trained / "config.yaml" / "grid.png"
+    output = trained / "figures" / "latent.png" / "grid.png"
     done = command("generate", f"run={trained}", f"output={output}")
     refused(done, "can't be written", "output=<file>")
 

@@ -289,7 +289,7 @@ def test_distribution_without_a_density_says_so():
     class Unfinished(Distribution):
         pass
 
-    with pytest.raises(TypeError, match="Unfinished defines no log_prob_per_pixel"):
+    with pytest.raises(TypeError, match="Unfinished defines no density"):
         Unfinished().log_prob(np.zeros((1, 2)))
     with pytest.raises(TypeError, match="Unfinished can't be sampled"):
         Unfinished().sample(np.zeros((1, 2)), np.zeros(1))

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -32,61 +33,92 @@ def ok(done: Finished) -> Finished:
     return done
 
 
+@pytest.fixture
+def unloaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Forgets the plugins that a test loads in this process, now and at its end."""
+    monkeypatch.setenv(plugins.VARIABLE, "")
+    before = {group: dict(options) for group, options in registry.OPTIONS.items()}
+    monkeypatch.setattr(plugins, "_loaded", {})
+
+    def forget() -> None:
+        monkeypatch.setenv(plugins.VARIABLE, "")
+        plugins._loaded.clear()
+        for group, options in before.items():
+            registry.OPTIONS[group].clear()
+            registry.OPTIONS[group].update(options)
+
+    yield forget
+    forget()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PLUGINS)
-def test_option_of_a_file_is_trained_resumed_evaluated_and_drawn(
+def test_option_of_a_file_is_used_in_processes_of_their_own(
     name: str, tmp_path: Path
 ) -> None:
+    check_option(name, tmp_path, partial(vae, cwd=tmp_path))
+    # without the file, nothing that the folder names is imported
+    missing = vae("generate", "run=run", cwd=tmp_path)
+    refused(missing, f"needs {PLUGINS[name][0]}", f"--plugin {HERE / f'{name}.py'}")
+
+
+@pytest.mark.parametrize("name", PLUGINS)
+def test_option_of_a_file_is_trained_resumed_evaluated_and_drawn(
+    name: str,
+    command: Command,
+    unloaded: Callable[[], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    check_option(name, tmp_path, command)
+    unloaded()
+    missing = command("generate", "run=run")
+    refused(missing, f"needs {PLUGINS[name][0]}", f"--plugin {HERE / f'{name}.py'}")
+
+
+def check_option(name: str, folder: Path, command: Command) -> None:
     plugin = ("--plugin", str(HERE / f"{name}.py"))
     words = [*PLUGINS[name], "latent_dim=2", "epochs=1", "run_dir=run"]
-    ok(vae("train", *plugin, *words, cwd=tmp_path))
-    run = tmp_path / "run"
+    ok(command("train", *plugin, *words))
+    run = folder / "run"
     recorded = json.loads((run / "environment.json").read_text())["plugins"]
     assert [(x["option"], x["plugin"]) for x in recorded] == [
         (words[0], str(HERE / f"{name}.py"))
     ]
-    ok(vae("train", *plugin, "resume=run", "epochs=2", cwd=tmp_path))
+    ok(command("train", *plugin, "resume=run", "epochs=2"))
     rows = list(csv.DictReader((run / "metrics.csv").open()))
     assert [row["epoch"] for row in rows] == ["1", "2"]
     if name == "smooth":
         assert all(float(row["roughness"]) > 0 for row in rows)
-    found = ok(
-        vae("evaluate", *plugin, "importance_samples=5", "run=run", cwd=tmp_path)
-    )
+    found = ok(command("evaluate", *plugin, "importance_samples=5", "run=run"))
     assert "neg_elbo" in (run / "evaluation" / "test.json").read_text(), found.stdout
-    ok(vae("generate", *plugin, "num_images=4", "run=run", cwd=tmp_path))
-    # without the file, nothing that the folder names is imported
-    missing = vae("generate", "run=run", cwd=tmp_path)
-    refused(missing, f"needs {words[0]}", f"--plugin {HERE / f'{name}.py'}")
+    ok(command("generate", *plugin, "num_images=4", "run=run"))
 
 
-def test_latest_never_passes_over_a_run_that_needs_a_plugin(tmp_path: Path) -> None:
+def test_latest_never_passes_over_a_run_that_needs_a_plugin(
+    command: Command,
+    unloaded: Callable[[], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
     words = (*TINY, *DENSE, "epochs=1")
-    ok(vae("train", *words, "run_dir=outputs/first", cwd=tmp_path))
+    ok(command("train", *words, "run_dir=outputs/first"))
     code = (HERE / "laplace.py").read_text()
     file = tmp_path / "own.py"
     file.write_text(code)
     plugin = ("--plugin", "own.py")
     trained = (*plugin, "likelihood=laplace", *words, "run_dir=outputs/second")
-    done = ok(vae("train", *trained, cwd=tmp_path))
+    done = ok(command("train", *trained))
     assert f"next: vae-generate --plugin {file} run=outputs/second" in done.stderr
-    for command in (("generate",), ("train", "resume=latest", "epochs=2")):
-        refused(vae(*command, cwd=tmp_path), "outputs/second needs likelihood=laplace")
-    assert "needs plugin" in ok(vae("runs", cwd=tmp_path)).stdout
+    unloaded()
+    for words in (("generate",), ("train", "resume=latest", "epochs=2")):
+        refused(command(*words), "outputs/second needs likelihood=laplace")
+    assert "needs plugin" in ok(command("runs")).stdout
     file.write_text(code + "# edited\n")
-    done = ok(vae("generate", *plugin, "num_images=4", cwd=tmp_path))
+    done = ok(command("generate", *plugin, "num_images=4"))
     assert f"{file} has changed since outputs/second was trained" in done.stderr
-
-
-@pytest.fixture
-def unloaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Forget the plugins that a test loads in this process."""
-    monkeypatch.setenv(plugins.VARIABLE, "")
-    before = {group: dict(options) for group, options in registry.OPTIONS.items()}
-    monkeypatch.setattr(plugins, "_loaded", {})
-    yield
-    for group, options in before.items():
-        registry.OPTIONS[group].clear()
-        registry.OPTIONS[group].update(options)
 
 
 @pytest.mark.usefixtures("unloaded")

@@ -50,7 +50,10 @@ from vae_cli.training.session import train
 def press_ctrl_c():
     while not Path("run/checkpoints/last.weights.h5").exists():
         time.sleep(0.01)
-    _thread.interrupt_main()
+    while True:
+        # again, as a user would: an interrupt within a __del__ is lost in Python
+        _thread.interrupt_main()
+        time.sleep(20)
 
 threading.Thread(target=press_ctrl_c, daemon=True).start()
 try:
