@@ -10,6 +10,7 @@ from vae_cli.config.run import (
     MAX_BATCH_SIZE,
     SPLIT,
     SPLITS,
+    ImagesConfig,
     RunConfig,
     npz_problems,
 )
@@ -177,22 +178,6 @@ class EvaluateConfig(RunConfig):
     def problems(self) -> list[str]:
         """Return inconsistencies between fields."""
         return npz_problems(self.save_npz)
-
-
-@dataclass
-class ImagesConfig(RunConfig):
-    """What commands take that use images of a split, or the user's own."""
-
-    split: str | None = option(SPLIT, choices=SPLITS)
-    images: str | None = option(
-        "own images in place of a split: a PNG or other picture, a folder of them, or "
-        "an .npy or .npz array; transparent pixels are missing"
-    )
-    num_images: int | None = option(
-        "at most this many images, drawn by `dataset.seed`, or the first of own ones; "
-        "all if null",
-        at_least=1,
-    )
 
 
 @dataclass

@@ -12,7 +12,7 @@ class ObjectiveConfig(Options):
     """The bound that training maximises."""
 
     takes_free_bits: ClassVar[bool] = True
-    """Whether its loss has a KL for each dimension to put a floor under."""
+    """Whether its loss has a KL per dimension, which free bits need."""
     compares_whole_images: ClassVar[bool] = False
     """Whether a convolutional network compares whole images, on one device."""
     takes_binary_images: ClassVar[bool] = True

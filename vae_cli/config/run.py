@@ -38,3 +38,19 @@ class RunConfig:
     output_root: str = option("where `latest` looks")
     checkpoint: str = option("which weights", choices=("best", "last"))
     dataset: RunDataConfig = option("the run's images", default_factory=_run_data)
+
+
+@dataclass
+class ImagesConfig(RunConfig):
+    """What commands take that use images of a split, or the user's own."""
+
+    split: str | None = option(SPLIT, choices=SPLITS)
+    images: str | None = option(
+        "own images in place of a split: a PNG or other picture, a folder of them, or "
+        "an .npy or .npz array; transparent pixels are missing"
+    )
+    num_images: int | None = option(
+        "at most this many images, drawn by `dataset.seed`, or the first of own ones; "
+        "all if null",
+        at_least=1,
+    )
