@@ -41,8 +41,11 @@ assert tf.config.threading.get_intra_op_parallelism_threads() == 0
 assert tf.config.experimental.tensor_float_32_execution_enabled()
 """
 INTERRUPTED = """
-import _thread, sys, threading, time
+import _thread, signal, sys, threading, time
 from pathlib import Path
+
+# a shell starts what runs in the background with SIGINT ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from vae_cli.config.compose import compose
 from vae_cli.training.session import train
@@ -50,10 +53,7 @@ from vae_cli.training.session import train
 def press_ctrl_c():
     while not Path("run/checkpoints/last.weights.h5").exists():
         time.sleep(0.01)
-    while True:
-        # again, as a user would: an interrupt within a __del__ is lost in Python
-        _thread.interrupt_main()
-        time.sleep(20)
+    _thread.interrupt_main()
 
 threading.Thread(target=press_ctrl_c, daemon=True).start()
 try:
