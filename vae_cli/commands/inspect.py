@@ -3,6 +3,7 @@
 import dataclasses
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from vae_cli.config.compose import composed
 from vae_cli.config.suggest import refuse_unknown_flags
 from vae_cli.errors import ConfigError, RunError, UsageError, closest
 from vae_cli.registry import OPTIONS
+from vae_cli.runs.report import writing
 
 
 def list_command(arguments: list[str]) -> int:
@@ -63,36 +65,16 @@ def copy_command(arguments: list[str]) -> int:
             "vae copy architecture/conv my_configs/architecture",
         )
     option, target = words[0].removesuffix(".yaml"), Path(words[1])
-    files = {
-        f"{group}/{name}": option_file(group, name, own)
-        for group in (*OPTIONS, *PRESETS)
-        for name in options(group, own)
-    }
-    source = files.get(option)
-    if option not in files:
-        raise ConfigError(
-            f"{option} is not an option.",
-            _guess(option, list(files), "vae copy "),
-            "vae list shows them all",
-        )
-    if source is None:
-        raise ConfigError(
-            f"{option} is a class without a YAML file: there is nothing to copy.",
-            f"its keys: vae-train --help {option.split('/')[0]}",
-        )
+    source = _file_of(option, own)
     destination = target / source.name
     if destination.exists():
         raise ConfigError(
             f"{destination} exists already and is left as it is.",
             "choose another folder, or delete it first",
         )
-    try:
+    with writing(destination):
         target.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, destination)
-    except OSError as error:
-        raise ConfigError(
-            f"{destination} can't be written: {error.strerror}."
-        ) from None
     group = option.split("/")[0]
     print(destination)
     hint = f"rename it, change it, then: vae-train --config-dir {target.parent}"
@@ -101,6 +83,28 @@ def copy_command(arguments: list[str]) -> int:
         hint += " --config-dir <the folder above>"
     print(f"{hint} {group}=<its name>", file=sys.stderr)
     return 0
+
+
+def _file_of(option: str, own: Sequence[Path]) -> Path:
+    """Return the file of an option that is named `group/name`."""
+    files = {
+        f"{group}/{name}": option_file(group, name, own)
+        for group in (*OPTIONS, *PRESETS)
+        for name in options(group, own)
+    }
+    if option not in files:
+        raise ConfigError(
+            f"{option} is not an option.",
+            _guess(option, list(files), "vae copy "),
+            "vae list shows them all",
+        )
+    file = files[option]
+    if file is None:
+        raise ConfigError(
+            f"{option} is a class without a YAML file: there is nothing to copy.",
+            f"its keys: vae-train --help {option.split('/')[0]}",
+        )
+    return file
 
 
 def runs_command(arguments: list[str]) -> int:

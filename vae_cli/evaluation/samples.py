@@ -1,7 +1,7 @@
-"""How good drawn images are: their sharpness, and what a classifier makes of them.
+"""Sample quality: sharpness, and distances in the features of a small classifier.
 
-Of a model of binary pixels x ~ Bernoulli(E[x|z]) is judged, since held-out images are
-binary too; of any other, the means E[x|z].
+Models of binary pixels are measured by draws x ~ Bernoulli(E[x|z]), since held-out
+images are binary, too; all others by the means E[x|z].
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The one writer of what commands find: Markdown, CSV, and errors of the disk."""
+"""The one writer of reports: Markdown tables, CSV, and errors of the disk."""
 
 import contextlib
 import csv

@@ -171,8 +171,8 @@ class Learner(keras.Model):
         def several(iterator: Any, count: Any) -> dict[str, Any]:
             for _ in tf.range(count):
                 shard = take(iterator)
-                # the epoch's order is read off the step counter when its first batch
-                # is asked for: no step may be counted before it is there
+                # the epoch's order is read off the step counter with its first batch:
+                # no step may be counted before
                 with tf.control_dependencies(tf.nest.flatten(shard, True)):
                     run(shard)
             return read()
