@@ -50,7 +50,7 @@ report = run.evaluate("test", importance_samples=20)
 scores = run.anomaly_scores(split="test", posterior_samples=5)
 half = vae.compose("corruption=half").corruption
 restored = run.restore(run.corrupt(corruption=half))
-own = run.restore(run.corrupt(images[:4], corruption="half"))
+own = run.restore(images[:4], corruption="half", posterior_samples=5)
 assert own.images == "array" and own.num_images == 4
 assert run.anomaly_scores(images[:4]).num_images == 4
 for figure in (
@@ -144,6 +144,10 @@ IMAGE = np.zeros((12, 12, 1), np.uint8)
         (lambda run: run.anomaly_scores(quantile=2), "quantile=2 must be below 1"),
         (lambda run: run.restore(posterior_samples=0), "posterior_samples=0 must be"),
         (lambda run: run.corrupt(corruption="mist"), "corruption=mist"),
+        (lambda run: run.restore(columns=3), "columns is no argument here"),
+        (lambda run: run.restore(run.corrupt(), num_images=3), "num_images is no"),
+        (lambda run: run.anomaly_scores(scor="kl"), "did you mean score?"),
+        (lambda run: vae_cli.train("beta=1 epochs=2"), "holds several overrides"),
         (lambda run: run.encode([[1], [1, 2]]), "no array"),
         (lambda run: run.encode("x" * 5000), "does not exist"),
         (lambda run: run.encode(IMAGE, label=1), "needs a model with"),

@@ -12,6 +12,7 @@ import shlex
 import sys
 import traceback
 from collections.abc import Iterable, Sequence
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -72,8 +73,15 @@ def load_plugins(named: Iterable[str] = ()) -> None:
         _load(name)
     if names:
         os.environ[VARIABLE] = os.pathsep.join(names)
-    for point in entry_points(group=ENTRY_POINTS):
-        _load(point.value.partition(":")[0])
+    for module in _installed():
+        _load(module)
+
+
+@cache
+def _installed() -> list[str]:
+    """Return the modules of installed packages; looked up once, it takes a while."""
+    found = entry_points(group=ENTRY_POINTS)
+    return [point.value.partition(":")[0] for point in found]
 
 
 def plugin_words() -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from vae_cli.config.compose import as_overrides, command_options, composed
 from vae_cli.config.corruption import CorruptionConfig
+from vae_cli.config.run import RESTORE, SCORE
 from vae_cli.errors import RunError
 from vae_cli.plugins import load_plugins
 from vae_cli.registry import option_named
@@ -219,13 +220,8 @@ class Run(OpenRun):
         chosen = corruption
         if isinstance(chosen, str):
             chosen = option_named("corruption", chosen)
-        command_options(
-            "reconstruct",
-            corruption=None,
-            split=split,
-            num_images=num_images,
-            label=label,
-        )
+        checked = {"split": split, "num_images": num_images, "label": label}
+        command_options("reconstruct", corruption=None, **checked)
         start_tensorflow()
         from vae_cli.evaluation.corrupted_images import corrupt_images
 
@@ -238,19 +234,24 @@ class Run(OpenRun):
 
         Args:
             images: of `corrupt`, or what it takes.
-            **options: keys of `vae-reconstruct`: `label`, `posterior_samples`,
-                `gibbs_steps`, `classifier`, `seed`, `batch_size`.
+            **options: keys of `vae-reconstruct`: those of `corrupt`, and
+                `posterior_samples`, `gibbs_steps`, `classifier`, `seed`, `batch_size`.
 
         Raises:
-            ConfigError: a value out of range, or one that the run has no use for.
+            ConfigError: a value out of range, or a key that has no effect here.
         """
-        how = command_options("reconstruct", corruption=None, **options)
         start_tensorflow()
         from vae_cli.evaluation.corrupted_images import CorruptedImages
         from vae_cli.evaluation.restoration_report import report_restoration
 
         if not isinstance(images, CorruptedImages):
-            images = self.corrupt(images, label=how.label)
+            chosen = {
+                k: options.pop(k)
+                for k in ("split", "corruption", "num_images")
+                if k in options
+            }
+            images = self.corrupt(images, **chosen, label=options.get("label"))
+        how = command_options("reconstruct", RESTORE, **options, corruption=None)
         return report_restoration(self, images, how)
 
     def anomaly_scores(
@@ -266,7 +267,7 @@ class Run(OpenRun):
         Raises:
             ConfigError: a value out of range, or labels that are missing.
         """
-        how = command_options("anomaly", **options)
+        how = command_options("anomaly", SCORE, **options)
         start_tensorflow()
         from vae_cli.evaluation.anomaly_report import report_anomalies
 

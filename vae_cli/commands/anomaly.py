@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 from vae_cli.commands._main import run_command
 from vae_cli.commands._run import options, suffix
 from vae_cli.config.commands import AnomalyConfig
+from vae_cli.config.run import SCORE
 from vae_cli.data.pictures import own_name
 from vae_cli.errors import ConfigError
 from vae_cli.run import Run
@@ -22,12 +23,6 @@ COMPUTED = (
     "checkpoint",
 )  # fmt: skip
 """Keys that change results: file names list those that aren't the defaults."""
-
-OPTIONS = (
-    "split", "num_images", "normal", "score", "posterior_samples", "quantile", "seed",
-    "batch_size",
-)  # fmt: skip
-"""Keys that `Run.anomaly_scores` takes beside the images."""
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +53,7 @@ def anomaly(config: AnomalyConfig, overrides: list[str]) -> None:
 
 def _score(config: AnomalyConfig, run: Run) -> "AnomalyReport":
     """Score images by one run and write the report; prints the files."""
-    report = run.anomaly_scores(config.images, **options(config, OPTIONS))
+    report = run.anomaly_scores(config.images, **options(config, SCORE))
     for line in report.lines():
         log.info("%s", line)
     from vae_cli.visualize.files import save_figure

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 from vae_cli.commands._main import run_command
 from vae_cli.commands._run import opened, option_suffix, options, suffix
 from vae_cli.config.commands import ReconstructConfig
+from vae_cli.config.run import CORRUPT, RESTORE
 from vae_cli.data.pictures import own_name
 from vae_cli.run import Run
 from vae_cli.runs.data import check_outputs
@@ -20,12 +21,6 @@ DRAWN = ("label", "num_images", "columns", "seed", "checkpoint", "classifier")
 """Keys that change what is written: its name says those that aren't the defaults."""
 FILLED = ("posterior_samples", "gibbs_steps")
 """More of them, where pixels are missing."""
-
-CHOSEN = ("split", "corruption", "num_images", "label")
-OPTIONS = (
-    "label", "posterior_samples", "gibbs_steps", "classifier", "seed", "batch_size",
-)  # fmt: skip
-"""Keys that `Run.corrupt` takes beside the images, and `Run.restore`."""
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +38,7 @@ def reconstruct(config: ReconstructConfig, overrides: list[str]) -> None:
     run = opened(config)
     if config.images is None:
         run.split_name(config.split)  # a wrong one is reported without TensorFlow
-    images = run.corrupt(config.images, **options(config, CHOSEN))
+    images = run.corrupt(config.images, **options(config, CORRUPT))
     kind = "" if images.how["name"] == "none" else f"-{images.how['name']}"
     if config.task == "interpolate":
         path = f"-interpolate-{config.pair[0]}-{config.pair[1]}"
@@ -71,7 +66,7 @@ def _restore(
     """Restore images and draw some; returns the files written."""
     from vae_cli.visualize.files import save_figure
 
-    report = run.restore(images, **options(config, OPTIONS))
+    report = run.restore(images, **options(config, RESTORE[:-1]))
     for line in report.lines():
         log.info("%s", line)
     save_figure(run.plot_restoration(report, config.columns), output)

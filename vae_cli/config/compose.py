@@ -18,7 +18,7 @@ from vae_cli.config.catalog import (
 from vae_cli.config.commands import COMMANDS
 from vae_cli.config.load import load
 from vae_cli.config.translate import translated_errors
-from vae_cli.errors import ConfigError, UsageError
+from vae_cli.errors import ConfigError, UsageError, closest
 from vae_cli.paths import configs_dir
 from vae_cli.plugins import load_plugins
 from vae_cli.registry import OPTIONS
@@ -78,6 +78,10 @@ def as_overrides(overrides: Sequence[str], settings: Mapping[str, Any]) -> list[
     for word in overrides:
         if not isinstance(word, str):
             raise UsageError(f"{word!r} is not an override; give key=value.")
+        if re.match(r"[\w.]+=[^\s'\"]+\s+[\w.]+=", word):
+            raise UsageError(
+                f"{word!r} holds several overrides.", "give each as its own argument"
+            )
     words = [override(key, value) for key, value in settings.items()]
     return [*overrides, *itertools.chain.from_iterable(words)]
 
@@ -163,17 +167,26 @@ def composed(command: str, arguments: list[str]) -> Any:
     return checked(command, values)
 
 
-def command_options(command: str, **settings: Any) -> Any:
+def command_options(command: str, keys: Sequence[str] = (), /, **settings: Any) -> Any:
     """Return a command's config with its defaults, checked as on the command line.
 
     Args:
         command: name of the primary config file.
+        keys: those that may be set; all if none are named.
         **settings: keys and their values, NumPy's own numbers included; None for
             `corruption` and such groups.
 
     Raises:
         ConfigError: unknown keys, wrong types, values out of range; all at once.
     """
+    unknown = [key for key in settings if keys and key not in keys]
+    if unknown:
+        guess = closest(unknown[0], keys)
+        raise ConfigError(
+            f"{unknown[0]} is no argument here"
+            + (f"; did you mean {guess}?" if guess else "."),
+            f"choose among: {', '.join(keys)}",
+        )
     values = defaults(command)
     for key in ("defaults", "hydra"):
         values.pop(key, None)

@@ -4,6 +4,16 @@ from dataclasses import dataclass
 
 from vae_cli.config.option import option
 
+CORRUPT = ("split", "corruption", "num_images", "label")
+RESTORE = (
+    "label", "posterior_samples", "gibbs_steps", "classifier", "seed", "batch_size",
+    "corruption",
+)  # fmt: skip
+SCORE = (
+    "split", "num_images", "normal", "score", "posterior_samples", "quantile", "seed",
+    "batch_size",
+)  # fmt: skip
+"""Keys of the commands that `corrupt`, `restore` and `anomaly_scores` take."""
 MAX_BATCH_SIZE = 2**31 - 1
 SPLITS = ("train", "validation", "test")
 SPLIT = "which images; null: test, or validation where a data set has no test images"
