@@ -52,7 +52,7 @@ def unloaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["laplace", "stripes"])
+@pytest.mark.parametrize("name", ["laplace"])
 def test_option_of_a_file_is_used_in_processes_of_their_own(
     name: str, tmp_path: Path
 ) -> None:

@@ -30,6 +30,7 @@ from vae_cli.data.images import to_float, to_levels
 from vae_cli.data.splits import Split
 from vae_cli.randomness import Stream, key
 from vae_cli.registry import build, builds
+from vae_cli.runtime import without_retracing_advice
 
 MISSING = 128 / 255
 """What the encoder gets where a pixel is missing: the middle level of 8-bit images."""
@@ -207,7 +208,8 @@ def corrupt_split(split: Split, config: CorruptionConfig, seed: int) -> Split:
         arrays = condition(tf.constant(pixels), tf.constant(index))
         return {name: _to_bytes(values) for name, values in arrays.items()}
 
-    arrays = split.images.mapped(as_bytes, f"corruption={config.name}")
+    with without_retracing_advice():
+        arrays = split.images.mapped(as_bytes, f"corruption={config.name}")
     return replace(split, corrupted=arrays["corrupted"], mask=arrays.get("mask"))
 
 
