@@ -28,7 +28,9 @@ def main() -> None:
     choices = json.loads(Path("choices.json").read_text())
     start_tensorflow(composed("train", []))
     for number in range(first, len(choices), step):
-        problem = used(Path(f"run-{number}"), choices[number])
+        # every pair is trained and evaluated; half of the choices go further
+        further = number // step % 2 == 0
+        problem = used(Path(f"run-{number}"), choices[number], further)
         line = {"number": number, "problem": problem, "choice": choices[number]}
         print(json.dumps(line), file=sys.__stdout__, flush=True)
 
@@ -50,8 +52,14 @@ def write_images(folder: Path) -> None:
     )
 
 
-def used(run: Path, choice: Choice) -> str | None:
-    """Train a choice, use the run, check the figures; returns a problem."""
+def used(run: Path, choice: Choice, further: bool) -> str | None:
+    """Train a choice, use the run, check the figures; returns a problem.
+
+    Args:
+        run: the folder.
+        choice: what is trained.
+        further: whether all commands use the run, beside generate and evaluate.
+    """
     try:
         _train(run, choice)
         _check_losses(run)
@@ -70,6 +78,8 @@ def used(run: Path, choice: Choice) -> str | None:
             )
         if choice["validation"] != "none":
             _check_validation(run)
+        if not further:
+            return None
         small = ["num_images=20", "posterior_samples=3", "gibbs_steps=4"]
         if choice["corruption"] == "none" and choice["conditioning"] != "observed":
             small.append("corruption=half")
