@@ -28,7 +28,7 @@ def main() -> None:
     choices = json.loads(Path("choices.json").read_text())
     start_tensorflow(composed("train", []))
     for number in range(first, len(choices), step):
-        # every pair is trained and evaluated; half of the choices go further
+        # every pair is trained and generated from; half of the choices go further
         further = number // step % 2 == 0
         problem = used(Path(f"run-{number}"), choices[number], further)
         line = {"number": number, "problem": problem, "choice": choices[number]}
@@ -58,7 +58,7 @@ def used(run: Path, choice: Choice, further: bool) -> str | None:
     Args:
         run: the folder.
         choice: what is trained.
-        further: whether all commands use the run, beside generate and evaluate.
+        further: whether all commands use the run, not `vae-generate` alone.
     """
     try:
         _train(run, choice)
@@ -67,6 +67,8 @@ def used(run: Path, choice: Choice, further: bool) -> str | None:
             _refused("generate", run, "inpaints")
         else:
             _call("generate", run)
+        if not further:
+            return None
         own = json.loads((run / "metrics.json").read_text())["test"]["neg_elbo"]
         # a classifier is trained for samples: some of the choices will do
         drawn = ["generated_images=100"] if choice["pixel values"] == "static" else []
@@ -78,8 +80,6 @@ def used(run: Path, choice: Choice, further: bool) -> str | None:
             )
         if choice["validation"] != "none":
             _check_validation(run)
-        if not further:
-            return None
         small = ["num_images=20", "posterior_samples=3", "gibbs_steps=4"]
         if choice["corruption"] == "none" and choice["conditioning"] != "observed":
             small.append("corruption=half")
