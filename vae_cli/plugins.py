@@ -80,8 +80,8 @@ def load_plugins(named: Iterable[str] = ()) -> None:
 @cache
 def _installed() -> list[str]:
     """Return the modules of installed packages; looked up once, it takes a while."""
-    found = entry_points(group=ENTRY_POINTS)
-    return [point.value.partition(":")[0] for point in found]
+    points = entry_points(group=ENTRY_POINTS)
+    return [point.value.partition(":")[0] for point in points]
 
 
 def plugin_words() -> str:

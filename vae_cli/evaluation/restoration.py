@@ -129,8 +129,8 @@ def restore(
     at_a_time = images_at_a_time(vae, samples, batch_size)
     arrays = (*arrays, index)
     draws, spread, *images = over_batches(function, arrays, at_a_time)
-    methods = dict(zip(names, images, strict=False))
-    effective = float(images[-1].mean()) if function is impute else None
+    effective = float(images.pop().mean()) if function is impute else None
+    methods = dict(zip(names, images, strict=True))
     return Restoration(methods, np.swapaxes(draws, 0, 1), spread, effective)
 
 
