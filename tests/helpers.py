@@ -60,6 +60,7 @@ def npz_config(path: Path, **options: Any) -> NpzConfig:
     """Return the config of an .npz file, two validation images, grey."""
     defaults = {
         "validation_size": 2,
+        "test_size": 0,
         "binarize": "none",
         "max_images_per_split": None,
         "seed": 0,

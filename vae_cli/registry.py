@@ -28,7 +28,7 @@ OPTIONS: dict[str, dict[str, type]] = {}
 """Group -> name -> dataclass of its options; `vae_cli.config.train` fills it."""
 
 IMPLEMENTED_IN = {
-    "dataset": ("vae_cli.data.sources",),
+    "dataset": ("vae_cli.data.sources", "vae_cli.data.folder"),
     "architecture": ("vae_cli.models.architectures",),
     "likelihood": ("vae_cli.models.likelihood",),
     "prior": ("vae_cli.models.prior",),

@@ -94,11 +94,13 @@ class Run(OpenRun):
     def sample(
         self,
         count: int,
-        label: int | None = None,
+        label: int | str | None = None,
         seed: int = 0,
         temperature: float = 1.0,
     ) -> np.ndarray:
-        """Return images from the prior, float32 [count, H, W, C] in [0, 1].
+        """Return images from the prior, float32 [count, H, W, C].
+
+        Their range is that of the data; [0, 1] for 8-bit pictures.
 
         Args:
             count: number of images; a larger count returns the same first images.
@@ -206,7 +208,7 @@ class Run(OpenRun):
         split: str | None = None,
         corruption: CorruptionConfig | str | None = None,
         num_images: int | None = None,
-        label: int | None = None,
+        label: int | str | None = None,
     ) -> "CorruptedImages":
         """Return images together with their corrupted versions.
 

@@ -20,6 +20,7 @@ PRESET_FILES = [
 ]
 NEEDED = {
     "dataset=npz": ["dataset.path=images.npz"],
+    "dataset=folder": ["dataset.path=pictures"],
     "conditioning=observed": ["corruption=box"],
 }
 """What an option leaves open for the user to fill in."""

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.helpers import grey_images, load_arrays
+from vae_cli.data.images import to_float
 from vae_cli.errors import DataError
 
 COLOUR = grey_images(10, 6, 7, 3)
@@ -36,7 +38,7 @@ def test_channels_first_arrays_are_transposed_when_said_so(tmp_path):
 
 
 def test_images_of_many_channels_are_taken_when_said_so(tmp_path):
-    assert load_arrays(tmp_path, {"x_train": FIRST}, channels=7).spec.image_shape == (
+    assert load_arrays(tmp_path, {"x_train": FIRST}, channels="7").spec.image_shape == (
         3, 6, 7,
     )  # fmt: skip
 
@@ -48,12 +50,33 @@ def test_pictures_need_no_word_about_channels(tmp_path, channels):
 
 
 def test_other_channels_than_said_are_refused(tmp_path):
-    message = refusal(tmp_path, {"x_train": COLOUR}, channels=4)
-    assert "dataset.channels=4" in message
+    message = refusal(tmp_path, {"x_train": COLOUR}, channels="5")
+    assert "dataset.channels=5" in message
     assert "has 3 channels" in message
     assert "[10, 3, 6, 7]" in refusal(
-        tmp_path, {"x_train": COLOUR, "x_test": FIRST}, channels=3
+        tmp_path, {"x_train": COLOUR, "x_test": FIRST}, channels="3"
     )
+
+
+def test_colour_becomes_grey_when_said_so(tmp_path):
+    data = load_arrays(tmp_path, {"x_train": COLOUR}, channels="1", validation_size=0)
+    expected = [np.asarray(Image.fromarray(x).convert("L")) for x in COLOUR]
+    np.testing.assert_array_equal(data.train.images[..., 0], np.stack(expected))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_images_are_brought_to_a_size(tmp_path, dtype):
+    images = np.zeros((10, 8, 8), dtype)
+    images[:, :4] = 200
+    data = load_arrays(
+        tmp_path, {"x_train": images}, image_size=[4, 2], resize="stretch",
+        validation_size=0,
+    )  # fmt: skip
+    assert data.spec.image_shape == (4, 2, 1)
+    values = data.spec.pixels.stored(to_float(data.train.images[:]))
+    assert values.dtype == (np.uint8 if dtype != np.float32 else np.float32)
+    np.testing.assert_allclose(values[0, 0], 200, atol=15)
+    np.testing.assert_allclose(values[0, 3], 0, atol=15)
 
 
 def test_grey_images_without_an_axis_of_channels_cannot_be_transposed(tmp_path):

@@ -21,8 +21,8 @@ class Laplace(vae.Likelihood):
 
     outputs_per_channel = 2
 
-    def __init__(self, config):
-        super().__init__(config)
+    def __init__(self, config, pixels):
+        super().__init__(config, pixels)
         self.least_scale = config.least_scale
 
     def log_prob_per_pixel(self, x, logits):

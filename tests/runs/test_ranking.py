@@ -23,7 +23,7 @@ def test_jobs_come_by_their_best_bound_and_the_next_command(tmp_path: Path) -> N
     for name, best in (("0-beta=1", 101.5), ("1-beta=4", 99.25), ("2-beta=9", 140.0)):
         job(tmp_path, name, best)
     assert ranking(tmp_path) == [
-        "best validation neg_elbo (mnist validation_size=10000 binarize=none seed=0, "
+        "best validation neg_elbo (mnist validation_size=10000 seed=0, "
         "bernoulli), nats per image:",
         "       99.25  1-beta=4",
         "      101.50  0-beta=1",

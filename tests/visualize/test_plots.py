@@ -102,7 +102,15 @@ def latent(path: Path, labels: np.ndarray | None, latent_dim: int = 3) -> np.nda
     points = RNG.standard_normal((500, 2))
     kl = np.linspace(0, 1, latent_dim)
     save_figure(
-        plot_latent(points, ("z[0]", "z[2]"), labels, kl, 2, "500 test images"), path
+        plot_latent(
+            points,
+            ("z[0]", "z[2]"),
+            None if labels is None else labels.astype(str),
+            kl,
+            2,
+            "500 test images",
+        ),
+        path,
     )
     return points
 

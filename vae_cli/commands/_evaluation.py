@@ -62,7 +62,7 @@ def evaluate_run(config: EvaluateConfig, run: Run, reuse: bool) -> dict[str, Any
             f"{folder} has new {config.checkpoint} weights since a moment ago.",
             "it is being trained: evaluate it when it has finished",
         )
-    from vae_cli.training.progress_bar import fraction_bar
+    from vae_cli.progress import fraction_bar
 
     with fraction_bar(f"log p(x), {folder.path.name}") as progress:
         report = run.evaluate(**options(config, OPTIONS), progress=progress)

@@ -72,9 +72,9 @@ class GenerateConfig(RunConfig):
     dims: list[int] | None = option(
         "manifold: the two latent dimensions; those of largest KL if null", at_least=0
     )
-    label: int | None = option(
-        "run with conditioning=label: which class; prior mode: one per row if null",
-        at_least=0,
+    label: str | None = option(
+        "run with conditioning=label: which class, by name or number; prior mode: one "
+        "per row if null"
     )
     interpolation: str = option("path between codes", choices=("linear", "spherical"))
 
@@ -192,9 +192,8 @@ class ReconstructConfig(ImagesConfig):
         "what is done to the images; if null what the run was trained with, and to own "
         "images nothing"
     )
-    label: int | None = option(
-        "run with conditioning=label: decode as this class, whatever the image is",
-        at_least=0,
+    label: str | None = option(
+        "run with conditioning=label: decode as this class, whatever the image is"
     )
     posterior_samples: int = option(
         "missing pixels: posterior samples per image, averaged by importance",
@@ -251,9 +250,9 @@ class AnomalyConfig(ImagesConfig):
     run: str = option(
         "run folder, a sweep's folder, several separated by commas, or latest"
     )
-    normal: list[int] | None = option(
-        "classes that are normal; those that the run was trained on if null",
-        at_least=0,
+    normal: list[str] | None = option(
+        "classes that are normal, by name or number; those that the run was trained on "
+        "if null"
     )
     score: str = option(
         "score used for the threshold and for sorting; all six are always computed. "

@@ -7,6 +7,10 @@ from vae_cli.registry import register
 
 MAX_SEED = 2**32 - 1
 BINARIZE = ("none", "threshold", "static", "dynamic")
+AUGMENT = ("flip", "shift")
+RESIZE = ("crop", "pad", "stretch")
+MAX_SIDE = 4096
+MAX_CHANNELS = 1024
 VALIDATION = (
     "images taken from the training set for validation, drawn by `dataset.seed`"
 )
@@ -16,7 +20,27 @@ VALIDATION = (
 class DatasetConfig(Options):
     """A set of images."""
 
-    validation_size: int = option(VALIDATION, at_least=0, default=10_000)
+    validation_size: int | None = option(VALIDATION, at_least=0, default=10_000)
+    value_range: str | list[float] = option(
+        "data values that become 0 and 1 in the model: [low, high]; auto: those of the "
+        "type for 8-bit pictures, else by the data; standardize: mean 0, standard "
+        "deviation 1",
+        choices=("auto", "standardize"),
+        default="auto",
+    )
+    dequantize: str = option(
+        "uniform: add noise of a level's width, anew every training step, once for "
+        "validation and test, so that densities bound probabilities of levels (Theis "
+        "et al. 2016)",
+        choices=("none", "uniform"),
+        default="none",
+    )
+    augment: list[str] = option(
+        "changes to training images, anew every step: flip (left to right, half of "
+        "them), shift (by up to an eighth of a side)",
+        choices=AUGMENT,
+        default_factory=list,
+    )
     binarize: str = option(
         "none: grey levels; threshold: x > 0.5; static: drawn once; dynamic: drawn "
         "anew every training step, once for validation and test",
@@ -35,9 +59,34 @@ class DatasetConfig(Options):
         at_most=MAX_SEED,
         default=0,
     )
-    classes: list[int] | None = option(
-        "use only the images of these classes; all if null", at_least=0, default=None
+    classes: list[str] | None = option(
+        "use only the images of these classes, by name or number; all if null",
+        default=None,
     )
+
+    @property
+    def taken_for_test(self) -> int | None:
+        """Return how many training images are taken for testing; None: a tenth."""
+        return 0
+
+    def problems(self) -> list[str]:
+        """Return inconsistencies between fields."""
+        problems = []
+        if isinstance(self.value_range, list) and (
+            len(self.value_range) != 2 or not self.value_range[0] < self.value_range[1]
+        ):
+            problems.append(
+                f"dataset.value_range={self.value_range} must be [low, high], such as "
+                "'dataset.value_range=[-1,1]'"
+            )
+        standardized = self.value_range == "standardize"
+        if self.binarize != "none" and (standardized or self.dequantize != "none"):
+            other = "value_range=standardize" if standardized else "dequantize=uniform"
+            problems.append(
+                f"dataset.binarize={self.binarize} makes pixels 0 or 1, which doesn't "
+                f"go with dataset.{other}"
+            )
+        return problems
 
 
 @dataclass
@@ -45,11 +94,66 @@ class FileConfig(DatasetConfig):
     """Images in a file of the user's own."""
 
     path: str = option("the file")
+    validation_size: int | None = option(
+        f"{VALIDATION}; a tenth, at most 10,000, if null", at_least=0, default=None
+    )
+    test_size: int | None = option(
+        "likewise for testing, where the data have no test images; 0: none",
+        at_least=0,
+        default=None,
+    )
+    image_size: int | list[int] | None = option(
+        "side of the images, or [height, width], that pictures are brought to; null: "
+        "all have one size already",
+        at_least=1,
+        at_most=MAX_SIDE,
+        default=None,
+    )
+    resize: str = option(
+        "how pictures are brought to image_size: crop (the middle), pad, stretch",
+        choices=RESIZE,
+        default="crop",
+    )
+    channels: str = option(
+        "auto: as the data have them, grey or colour; 1, 3, 4: converted; more for "
+        "arrays that have as many",
+        default="auto",
+    )
     memory_mb: int = option(
         "larger arrays are streamed from the file instead of held in memory, MiB",
         at_least=1,
         default=4096,
     )
+
+    @property
+    def taken_for_test(self) -> int | None:
+        """Return how many training images are taken for testing; None: a tenth."""
+        return self.test_size
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Return (height, width) of the images; None where it is theirs."""
+        if self.image_size is None:
+            return None
+        if isinstance(self.image_size, list):
+            return self.image_size[0], self.image_size[1]
+        return self.image_size, self.image_size
+
+    def problems(self) -> list[str]:
+        """Return inconsistencies between fields."""
+        problems = super().problems()
+        if isinstance(self.image_size, list) and len(self.image_size) != 2:
+            problems.append(
+                f"dataset.image_size={self.image_size} must be one number or [height, "
+                "width]"
+            )
+        if self.channels != "auto" and not (
+            self.channels.isdecimal() and 1 <= int(self.channels) <= MAX_CHANNELS
+        ):
+            problems.append(
+                f"dataset.channels={self.channels} must be auto or a number, such as 3"
+            )
+        return problems
 
 
 @register("dataset", "mnist")
@@ -81,13 +185,37 @@ class NpzConfig(FileConfig):
     channels_first: bool = option(
         "the arrays are [N, C, H, W]; they are transposed", default=False
     )
-    channels: int | None = option(
-        "channels of the images; needed where there are more than 4, checked where "
-        "it is given",
+
+
+@register("dataset", "folder")
+@dataclass
+class FolderConfig(FileConfig):
+    """A folder of pictures: PNG, JPEG, WebP, BMP, GIF, TIFF; subfolders are classes.
+
+    Pictures in `train`, `validation` and `test` are these splits; without such folders
+    they are drawn by `dataset.seed`.
+    """
+
+    path: str = option("the folder")
+    labels: str | None = option(
+        "CSV of the columns file and label; null: the folder that a picture lies in",
+        default=None,
+    )
+    background: str = option(
+        "colour behind transparent pixels, such as white or #204060; keep: alpha is a "
+        "channel",
+        default="white",
+    )
+    limit: int | None = option(
+        "read at most this many pictures of each split, drawn by dataset.seed",
         at_least=1,
         default=None,
     )
-    validation_size: int = option(VALIDATION, at_least=0, default=1_000)
+    on_bad_file: str = option(
+        "error: name all files that can't be read and stop; skip: leave them out",
+        choices=("error", "skip"),
+        default="error",
+    )
 
 
 @register("dataset", "synthetic")

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import Field
 from itertools import pairwise
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 from vae_cli.config.catalog import (
@@ -182,11 +183,12 @@ def _entry(entry: Key, column: int = COLUMN, typed: bool = False) -> list[str]:
 def _type(spec: Field, hint: Any) -> str:
     """Return in words which values a key takes."""
     rule = spec.metadata
-    kinds = typing.get_args(hint) if type(None) in typing.get_args(hint) else (hint,)
+    kinds = typing.get_args(hint) if isinstance(hint, UnionType) else (hint,)
     if rule["choices"]:
         text = " | ".join(rule["choices"])
+        text += "".join(f" | {_kind(k)}" for k in kinds if typing.get_origin(k) is list)
     else:
-        text = _kind(kinds[0])
+        text = " or ".join(_kind(k) for k in kinds if k is not type(None))
         limits = [
             f"{words} {rule[name]:.12g}"
             for name, words in (
@@ -203,7 +205,8 @@ def _type(spec: Field, hint: Any) -> str:
 
 def _kind(hint: Any) -> str:
     if typing.get_origin(hint) is list:
-        return f"list of {_kind(typing.get_args(hint)[0])}s, each"
+        kind = typing.get_args(hint)[0]
+        return "list of text" if kind is str else f"list of {_kind(kind)}s, each"
     return {int: "integer", float: "number", bool: "true or false"}.get(hint, "text")
 
 

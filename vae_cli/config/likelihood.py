@@ -3,12 +3,22 @@
 from dataclasses import dataclass
 
 from vae_cli.config.option import Options, option
+from vae_cli.pixels import Pixels
 from vae_cli.registry import register
 
 
 @dataclass
 class LikelihoodConfig(Options):
     """p(x|z) in nats, given by the decoder's outputs."""
+
+    def problem_with(self, pixels: Pixels) -> str | None:
+        """Return why it can't be of such pixels, and what can; None where it can."""
+        if pixels.bounded:
+            return None
+        return (
+            f"likelihood={self.name} is of pixels in [0, 1], and these are "
+            "standardized; use likelihood=gaussian, or dataset.value_range=auto"
+        )
 
 
 @register("likelihood", "bernoulli")
@@ -36,3 +46,7 @@ class GaussianConfig(LikelihoodConfig):
     learn_std: bool = option(
         "learn the standard deviation with the weights", default=True
     )
+
+    def problem_with(self, pixels: Pixels) -> str | None:
+        """Return None: it is of any numbers."""
+        return None

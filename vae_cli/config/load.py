@@ -74,16 +74,18 @@ def _build(schema: type[T], values: Mapping[str, Any], at: str, out: list[str]) 
 
 def _value(hint: Any, spec: Field, value: Any, key: str, out: list[str]) -> Any:
     """Check one field's value; append problems to `out`."""
-    optional = isinstance(hint, types.UnionType)
-    if optional:
-        if value is None:
+    whole = hint
+    union = isinstance(hint, types.UnionType)
+    optional = union and type(None) in typing.get_args(hint)
+    if union:
+        if value is None and optional:
             return None
-        hint = next(t for t in typing.get_args(hint) if t is not type(None))
+        hint = _kind_of(value, hint)
     if is_dataclass(hint):
         return (_section if is_section(hint) else _group)(key, hint, value, out)
     if isinstance(value, bool) and "true" in (spec.metadata["choices"] or ()):
         value = str(value).lower()  # YAML's own word for it
-    expected = _expected(hint) + (" or null" if optional else "")
+    expected = _expected(whole) + (" or null" if optional else "")
     if value == "???":
         out.append(f"{key} is missing: {spec.metadata['doc']}; add {key}=...")
         return None
@@ -106,6 +108,15 @@ def _value(hint: Any, spec: Field, value: Any, key: str, out: list[str]) -> Any:
             out.append(problem)
             break
     return typed
+
+
+def _kind_of(value: Any, union: Any) -> Any:
+    """Return the type of a union that a value is meant to be of: a list's for lists."""
+    hints = [t for t in typing.get_args(union) if t is not type(None)]
+    lists = [t for t in hints if typing.get_origin(t) is list]
+    if isinstance(value, (list, tuple)) and lists:
+        return lists[0]
+    return next(t for t in hints if t not in lists or len(hints) == 1)
 
 
 def _section(key: str, hint: Any, value: Any, out: list[str]) -> Any:
@@ -149,7 +160,7 @@ def _range_problem(spec: Field, value: Any, key: str) -> str | None:
     """Return the message for a value outside its field's range, or None."""
     rule = spec.metadata
     shown = _number(value)
-    if rule["choices"] and value not in rule["choices"]:
+    if rule["choices"] and isinstance(value, str) and value not in rule["choices"]:
         guess = closest(str(value), rule["choices"])
         hint = f"; did you mean {key}={guess}?" if guess else ""
         return (
@@ -183,6 +194,9 @@ def _has_default(spec: Field) -> bool:
 
 
 def _expected(hint: Any) -> str:
+    if isinstance(hint, types.UnionType):
+        kinds = [t for t in typing.get_args(hint) if t is not type(None)]
+        return " or ".join(map(_expected, kinds))
     if typing.get_origin(hint) is list:
         return f"a list of {_NAMES[typing.get_args(hint)[0]]}s"
     if hint is str:

@@ -55,9 +55,10 @@ class ImagesConfig(RunConfig):
     """What commands take that use images of a split, or the user's own."""
 
     split: str | None = option(SPLIT, choices=SPLITS)
-    images: str | None = option(
-        "own images in place of a split: a PNG or other picture, a folder of them, or "
-        "an .npy or .npz array; transparent pixels are missing"
+    images: str | list[str] | None = option(
+        "own images in place of a split: pictures, folders, patterns such as "
+        "'scans/*.png', an .npy or .npz array, or a list of such; brought to the "
+        "model's size as its data were"
     )
     num_images: int | None = option(
         "at most this many images, drawn by `dataset.seed`, or the first of own ones; "

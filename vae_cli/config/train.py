@@ -154,7 +154,7 @@ class TrainConfig:
     def _schedule_problems(self) -> list[str]:
         problems = []
         patience = self.early_stopping.patience
-        if patience is not None and not self.dataset.validation_size:
+        if patience is not None and self.dataset.validation_size == 0:
             problems.append(
                 f"early_stopping.patience={patience} needs validation images, but "
                 "dataset.validation_size is 0"

@@ -91,7 +91,9 @@ class ImageStore:
 
 
 def pixels_to_float(pixels: tf.Tensor) -> tf.Tensor:
-    """Return uint8 pixels as float32 in [0, 1], as `to_float` does for arrays."""
+    """Return pixels as models get them, as `to_float` does for arrays."""
+    if pixels.dtype != tf.uint8:
+        return pixels
     return tf.cast(pixels, tf.float32) / 255.0
 
 

@@ -1,93 +1,224 @@
 """What arrays must be to be images and labels."""
 
 import logging
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
-from vae_cli.data.images import is_mapped
-from vae_cli.data.splits import Arrays, Split
+from vae_cli.data.images import AT_A_TIME, is_mapped
 from vae_cli.errors import DataError
+from vae_cli.pixels import Pixels, pixels_of, standardized
 
 log = logging.getLogger(__name__)
 
+NEEDED = "needed: integers or floats [N, H, W] or [N, H, W, C]"
+ROUNDING = 0.25
+"""Of a level of 8 bits: as far from it as floats may lie, at most."""
 
-def checked(arrays: Arrays, x_name: str, y_name: str) -> Split:
-    """Return images as uint8 [N, H, W, C] and labels as int64 [N].
+
+class Statistics(NamedTuple):
+    """Of the values of arrays."""
+
+    low: float
+    high: float
+    mean: float
+    std: float
+
+
+def checked_images(images: np.ndarray, name: str) -> np.ndarray:
+    """Return images [N, H, W, C] of numbers, of any range.
 
     Raises:
-        DataError: wrong rank, type, range, not finite, empty, labels that don't match.
+        DataError: wrong rank or type, or empty.
     """
-    images = _pixels(np.asarray(arrays.images), x_name)
-    labels = arrays.labels
-    if labels is not None:
-        labels = np.asarray(labels).reshape(-1)
-        if len(labels) != len(images):
-            raise DataError(
-                f"{y_name} has {len(labels)} labels for {len(images)} images in "
-                f"{x_name}."
-            )
-        if not np.issubdtype(labels.dtype, np.integer):
-            raise DataError(
-                f"{y_name} must hold class numbers 0, 1, ..., got {labels.dtype}."
-            )
-        if labels.min() < 0 or labels.max() >= 2**31:
-            raise DataError(
-                f"{y_name} must hold class numbers 0, 1, ..., got {labels.min()} to "
-                f"{labels.max()}."
-            )
-        labels = labels.astype(np.int64)
-    return Split(images, labels, arrays.factors)
-
-
-def _pixels(images: np.ndarray, name: str) -> np.ndarray:
+    if not is_mapped(images):
+        images = np.asarray(images)
     if images.ndim not in (3, 4):
-        raise DataError(
-            f"{name} has shape {images.shape}.",
-            "needed: [N, H, W] or [N, H, W, C]",
-        )
+        raise DataError(f"{name} has shape {list(images.shape)}.", NEEDED)
+    if images.dtype.kind not in "biuf" or images.dtype.itemsize > 8:
+        raise DataError(f"{name} has type {images.dtype}.", NEEDED)
     if images.ndim == 3:
         images = images[..., None]
     if not images.size:
-        raise DataError(f"{name} is empty: shape {images.shape}.")
-    if images.dtype == np.uint8 and images.max() > 1:
-        return images
-    if is_mapped(images):
-        raise DataError(
-            f"{name} is streamed, which takes uint8 in 0..255, got {images.dtype} up "
-            f"to {images.max()}.",
-            "store it as uint8, or raise dataset.memory_mb",
-        )
-    if images.dtype == bool:
-        return images.astype(np.uint8) * np.uint8(255)
-    if images.dtype.kind not in "fiu":
-        raise DataError(
-            f"{name} has type {images.dtype}.",
-            "needed: uint8 in 0..255, or floats in [0, 1]",
-        )
-    if images.dtype.kind == "f" and not np.isfinite(images).all():
-        bad = int((~np.isfinite(images)).reshape(len(images), -1).any(axis=1).sum())
-        raise DataError(
-            f"{name} has NaN or infinite pixels in {bad} of {len(images)} images.",
-            "drop those images, or replace the pixels",
-        )
-    low, high = images.min(), images.max()
-    if images.dtype.kind in "iu":
-        if low < 0 or high > 255:
+        raise DataError(f"{name} is empty: shape {list(images.shape)}.")
+    return images
+
+
+def statistics(arrays: dict[str, np.ndarray]) -> Statistics:
+    """Return what lies in images [N, H, W, C], read a few at a time.
+
+    Args:
+        arrays: name -> images.
+
+    Raises:
+        DataError: naming an array with values that are NaN or infinite.
+    """
+    low, high, total, square, count = np.inf, -np.inf, 0.0, 0.0, 0
+    for name, images in arrays.items():
+        bad = 0
+        for batch in batches(images):
+            if batch.dtype.kind == "f":
+                finite = np.isfinite(batch)
+                if not finite.all():
+                    bad += int((~finite).any(axis=(1, 2, 3)).sum())
+                    continue
+            low, high = min(low, batch.min()), max(high, batch.max())
+            total += float(batch.sum(dtype=np.float64))
+            square += float(np.square(batch, dtype=np.float64).sum())
+            count += batch.size
+        if bad:
             raise DataError(
-                f"{name} has pixels from {low} to {high}.",
-                "integers must lie in 0..255",
+                f"{name} has NaN or infinite pixels in {bad} of {len(images)} images.",
+                "drop those images, or replace the pixels",
             )
-        if high == 1:
-            log.info("%s: pixels 0 and 1 are taken as black and white", name)
-            return images.astype(np.uint8) * np.uint8(255)
-        return images.astype(np.uint8)
-    # slightly above 1 by rounding, where they were scaled
-    if low < 0 or high > 1 + 1e-5:
-        hint = "divide by 255" if low >= 0 and high <= 255 else "rescale them"
+    mean = total / count
+    return Statistics(
+        float(low), float(high), mean, max(square / count - mean**2, 0.0) ** 0.5
+    )
+
+
+def batches(images: np.ndarray) -> Iterator[np.ndarray]:
+    """Go through images, a few at a time."""
+    for start in range(0, len(images), AT_A_TIME):
+        yield images[start : start + AT_A_TIME]
+
+
+def in_eight_bits(
+    arrays: dict[str, np.ndarray], found: Statistics
+) -> dict[str, np.ndarray] | None:
+    """Return images as uint8 where nothing is lost by it; None where something is.
+
+    Bits are black and white; integers in 0..255, and floats that were divided by 255
+    or are such integers, are 8-bit pictures. Arrays on disk stay as they are.
+
+    Args:
+        arrays: name -> images.
+        found: of their values.
+    """
+    if found.low < 0 or found.high > 255:
+        return None
+    if any(is_mapped(images) for images in arrays.values()):
+        return None
+    names = ", ".join(arrays)
+    if all(images.dtype.kind in "biu" for images in arrays.values()):
+        if found.high <= 1:
+            log.info("%s: pixels 0 and 1 are taken as black and white", names)
+            return {k: v.astype(np.uint8) * np.uint8(255) for k, v in arrays.items()}
+        return {name: images.astype(np.uint8) for name, images in arrays.items()}
+    factor = 255 if found.high <= 1 + 1e-5 else 1
+    if not all(_on_levels(images, factor) for images in arrays.values()):
+        return None
+    log.info("%s: the floats hold 256 levels, which are kept as 8 bits", names)
+    return {
+        name: np.rint(np.minimum(images, 255 / factor) * factor).astype(np.uint8)
+        for name, images in arrays.items()
+    }
+
+
+def are_eight_bit(arrays: dict[str, np.ndarray]) -> bool:
+    """Return whether images are uint8 with more than two levels."""
+    return all(i.dtype == np.uint8 for i in arrays.values()) and any(
+        int(batch.max()) > 1 for i in arrays.values() for batch in batches(i)
+    )
+
+
+def _on_levels(images: np.ndarray, factor: int) -> bool:
+    """Return whether all values, times a factor, are whole numbers but for rounding."""
+    for batch in batches(images):
+        levels = batch.astype(np.float32) * factor
+        error = 510 * float(np.finfo(_float_of(images.dtype)).eps)
+        if (np.abs(levels - np.rint(levels)) > min(error, ROUNDING)).any():
+            return False
+    return True
+
+
+def _float_of(dtype: np.dtype) -> np.dtype:
+    """Return a type of floats, float32 at most, that rounds as `dtype` does."""
+    return dtype if dtype.itemsize < 4 and dtype.kind == "f" else np.dtype(np.float32)
+
+
+def range_of(
+    arrays: dict[str, np.ndarray], found: Statistics, value_range: str | list[float]
+) -> Pixels:
+    """Return what the values of images are.
+
+    Args:
+        arrays: name -> images [N, H, W, C].
+        found: of their values.
+        value_range: `dataset.value_range`.
+
+    Raises:
+        DataError: values are all the same, or outside the range.
+    """
+    dtype = np.result_type(*(images.dtype for images in arrays.values()))
+    if dtype == np.bool_:
+        dtype = np.dtype(np.uint8)
+    observed = (found.low, found.high)
+    if value_range == "standardize":
+        return standardized(dtype, observed, found.mean, found.std)
+    return pixels_of(dtype, observed, value_range)
+
+
+def checked_labels(
+    labels: np.ndarray, count: int, y_name: str, x_name: str
+) -> np.ndarray:
+    """Return labels [N] as int64 class numbers, or as text, the classes' names.
+
+    Raises:
+        DataError: they are neither, or there are more or fewer than images.
+    """
+    labels = np.asarray(labels).reshape(-1)
+    if len(labels) != count:
         raise DataError(
-            f"{name} has pixels from {low:g} to {high:g}; every likelihood here takes "
-            "[0, 1].",
-            f"{hint}, or store them as uint8 in 0..255",
+            f"{y_name} has {len(labels)} labels for {count} images in {x_name}."
         )
-    log.info("%s: floats in [0, 1] are kept at 8 bits a pixel", name)
-    return np.round(np.minimum(images, 1) * 255).astype(np.uint8)
+    if labels.dtype.kind == "S":
+        labels = np.char.decode(labels, "utf-8", "backslashreplace")
+    if labels.dtype.kind == "U":
+        return labels
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise DataError(
+            f"{y_name} must hold class numbers 0, 1, ... or names, got {labels.dtype}."
+        )
+    if labels.min() < 0 or labels.max() >= 2**31:
+        raise DataError(
+            f"{y_name} must hold class numbers 0, 1, ..., got {labels.min()} to "
+            f"{labels.max()}."
+        )
+    return labels.astype(np.int64)
+
+
+def numbered(
+    labels: dict[str, np.ndarray | None], names: tuple[str, ...] | None = None
+) -> tuple[dict[str, np.ndarray | None], tuple[str, ...] | None]:
+    """Return labels as class numbers, and the classes' names where they have some.
+
+    Args:
+        labels: split -> as `checked_labels` returns them.
+        names: of the classes, where the source knows them.
+
+    Raises:
+        DataError: some are numbers and some are names, or a name is no class.
+    """
+    texts = {k: v for k, v in labels.items() if v is not None and v.dtype.kind == "U"}
+    if not texts:
+        return labels, names
+    if len(texts) < sum(v is not None for v in labels.values()):
+        raise DataError("some labels are class numbers and some are names.")
+    if names is None:
+        names = tuple(sorted({str(t) for v in texts.values() for t in np.unique(v)}))
+    order = np.array(sorted(names))
+    place = np.array([names.index(name) for name in order])
+    for split, text in texts.items():
+        unknown = sorted(set(np.unique(text).tolist()) - set(names))
+        if unknown:
+            raise DataError(
+                f"the {split} images have the label {unknown[0]!r}, which is no class.",
+                f"classes: {', '.join(names)}",
+            )
+    numbers = {
+        split: None if text is None else place[np.searchsorted(order, text)]
+        for split, text in labels.items()
+    }
+    return numbers, names

@@ -204,12 +204,16 @@ def corrupt_split(split: Split, config: CorruptionConfig, seed: int) -> Split:
         images = pixels_to_float(pixels)
         return corruption.condition(images, corruption.draw_for(index, seed))
 
-    def as_bytes(pixels: np.ndarray, index: np.ndarray) -> dict[str, np.ndarray]:
+    def stored(pixels: np.ndarray, index: np.ndarray) -> dict[str, np.ndarray]:
         arrays = condition(tf.constant(pixels), tf.constant(index))
-        return {name: _to_bytes(values) for name, values in arrays.items()}
+        made = {name: values.numpy() for name, values in arrays.items()}
+        if pixels.dtype == np.uint8:
+            return {name: to_levels(values) for name, values in made.items()}
+        # a mask is bytes, whatever the pixels are
+        return made | {n: to_levels(v) for n, v in made.items() if n == "mask"}
 
     with without_retracing_advice():
-        arrays = split.images.mapped(as_bytes, f"corruption={config.name}")
+        arrays = split.images.mapped(stored, f"corruption={config.name}")
     return replace(split, corrupted=arrays["corrupted"], mask=arrays.get("mask"))
 
 
@@ -217,9 +221,5 @@ def with_missing(split: Split) -> Split:
     """Return a split whose pixels outside the mask are missing."""
     mask = to_float(split.mask[:])
     grey = with_grey(to_float(split.images[:]), mask)
-    return replace(split, corrupted=to_levels(grey))
-
-
-def _to_bytes(values: Any) -> np.ndarray:
-    """Return numbers in [0, 1] as bytes, as image files hold them."""
-    return to_levels(values.numpy())
+    eight_bit = split.images.dtype == np.uint8
+    return replace(split, corrupted=to_levels(grey) if eight_bit else grey)

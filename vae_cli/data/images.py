@@ -1,6 +1,7 @@
 """Images of a split: one type, whether they lie in memory or on disk."""
 
 import contextlib
+import math
 import mmap
 import os
 import tempfile
@@ -11,6 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from vae_cli.errors import DataError
+from vae_cli.pixels import Pixels
 
 AT_A_TIME = 4096
 """Images read at once where all are gone through."""
@@ -25,11 +27,18 @@ class Images:
     Code that would break on images on disk thus breaks on those in memory, too.
 
     Args:
-        source: uint8 [M, H, W, C], an array or a memory map.
+        source: [M, H, W, C], an array or a memory map: uint8 from 0 to 255, or float32
+            as the model gets it; of a memory map, values that `pixels` describes.
         index: int64 [N], which images of a memory map, in which order; all if None.
+        pixels: what the values of a memory map are; 8-bit if None.
     """
 
-    def __init__(self, source: np.ndarray, index: np.ndarray | None = None) -> None:
+    def __init__(
+        self,
+        source: np.ndarray,
+        index: np.ndarray | None = None,
+        pixels: Pixels | None = None,
+    ) -> None:
         self.streamed = is_mapped(source)
         if not self.streamed:
             source, index = (source if index is None else source[index]), None
@@ -37,6 +46,7 @@ class Images:
             index = np.arange(len(source))
         self._source = source
         self._index = index
+        self._pixels = pixels if self.streamed else None
         self._file = _file_of(source) if self.streamed else None
 
     @property
@@ -46,8 +56,9 @@ class Images:
 
     @property
     def dtype(self) -> np.dtype:
-        """Return the type of a pixel's value."""
-        return self._source.dtype
+        """Return the type of the values that are read: uint8 or float32."""
+        eight_bit = self._pixels is None or self._pixels.eight_bit
+        return self._source.dtype if eight_bit else np.dtype(np.float32)
 
     @property
     def megabytes(self) -> float:
@@ -62,7 +73,8 @@ class Images:
         if self._index is None:
             return self._source[rows]
         self._check_file()
-        return np.asarray(self._source[self._index[rows]])
+        values = np.asarray(self._source[self._index[rows]])
+        return values if self._pixels is None else self._pixels.to_model(values)
 
     def _check_file(self) -> None:
         """Refuse to read what is no longer there, which would kill the process."""
@@ -80,7 +92,7 @@ class Images:
         """Return some, where they lie: a slice or an integer array."""
         if self._index is None:
             return Images(aligned(self._source[rows]))
-        return Images(self._source, self._index[rows])
+        return Images(self._source, self._index[rows], self._pixels)
 
     def batches(self, size: int = AT_A_TIME) -> Iterator[np.ndarray]:
         """Go through all of them, `size` at a time."""
@@ -97,8 +109,8 @@ class Images:
         """Return what a function makes of them, in memory or on disk as they are.
 
         Args:
-            function: from uint8 [n, H, W, C] and int64 [n], which images these are, to
-                uint8 [n, ...] by name.
+            function: from images [n, H, W, C] and int64 [n], which images these are, to
+                uint8 or float32 [n, ...] by name.
             why: the key to change where the disk has no room for the result.
 
         Raises:
@@ -110,15 +122,16 @@ class Images:
             begin, end = end, end + len(batch)
             for name, part in function(batch, np.arange(begin, end)).items():
                 if name not in made:
-                    made[name] = self._room((len(self), *part.shape[1:]), why)
+                    shape = (len(self), *part.shape[1:])
+                    made[name] = self._room(shape, part.dtype, why)
                 made[name][begin:end] = part
         return {name: Images(array) for name, array in made.items()}
 
-    def _room(self, shape: tuple[int, ...], why: str) -> np.ndarray:
-        """Return uint8 memory, or a file that is gone with its last use."""
-        size = int(np.prod(shape))
+    def _room(self, shape: tuple[int, ...], dtype: np.dtype, why: str) -> np.ndarray:
+        """Return memory, or a file that is gone with its last use."""
+        size = math.prod(shape) * dtype.itemsize
         if not self.streamed:
-            return empty_aligned(shape)
+            return empty_aligned(shape, dtype)
         with tempfile.TemporaryFile() as file:
             try:
                 # a sparse file's memory map would kill the process on a full disk
@@ -130,7 +143,7 @@ class Images:
                     f"room ({error.strerror}).",
                     "give it another place: TMPDIR=<folder> vae-train ...",
                 ) from error
-            return np.memmap(file, np.uint8, "r+", shape=shape)
+            return np.memmap(file, dtype, "r+", shape=shape)
 
     def __array__(self, *arguments: Any, **options: Any) -> NoReturn:
         raise TypeError("read images by rows: images[rows], or images[:] for all")
@@ -157,7 +170,9 @@ def is_mapped(array: Any) -> bool:
 
 
 def to_float(images: np.ndarray) -> np.ndarray:
-    """Return uint8 pixels as float32 in [0, 1], the range that models work in."""
+    """Return pixels as models get them: uint8 as float32 in [0, 1]."""
+    if images.dtype != np.uint8:
+        return images
     return images.astype(np.float32) / 255
 
 
@@ -167,17 +182,17 @@ def to_levels(pixels: np.ndarray) -> np.ndarray:
 
 
 def aligned(images: np.ndarray) -> np.ndarray:
-    """Return uint8 images in memory that TensorFlow can share, copied if need be."""
+    """Return images in memory that TensorFlow can share, copied if need be."""
     if images.ctypes.data % ALIGNMENT == 0 and images.flags.c_contiguous:
         return images
-    shared = empty_aligned(images.shape)
+    shared = empty_aligned(images.shape, images.dtype)
     shared[...] = images
     return shared
 
 
-def empty_aligned(shape: tuple[int, ...]) -> np.ndarray:
-    """Return uninitialised uint8 memory that TensorFlow can share."""
-    size = int(np.prod(shape))
+def empty_aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Return uninitialised memory that TensorFlow can share."""
+    size = math.prod(shape) * dtype.itemsize
     memory = np.empty(size + ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % ALIGNMENT
-    return memory[start : start + size].reshape(shape)
+    return memory[start : start + size].view(dtype).reshape(shape)

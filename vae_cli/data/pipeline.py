@@ -74,7 +74,7 @@ def shards(
         return without_autotuning(dataset.prefetch(AHEAD))
 
     def with_pixels(shard: Shard) -> Shard:
-        pixels = tf.numpy_function(lambda i: images[i], [shard["index"]], tf.uint8)
+        pixels = tf.numpy_function(lambda i: images[i], [shard["index"]], images.dtype)
         pixels.set_shape((*shard["index"].shape, *images.shape[1:]))
         return {**shard, "pixels": pixels}
 

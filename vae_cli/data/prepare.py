@@ -1,6 +1,7 @@
 """From a source's raw arrays to checked, split, binarized uint8 images."""
 
 import hashlib
+import logging
 import math
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -9,13 +10,27 @@ import numpy as np
 
 from vae_cli.config.corruption import CorruptionConfig
 from vae_cli.config.dataset import DatasetConfig, FileConfig
-from vae_cli.data.checks import checked
-from vae_cli.data.images import Images
-from vae_cli.data.splits import ImageData, Split
-from vae_cli.data_spec import DataSpec
+from vae_cli.data.checks import (
+    are_eight_bit,
+    checked_images,
+    checked_labels,
+    in_eight_bits,
+    numbered,
+    range_of,
+    statistics,
+)
+from vae_cli.data.images import Images, is_mapped, to_float
+from vae_cli.data.splits import ImageData, Sources, Split
+from vae_cli.data_spec import DataSpec, class_numbers
 from vae_cli.errors import DataError
+from vae_cli.pixels import Pixels
 from vae_cli.randomness import Stream, generator
 from vae_cli.registry import build
+
+log = logging.getLogger(__name__)
+
+MOST_HELD_OUT = 10_000
+"""Images that a set of one's own gives to validation, and to testing, by default."""
 
 
 class Source(NamedTuple):
@@ -23,6 +38,9 @@ class Source(NamedTuple):
 
     train: Split
     test: Split | None
+    validation: Split | None
+    pixels: Pixels
+    class_names: tuple[str, ...] | None
     digests: dict[str, str | None]
 
 
@@ -44,21 +62,74 @@ def load_source(config: DatasetConfig) -> Source:
     Raises:
         DataError: the set is missing, malformed or out of range.
     """
-    source_train, source_test = build(config)
-    whole = checked(source_train, "x_train", "y_train")
-    test = None
-    if source_test is not None:
-        test = checked(source_test, "x_test", "y_test")
-        if test.images.shape[1:] != whole.images.shape[1:]:
-            raise DataError(
-                f"x_test has images of shape {test.images.shape[1:]}, x_train of "
-                f"{whole.images.shape[1:]}; they must agree."
-            )
-    digests = {
-        "x_train_sha256": _digest_images(whole.images),
-        "x_test_sha256": None if test is None else _digest_images(test.images),
+    sources = Sources(*build(config))
+    given = {
+        name: arrays
+        for name in ("train", "test", "validation")
+        if (arrays := getattr(sources, name)) is not None
     }
-    return Source(whole, test, digests)
+    images = {k: checked_images(v.images, f"x_{k}") for k, v in given.items()}
+    shape = images["train"].shape[1:]
+    for name, array in images.items():
+        if array.shape[1:] != shape:
+            raise DataError(
+                f"x_{name} has images of shape {array.shape[1:]}, x_train of {shape}; "
+                "they must agree."
+            )
+    images, pixels = _ranged({f"x_{k}": v for k, v in images.items()}, config)
+    labels, class_names = numbered(
+        {
+            k: None
+            if v.labels is None
+            else checked_labels(v.labels, len(v.images), f"y_{k}", f"x_{k}")
+            for k, v in given.items()
+        },
+        sources.class_names,
+    )
+    splits = {
+        k: Split(
+            Images(images[f"x_{k}"], pixels=pixels),
+            labels[k],
+            v.factors,
+            v.names,
+            class_names=class_names,
+            pixels=pixels,
+        )
+        for k, v in given.items()
+    }
+    digests = {
+        f"x_{k}_sha256": given[k].sha256 or _digest_images(v.images)
+        for k, v in splits.items()
+    }
+    return Source(
+        splits["train"],
+        splits.get("test"),
+        splits.get("validation"),
+        pixels,
+        class_names,
+        {"x_test_sha256": None, **digests},
+    )
+
+
+def _ranged(
+    images: dict[str, np.ndarray], config: DatasetConfig
+) -> tuple[dict[str, np.ndarray], Pixels]:
+    """Return images with their range; those in memory as the model gets them."""
+    auto = config.value_range == "auto"
+    if auto and are_eight_bit(images):
+        return images, Pixels()
+    found = statistics(images)
+    eight_bit = in_eight_bits(images, found) if auto else None
+    if eight_bit is not None:
+        return eight_bit, Pixels()
+    pixels = range_of(images, found, config.value_range)
+    if pixels.eight_bit:
+        return images, pixels
+    log.info("pixels: %s", pixels)
+    return {
+        name: array if is_mapped(array) else pixels.to_model(array)
+        for name, array in images.items()
+    }, pixels
 
 
 def split_source(source: Source, config: DatasetConfig) -> ImageData:
@@ -67,38 +138,32 @@ def split_source(source: Source, config: DatasetConfig) -> ImageData:
     Raises:
         DataError: it is too small, or has no image of a class.
     """
-    whole, test, digests = source
-    if config.validation_size >= len(whole) - 1:
-        if len(whole) < 2:
-            raise DataError("x_train holds one image; at least 2 are needed.")
-        raise DataError(
-            f"dataset.validation_size={config.validation_size} leaves no more than one "
-            f"image to train on: x_train holds {len(whole)}.",
-            f"choose at most {max(0, len(whole) - 2)}, such as "
-            f"dataset.validation_size={len(whole) // 5}; at least 2 images are needed",
-        )
+    whole = source.train
     order = generator(config.seed, Stream.SPLIT).permutation(len(whole))
-    held_out, kept = np.split(order, [config.validation_size])
-    kept, held_out = (_of_classes(index, whole, config) for index in (kept, held_out))
-    if config.classes is not None:
-        having = np.unique(np.asarray(whole.labels)).tolist()
-        unknown = sorted(set(config.classes) - set(having))
-        if unknown or not len(kept):
-            missing = f"no image is of class {', '.join(map(str, unknown))}"
-            raise DataError(
-                f"dataset.classes={config.classes}: "
-                f"{missing if unknown else 'no image is left to train on'}.",
-                f"this set has classes {having}",
-            )
-    held_out = np.sort(held_out[: config.max_images_per_split])
-    splits = {
-        "train": whole.take(np.sort(kept[: config.max_images_per_split])),
-        "validation": whole.take(held_out),
-    }
-    if test is not None:
-        order = generator(config.seed, Stream.SPLIT, 1).permutation(len(test))
-        order = _of_classes(order, test, config)
-        splits["test"] = test.take(np.sort(order[: config.max_images_per_split]))
+    held_out_size, test_size = _sizes(source, config)
+    held_out, kept = np.split(order, [held_out_size])
+    kept, for_test = np.split(kept, [len(kept) - test_size])
+    kept, held_out, for_test = (
+        _of_classes(index, whole, config, source.class_names)
+        for index in (kept, held_out, for_test)
+    )
+    if config.classes is not None and not len(kept):
+        raise DataError(
+            f"dataset.classes={config.classes}: no image is left to train on."
+        )
+    most = config.max_images_per_split
+    splits = {"train": whole.take(np.sort(kept[:most]))}
+    held_out = np.sort(held_out[:most])
+    splits["validation"] = whole.take(held_out)
+    for number, (name, split) in enumerate(
+        (("test", source.test), ("validation", source.validation)), 1
+    ):
+        if split is not None:
+            order = generator(config.seed, Stream.SPLIT, number).permutation(len(split))
+            order = _of_classes(order, split, config, source.class_names)
+            splits[name] = split.take(np.sort(order[:most]))
+    if test_size:
+        splits["test"] = whole.take(np.sort(for_test[:most]))
     splits = {name: _held_if_small(split, config) for name, split in splits.items()}
     for index, name in enumerate(splits):
         if config.binarize in ("threshold", "static") or (
@@ -106,20 +171,58 @@ def split_source(source: Source, config: DatasetConfig) -> ImageData:
         ):
             splits[name] = _binarized(splits[name], config, index)
     return ImageData(
-        spec=_spec(list(splits.values()), config.binarize, _classes(whole, test)),
+        spec=_spec(list(splits.values()), config, source),
         train=splits["train"],
         validation=splits["validation"],
         test=splits.get("test"),
         fingerprint={
             "dataset": config.name,
             "sizes": {name: len(split) for name, split in splits.items()},
-            **digests,
+            **source.digests,
             "validation_indices_sha256": _digest(held_out),
         },
     )
 
 
-def _of_classes(index: np.ndarray, split: Split, config: DatasetConfig) -> np.ndarray:
+def _sizes(source: Source, config: DatasetConfig) -> tuple[int, int]:
+    """Return how many of the training images go to validation and to testing.
+
+    Raises:
+        DataError: too few are left.
+    """
+    whole = len(source.train)
+    tenth = min(whole // 10, MOST_HELD_OUT)
+    wanted = {
+        "validation_size": config.validation_size,
+        "test_size": config.taken_for_test,
+    }
+    given = {
+        "validation_size": source.validation is not None,
+        "test_size": source.test is not None,
+    }
+    sizes = {
+        key: 0 if given[key] else tenth if value is None else value
+        for key, value in wanted.items()
+    }
+    if sum(sizes.values()) < whole - 1:
+        return sizes["validation_size"], sizes["test_size"]
+    if whole < 2:
+        raise DataError("x_train holds one image; at least 2 are needed.")
+    key = max(sizes, key=lambda k: sizes[k])
+    raise DataError(
+        f"dataset.{key}={sizes[key]} leaves no more than one image to train on: "
+        f"x_train holds {whole}.",
+        f"choose at most {max(0, whole - 2)}, such as dataset.{key}={whole // 5}; at "
+        "least 2 images are needed",
+    )
+
+
+def _of_classes(
+    index: np.ndarray,
+    split: Split,
+    config: DatasetConfig,
+    names: tuple[str, ...] | None,
+) -> np.ndarray:
     """Return those of the images that are of the chosen classes."""
     if config.classes is None:
         return index
@@ -128,7 +231,10 @@ def _of_classes(index: np.ndarray, split: Split, config: DatasetConfig) -> np.nd
             f"dataset.classes={config.classes} needs the label of every image; this "
             "data set has none."
         )
-    return index[np.isin(split.labels[index], config.classes)]
+    wanted = class_numbers(
+        config.classes, np.unique(split.labels).tolist(), names, "dataset.classes"
+    )
+    return index[np.isin(split.labels[index], wanted)]
 
 
 def pick_split(
@@ -169,16 +275,19 @@ def chosen_index(total: int, count: int | None, seed: int) -> np.ndarray:
     return np.sort(generator(seed, Stream.CHOICE).permutation(total)[:count])
 
 
-def _classes(*splits: Split | None) -> int | None:
+def _classes(source: Source) -> int | None:
+    if source.class_names is not None:
+        return len(source.class_names)
+    splits = (source.train, source.test, source.validation)
     labels = [s.labels.max() for s in splits if s is not None and s.labels is not None]
     return int(max(labels)) + 1 if labels else None
 
 
-def _spec(splits: list[Split], binarize: str, num_classes: int | None) -> DataSpec:
+def _spec(splits: list[Split], config: DatasetConfig, source: Source) -> DataSpec:
     train = splits[0]
     total = sum(part.sum(axis=0, dtype=np.float64) for part in train.images.batches())
-    mean = total / len(train) / 255
-    if binarize != "none":
+    mean = total / len(train) / (255 if train.images.dtype == np.uint8 else 1)
+    if config.binarize != "none":
         binary = True
     else:
         # grey sets are recognised by their first images, in no time
@@ -187,11 +296,13 @@ def _spec(splits: list[Split], binarize: str, num_classes: int | None) -> DataSp
     return DataSpec(
         image_shape=(height, width, channels),
         binary=binary,
-        num_classes=num_classes,
+        num_classes=_classes(source),
         labels=None
         if train.labels is None
         else tuple(np.unique(train.labels).tolist()),
         pixel_mean=mean.astype(np.float32),
+        pixels=source.pixels,
+        class_names=source.class_names,
     )
 
 
@@ -203,11 +314,14 @@ def _held_if_small(split: Split, config: DatasetConfig) -> Split:
 
 def _binarized(split: Split, config: DatasetConfig, index: int) -> Split:
     """Return a split of pixels 0 and 255, by threshold or by one draw."""
-    levels = Levels(generator(config.seed, Stream.BINARIZATION, index))
+    draws = generator(config.seed, Stream.BINARIZATION, index)
+    levels = Levels(draws)
 
     def binary(images: np.ndarray, _: np.ndarray) -> dict[str, np.ndarray]:
         if config.binarize == "threshold":
-            ones = images > 127
+            ones = to_float(images) > 0.5
+        elif images.dtype != np.uint8:
+            ones = images > draws.random(images.shape, np.float32)
         else:
             # 256 levels have probability x / 255 of being at least a uniform 1..255
             ones = images >= levels.draw(images.shape)
@@ -242,7 +356,8 @@ class Levels:
 
 
 def _two_levels(images: np.ndarray) -> bool:
-    return bool(((images == 0) | (images == 255)).all())
+    white = 255 if images.dtype == np.uint8 else 1
+    return bool(((images == 0) | (images == white)).all())
 
 
 def _digest_images(images: Images) -> str:

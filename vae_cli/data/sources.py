@@ -21,7 +21,7 @@ from vae_cli.config.dataset import (
     NpzConfig,
     SyntheticConfig,
 )
-from vae_cli.data.channels import channels_last
+from vae_cli.data.channels import as_configured, channels_last
 from vae_cli.data.mapped import mapped_member
 from vae_cli.data.regular import check_regular
 from vae_cli.data.splits import Arrays
@@ -69,10 +69,14 @@ def npz(config: NpzConfig) -> Pair:
             have other channels than the config says.
     """
     train, test = _from_npz(Path(config.path), config.memory_mb * 2**20)
-    train = train._replace(images=channels_last(train.images, config, "x_train"))
-    if test is not None:
-        test = test._replace(images=channels_last(test.images, config, "x_test"))
-    return train, test
+
+    def ready(arrays: Arrays, name: str) -> Arrays:
+        images = arrays.images
+        if config.channels_first:
+            images = channels_last(images, name)
+        return arrays._replace(images=as_configured(images, config, name))
+
+    return ready(train, "x_train"), None if test is None else ready(test, "x_test")
 
 
 @builds(FashionMnistConfig)

@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vae_cli.data.images import Images
+from vae_cli.data.images import Images, to_float
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import DataError
+from vae_cli.pixels import Pixels
 
 MAX_LABELS = 10_000
 """Largest number of classes that a model is conditioned on: each has its weights."""
@@ -17,8 +18,19 @@ class Arrays(NamedTuple):
     """What a source of images gives, as it came: nothing is checked yet."""
 
     images: np.ndarray
-    labels: np.ndarray | None = None
+    labels: np.ndarray | None = None  # class numbers, or names
     factors: dict[str, np.ndarray] | None = None
+    names: np.ndarray | None = None  # of the files that they come from
+    sha256: str | None = None  # of the pixels, where the source knows it
+
+
+class Sources(NamedTuple):
+    """The splits that a source has; the others are taken from the first."""
+
+    train: Arrays
+    test: Arrays | None = None
+    validation: Arrays | None = None
+    class_names: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -26,20 +38,26 @@ class Split:
     """Images of one split.
 
     Attributes:
-        images: uint8 [N, H, W, C]; an array may be given for them, as for the others.
+        images: [N, H, W, C], uint8 in 0..255 or float32 as the model gets it; an array
+            may be given for them, as for the others.
         labels: int64 [N], or None.
         factors: name -> float32 [N]; the factors that images were made from.
-        corrupted: uint8 [N, H, W, C], what the encoder gets in place of the images, or
-            None.
+        names: text [N], of the files that they come from, or None.
+        corrupted: [N, H, W, C], what the encoder gets in place of the images, or None.
         mask: uint8 [N, H, W, 1], 255 for the pixels that the likelihood is of, 0 for
             others; None: all.
+        class_names: of labels 0, 1, ...; None where classes are numbers.
+        pixels: what the values of the images are.
     """
 
     images: Any
     labels: np.ndarray | None = None
     factors: dict[str, np.ndarray] | None = None
+    names: np.ndarray | None = None
     corrupted: Any = None
     mask: Any = None
+    class_names: tuple[str, ...] | None = None
+    pixels: Pixels = Pixels()
 
     def __post_init__(self) -> None:
         for name in ("images", "corrupted", "mask"):
@@ -49,6 +67,24 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def label_names(self) -> np.ndarray | None:
+        """Return the name of each image's class, text [N]; None without labels."""
+        if self.labels is None:
+            return None
+        if self.class_names is None:
+            return self.labels.astype(str)
+        return np.array(self.class_names)[self.labels]
+
+    def pictures(self, rows: Any = slice(None), which: str = "images") -> np.ndarray:
+        """Return images as they are looked at: float32 [N, H, W, C] in [0, 1].
+
+        Args:
+            rows: which of them.
+            which: `images` or `corrupted`.
+        """
+        return self.pixels.shown(to_float(getattr(self, which)[rows]))
 
     @property
     def condition(self) -> dict[str, Any]:
@@ -65,6 +101,7 @@ class Split:
             factors=None
             if self.factors is None
             else {name: values[index] for name, values in self.factors.items()},
+            names=None if self.names is None else self.names[index],
             corrupted=None if self.corrupted is None else self.corrupted.take(index),
             mask=None if self.mask is None else self.mask.take(index),
         )

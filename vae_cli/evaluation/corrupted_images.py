@@ -7,7 +7,7 @@ import numpy as np
 
 from vae_cli.config.corruption import CorruptionConfig, MaskConfig, NoCorruptionConfig
 from vae_cli.data.corruption import corrupt_split, with_missing
-from vae_cli.data.pictures import named_split, source_name
+from vae_cli.data.pictures import source_name
 from vae_cli.data.splits import Split
 from vae_cli.errors import ConfigError
 from vae_cli.runs.opened import ImagesLike, OpenRun
@@ -39,7 +39,7 @@ def corrupt_images(
     split: str | None = None,
     corruption: CorruptionConfig | None = None,
     num_images: int | None = None,
-    label: int | None = None,
+    label: int | str | None = None,
 ) -> CorruptedImages:
     """Return images as the encoder gets them, and the clean ones.
 
@@ -55,8 +55,7 @@ def corrupt_images(
         ConfigError: an unknown label, or one is needed.
         DataError: images that can't be read, or don't fit.
     """
-    if label is not None:
-        run.check_label(label)
+    number = None if label is None else run.check_label(label)
     chosen_by_user = corruption is not None
     if corruption is None:
         corruption = (
@@ -70,7 +69,7 @@ def corrupt_images(
         name = run.split_name(split)
         images_of_split = run.split(name, corruption=corruption, num_images=num_images)
         return CorruptedImages(images_of_split, name, asdict(corruption), own=False)
-    own = _own_images(run, images, num_images, label)
+    own = _own_images(run, images, num_images, number)
     if own.mask is not None:
         if chosen_by_user:
             raise ConfigError(
@@ -90,7 +89,7 @@ def corrupt_images(
 def _own_images(
     run: OpenRun, images: ImagesLike, num_images: int | None, label: int | None
 ) -> Split:
-    split, _ = named_split(images, run.spec)
+    split, _ = run.own_images(images)
     split = split.take(slice(num_images))
     if not run.config.conditioning.on_labels:
         return split

@@ -10,6 +10,7 @@ from vae_cli.evaluation.batches import ConditionArrays
 from vae_cli.evaluation.latent import decode, encode, kl_to_normal
 from vae_cli.memory import check_arrays
 from vae_cli.models.vae import VAE
+from vae_cli.pixels import EIGHT_BIT, Pixels
 from vae_cli.runs.opened import OpenRun
 
 
@@ -18,11 +19,12 @@ class Generated:
     """Decoded images and how to lay them out.
 
     Attributes:
-        images: float32 [N, H, W, C] in [0, 1].
+        images: float32 [N, H, W, C] in the data's own range; [0, 1] for 8-bit pictures.
         z: their codes, float32 [N, latent_dim].
         columns: images in a row.
         labels: class of each image, int [N]; None for a model without labels.
         ends: images drawn left and right of each row, float32 [rows, 2, H, W, C].
+        pixels: range and precision of the data.
     """
 
     images: np.ndarray
@@ -30,14 +32,26 @@ class Generated:
     columns: int
     labels: np.ndarray | None = None
     ends: np.ndarray | None = None
+    pixels: Pixels = EIGHT_BIT
+
+    def pictures(self) -> np.ndarray:
+        """Return the images as they are looked at, float32 in [0, 1]."""
+        return self._shown(self.images)
 
     def cells(self) -> tuple[np.ndarray, int]:
-        """Return the images of a grid, `ends` included, and its number of columns."""
+        """Return the pictures of a grid, `ends` included, and its number of columns."""
+        pictures = self.pictures()
         if self.ends is None:
-            return self.images, self.columns
-        rows = self.images.reshape(-1, self.columns, *self.images.shape[1:])
-        cells = np.concatenate([self.ends[:, :1], rows, self.ends[:, 1:]], axis=1)
-        return cells.reshape(-1, *self.images.shape[1:]), self.columns + 2
+            return pictures, self.columns
+        rows = pictures.reshape(-1, self.columns, *pictures.shape[1:])
+        ends = self._shown(self.ends)
+        cells = np.concatenate([ends[:, :1], rows, ends[:, 1:]], axis=1)
+        return cells.reshape(-1, *pictures.shape[1:]), self.columns + 2
+
+    def _shown(self, images: np.ndarray) -> np.ndarray:
+        if self.pixels.eight_bit:
+            return images
+        return self.pixels.shown(self.pixels.to_model(images))
 
 
 def whole_images(run: OpenRun) -> VAE:
@@ -74,13 +88,16 @@ def check_size(vae: VAE, count: int) -> None:
 
 
 def decoded(
-    vae: VAE,
+    run: OpenRun,
     z: np.ndarray,
     columns: int,
     batch_size: int,
     condition: ConditionArrays,
     ends: np.ndarray | None = None,
 ) -> Generated:
-    """Decode codes; the arguments are those of `Generated`."""
-    images = decode(vae, z, batch_size, condition)
-    return Generated(images, z, columns, condition.get("label"), ends)
+    """Decode codes; arguments as those of `Generated`, `ends` as models get them."""
+    pixels = run.spec.pixels
+    images = pixels.from_model(decode(run.vae, z, batch_size, condition))
+    if ends is not None:
+        ends = pixels.from_model(ends)
+    return Generated(images, z, columns, condition.get("label"), ends, pixels)

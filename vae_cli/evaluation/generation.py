@@ -32,7 +32,7 @@ def prior(
     num_images: int | None = None,
     rows: int | None = None,
     columns: int | None = None,
-    label: int | None = None,
+    label: int | str | None = None,
     seed: int = 0,
     temperature: float = 1.0,
     batch_size: int = 256,
@@ -68,7 +68,7 @@ def prior(
             columns = math.ceil(math.sqrt(count))
         condition = run.label_condition(label, count)
     z = sample_prior(vae, count, seed, temperature, condition)
-    return decoded(vae, z, min(columns, count), batch_size, condition)
+    return decoded(run, z, min(columns, count), batch_size, condition)
 
 
 def manifold(
@@ -78,7 +78,7 @@ def manifold(
     columns: int | None = None,
     spacing: str = "quantiles",
     span: float = 3.0,
-    label: int | None = None,
+    label: int | str | None = None,
     batch_size: int = 256,
 ) -> Generated:
     """Decode the plane of two latent dimensions, the others at 0.
@@ -121,7 +121,7 @@ def manifold(
         )
     condition = run.label_condition(label, rows * columns)
     z = plane(vae.latent_dim, (first, second), rows, columns, spacing, span)
-    return decoded(vae, z, columns, batch_size, condition)
+    return decoded(run, z, columns, batch_size, condition)
 
 
 def traversal(
@@ -129,7 +129,7 @@ def traversal(
     rows: int | None = None,
     columns: int | None = None,
     span: float = 3.0,
-    label: int | None = None,
+    label: int | str | None = None,
     batch_size: int = 256,
 ) -> Generated:
     """Decode one row for each latent dimension, that of largest KL first.
@@ -148,7 +148,7 @@ def traversal(
     order = dimensions_by_kl(run)[:rows]
     condition = run.label_condition(label, len(order) * columns)
     z = traversals(order, vae.latent_dim, columns, span)
-    return decoded(vae, z, columns, batch_size, condition)
+    return decoded(run, z, columns, batch_size, condition)
 
 
 MODES: dict[str, tuple[Callable[..., Generated], tuple[str, ...]]] = {

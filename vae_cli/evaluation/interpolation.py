@@ -21,7 +21,7 @@ def paths_between_pairs(
     rows: int | None = None,
     columns: int | None = None,
     interpolation: str = "linear",
-    label: int | None = None,
+    label: int | str | None = None,
     seed: int = 0,
     batch_size: int = 256,
 ) -> Generated:
@@ -66,11 +66,11 @@ def paths_between_pairs(
     condition: ConditionArrays = {}
     if vae.num_labels and ended.labels is not None:
         condition["label"] = np.repeat(ended.labels[::2], columns)
-    return decoded(vae, np.concatenate(paths), columns, batch_size, condition, ends)
+    return decoded(run, np.concatenate(paths), columns, batch_size, condition, ends)
 
 
 def path_between(
-    run: OpenRun, split: Split, pair: list[int], columns: int, label: int | None
+    run: OpenRun, split: Split, pair: list[int], columns: int, label: int | str | None
 ) -> Generated:
     """Decode a straight path between the codes of two images.
 
@@ -100,7 +100,7 @@ def path_between(
         condition = run.label_condition(label, len(z))
     inputs = ends.images if ends.corrupted is None else ends.corrupted
     floats = to_float(inputs[:])[None]
-    return decoded(vae, z, columns, len(z), condition, floats)
+    return decoded(run, z, columns, len(z), condition, floats)
 
 
 def _one_label(pair: list[int], ends: Split) -> int:
@@ -115,7 +115,7 @@ def _one_label(pair: list[int], ends: Split) -> int:
     return labels[0]
 
 
-def _groups(run: OpenRun, split: Split, label: int | None) -> list[np.ndarray]:
+def _groups(run: OpenRun, split: Split, label: int | str | None) -> list[np.ndarray]:
     """Return groups of images between which there are paths, by their index."""
     if not run.config.conditioning.on_labels:
         run.label_condition(label, 0)  # refuses a label

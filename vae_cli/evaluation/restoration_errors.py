@@ -32,9 +32,7 @@ def _errors(split: Split, images: np.ndarray) -> dict[str, float | None]:
     values: dict[str, float | None] = asdict(compared(split.images, images))
     if split.mask is not None:
         missing = (split.mask[:] == 0).astype(np.float64)
-        if images.dtype == np.uint8:
-            images = to_float(images)
-        square = (images - to_float(split.images[:])) ** 2
+        square = (to_float(images) - to_float(split.images[:])) ** 2
         count = max(missing.sum() * split.images.shape[-1], 1)
         values["mse_missing"] = float((square * missing).sum() / count)
     return values

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from vae_cli.config.commands import ReconstructConfig
-from vae_cli.data.images import to_float
 from vae_cli.data.prepare import pick_split
 from vae_cli.data.splits import Split
 from vae_cli.errors import ConfigError, RunError
@@ -59,11 +58,16 @@ class RestorationReport:
         }
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return the images, clean to restored, by name."""
+        """Return the images, clean to restored, by name, in the data's own range."""
         split = self.corrupted.split
-        images = {"images": split.images, **split.condition}
-        images.pop("label", None)
-        return {**{k: x[:] for k, x in images.items()}, **self.candidates}
+        given = {"images": split.images[:]}
+        if split.corrupted is not None:
+            given["corrupted"] = split.corrupted[:]
+        arrays = {
+            name: split.pixels.from_model(images)
+            for name, images in {**given, **self.candidates}.items()
+        }
+        return arrays if split.mask is None else {**arrays, "mask": split.mask[:]}
 
     def lines(self) -> list[str]:
         """Return the errors as a table for the console."""
@@ -85,12 +89,15 @@ class RestorationReport:
         """Return the rows of a figure, `columns` images each."""
         split, few = self.corrupted.split, slice(columns)
         uncorrupted = self.corrupted.how["name"] == "none"
-        rows = {"images" if uncorrupted else "clean": to_float(split.images[few])}
+        rows = {"images" if uncorrupted else "clean": split.pictures(few)}
         if split.corrupted is not None:
-            rows["corrupted"] = to_float(split.corrupted[few])
+            rows["corrupted"] = split.pictures(few, "corrupted")
             if self.corrupted.how is TRANSPARENT:
                 del rows["clean"]
-        rows |= {name.replace("_", " "): x[few] for name, x in self.candidates.items()}
+        shown = split.pixels.shown
+        rows |= {
+            name.replace("_", " "): shown(x[few]) for name, x in self.candidates.items()
+        }
         draws, spread = self.restoration.draws, self.restoration.spread
         if draws is not None and spread is not None:
             rows |= {f"draw {k + 1}": x[few] for k, x in enumerate(draws)}
@@ -109,7 +116,7 @@ def report_restoration(
         images: of `corrupt_images`.
         config: how.
     """
-    label = config.label
+    label = None if config.label is None else run.check_label(config.label)
     split, vae = images.split, run.vae
     candidates: dict[str, np.ndarray] = {}
     start = None
@@ -144,7 +151,7 @@ def report_restoration(
         images=images.source,
         num_images=len(split),
         corruption=images.how,
-        decoded_as=label if label is not None else own_label,
+        decoded_as=run.spec.class_of(label) if label is not None else own_label,
         effective_samples=restoration.effective_samples,
         posterior_samples=config.posterior_samples,
         gibbs_steps=config.gibbs_steps,

@@ -38,7 +38,8 @@ class Evaluation:
 
     def arrays(self, split: Split) -> dict[str, np.ndarray]:
         """Return the scores of each image beside the images that they are of."""
-        scores = {"images": split.images[:], "neg_elbo": self.neg_elbo}
+        images = split.pixels.from_model(split.images[:])
+        scores = {"images": images, "neg_elbo": self.neg_elbo}
         if split.labels is not None:
             scores["labels"] = split.labels
         if self.importance is not None:

@@ -61,7 +61,7 @@ def _composed(config: TrainConfig, spec: DataSpec) -> VAE:
     architecture = build(config.architecture)
     conditioning = build(config.conditioning, config.architecture, spec)
     hierarchy = build(config.hierarchy, config.architecture, latent_dim)
-    likelihood = build(config.likelihood)
+    likelihood = build(config.likelihood, spec.pixels)
     outputs = (*shape[:2], shape[2] * likelihood.outputs_per_channel)
     decoder = architecture.checked_decoder(
         outputs, latent_dim + conditioning.embedding_dim
@@ -72,7 +72,8 @@ def _composed(config: TrainConfig, spec: DataSpec) -> VAE:
         and config.corruption.likelihood_pixels != "observed"
     )
     if known and outputs == shape:
-        start_at_mean(decoder, np.asarray(spec.pixel_mean))
+        mean = np.asarray(spec.pixel_mean)
+        start_at_mean(decoder, mean, spec.pixels.bounded)
     encoder = conditioning.encoder(architecture, shape, hierarchy.top_dim)
     architecture.check_layer_options(encoder, decoder)
     likelihood.check(config.likelihood.name, shape)

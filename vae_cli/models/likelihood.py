@@ -18,6 +18,7 @@ from vae_cli.config.likelihood import (
 )
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import ConfigError
+from vae_cli.pixels import EIGHT_BIT, Pixels
 from vae_cli.registry import builds
 
 
@@ -28,6 +29,10 @@ class Likelihood(keras.layers.Layer):
     are made in `__init__` (`build` is not called), by `add_weight`. One with more
     outputs splits the last axis of its logits, [..., H, W, C * outputs_per_channel], in
     `log_prob_per_pixel` and `mean`.
+
+    Args:
+        config: its options.
+        pixels: range and precision of the data.
     """
 
     outputs_per_channel = 1
@@ -36,8 +41,9 @@ class Likelihood(keras.layers.Layer):
     """Whether `log_prob_per_pixel` takes pixels of any shape: they then come flat,
     [..., H * W * C], where there is one output per channel."""
 
-    def __init__(self, config: LikelihoodConfig) -> None:
+    def __init__(self, config: LikelihoodConfig, pixels: Pixels = EIGHT_BIT) -> None:
         super().__init__(name="likelihood", dtype="float32")
+        self.pixels = pixels
         self._sigmoid = keras.layers.Activation(
             "sigmoid", name="pixel_means", dtype="float32"
         )
@@ -197,9 +203,11 @@ class ContinuousBernoulli(Likelihood):
 
 @builds(GaussianConfig)
 class Gaussian(Likelihood):
-    """Normal pixels around sigmoid(l), with one scale s for the whole data set.
+    """Normal pixels around m, with one scale s for the whole data set.
 
     log p(x|z) = -1/2 sum_i [ (x_i - m_i)^2 / s^2 + 2 log s + log 2 pi ]
+
+    m is sigmoid(l), or l itself where the data are standardized.
 
     With a fixed scale the gradient is that of the squared error over 2 s^2: summed
     squared error is s = 0.707, half of it s = 1. A learned scale is calibrated to the
@@ -207,8 +215,8 @@ class Gaussian(Likelihood):
     decoders", 2021).
     """
 
-    def __init__(self, config: GaussianConfig) -> None:
-        super().__init__(config)
+    def __init__(self, config: GaussianConfig, pixels: Pixels = EIGHT_BIT) -> None:
+        super().__init__(config, pixels)
         self.log_std = self.add_weight(
             name="log_std",
             shape=(),
@@ -217,6 +225,10 @@ class Gaussian(Likelihood):
             # a scale below a thousandth is 0 for 8-bit pixels
             constraint=lambda value: ops.maximum(value, math.log(1e-3)),
         )
+
+    def mean(self, logits: Any) -> Any:
+        """Return m, float32 [B, H, W, C]."""
+        return super().mean(logits) if self.pixels.bounded else logits
 
     def log_prob_per_pixel(self, x: Any, logits: Any) -> Any:
         """Return log p of each pixel in nats, of the shape of x."""

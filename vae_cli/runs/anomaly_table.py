@@ -59,10 +59,17 @@ def _normal(report: dict[str, Any]) -> str:
     normal, classes = report["normal_classes"], report["classes"]
     if not normal:
         return ""
-    others = sorted(set(range(classes or 0)) - set(normal))
+    every = classes if isinstance(classes, list) else range(classes or 0)
+    others = [one for one in every if one not in normal]
     if 0 < len(others) < len(normal):
-        return "all but " + " ".join(map(str, others))
-    return " ".join(map(str, normal))
+        return "all but " + _joined(others)
+    return _joined(normal)
+
+
+def _joined(classes: list[Any]) -> str:
+    """Return classes in one cell; names may hold spaces."""
+    named = any(isinstance(one, str) for one in classes)
+    return (", " if named else " ").join(map(str, classes))
 
 
 def _mean(column: Any) -> float | None:

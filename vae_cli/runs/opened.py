@@ -1,5 +1,6 @@
 """A run folder opened for use: config, images and model, each loaded once."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -9,10 +10,10 @@ import numpy as np
 
 from vae_cli.config.corruption import CorruptionConfig
 from vae_cli.config.train import TrainConfig
-from vae_cli.data.pictures import named_split
+from vae_cli.data.pictures import Fitting, named_split
 from vae_cli.data.prepare import Source, pick_split, split_source
 from vae_cli.data.splits import ImageData, Split
-from vae_cli.data_spec import DataSpec
+from vae_cli.data_spec import DataSpec, class_numbers
 from vae_cli.errors import ConfigError, DataError
 from vae_cli.runs.data import load_run_source, run_data, split_name
 from vae_cli.runs.folder import RunFolder
@@ -21,9 +22,10 @@ from vae_cli.runtime import start_tensorflow
 if TYPE_CHECKING:
     from vae_cli.models.vae import VAE
 
-ImagesLike = np.ndarray | str | Path
-"""uint8 or float [N, H, W, C], [N, H, W] or one picture [H, W, C]; or the path of a
-picture, a folder of pictures, or an array."""
+ImagesLike = np.ndarray | str | Path | Sequence[str | Path]
+"""An array [N, H, W, C], [N, H, W] or one picture [H, W, C], in the data's range or
+uint8; or paths of pictures, folders, patterns or arrays. Sizes and channels become the
+model's as those of its data did."""
 
 
 class Posterior(NamedTuple):
@@ -148,13 +150,29 @@ class OpenRun:
         """
         split = images
         if not isinstance(split, Split):
-            split, _ = named_split(split, self.spec)
+            split, _ = self.own_images(split)
         if label is None:
             return split
         return replace(split, labels=self._labels(label, len(split)))
 
-    def check_label(self, label: int) -> int:
-        """Return a label that the model was trained on.
+    @property
+    def fitting(self) -> Fitting:
+        """How images of one's own become the model's."""
+        return Fitting.of(self.spec, self.config)
+
+    def own_images(self, images: ImagesLike) -> tuple[Split, list[str]]:
+        """Return images of one's own as a split, and a name for each.
+
+        Raises:
+            DataError: they can't be read, or don't fit.
+        """
+        return named_split(images, self.fitting)
+
+    def check_label(self, label: int | str) -> int:
+        """Return the number of a class that the model was trained on.
+
+        Args:
+            label: its number or its name.
 
         Raises:
             ConfigError: it has no labels, or not this one.
@@ -165,11 +183,13 @@ class OpenRun:
                 f"was trained with conditioning={self.config.conditioning.name}.",
                 "train one: vae-train conditioning=label",
             )
-        if label not in (self.spec.labels or ()):
+        having, names = self.spec.labels or (), self.spec.class_names
+        try:
+            return class_numbers([label], having, names, "label")[0]
+        except DataError as error:
             raise ConfigError(
                 f"label={label} is not a label of {self.folder}.", self.label_choice()
-            )
-        return label
+            ) from error
 
     def _labels(self, label: Any, count: int) -> np.ndarray:
         """Return the label of each of so many images, int64 [count].
@@ -178,19 +198,23 @@ class OpenRun:
             ConfigError: not one integer or one for each, or a label there isn't.
         """
         labels = np.asarray(label)
-        if labels.shape not in ((), (count,)) or labels.dtype.kind not in "iu":
+        if labels.shape not in ((), (count,)) or labels.dtype.kind not in "iuU":
             raise ConfigError(
-                f"label={label} must be one class number, or one for each of the "
-                f"{count} images.",
+                f"label={label} must be one class number or name, or one for each of "
+                f"the {count} images.",
                 self.label_choice() if self.config.conditioning.on_labels else "",
             )
-        for one in np.unique(labels):
-            self.check_label(int(one))
-        return np.broadcast_to(labels.astype(np.int64), (count,)).copy()
+        unique, place = np.unique(labels, return_inverse=True)
+        numbers = [self.check_label(one) for one in unique.tolist()]
+        own = np.array(numbers, np.int64)[place.reshape(labels.shape)]
+        return np.broadcast_to(own, (count,)).copy()
 
     def label_choice(self) -> str:
         """Say which labels the model was trained on."""
         labels = list(self.spec.labels or ())
+        if self.spec.class_names is not None:
+            names = [self.spec.class_name(label) for label in labels]
+            return f"choose one of: {', '.join(names)}, such as label={names[-1]!r}"
         low, high = labels[0], labels[-1]
         every = labels == list(range(low, high + 1))
         choice = f"{low} to {high}" if every else ", ".join(map(str, labels))
@@ -226,10 +250,12 @@ class OpenRun:
         return Posterior(*encode(vae, split.images, condition=split.condition))
 
     def decode(self, z: np.ndarray, label: Any = None) -> np.ndarray:
-        """Return pixel means float32 [N, H, W, C] for codes [N, latent_dim].
+        """Return pixel means of codes, float32 [N, H, W, C] in the data's own range.
+
+        That of 8-bit pictures is [0, 1].
 
         Args:
-            z: codes.
+            z: codes, [N, latent_dim].
             label: for a conditional model, the class of all or of each.
 
         Raises:
@@ -244,11 +270,16 @@ class OpenRun:
             raise DataError(f"z has the shape {list(codes.shape)}, not {wanted}.")
         if not np.isfinite(codes).all():
             raise DataError("z holds values that are NaN or infinite.")
-        return decode(vae, codes, condition=self.label_condition(label, len(codes)))
+        condition = self.label_condition(label, len(codes))
+        return self.spec.pixels.from_model(decode(vae, codes, condition=condition))
 
     def reconstruct(self, images: ImagesLike | Split, label: Any = None) -> np.ndarray:
-        """Return reconstructions float32 [N, H, W, C]; arguments as `encode` takes."""
+        """Return reconstructions float32 [N, H, W, C] in the data's own range.
+
+        Arguments and errors are those of `encode`.
+        """
         split, vae = self.images(images, label), self.vae
         from vae_cli.evaluation.latent import reconstruct
 
-        return reconstruct(vae, split.images, condition=split.condition)
+        restored = reconstruct(vae, split.images, condition=split.condition)
+        return self.spec.pixels.from_model(restored)

@@ -44,7 +44,11 @@ def _words(part: Any) -> str:
     name = values.pop("name")
     if name == "none":
         return ""
-    own = [f"{k}={v}" for k, v in values.items() if k not in FREE and v is not None]
+    own = [
+        f"{k}={v}"
+        for k, v in values.items()
+        if k not in FREE and v not in (None, "none", "auto", [])
+    ]
     return " ".join([name, *own])
 
 
@@ -56,7 +60,7 @@ def _best(run: RunFolder) -> tuple[str, float | None]:
     except VaeCliError:
         return "", None
     value = values.get(f"best_{config.objective.bound}")
-    split = "validation" if config.dataset.validation_size else "training"
+    split = "training" if config.dataset.validation_size == 0 else "validation"
     parts = (config.dataset, config.likelihood, config.conditioning, config.corruption)
     words = [_words(part) for part in parts]
     kind = f"{split} {config.objective.bound} ({', '.join(filter(None, words))})"

@@ -46,7 +46,7 @@ def draw_figures(
     )
     if vae.observed_network:
         samples = with_observed(samples, condition)
-    write_png(grid(samples, 10), folder.figures / "samples.png")
+    write_png(grid(split.pixels.shown(samples), 10), folder.figures / "samples.png")
     points = split.take(slice(MAX_POINTS))
     method = "auto" if len(points) > 2 else "dims"
     figure, *_ = latent_figure(vae, points, name, method)

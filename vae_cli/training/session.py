@@ -129,6 +129,9 @@ def _prepared(
     check_training(config, data.spec.image_shape, len(data.train))
     if config.conditioning.on_labels:
         data.check_labelled()
+    problem = config.likelihood.problem_with(data.spec.pixels)
+    if problem:
+        raise DataError(*problem.split("; "))
     if data.spec.binary and not config.objective.takes_binary_images:
         raise DataError(
             f"objective={config.objective.name} needs images with levels between black "

@@ -53,7 +53,8 @@ class ImageGrids(keras.callbacks.Callback):
             )
             restored = reconstruct(vae, images.images, condition=images.condition)
         with self._writer.as_default(step=epoch):
-            tf.summary.image("samples", grid(samples, SIDE)[None])
+            shown = grid(images.pixels.shown(samples), SIDE)
+            tf.summary.image("samples", shown[None])
             tf.summary.image("reconstructions", beside(images, restored, SIDE)[None])
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:

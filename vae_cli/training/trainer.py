@@ -16,6 +16,7 @@ from vae_cli.data.pipeline import Replicas, shards
 from vae_cli.data.splits import ImageData, Split
 from vae_cli.errors import DataError, TrainingError
 from vae_cli.models.factory import build_model
+from vae_cli.progress import can_show
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.metrics_file import complete_rows, keep_epochs
 from vae_cli.runs.trained import load_weights
@@ -34,7 +35,7 @@ from vae_cli.training.completion import complete_folder
 from vae_cli.training.distribution import Distribution
 from vae_cli.training.features import train_features
 from vae_cli.training.learner import Learner
-from vae_cli.training.progress_bar import ProgressBar, can_show
+from vae_cli.training.progress_bar import ProgressBar
 from vae_cli.training.stop import StopSignal
 from vae_cli.training.tensorboard import SIDE, ImageGrids
 from vae_cli.workers import worker_index

@@ -5,7 +5,6 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from vae_cli.data.images import to_float
 from vae_cli.data.splits import Split
 from vae_cli.evaluation.anomaly import pixel_nll
 from vae_cli.evaluation.anomaly_report import AnomalyReport
@@ -41,7 +40,7 @@ def evaluation_figure(vae: VAE, report: SplitReport, run: str) -> Figure:
     def extremes(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         chosen = split.take(rows)
         restored = reconstruct(vae, chosen.images, condition=chosen.condition)
-        return to_float(chosen.images[:]), restored
+        return chosen.pictures(), chosen.pixels.shown(restored)
 
     importance = evaluation.importance
     return plot_evaluation(
@@ -63,8 +62,9 @@ def beside(split: Split, restored: np.ndarray, columns: int) -> np.ndarray:
         restored: float32 [N, H, W, C] in [0, 1].
         columns: images per row.
     """
-    corrupted = [] if split.corrupted is None else [to_float(split.corrupted[:])]
-    return stacked([to_float(split.images[:]), *corrupted, restored], columns)
+    corrupted = [] if split.corrupted is None else [split.pictures(which="corrupted")]
+    restored = split.pixels.shown(restored)
+    return stacked([split.pictures(), *corrupted, restored], columns)
 
 
 def latent_figure(
@@ -93,7 +93,7 @@ def latent_figure(
     points, axis_names = project(mean, log_var, kl, method, dims, seed)
     title = f"{len(split):,} {name} images: {code_source(vae)}"
     active = active_units(mean)
-    figure = plot_latent(points, axis_names, split.labels, kl, active, title)
+    figure = plot_latent(points, axis_names, split.label_names, kl, active, title)
     return figure, mean, log_var
 
 
@@ -118,6 +118,8 @@ class LatentPlot(NamedTuple):
         codes |= self.split.factors or {}
         if self.split.labels is not None:
             codes["labels"] = self.split.labels
+        if self.split.names is not None:
+            codes["names"] = self.split.names
         return codes
 
 
@@ -169,10 +171,9 @@ def anomaly_figures(
         # each on its own scale: a flat image's few nats would not be visible beside
         # those of the others
         low, high = (f(nats, axis=(1, 2, 3), keepdims=True) for f in (np.min, np.max))
-        rows[f"{name} anomalous"] = to_float(chosen.images[:])
-        rows[f"reconstructed ({name})"] = reconstruct(
-            vae, chosen.images, condition=chosen.condition
-        )
+        restored = reconstruct(vae, chosen.images, condition=chosen.condition)
+        rows[f"{name} anomalous"] = chosen.pictures()
+        rows[f"reconstructed ({name})"] = chosen.pixels.shown(restored)
         rows[f"nats per pixel ({name})\neach on its own scale"] = (
             nats - low
         ) / np.maximum(high - low, 1e-6)

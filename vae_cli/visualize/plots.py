@@ -7,6 +7,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from vae_cli.text import printable
 from vae_cli.visualize.files import text_width
 from vae_cli.visualize.images import grid
 
@@ -91,7 +92,7 @@ def plot_latent(
     Args:
         points: float [N, 2].
         axis_names: what the two columns are.
-        labels: int [N], or None.
+        labels: text [N], or None.
         kl: float [latent_dim], nats, averaged over images.
         active: number of active units.
         title: the run and the split.
@@ -126,11 +127,13 @@ def _scatter(axis: Axes, points: np.ndarray, labels: np.ndarray | None) -> None:
     if labels is None:
         axis.scatter(*points.T, **style)
         return
-    classes = np.unique(labels)
+    # numbers in order of their value, names in that of the alphabet
+    numbers = all(label.isdecimal() for label in labels)
+    classes = sorted(np.unique(labels), key=int if numbers else str)
     palette = colormaps["tab10" if len(classes) <= 10 else "tab20"]
     for index, label in enumerate(classes):
         chosen = points[labels == label]
         colour = palette(index % palette.N)
-        axis.scatter(*chosen.T, color=colour, label=str(label), **style)
+        axis.scatter(*chosen.T, color=colour, label=printable(label), **style)
     if len(classes) <= palette.N:
         axis.legend(title="label", markerscale=3, fontsize=8)

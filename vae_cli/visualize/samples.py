@@ -38,13 +38,14 @@ def save_generated(
     if gif:
         gif.parent.mkdir(parents=True, exist_ok=True)
         columns = generated.columns
-        steps = images.reshape(-1, columns, *images.shape[1:]).swapaxes(0, 1)
+        pictures = generated.pictures()
+        steps = pictures.reshape(-1, columns, *images.shape[1:]).swapaxes(0, 1)
         frames = [grid(step, columns=step.shape[0]) for step in steps]
         write_gif([*frames, *frames[-2:0:-1]], gif, milliseconds=100)
         yield gif
     if images_dir:
         folder = Path(images_dir)
         folder.mkdir(parents=True, exist_ok=True)
-        for index, image in enumerate(to_uint8(images)):
+        for index, image in enumerate(to_uint8(generated.pictures())):
             write_png(image, folder / f"{index:05d}.png")
         yield folder

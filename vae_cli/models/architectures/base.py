@@ -140,7 +140,9 @@ def crop(x: Any, size: tuple[int, int], name: str) -> Any:
     return keras.layers.Cropping2D(((0, below), (0, right)), name=name)(x)
 
 
-def start_at_mean(decoder: keras.Model, pixel_mean: np.ndarray) -> None:
+def start_at_mean(
+    decoder: keras.Model, pixel_mean: np.ndarray, bounded: bool = True
+) -> None:
     """Set the output biases to the logit of the training mean.
 
     The first epoch then needn't learn that most pixels are dark. A dense decoder has
@@ -150,7 +152,8 @@ def start_at_mean(decoder: keras.Model, pixel_mean: np.ndarray) -> None:
 
     Args:
         decoder: without a layer named `outputs` that has a bias it is left as it is.
-        pixel_mean: float32 [H, W, C] in [0, 1].
+        pixel_mean: float32 [H, W, C], as the model gets pixels.
+        bounded: whether they are in [0, 1]; otherwise the bias is the mean itself.
     """
     named = {layer.name: layer for layer in decoder.layers}
     outputs = named.get("outputs")
@@ -158,5 +161,8 @@ def start_at_mean(decoder: keras.Model, pixel_mean: np.ndarray) -> None:
         return
     bias, dense = outputs.bias, isinstance(outputs, keras.layers.Dense)
     mean = pixel_mean if dense else pixel_mean.mean((0, 1))
-    mean = np.clip(mean.reshape(-1), 0.001, 0.999)
-    bias.assign(np.resize(np.log(mean / (1 - mean)), bias.shape))
+    start = mean.reshape(-1)
+    if bounded:
+        start = np.clip(start, 0.001, 0.999)
+        start = np.log(start / (1 - start))
+    bias.assign(np.resize(start, bias.shape))

@@ -1,0 +1,311 @@
+"""One picture file, as an array of a data set's size, channels and type.
+
+Imports neither TensorFlow nor configs: processes that decode start with it.
+"""
+
+import io
+import math
+import struct
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageColor, ImageOps, UnidentifiedImageError
+
+from vae_cli.data.regular import check_regular
+from vae_cli.errors import DataError
+
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+"""What Pillow may read, whatever a file's name says: others start programs (EPS)."""
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+MAX_PICTURE = 2**27
+"""Pixels of a picture; a file of a few kilobytes may claim more than memory holds."""
+UNREADABLE_PICTURE = (
+    UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError,
+    SyntaxError, DataError, EOFError, TypeError, KeyError, IndexError, OverflowError,
+    MemoryError, NotImplementedError,
+)  # fmt: skip
+"""What Pillow and tifffile raise for files that are damaged or something else."""
+GREY = ("1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I", "F")
+KEEP = "keep"
+ORIENTATION, BITS = 0x0112, 258
+"""Tags of EXIF and TIFF."""
+
+warnings.filterwarnings("ignore", "Palette images with Transparency", UserWarning)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a file's header says.
+
+    Attributes:
+        size: (height, width) in pixels, turned as the picture is.
+        dtype: uint8, uint16, int32 or float32.
+        channels: 1 or 3, or as many as a scientific TIFF has; alpha is not counted.
+        alpha: whether pixels may be transparent.
+        cut: whether 16 bits of colour are read as 8: Pillow does so with PNG.
+        sha256: of the file.
+    """
+
+    size: tuple[int, int]
+    dtype: str
+    channels: int
+    alpha: bool
+    cut: bool = False
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What pictures are brought to.
+
+    Attributes:
+        size: (height, width).
+        channels: 1, 3, or 4 with alpha; others as the files have them.
+        dtype: of the values.
+        resize: crop, pad or stretch.
+        background: a colour, or `keep`.
+    """
+
+    size: tuple[int, int]
+    channels: int
+    dtype: str = "uint8"
+    resize: str = "crop"
+    background: str = "white"
+
+
+def read_file(path: Path) -> bytes:
+    """Return a regular file's bytes.
+
+    Raises:
+        DataError: it is a pipe or something else that isn't read.
+        OSError: it can't be.
+    """
+    check_regular(path, "picture")
+    data = path.read_bytes()
+    if not data:
+        raise ValueError("the file is empty")
+    return data
+
+
+def look(data: bytes) -> Look:
+    """Return what a picture's header says, without decoding it.
+
+    Raises:
+        UNREADABLE_PICTURE: it is no picture, or an absurdly large one.
+    """
+    array = _scientific(data)
+    if array is not None:
+        height, width, channels = array.shape
+        return Look((height, width), array.dtype.name, channels, False)
+    with _opened(data) as picture:
+        height, width = picture.size[::-1]
+        if _orientation(picture) >= 5:
+            height, width = width, height
+        channels = 1 if picture.mode in GREY else 3
+        alpha = "A" in picture.mode or "transparency" in picture.info
+        dtype = _dtype(picture)
+        # the header's ninth byte is the bits of a sample
+        cut = picture.format == "PNG" and dtype == "uint8" and data[24] == 16
+        return Look((height, width), dtype, channels, alpha, cut)
+
+
+def decode(data: bytes, preparation: Preparation) -> np.ndarray:
+    """Return a picture [H, W, C] of a preparation's size, channels and type.
+
+    Raises:
+        UNREADABLE_PICTURE: it is no picture, is cut off, or can't be converted.
+    """
+    array = _scientific(data)
+    if array is not None:
+        return _typed(_deep(array, preparation), preparation.dtype)
+    with _opened(data) as picture:
+        if _dtype(picture) == "uint8":
+            pixels = _eight_bit(picture, preparation)
+        else:
+            pixels = _deep(np.asarray(_turned(picture))[..., None], preparation)
+    return _typed(pixels, preparation.dtype)
+
+
+def prepared(array: np.ndarray, preparation: Preparation) -> np.ndarray:
+    """Return an image [H, W, C] of any type, brought to size and channels.
+
+    Raises:
+        ValueError: its channels can't be converted.
+    """
+    if array.dtype == np.uint8 and array.shape[2] in (1, 3, 4):
+        mode = array[..., 0] if array.shape[2] == 1 else array
+        pixels = _eight_bit(Image.fromarray(mode), preparation)
+    else:
+        pixels = _deep(array, preparation)
+    return _typed(pixels, array.dtype.name)
+
+
+def _opened(data: bytes) -> Image.Image:
+    picture = Image.open(io.BytesIO(data), formats=FORMATS)
+    if picture.size[0] * picture.size[1] > MAX_PICTURE:
+        raise Image.DecompressionBombError
+    return picture
+
+
+def _dtype(picture: Image.Image) -> str:
+    if picture.mode.startswith("I;16"):
+        return "uint16"
+    return {"I": "int32", "F": "float32"}.get(picture.mode, "uint8")
+
+
+def _orientation(picture: Image.Image) -> int:
+    """Return how a camera was held, 1 to 8, as the header says."""
+    # Pillow would decode a PNG to see whether it comes behind the pixels
+    if picture.format == "PNG" and "exif" not in picture.info:
+        return 1
+    return int(picture.getexif().get(ORIENTATION, 1))
+
+
+def _turned(picture: Image.Image) -> Image.Image:
+    """Return a picture as its EXIF orientation says that it stands."""
+    if _orientation(picture) == 1:
+        return picture
+    return ImageOps.exif_transpose(picture)
+
+
+def _eight_bit(picture: Image.Image, to: Preparation) -> np.ndarray:
+    """Return an 8-bit picture as uint8 [H, W, C]."""
+    # JPEG decodes to a half, a quarter or an eighth in less time
+    wanted = (2 * to.size[1], 2 * to.size[0])
+    if to.channels in (1, 3) and picture.format == "JPEG":
+        picture.draft("L" if to.channels == 1 else "RGB", wanted)
+    picture = _turned(picture)
+    keeps = to.channels == 4
+    if keeps:
+        picture = picture.convert("RGBA")
+    elif "A" in picture.mode or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        colour = "white" if to.background == KEEP else to.background
+        ground = Image.new("RGBA", picture.size, colour)
+        picture = Image.alpha_composite(ground, picture)
+    if not keeps:
+        mode = {1: "L", 3: "RGB"}.get(to.channels)
+        if mode is None:
+            raise ValueError(f"a picture has no {to.channels} channels")
+        picture = picture.convert(mode)
+    fill: Any = (0, 0, 0, 0)
+    if not keeps:
+        fill = ImageColor.getcolor(
+            "white" if to.background == KEEP else to.background, picture.mode
+        )
+    picture = _resized(picture, to, fill)
+    return np.asarray(picture).reshape(*to.size, to.channels)
+
+
+def _deep(array: np.ndarray, to: Preparation) -> np.ndarray:
+    """Return an array [H, W, C] of size and channels; as floats where it changed."""
+    channels = array.shape[2]
+    if channels != to.channels:
+        if to.channels == 3 and channels == 1:
+            array = np.repeat(array, 3, axis=2)
+        elif to.channels == 1 and channels == 3:
+            # the weights of ITU-R 601-2, as Pillow's
+            array = array.astype(np.float64) @ np.array([[0.299], [0.587], [0.114]])
+        else:
+            raise ValueError(f"its {channels} channels don't become {to.channels}")
+    if array.shape[:2] == to.size:
+        return array
+    planes = [
+        np.asarray(_resized(Image.fromarray(plane.astype(np.float32)), to, 0))
+        for plane in np.moveaxis(array, 2, 0)
+    ]
+    return np.stack(planes, axis=2)
+
+
+def _resized(picture: Image.Image, to: Preparation, fill: Any) -> Image.Image:
+    height, width = to.size
+    if picture.size == (width, height):
+        return picture
+    filter_ = Image.Resampling.LANCZOS
+    if to.resize == "stretch":
+        return picture.resize((width, height), filter_)
+    if to.resize == "pad":
+        return ImageOps.pad(picture, (width, height), filter_, fill)
+    return ImageOps.fit(picture, (width, height), filter_)
+
+
+def _typed(pixels: np.ndarray, dtype: str) -> np.ndarray:
+    """Return values of a type, rounded to integers and within their range."""
+    to = np.dtype(dtype)
+    if pixels.dtype == to:
+        return pixels
+    if to.kind in "iu":
+        info = np.iinfo(to)
+        pixels = np.clip(np.rint(pixels), info.min, info.max)
+    return pixels.astype(to)
+
+
+def _scientific(data: bytes) -> np.ndarray | None:
+    """Return a TIFF of several channels of more than 8 bits as [H, W, C].
+
+    None where it is none: Pillow would read its first channel or its first 8 bits, and
+    not say so.
+    """
+    if data[:4] not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+") or _is_common(data):
+        return None
+    try:
+        import tifffile
+    except ImportError as error:
+        raise ValueError(
+            "a TIFF of several channels of more than 8 bits needs tifffile: "
+            "pip install tifffile"
+        ) from error
+    try:
+        with tifffile.TiffFile(io.BytesIO(data)) as file:
+            series = file.series[0]
+            axes, shape = series.axes, series.shape
+            if math.prod(shape) > 16 * MAX_PICTURE:
+                raise Image.DecompressionBombError
+            array = series.asarray()
+    except (tifffile.TiffFileError, struct.error) as error:
+        raise ValueError(f"it is a damaged TIFF: {error}") from error
+    if not {"Y", "X"} <= set(axes) or array.dtype.kind not in "iuf":
+        raise ValueError(f"it holds {array.dtype} {list(shape)}")
+    # height and width, then all others together: channels, planes, pages
+    order = [axes.index("Y"), axes.index("X")]
+    order += [i for i in range(array.ndim) if i not in order]
+    array = array.transpose(order).reshape(shape[order[0]], shape[order[1]], -1)
+    return np.ascontiguousarray(array).astype(array.dtype.newbyteorder("="))
+
+
+def _is_common(data: bytes) -> bool:
+    """Return whether a TIFF is one that Pillow reads whole: 8 bits, or one channel."""
+    try:
+        with Image.open(io.BytesIO(data), formats=["TIFF"]) as picture:
+            tags = getattr(picture, "tag_v2", {})
+            bits = tags.get(BITS, (1,))
+            pages = getattr(picture, "n_frames", 1)
+            return max(bits) <= 8 or (len(bits) == 1 and pages == 1)
+    except UnidentifiedImageError:
+        return False
+
+
+def reason(error: BaseException) -> str:
+    """Return why a file can't be read, in a few words."""
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if isinstance(error, Image.DecompressionBombError):
+        return f"it has more than {MAX_PICTURE:,} pixels"
+    if isinstance(error, UnidentifiedImageError):
+        return "it is no picture of a format that is read"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return text.rstrip(".")
+
+
+def formats() -> str:
+    """Return the formats that are read, for messages."""
+    return ", ".join(FORMATS)
+
+
+def is_picture(path: Path, suffixes: Sequence[str] = SUFFIXES) -> bool:
+    """Return whether a file's name is that of a picture."""
+    return path.suffix.lower() in suffixes

@@ -1,0 +1,203 @@
+"""What the value of a pixel is: in the data, in the model, on a screen.
+
+    model value = (data value - low) / (high - low)
+
+Models get [0, 1], or, where the data are standardized, numbers around 0.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from vae_cli.errors import DataError
+
+MAX_LEVELS = 2**16
+"""Levels of a pixel; integers of a wider range count as real numbers."""
+WIDE = ("float64", "int32", "uint32", "int64", "uint64")
+"""Types that float32 can't hold."""
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Range and precision of a data set's pixels.
+
+    Attributes:
+        dtype: of the data, a NumPy name.
+        low: data value that is 0 in the model.
+        high: data value that is 1 in the model.
+        bounded: whether all values lie between them; False where `low` and `high` are
+            mean and mean + standard deviation.
+        levels: how many equally spaced values there are from low to high; None for
+            real numbers.
+        observed: smallest and largest data value: black and white in pictures of
+            standardized data.
+    """
+
+    dtype: str = "uint8"
+    low: float = 0.0
+    high: float = 255.0
+    bounded: bool = True
+    levels: int | None = 256
+    observed: tuple[float, float] = (0.0, 255.0)
+
+    @property
+    def eight_bit(self) -> bool:
+        """Whether arrays of pixels are uint8, 0 to 255, also in memory."""
+        return self.dtype == "uint8" and (self.low, self.high) == (0.0, 255.0)
+
+    @property
+    def log_width(self) -> float:
+        """Nats per pixel by which a density of data values is below the model's."""
+        return 0.0 if self.eight_bit else math.log(self.high - self.low)
+
+    def to_model(self, values: np.ndarray) -> np.ndarray:
+        """Return pixels as models get them: float32; 8-bit ones stay uint8.
+
+        Args:
+            values: data values of any shape.
+        """
+        if self.eight_bit and values.dtype == np.uint8:
+            return values
+        wide = np.float64 if values.dtype.name in WIDE else np.float32
+        scaled = np.subtract(values, self.low, dtype=wide)
+        scaled /= self.high - self.low
+        return scaled.astype(np.float32, copy=False)
+
+    def from_model(self, values: np.ndarray) -> np.ndarray:
+        """Return a model's numbers in the data's own range, float32.
+
+        8-bit pictures stay in [0, 1], as pictures in floating point are.
+        """
+        if self.eight_bit:
+            return values
+        scaled = values.astype(np.float64) * (self.high - self.low) + self.low
+        return scaled.astype(np.float32)
+
+    def stored(self, values: np.ndarray) -> np.ndarray:
+        """Return a model's numbers as values of the data's own type."""
+        scaled = values.astype(np.float64) * (self.high - self.low) + self.low
+        if self.bounded:
+            scaled = np.clip(scaled, self.low, self.high)
+        dtype = np.dtype(self.dtype)
+        return (np.rint(scaled) if dtype.kind in "iu" else scaled).astype(dtype)
+
+    def shown(self, values: np.ndarray) -> np.ndarray:
+        """Return a model's numbers as brightness, float32, black 0 and white 1."""
+        if self.bounded:
+            return values
+        black, white = ((v - self.low) / (self.high - self.low) for v in self.observed)
+        return np.clip((values - black) / (white - black), 0, 1)
+
+    def outside(self, values: np.ndarray) -> int:
+        """Return how many data values lie outside the range."""
+        if not self.bounded:
+            return 0
+        slack = 1e-5 * (self.high - self.low) * (self.levels is None)
+        low, high = self.low - slack, self.high + slack
+        return int(np.count_nonzero((values < low) | (values > high)))
+
+    def __str__(self) -> str:
+        if not self.bounded:
+            return (
+                f"{self.dtype}, standardized: mean {self.low:g}, standard deviation "
+                f"{self.high - self.low:g}"
+            )
+        levels = "" if self.levels is None else f", {self.levels:,} levels"
+        return f"{self.dtype} from {self.low:g} to {self.high:g}{levels}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `from_json` needs."""
+        return {**asdict(self), "observed": list(self.observed)}
+
+    @staticmethod
+    def from_json(values: Any) -> "Pixels":
+        """Rebuild what a run folder recorded; an older one has 8-bit pixels.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is none.
+        """
+        if values is None:
+            return Pixels()
+        numbers = [values["low"], values["high"], *values["observed"]]
+        if any(isinstance(n, bool) or not math.isfinite(n) for n in numbers):
+            raise ValueError("pixels: low, high and observed must be finite numbers")
+        low, high, *observed = map(float, numbers)
+        levels = values["levels"]
+        if not low < high or len(observed) != 2:
+            raise ValueError(f"pixels: low={low} must be below high={high}")
+        if levels is not None and levels not in range(2, MAX_LEVELS + 1):
+            raise ValueError(f"pixels: levels={levels} must be 2 to {MAX_LEVELS}")
+        if not isinstance(values["bounded"], bool):
+            raise TypeError("pixels: bounded must be true or false")
+        dtype = np.dtype(values["dtype"])
+        if dtype.kind not in "iuf":
+            raise ValueError(f"pixels: dtype={dtype} holds no numbers")
+        return Pixels(
+            dtype.name,
+            low,
+            high,
+            values["bounded"],
+            levels,
+            (observed[0], observed[1]),
+        )
+
+
+EIGHT_BIT = Pixels()
+"""Of common pictures."""
+
+
+def pixels_of(
+    dtype: np.dtype, observed: tuple[float, float], value_range: str | list[float]
+) -> Pixels:
+    """Return what a data set's pixels are.
+
+    Args:
+        dtype: of the arrays.
+        observed: their smallest and largest value.
+        value_range: `dataset.value_range`; `standardize` is `standardized`.
+
+    Raises:
+        DataError: values lie outside the range.
+    """
+    low, high = observed
+    integers = dtype.kind in "iu"
+    if isinstance(value_range, list):
+        first, last = value_range
+        if low < first or high > last:
+            raise DataError(
+                f"dataset.value_range=[{first:g},{last:g}]: the pixels are from "
+                f"{low:g} to {high:g}.",
+                f"dataset.value_range=[{low:g},{high:g}] holds all of them",
+            )
+    elif integers:
+        first, last = _of_integers(dtype, low, high)
+    elif low >= 0 and high <= 1 + 1e-5:  # above by rounding, where they were scaled
+        first, last = 0.0, 1.0
+    elif low >= -1 - 1e-5 and high <= 1 + 1e-5:
+        first, last = -1.0, 1.0
+    else:
+        first, last = low, high
+    if first == last:
+        raise DataError(f"every pixel of every image is {first:g}: nothing to learn.")
+    count = last - first + 1
+    levels = int(count) if integers and count <= MAX_LEVELS else None
+    return Pixels(dtype.name, float(first), float(last), True, levels, (low, high))
+
+
+def _of_integers(dtype: np.dtype, low: float, high: float) -> tuple[float, float]:
+    """Return the range of integers: that of the fewest bits from 8 on."""
+    if low < 0 or high <= 1:  # bits are black and white
+        return low, max(high, 1.0)
+    bits = (8, 10, 12, 14, 16) if dtype != np.uint8 else (8,)
+    return 0.0, next((2.0**b - 1 for b in bits if high < 2**b), high)
+
+
+def standardized(
+    dtype: np.dtype, observed: tuple[float, float], mean: float, std: float
+) -> Pixels:
+    """Return pixels that have mean 0 and standard deviation 1 in the model."""
+    if not std > 0:
+        raise DataError("every pixel of every image is the same: nothing to learn.")
+    return Pixels(dtype.name, mean, mean + std, False, None, observed)
