@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from vae_cli.config.by_size import resolved
 from vae_cli.config.compose import composed
 from vae_cli.config.dataset import NpzConfig
 from vae_cli.config.train import TrainConfig
@@ -33,7 +34,12 @@ def small_config(*overrides: str, architecture: str = "dense") -> TrainConfig:
 
 @cache
 def _composed(overrides: tuple[str, ...]) -> TrainConfig:
-    return composed("train", list(overrides))
+    return sized(*overrides)
+
+
+def sized(*overrides: str) -> TrainConfig:
+    """Compose configs/train.yaml, with what is chosen by the size of MNIST."""
+    return resolved(composed("train", list(overrides)), (28, 28, 1), 50_000)[0]
 
 
 def small_vae(

@@ -54,6 +54,7 @@ BUILT = {
 
 NO_RULE: dict[str, Any] = {
     "doc": "",
+    "by_size": False,
     **dict.fromkeys(("at_least", "above", "at_most", "below", "choices")),
 }
 """Metadata of a field: its help text and the values it takes."""

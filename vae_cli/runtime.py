@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any, TextIO
 
+from vae_cli.config.by_size import batch_size
 from vae_cli.config.train import TrainConfig
 from vae_cli.errors import ConfigError
 from vae_cli.workers import cores
@@ -146,7 +147,11 @@ def usable_core_shards(config: TrainConfig, gpus: bool) -> int:
         # its pseudo-inputs would be encoded for every shard
         or config.prior.encoded_images
     )
-    if whole or count > MAX_SHARDS or config.batch_size < MIN_IMAGES * count:
+    if (
+        whole
+        or count > MAX_SHARDS
+        or (batch_size(config, None) or 0) < MIN_IMAGES * count
+    ):
         return 1
     return count
 

@@ -33,7 +33,7 @@ def test_composed_defaults_load_into_the_dataclasses() -> None:
     config = load(TrainConfig, values("train", "architecture=dense"))
     assert isinstance(config.architecture, DenseConfig)
     assert config.architecture.hidden_units == [500, 500]
-    assert (config.latent_dim, config.beta, config.name) == (2, 1.0, None)
+    assert (config.latent_dim, config.beta, config.name) == (None, 1.0, None)
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ def test_message_opens_with_where_the_values_come_from() -> None:
             "layer",
         ),
         (
-            (),
+            ("architecture.filters=[32,64]",),
             {"architecture__kernel_sizes": []},
             "architecture.kernel_sizes has 0 values for 2 layers; give one, or one per "
             "layer",
@@ -406,6 +406,7 @@ def test_problems_about_z_are_told_together() -> None:
         "train",
         *("hierarchy=two_level", "objective=iwae"),
         free_bits=0.5,
+        latent_dim=2,
         hierarchy__top_dim=2,
         objective__doubly_reparameterized=True,
     )

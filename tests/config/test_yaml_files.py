@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.helpers import sized
 from vae_cli.config.commands import COMMANDS, PRESETS
 from vae_cli.config.compose import composed
 from vae_cli.paths import configs_dir
@@ -136,8 +137,9 @@ def test_preset_changes_the_resolved_config(file: Path) -> None:
     assert plain(f"{file.parent.name}={file.stem}") != plain()
 
 
-def test_guide_is_the_default_config_by_another_name() -> None:
-    assert plain("experiment=keras_guide") == {**plain(), "name": "keras_guide"}
+def test_guide_is_what_is_chosen_for_mnist_by_another_name() -> None:
+    chosen = dataclasses.asdict(sized())
+    assert plain("experiment=keras_guide") == {**chosen, "name": "keras_guide"}
 
 
 def test_command_line_wins_over_an_experiment() -> None:

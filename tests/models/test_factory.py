@@ -9,9 +9,8 @@ import keras
 import numpy as np
 import pytest
 
-from tests.helpers import grey_images, mean_and_log_var, small_vae
+from tests.helpers import grey_images, mean_and_log_var, sized, small_vae
 from vae_cli import registry
-from vae_cli.config.compose import composed
 from vae_cli.config.likelihood import BernoulliConfig
 from vae_cli.data_spec import DataSpec
 from vae_cli.models.factory import build_model
@@ -125,7 +124,7 @@ def test_dense_decoder_mirrors_the_encoder():
 
 
 def test_default_network_has_the_layers_of_the_keras_guide_but_for_its_dense_one():
-    vae = build_model(composed("train", []), DataSpec((28, 28, 1), binary=False))
+    vae = build_model(sized(), DataSpec((28, 28, 1), binary=False))
     # 3x3 convolutions to 32 and 64 filters, then two dense layers from 7 * 7 * 64
     assert vae.encoder.count_params() == 320 + 18496 + 2 * (7 * 7 * 64 * 2 + 2)
     # dense from z to 7 * 7 * 64, then back through 64, 32 and 1 filters

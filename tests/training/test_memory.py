@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import SMALL, Finished
+from tests.helpers import sized
 from vae_cli import memory
-from vae_cli.config.compose import composed
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import ConfigError
 from vae_cli.models.factory import build_model
@@ -88,7 +88,7 @@ def test_absurd_size_is_refused_with_its_key_and_no_folder(
 def test_estimated_weights_are_the_models_within_a_factor_of_two(
     overrides: list[str],
 ) -> None:
-    config = composed("train", overrides)
+    config = sized(*overrides)
     shape = (28, 28, 1)
     vae = build_model(config, DataSpec(shape, binary=False))
     exact = sum(int(v.shape.num_elements()) if hasattr(v.shape, "num_elements")
@@ -110,7 +110,7 @@ def test_every_recipe_fits_into_four_gigabytes(
     experiment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "available", lambda: 4 * 2**30)
-    config = composed("train", [f"experiment={experiment}"])
+    config = sized(f"experiment={experiment}")
     check_training(config, (32, 32, 3), 60_000)
 
 

@@ -1,8 +1,8 @@
 """Options of encoder and decoder networks."""
 
 import math
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 from vae_cli.config.option import Options, option
 from vae_cli.config.sizes import Layers, conv_layers, dense_layers
@@ -16,6 +16,8 @@ NORMALIZATIONS = ("none", "batch", "layer")
 MAX_LAYERS = 100
 """Layers or blocks in a row: more would take minutes to build."""
 
+MOST_FILTERS = 256
+"""Of a layer, where they are chosen by the size of the images."""
 MAX_UNITS = 1_000_000
 MAX_KERNEL = 255
 """Pixels: larger kernels end the process within oneDNN."""
@@ -44,6 +46,10 @@ class ArchitectureConfig(Options):
         default=0.0,
     )
 
+    def for_size(self, side: int) -> Self:
+        """Return options with what is chosen by the longer side of the images."""
+        return self
+
     size_keys: ClassVar[tuple[str, ...]] = ()
     """Keys that decide how large the networks are."""
 
@@ -55,6 +61,12 @@ class ArchitectureConfig(Options):
     def layers(self, image_shape: tuple[int, ...], latent_dim: int) -> Layers:
         """Return the layers of encoder and decoder; none where that is unknown."""
         return []
+
+
+def filters_for(side: int, first: int) -> list[int]:
+    """Return filters that double at each halving of a side, down to 8 pixels or so."""
+    halvings = max(2, math.ceil(math.log2(max(side, 1) / 8)))
+    return [min(first * 2**level, MOST_FILTERS) for level in range(halvings)]
 
 
 def depth_problems(key: str, layers: list[int], least: int = 0) -> list[str]:
@@ -70,10 +82,12 @@ class ConvConfig(ArchitectureConfig):
     """Strided convolutions, mirrored by transposed ones; any image size."""
 
     filters: list[int] = option(
-        "filters of each encoder layer",
+        "filters of each encoder layer; null: as many layers as bring the images to 8 "
+        "pixels, two at least",
         at_least=1,
         at_most=MAX_UNITS,
-        default_factory=lambda: [32, 64],
+        by_size=True,
+        default=None,
     )
     kernel_sizes: list[int] = option(
         "one for all layers, or one per layer",
@@ -96,6 +110,12 @@ class ConvConfig(ArchitectureConfig):
 
     size_keys = ("filters", "kernel_sizes", "dense_units")
 
+    def for_size(self, side: int) -> Self:
+        """Return options with filters."""
+        if self.filters is not None:
+            return self
+        return replace(self, filters=filters_for(side, 32 if side <= 128 else 16))
+
     def per_layer(self) -> list[tuple[int, int, int]]:
         """Return (filters, kernel size, stride) of each layer."""
         count = len(self.filters)
@@ -114,13 +134,14 @@ class ConvConfig(ArchitectureConfig):
 
     def problems(self) -> list[str]:
         """Return inconsistencies between fields."""
-        problems = depth_problems("architecture.filters", self.filters, least=1)
+        filters = [1] if self.filters is None else self.filters  # None: to be chosen
+        problems = depth_problems("architecture.filters", filters, least=1)
         problems += depth_problems("architecture.dense_units", self.dense_units)
         for key in ("kernel_sizes", "strides"):
             count = len(getattr(self, key))
-            if count not in (1, len(self.filters)):
+            if count not in (1, len(filters)) and self.filters is not None:
                 problems.append(
-                    f"architecture.{key} has {count} values for {len(self.filters)} "
+                    f"architecture.{key} has {count} values for {len(filters)} "
                     f"layers; give one, or one per layer"
                 )
         return problems
@@ -172,10 +193,12 @@ class ResidualConvConfig(ArchitectureConfig):
         "after every hidden layer", choices=ACTIVATIONS, default="elu"
     )
     filters: list[int] = option(
-        "filters at each size, largest first; the first is half the image's",
+        "filters at each size, largest first; the first is half the image's; null: as "
+        "many as bring the images to 8 pixels, two at least",
         at_least=1,
         at_most=MAX_UNITS,
-        default_factory=lambda: [16, 32],
+        by_size=True,
+        default=None,
     )
     blocks: int = option(
         "residual blocks at each size", at_least=0, at_most=MAX_LAYERS, default=1
@@ -192,6 +215,12 @@ class ResidualConvConfig(ArchitectureConfig):
 
     size_keys = ("filters", "blocks", "dense_units")
 
+    def for_size(self, side: int) -> Self:
+        """Return options with filters."""
+        if self.filters is not None:
+            return self
+        return replace(self, filters=filters_for(side, 16))
+
     def layers(self, image_shape: tuple[int, ...], latent_dim: int) -> Layers:
         """Return the layers of encoder and decoder."""
         count = len(self.filters)
@@ -207,4 +236,6 @@ class ResidualConvConfig(ArchitectureConfig):
 
     def problems(self) -> list[str]:
         """Return inconsistencies between fields."""
+        if self.filters is None:  # to be chosen
+            return []
         return depth_problems("architecture.filters", self.filters, least=1)

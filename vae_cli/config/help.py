@@ -200,7 +200,8 @@ def _type(spec: Field, hint: Any) -> str:
             if rule[name] is not None
         ]
         text = " ".join([text, " and ".join(limits)]).strip()
-    return f"{text}; or null" if type(None) in kinds else text
+    optional = type(None) in kinds or rule["by_size"]
+    return f"{text}; or null" if optional else text
 
 
 def _kind(hint: Any) -> str:

@@ -19,6 +19,12 @@ class KlAnnealingConfig(Options):
     """Whether beta falls again, so that the bound gets worse for a while."""
 
 
+@register("kl_annealing", "auto")
+@dataclass
+class AutoAnnealingConfig(KlAnnealingConfig):
+    """Linear over the first epochs for images larger than 32 x 32 grey, else none."""
+
+
 @register("kl_annealing", "none")
 @dataclass
 class NoAnnealingConfig(KlAnnealingConfig):

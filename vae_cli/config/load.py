@@ -76,10 +76,10 @@ def _value(hint: Any, spec: Field, value: Any, key: str, out: list[str]) -> Any:
     """Check one field's value; append problems to `out`."""
     whole = hint
     union = isinstance(hint, types.UnionType)
-    optional = union and type(None) in typing.get_args(hint)
+    optional = type(None) in typing.get_args(hint) or spec.metadata["by_size"]
+    if value is None and optional:
+        return None
     if union:
-        if value is None and optional:
-            return None
         hint = _kind_of(value, hint)
     if is_dataclass(hint):
         return (_section if is_section(hint) else _group)(key, hint, value, out)

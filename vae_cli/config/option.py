@@ -15,12 +15,15 @@ def option(
     at_most: float | None = None,
     below: float | None = None,
     choices: Iterable[str] | None = None,
+    by_size: bool = False,
     default: Any = MISSING,
     default_factory: Any = MISSING,
 ) -> Any:
     """Declare a config field: its help text and the values it takes.
 
-    Ranges and choices apply to each element where the field is a list.
+    Ranges and choices apply to each element where the field is a list. One that is
+    chosen `by_size` of the images may be null until `vae_cli.config.by_size.resolved`
+    has chosen it; its type is that of the choice.
     """
     metadata = NO_RULE | {
         "doc": doc,
@@ -29,6 +32,7 @@ def option(
         "at_most": at_most,
         "below": below,
         "choices": tuple(choices) if choices else None,
+        "by_size": by_size,
     }
     return field(
         default=default,

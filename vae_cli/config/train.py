@@ -8,7 +8,7 @@ from vae_cli.config.corruption import CorruptionConfig, NoCorruptionConfig
 from vae_cli.config.dataset import MAX_SEED, DatasetConfig, MnistConfig
 from vae_cli.config.distribution import DistributionConfig, SingleConfig
 from vae_cli.config.hierarchy import HierarchyConfig, OneLevelConfig
-from vae_cli.config.kl_annealing import KlAnnealingConfig, NoAnnealingConfig
+from vae_cli.config.kl_annealing import AutoAnnealingConfig, KlAnnealingConfig
 from vae_cli.config.learning_rate_schedule import (
     ConstantConfig,
     LearningRateScheduleConfig,
@@ -59,7 +59,7 @@ class TrainConfig:
         "the bound to maximise", default_factory=ElboConfig
     )
     kl_annealing: KlAnnealingConfig = option(
-        "beta over time", default_factory=NoAnnealingConfig
+        "beta over time", default_factory=AutoAnnealingConfig
     )
     optimizer: OptimizerConfig = option("gradient descent", default_factory=AdamConfig)
     learning_rate_schedule: LearningRateScheduleConfig = option(
@@ -69,7 +69,12 @@ class TrainConfig:
         "devices that share each batch", default_factory=SingleConfig
     )
     latent_dim: int = option(
-        "dimensions of z", at_least=1, at_most=1_000_000, default=2
+        "dimensions of z; null: 2 for images up to 32 x 32 grey, 64 for larger ones, "
+        "128 above 64 x 64 colour",
+        at_least=1,
+        at_most=1_000_000,
+        by_size=True,
+        default=None,
     )
     beta: float = option("weight of the KL term", at_least=0, default=1.0)
     free_bits: float = option(
@@ -81,7 +86,11 @@ class TrainConfig:
         "passes over the training images", at_least=1, at_most=10_000_000, default=30
     )
     batch_size: int = option(
-        "images per step", at_least=1, at_most=1_000_000, default=128
+        "images per step; null: 128, or 32 for less than 10,000 images of one's own",
+        at_least=1,
+        at_most=1_000_000,
+        by_size=True,
+        default=None,
     )
     seed: int = option(
         "initial weights, data order and noise",
@@ -190,7 +199,9 @@ class TrainConfig:
             )
         if self.hierarchy.levels == 1:
             return problems
-        if self.latent_dim < self.hierarchy.levels:
+        if self.latent_dim is None:
+            pass  # to be chosen, and checked then
+        elif self.latent_dim < self.hierarchy.levels:
             problems.append(
                 f"latent_dim={self.latent_dim} counts all levels of "
                 f"hierarchy={self.hierarchy.name}; it must be at least "

@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from vae_cli.config.by_size import batch_size, resolved
 from vae_cli.config.dataset import FileConfig
 from vae_cli.config.train import TrainConfig
 from vae_cli.data.prepare import load_data
@@ -84,11 +85,11 @@ def train(
     if resumed:
         with folder.locked():
             prepared = _prepared(config, load, own_process)
-            return _train(config, *prepared, folder, True, stop, progress)
+            return _train(prepared, folder, True, stop, progress)
     prepared = _prepared(config, load, own_process)
-    folder = new_run(config)
+    folder = new_run(prepared.config)
     with folder.locked():
-        return _train(config, *prepared, folder, False, stop, progress)
+        return _train(prepared, folder, False, stop, progress)
 
 
 def _work(
@@ -108,24 +109,46 @@ def _work(
             if resumed:  # before the workers meet: the chief then begins to write
                 _copy_state(resumed, folder)
             prepared = _prepared(config, load, own_process)
-            _train(config, *prepared, folder, False, stop, progress=False)
+            _train(prepared, folder, False, stop, progress=False)
     except Interrupted as error:
         raise Interrupted from error  # the chief says what was saved
     finally:
         log.setLevel(level)
 
 
+class _Prepared(NamedTuple):
+    """What training needs before it has a folder.
+
+    Attributes:
+        config: with what is chosen by the size of the images.
+        data: the images.
+        distribution: the replicas.
+        chosen: settings, as they would be typed.
+    """
+
+    config: TrainConfig
+    data: "ImageData"
+    distribution: "Distribution"
+    chosen: list[str]
+
+
 def _prepared(
     config: TrainConfig, load: Callable[[], "ImageData"], own_process: bool
-) -> tuple["ImageData", "Distribution"]:
-    """Return the images, loaded while TensorFlow starts, and the replicas."""
+) -> "_Prepared":
+    """Load the images while TensorFlow starts, and choose what depends on them."""
+    threads_for = config
     with ThreadPoolExecutor(1) as pool:
         loading = pool.submit(load)
-        wait([loading], timeout=AT_ONCE)
+        # a wrong path is reported without TensorFlow, whose threads are set by the
+        # size of the batches
+        known = batch_size(config, None) is not None
+        wait([loading], timeout=AT_ONCE if known else None)
         if loading.done():
-            loading.result()  # a wrong path is reported without TensorFlow
-        start_tensorflow(config, own_process)
+            data = loading.result()
+            threads_for = resolved(config, data.spec.image_shape, len(data.train))[0]
+        start_tensorflow(threads_for, own_process)
         data = loading.result()
+    config, chosen = resolved(config, data.spec.image_shape, len(data.train))
     check_training(config, data.spec.image_shape, len(data.train))
     if config.conditioning.on_labels:
         data.check_labelled()
@@ -145,7 +168,14 @@ def _prepared(
         build_model(config, data.spec)
     from vae_cli.training.distribution import build_distribution
 
-    return data, build_distribution(config.distribution, config.batch_size)
+    distribution = build_distribution(config.distribution, config.batch_size)
+    return _Prepared(config, data, distribution, chosen)
+
+
+def _size(data: "ImageData") -> str:
+    """Return the number and size of the images, for a message."""
+    height, width, channels = data.spec.image_shape
+    return f"{len(data.train):,} images of {height} x {width} x {channels}"
 
 
 def _copy_state(run: RunFolder, to: RunFolder) -> None:
@@ -156,15 +186,14 @@ def _copy_state(run: RunFolder, to: RunFolder) -> None:
 
 
 def _train(
-    config: TrainConfig,
-    data: "ImageData",
-    distribution: "Distribution",
+    prepared: _Prepared,
     folder: RunFolder,
     resumed: bool,
     stop: StopSignal,
     progress: bool,
 ) -> RunFolder:
     """Train with the run's log and status in place."""
+    config, data, distribution, chosen = prepared
     from vae_cli.runtime import matrix_products, without_retracing_advice
     from vae_cli.training.trainer import Trainer
 
@@ -177,5 +206,7 @@ def _train(
         stop.last_words = partial(record_stop, folder)
         folder.save_config(config)
         record_start(folder, config, data.spec, data.fingerprint, resumed)
+        if chosen:
+            log.info("chosen for %s: %s", _size(data), " ".join(chosen))
         Trainer(config, data, folder, stop, distribution, progress).run()
     return folder

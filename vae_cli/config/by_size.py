@@ -1,0 +1,94 @@
+"""Settings that are null until the images are known: chosen by size and number."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from vae_cli.config.dataset import FileConfig
+from vae_cli.config.kl_annealing import (
+    AutoAnnealingConfig,
+    KlAnnealingConfig,
+    LinearConfig,
+    NoAnnealingConfig,
+)
+from vae_cli.config.train import TrainConfig
+from vae_cli.errors import ConfigProblems
+
+SMALL = 32 * 32
+"""Values of an image up to which two latent dimensions draw it."""
+LATENT_DIM, LARGE_LATENT_DIM = 64, 128
+LARGE = 64 * 64 * 3
+"""Values of an image above which there are more latent dimensions."""
+FEW = 10_000
+"""Images below which batches are smaller, so that an epoch has enough steps."""
+BATCH_SIZE, SMALL_BATCH_SIZE = 128, 32
+WARMUP = 10.0
+"""Epochs; at most a third of a run's."""
+
+
+def batch_size(config: TrainConfig, num_images: int | None) -> int | None:
+    """Return how many images a step has; None where their number must be known first.
+
+    Args:
+        config: of the run.
+        num_images: training images; None: not known yet.
+    """
+    if config.batch_size is not None or not isinstance(config.dataset, FileConfig):
+        return config.batch_size or BATCH_SIZE
+    if num_images is None:
+        return None
+    return SMALL_BATCH_SIZE if num_images < FEW else BATCH_SIZE
+
+
+def resolved(
+    config: TrainConfig, image_shape: Sequence[int], num_images: int
+) -> tuple[TrainConfig, list[str]]:
+    """Return a config without settings that are still to be chosen, and what was.
+
+    Args:
+        config: of the run.
+        image_shape: (H, W, C).
+        num_images: training images.
+
+    Raises:
+        ConfigProblems: what was chosen doesn't go with what was given.
+    """
+    values = math.prod(image_shape)
+    architecture = config.architecture.for_size(max(image_shape[:2]))
+    latent_dim = config.latent_dim
+    if latent_dim is None:
+        latent_dim = 2 if values <= SMALL else LATENT_DIM
+        latent_dim = LARGE_LATENT_DIM if values > LARGE else latent_dim
+    annealing: KlAnnealingConfig = config.kl_annealing
+    if isinstance(annealing, AutoAnnealingConfig):
+        annealing = NoAnnealingConfig()
+        if values > SMALL:
+            annealing = LinearConfig(duration=min(WARMUP, config.epochs / 3))
+    chosen = replace(
+        config,
+        architecture=architecture,
+        latent_dim=latent_dim,
+        kl_annealing=annealing,
+        batch_size=batch_size(config, num_images) or BATCH_SIZE,
+    )
+    problems = chosen.problems()
+    if problems:
+        raise ConfigProblems(problems)
+    return chosen, _words(config, chosen)
+
+
+def _words(before: TrainConfig, after: TrainConfig) -> list[str]:
+    """Return what was chosen, as it would be typed."""
+    words = []
+    if after.architecture is not before.architecture:
+        filters = getattr(after.architecture, "filters", [])
+        words.append(f"architecture.filters=[{','.join(map(str, filters))}]")
+    for key in ("latent_dim", "batch_size"):
+        if getattr(before, key) is None:
+            words.append(f"{key}={getattr(after, key)}")
+    annealing = after.kl_annealing
+    if annealing is not before.kl_annealing:
+        words.append(f"kl_annealing={annealing.name}")
+        if isinstance(annealing, LinearConfig):
+            words.append(f"kl_annealing.duration={annealing.duration:.3g}")
+    return words
