@@ -100,6 +100,17 @@ TOOLS = {
         (("vae launch --workers 2 train experiment=dense", "two processes"),),
         "vae_cli.commands.launch",
     ),
+    "cache": Tool(
+        "list or clear the decoded pictures on disk",
+        "[clear [KEY ...] | path]",
+        (
+            ("vae cache", "entries: size, images, folder they come from"),
+            ("vae cache clear 3f2a", "delete one, by how its key begins"),
+            ("vae cache clear", "delete all; they are made again when needed"),
+            ("vae cache path", "the folder; VAE_CACHE=<folder> is another"),
+        ),
+        "vae_cli.commands.cache",
+    ),
     "completion": Tool(
         "print the tab completion of a shell",
         "bash | zsh | fish",

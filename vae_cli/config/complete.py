@@ -74,6 +74,8 @@ def _of(name: str, rest: Sequence[str], current: str) -> Iterable[str]:
         return SHELLS
     if name == "runs":
         return _paths(current)
+    if name == "cache":
+        return () if rest else ("clear", "path", "--help")
     if name == "list":
         return [*groups, "--config-dir", "--help"]
     if name == "copy":

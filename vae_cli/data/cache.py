@@ -1,19 +1,21 @@
 """Decoded pictures on disk, found again by what they were made of.
 
 An entry is a folder: `pixels.bin`, the values row by row, and `entry.json`, which says
-what they are. It is written under another name and renamed when it is complete, so that
-an entry is complete or absent.
+what they are. It is written under another name, where its file is locked, and renamed
+when it is complete: an entry is complete or absent. What a process that was killed has
+left is deleted by the next one that writes.
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import math
 import os
 import re
+import secrets
 import shutil
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,19 +23,35 @@ from typing import Any
 import numpy as np
 
 from vae_cli.errors import DataError
+from vae_cli.lock import take_lock
 
 PIXELS, ENTRY = "pixels.bin", "entry.json"
-PARTIAL, ALIAS = ".partial-", ".key"
+PARTIAL, ALIAS, LOCK = ".partial-", ".key", ".lock"
+OURS = re.compile(r"[0-9a-f]{32}(\.key|\.partial-[0-9a-f-]+)?")
+"""Names that are made here; all others in the folder are left alone."""
+KEY = re.compile(r"[0-9a-f]{32}")
 VARIABLE = "VAE_CACHE"
+MAX_ENTRY_BYTES = 2**26
+"""Of `entry.json`, which lists the files that were left out."""
+INVALID = (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError)
+"""What reading an entry raises that was cut or changed."""
 
 
 def cache_folder() -> Path:
-    """Return where entries are: VAE_CACHE, or vae-cli in the user's cache folder."""
-    own = os.environ.get(VARIABLE)
-    if own:
-        return Path(own)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "vae-cli"
+    """Return where entries are: VAE_CACHE, or vae-cli in the user's cache folder.
+
+    Raises:
+        DataError: the user has no home, and VAE_CACHE is not set.
+    """
+    own = os.environ.get(VARIABLE) or None
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    try:
+        return Path(own or f"{base}/vae-cli").expanduser()
+    except RuntimeError as error:
+        raise DataError(
+            "there is no home folder to keep decoded pictures in.",
+            f"give a place: {VARIABLE}=<folder>",
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -41,7 +59,7 @@ class Entry:
     """Pixels that are there.
 
     Attributes:
-        path: the entry's folder.
+        path: the entry's folder, whose name is its key.
         about: what its writer said of it: `shape` and `dtype` among others.
     """
 
@@ -56,7 +74,8 @@ class Entry:
     @property
     def megabytes(self) -> float:
         """Return what it takes on disk, in MiB."""
-        return (self.path / PIXELS).stat().st_size / 2**20
+        shape, dtype = self.about["shape"], np.dtype(self.about["dtype"])
+        return math.prod(shape) * dtype.itemsize / 2**20
 
 
 def key_of(*parts: Any) -> str:
@@ -66,137 +85,209 @@ def key_of(*parts: Any) -> str:
 
 
 def find(key: str) -> Entry | None:
-    """Return an entry; None where there is none, or its files were changed."""
+    """Return an entry; None where there is none, or its files were cut or changed."""
     path = cache_folder() / key
     try:
-        about = json.loads((path / ENTRY).read_text(encoding="utf-8"))
-        status = (path / PIXELS).stat()
+        about, status = _about(path / ENTRY), (path / PIXELS).stat()
         size = math.prod(about["shape"]) * np.dtype(about["dtype"]).itemsize
         whole = status.st_size == size and status.st_mtime_ns == about["written_ns"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except INVALID:
         return None
     return Entry(path, about) if whole else None
+
+
+def _about(file: Path) -> dict[str, Any]:
+    """Return what an entry's writer said of it.
+
+    Raises:
+        INVALID: it is missing, or was cut or changed.
+    """
+    if not file.is_file() or file.stat().st_size > MAX_ENTRY_BYTES:
+        raise ValueError("no regular file of an entry")
+    about = dict(json.loads(file.read_text(encoding="utf-8")))
+    if about.pop("checksum") != key_of(about):
+        raise ValueError("changed")
+    return about
 
 
 def name(alias: str, key: str) -> None:
     """Let an entry be found by something else that is known sooner than its key."""
     folder = cache_folder()
-    temporary = folder / f"{alias}{PARTIAL}{os.getpid()}"
+    temporary = folder / f"{alias}{partial_suffix()}"
     with contextlib.suppress(OSError):  # it is made again next time
-        temporary.write_text(key, encoding="ascii")
-        temporary.replace(folder / f"{alias}{ALIAS}")
+        try:
+            temporary.write_text(key, encoding="ascii")
+            temporary.replace(folder / f"{alias}{ALIAS}")
+        except OSError:
+            temporary.unlink(missing_ok=True)
 
 
 def found_by(alias: str) -> Entry | None:
     """Return the entry that `name` has given another name."""
+    key = _named(cache_folder() / f"{alias}{ALIAS}")
+    return find(key) if key else None
+
+
+def _named(file: Path) -> str | None:
+    """Return the key in the file of another name."""
     try:
-        key = (cache_folder() / f"{alias}{ALIAS}").read_text(encoding="ascii")
+        key = file.read_text(encoding="ascii") if file.is_file() else ""
     except (OSError, ValueError):
         return None
-    return find(key) if re.fullmatch(r"[0-9a-f]{32}", key) else None
+    return key if KEY.fullmatch(key) else None
 
 
 def entries() -> list[Entry]:
-    """Return every entry, largest first."""
-    folder = cache_folder()
-    if not folder.is_dir():
-        return []
-    found = [find(path.name) for path in folder.iterdir() if path.is_dir()]
+    """Return every entry, largest first.
+
+    Raises:
+        DataError: the cache's folder can't be read.
+    """
+    found = [find(path.name) for path in _ours() if KEY.fullmatch(path.name)]
     return sorted((e for e in found if e), key=lambda e: -e.megabytes)
 
 
-def clear(keys: list[str] | None = None) -> float:
-    """Delete entries, and what unfinished ones have left; returns the MiB freed.
+def leftovers() -> float:
+    """Return the MiB of what was cut or changed, or is unfinished and has no writer.
+
+    Raises:
+        DataError: the cache's folder can't be read.
+    """
+    broken = [
+        path
+        for path in _ours()
+        if path.is_dir() and not _being_written(path) and not find(path.name)
+    ]
+    return sum(map(_megabytes, broken))
+
+
+def clear(keys: Sequence[str] | None = None) -> tuple[int, float]:
+    """Delete entries; without keys also what was left unfinished or was changed.
+
+    What other processes write at the moment stays, as does all that isn't ours.
 
     Args:
-        keys: of the entries; None: all.
+        keys: of the entries, or how these begin; None: all.
+
+    Returns:
+        how many entries there were, and the MiB freed.
+
+    Raises:
+        DataError: there is no such entry, or the folder can't be written.
     """
+    ours = _ours()
+    having = [path.name for path in ours if KEY.fullmatch(path.name)]
+    chosen = set(having) if keys is None else {_chosen(key, having) for key in keys}
     freed, folder = 0.0, cache_folder()
-    for path in list(folder.iterdir()) if folder.is_dir() else []:
-        if keys is None or path.name in keys:
-            files = [f for f in path.rglob("*") if f.is_file()]
-            freed += sum(f.stat().st_size for f in files) / 2**20
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    return freed
+    if not ours:
+        return 0, 0.0
+    with disk_errors(folder, "the cache can't be changed"), alone(folder):
+        for path in ours:
+            mine = path.name in chosen or _named(path) in chosen
+            if mine or (keys is None and not _being_written(path)):
+                freed += _megabytes(path)
+                delete(path)
+    return len(chosen), freed
 
 
-class Writer:
-    """What `writing` gives: a file to fill, and what to say of it.
+def _chosen(key: str, having: Sequence[str]) -> str:
+    """Return the one key that begins so.
 
-    Attributes:
-        file: of the pixels, which has its full size already.
-        about: filled in by the writer.
+    Raises:
+        DataError: none does, or several do.
     """
-
-    def __init__(self, file: Path, about: dict[str, Any]) -> None:
-        self.file = file
-        self.about = about
-
-    def pixels(self) -> np.ndarray:
-        """Return a memory map to write to."""
-        shape, dtype = tuple(self.about["shape"]), np.dtype(self.about["dtype"])
-        return np.memmap(self.file, dtype, "r+", shape=shape)
+    found = [name for name in having if key and name.startswith(key)]
+    if len(found) == 1:
+        return found[0]
+    raise DataError(
+        f"{len(found)} entries have keys that begin with {key}."
+        if found
+        else f"the cache has no entry {key or repr(key)}.",
+        "vae cache lists them with their keys",
+    )
 
 
 @contextlib.contextmanager
-def writing(
-    key: str, shape: tuple[int, ...], dtype: str, about: dict[str, Any]
-) -> Iterator[Writer]:
-    """Write an entry; it is there when the block has ended without an error.
+def disk_errors(folder: Path, what: str) -> Iterator[None]:
+    """Turn an error of the disk into ours."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        file = folder.exists() and not folder.is_dir()
+        why = "it is no folder" if file else error.strerror or error
+        room = "make room (vae cache clear), or " if full else ""
+        raise DataError(
+            f"{what}: {folder}: {why}.",
+            f"{room}give another place: {VARIABLE}=<folder>",
+        ) from error
 
-    Args:
-        key: of the entry.
-        shape: of the values.
-        dtype: of the values.
-        about: what else to record.
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep other processes from changing the folder's list for a moment."""
+    with (folder / LOCK).open("a") as file:
+        take_lock(file, exclusive=True)
+        yield
+
+
+def partial_suffix() -> str:
+    """Return the end of a name that no other writer takes."""
+    return f"{PARTIAL}{os.getpid():x}-{secrets.token_hex(4)}"
+
+
+def _ours() -> list[Path]:
+    """Return what lies in the cache's folder and was made here.
 
     Raises:
-        DataError: there is no room, or the folder can't be written.
+        DataError: the folder can't be read.
     """
     folder = cache_folder()
-    size = math.prod(shape) * np.dtype(dtype).itemsize
-    partial = folder / f"{key}{PARTIAL}{os.getpid()}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _sweep(folder)
-        partial.mkdir()
-        with (partial / PIXELS).open("wb") as file:
-            # a sparse file's memory map would kill the process on a full disk
-            os.posix_fallocate(file.fileno(), 0, size)
-        writer = Writer(
-            partial / PIXELS, {**about, "shape": list(shape), "dtype": dtype}
-        )
-        yield writer
-        writer.about["written_ns"] = writer.file.stat().st_mtime_ns
-        writer.about["written"] = time.strftime("%Y-%m-%d %H:%M:%S")
-        text = json.dumps(writer.about)
-        (partial / ENTRY).write_text(text, encoding="utf-8")
-        shutil.rmtree(folder / key, ignore_errors=True)  # one that was changed
-        with contextlib.suppress(FileExistsError, OSError):  # another was faster
-            partial.rename(folder / key)
+        paths = sorted(path for path in folder.iterdir() if OURS.fullmatch(path.name))
+        return [path for path in paths if not path.is_symlink() and _is_ours(path)]
+    except FileNotFoundError:
+        return []
     except OSError as error:
+        why = "it is no folder" if not folder.is_dir() else error.strerror
         raise DataError(
-            f"decoded pictures take {size / 2**20:,.0f} MB, which can't be written to "
-            f"{folder}: {error.strerror}.",
-            f"make room (vae cache), or give another place: {VARIABLE}=<folder>",
+            f"the cache can't be read: {folder}: {why}.",
+            f"give another place: {VARIABLE}=<folder>",
         ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
-def _sweep(folder: Path) -> None:
+def _is_ours(path: Path) -> bool:
+    return path.is_file() or {f.name for f in path.iterdir()} <= {PIXELS, ENTRY}
+
+
+def sweep() -> None:
     """Delete what processes that are gone have left unfinished."""
-    for path in folder.glob(f"*{PARTIAL}*"):
-        process = path.name.rpartition("-")[2]
-        if process.isdecimal() and not _runs(int(process)):
-            shutil.rmtree(path, ignore_errors=True)
+    for path in _ours():
+        if PARTIAL in path.name and not _being_written(path):
+            delete(path)
 
 
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+def _being_written(path: Path) -> bool:
+    """Return whether a process that is alive writes there."""
+    if PARTIAL not in path.name:
         return False
-    except PermissionError:
+    try:
+        with (path / PIXELS).open("rb") as file:
+            return not take_lock(file, exclusive=False)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:  # another user's
         return True
-    return True
+
+
+def _megabytes(path: Path) -> float:
+    files = path.iterdir() if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files) / 2**20
+
+
+def delete(path: Path) -> None:
+    """Delete a file, a link or a folder; nothing where there is none."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from PIL import ImageColor
 
 from vae_cli.config.dataset import FolderConfig
 from vae_cli.data import cache
+from vae_cli.data.cache_writer import writing
 from vae_cli.data.checks import batches
 from vae_cli.data.decode import KEEP, Look, Preparation
 from vae_cli.data.decoding import decode_to, look_at
@@ -174,7 +175,7 @@ def _decode(
         "source": str(Path(config.path).absolute()),
         "preparation": asdict(preparation),
     }
-    with cache.writing(key, shape, preparation.dtype, about) as writer:
+    with writing(key, shape, preparation.dtype, about) as writer:
         with fraction_bar(f"decoding {len(good):,} pictures") as progress:
             errors = decode_to(
                 writer.file, shape, [paths[row] for row in good], preparation, progress

@@ -15,9 +15,9 @@ from vae_cli.config.load import load
 from vae_cli.config.train import TrainConfig
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import ConfigError, PluginError, RunError
+from vae_cli.lock import take_lock
 from vae_cli.plugins import changed_plugins, missing_plugin
 from vae_cli.runs.files import check_name, write_json, write_text
-from vae_cli.runs.lock import take_lock
 from vae_cli.runs.reading import read_json, read_yaml
 
 log = logging.getLogger(__name__)

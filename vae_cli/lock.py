@@ -1,4 +1,4 @@
-"""The lock of a run folder: one process trains in it."""
+"""Locks of files, which the kernel lets go of when their process dies."""
 
 import time
 from typing import Any
