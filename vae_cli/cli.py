@@ -31,6 +31,7 @@ COMMANDS = {
         "vae_cli.commands.anomaly",
         "anomaly scores, thresholds and AUROC",
     ),
+    "encode": ("vae_cli.commands.encode", "write the codes of images to a file"),
 }
 """Name -> (module whose `main` runs it, what it does); also installed as vae-<name>."""
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from vae_cli.config.corruption import CorruptionConfig
 from vae_cli.config.dataset import MAX_SEED
+from vae_cli.config.encode import EncodeConfig
 from vae_cli.config.option import option
 from vae_cli.config.run import (
     FIGURE,
@@ -283,6 +284,7 @@ COMMANDS: dict[str, type] = {
     "evaluate": EvaluateConfig,
     "reconstruct": ReconstructConfig,
     "anomaly": AnomalyConfig,
+    "encode": EncodeConfig,
 }
 """Primary config file -> dataclass."""
 

@@ -27,8 +27,17 @@ FROM_FILE = "dataset=npz"
 """The one data set that has a `dataset.path`."""
 
 
+QUOTED = (
+    "run", "resume", "run_dir", "output_root", "dataset.path", "dataset.labels",
+    "images", "output", "save_npz", "images_dir", "gif", "label",
+)  # fmt: skip
+"""Keys of a file, a folder or a class, whose names may hold anything."""
+PLAIN = re.compile(r"[A-Za-z0-9_/\\+.$%*@?|: -]*")
+"""What Hydra reads as it is; all else has a meaning there, or none."""
+
+
 def quoted(arguments: list[str]) -> list[str]:
-    """Quote folders that Hydra would read as sweeps (`,`) or keys (`=`).
+    """Quote names that Hydra would read as sweeps (`,`) or keys (`=`), or not at all.
 
     Where a run is resumed, `dataset.path=` is of the run's data set, which is a file.
     """
@@ -44,14 +53,9 @@ def _for_moved_data(words: list[str]) -> list[str]:
 
 def _quoted(word: str) -> str:
     key, _, value = word.partition("=")
-    # bytes that are no UTF-8 come as surrogates, which Hydra doesn't read unquoted
-    special = {",", "="} & set(value) or not value.isprintable()
-    plain = special and not value.startswith(("'", '"', "[", "$"))
-    return (
-        f"{key}='{value}'"
-        if plain and key in ("run", "resume", "run_dir", "dataset.path")
-        else word
-    )
+    if key not in QUOTED or PLAIN.fullmatch(value):
+        return word
+    return word if value.startswith(("'", '"', "[", "$")) else override(key, value)[0]
 
 
 def compose(*overrides: str, **settings: Any) -> Any:

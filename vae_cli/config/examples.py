@@ -63,6 +63,12 @@ EXAMPLES = {
             "a path from one test image to another",
         ),
     ),
+    "encode": (
+        ("vae-encode", "test images of the latest run, as CSV"),
+        ("vae-encode images=photos output=codes.csv", "your own pictures, by name"),
+        ("vae-encode split=all output=codes.npz", "every split, as arrays"),
+        ("vae-encode scores=true num_images=1000", "with neg_elbo and other scores"),
+    ),
     "anomaly": (
         ("vae-anomaly", "test images of the latest run: scores, threshold, figures"),
         ("vae-anomaly 'normal=[0,1,2,3,4]'", "all other classes are anomalies"),

@@ -3,7 +3,7 @@
 import glob
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,19 +107,31 @@ def named_split(given: Given, fitting: Fitting) -> tuple[Split, list[str]]:
     return _split(np.concatenate(images), names, fitting.spec, mask), names
 
 
-def image_batches(given: Given, fitting: Fitting) -> Iterator[tuple[Split, list[str]]]:
+def image_batches(
+    given: Given,
+    fitting: Fitting,
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> Iterator[tuple[Split, list[str]]]:
     """Yield images and their names, a few pictures or one array at a time.
 
-    Arguments and errors are those of `named_split`.
+    Other arguments and errors are those of `named_split`.
+
+    Args:
+        given: the images.
+        fitting: how they become the model's.
+        progress: called before some are yielded, with the fraction of files that are
+            read by then.
     """
     spec = fitting.spec
     changes: Counter[str] = Counter()
     if not _are_paths(given):
         images = _fitted(_array(given), fitting, "the array", changes)
         names = [f"array[{index}]" for index in range(len(images))]
+        progress(1.0)
         yield _split(images, names, spec), names
     else:
-        for paths, names in _groups(given):
+        for paths, names, fraction in _groups(given):
+            progress(fraction)
             if paths[0].suffix.lower() in ARRAYS:
                 loaded = _loaded(paths[0])
                 images = _fitted(loaded, fitting, f"images={paths[0]}", changes)
@@ -155,19 +167,20 @@ def _are_paths(given: Given) -> bool:
     return isinstance(given, (str, Path))
 
 
-def _groups(given: Given) -> Iterator[tuple[list[Path], list[str]]]:
-    """Yield pictures, a few at a time, or one array file; with names to print."""
-    waiting: list[tuple[Path, str]] = []
-    for path, name in _files(given):
-        if path.suffix.lower() in ARRAYS:
-            yield [path], [name]
-            continue
-        waiting.append((path, name))
-        if len(waiting) == AT_A_TIME:
-            yield [p for p, _ in waiting], [n for _, n in waiting]
-            waiting = []
-    if waiting:
-        yield [p for p, _ in waiting], [n for _, n in waiting]
+def _groups(given: Given) -> Iterator[tuple[list[Path], list[str], float]]:
+    """Yield pictures, a few at a time, or one array file, in the order of the files.
+
+    Names to print come with them, and the fraction of files that are there then.
+    """
+    files, waiting = _files(given), 0
+    for end, (path, _) in enumerate(files, 1):
+        waiting += 1
+        array = path.suffix.lower() in ARRAYS
+        following = files[end][0].suffix.lower() if end < len(files) else ".npy"
+        if array or following in ARRAYS or waiting == AT_A_TIME:
+            some = files[end - waiting : end]
+            yield [p for p, _ in some], [n for _, n in some], end / len(files)
+            waiting = 0
 
 
 def _files(given: Given) -> list[tuple[Path, str]]:
@@ -189,14 +202,23 @@ def _files(given: Given) -> list[tuple[Path, str]]:
                 "give pictures, folders of pictures, patterns ('scans/*.png'), or an "
                 ".npy or .npz array",
             )
+        top = _above_wildcards(str(one))
         for match in matches:
-            files += _below(Path(match), must=False)
+            found = _below(Path(match), must=False)
+            files += [(p, printable(p.relative_to(top))) for p, _ in found]
     if not files:
         raise DataError(
             f"images={source_name(given)} matches no picture.",
             f"pictures are {', '.join(SUFFIXES)}",
         )
     return files
+
+
+def _above_wildcards(pattern: str) -> Path:
+    """Return the folder that names of a pattern's matches are relative to."""
+    parts = Path(pattern).parts
+    first = next(i for i, part in enumerate(parts) if glob.has_magic(part))
+    return Path(*parts[:first])
 
 
 def _below(path: Path, must: bool = True) -> list[tuple[Path, str]]:

@@ -22,6 +22,7 @@ A likelihood tends to rank simple images as normal, whatever the training data
 normalizes the error by the image's own variance.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -44,6 +45,8 @@ from vae_cli.models.objective import elbo_terms, log_mean_exp
 from vae_cli.models.vae import VAE
 
 RECALL = 0.95
+IMAGE_SCORES = ("neg_elbo", "nll", "reconstruction", "kl", "unexplained_variance")
+"""Those of SCORES that need no other images."""
 MIN_VARIANCE = 1e-3
 """Of a pixel, for `unexplained_variance`: an image of one shade has none."""
 
@@ -101,6 +104,29 @@ def anomaly_scores(
     Returns:
         name -> float64 [N], for each of SCORES.
     """
+    index = np.arange(len(split), dtype=np.float32)
+    arrays = (split.images, checked_condition(vae, split.condition), index)
+    at_a_time = images_at_a_time(vae, samples, batch_size)
+    score = image_scores(vae, samples, seed)
+    *nats, left, codes = over_batches(score, arrays, at_a_time)
+    away = codes - statistics.mean
+    square = np.einsum("ni,ij,nj->n", away, statistics.precision, away)
+    scores = [*nats, np.sqrt(np.maximum(square, 0)), left]
+    return {k: v.astype(np.float64) for k, v in zip(SCORES, scores, strict=True)}
+
+
+def image_scores(vae: VAE, samples: int, seed: int) -> Callable[..., tuple[Any, ...]]:
+    """Return the function that computes scores that need no other images.
+
+    Args:
+        vae: the model.
+        samples: posterior samples per image.
+        seed: of their noise.
+
+    Returns:
+        images [B, H, W, C], their condition and the number of each, [B] -> those of
+        IMAGE_SCORES, [B] each, and the posterior means [B, latent_dim].
+    """
     prior = exact_prior(vae)
 
     def score(x: Any, arrays: Any, index: Any) -> tuple[Any, ...]:
@@ -116,14 +142,7 @@ def anomaly_scores(
         left = unexplained_variance(x, restored, arrays.get("mask"))
         return terms.neg_elbo, nll, terms.reconstruction, terms.kl, left, terms.mean
 
-    index = np.arange(len(split), dtype=np.float32)
-    arrays = (split.images, checked_condition(vae, split.condition), index)
-    at_a_time = images_at_a_time(vae, samples, batch_size)
-    *nats, left, codes = over_batches(score, arrays, at_a_time)
-    away = codes - statistics.mean
-    square = np.einsum("ni,ij,nj->n", away, statistics.precision, away)
-    scores = [*nats, np.sqrt(np.maximum(square, 0)), left]
-    return {k: v.astype(np.float64) for k, v in zip(SCORES, scores, strict=True)}
+    return score
 
 
 def unexplained_variance(x: Any, restored: Any, mask: Any = None) -> Any:

@@ -56,14 +56,39 @@ def over_batches(
             )
             outputs.append([np.asarray(values) for values in compiled(*batch)])
     joined = [np.concatenate(column) for column in zip(*outputs, strict=True)]
+    _check_finite(joined)
+    return joined
+
+
+class OneByOne:
+    """Applies a function to batches that come one by one, compiled from the second on.
+
+    Args:
+        function: as `over_batches` takes it.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function  # to compile takes longer than a single batch
+        self._compiled = tf.function(function, reduce_retracing=True)
+
+    def __call__(self, *arrays: Any) -> list[np.ndarray]:
+        """Return the outputs of a batch; arguments and errors as of `over_batches`."""
+        with evaluating():
+            batch = tf.nest.map_structure(lambda a: as_float(a[:]), arrays)
+            outputs = [np.asarray(values) for values in self._function(*batch)]
+        self._function = self._compiled
+        _check_finite(outputs)
+        return outputs
+
+
+def _check_finite(outputs: list[np.ndarray]) -> None:
     # NaN is not below either
-    if not all((np.abs(values) < MAX_VALUE).all() for values in joined):
+    if not all((np.abs(values) < MAX_VALUE).all() for values in outputs):
         raise ModelError(
             f"The model gives values that are NaN, infinite or beyond {MAX_VALUE:g}: "
             "its weights are damaged or too large.",
             "try the other checkpoint: checkpoint=best or checkpoint=last",
         )
-    return joined
 
 
 def checked_condition(vae: VAE, condition: ConditionArrays | None) -> ConditionArrays:

@@ -1,5 +1,6 @@
 """Codes of a split, and what they say about the latent space."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -40,15 +41,19 @@ def encode(
     Returns:
         two float32 arrays [N, latent_dim].
     """
+    arrays = (images, checked_condition(vae, condition))
+    mean, log_var = over_batches(posterior_parameters(vae), arrays, batch_size)
+    return mean, log_var
+
+
+def posterior_parameters(vae: VAE) -> Callable[[Any, Any], tuple[Any, Any]]:
+    """Return the function from images and their condition to mean and log-variance."""
 
     def posterior(x: Any, condition: Any) -> tuple[Any, Any]:
         q = vae.posterior(x, vae.condition(**condition))
         return q.mean, q.log_var
 
-    mean, log_var = over_batches(
-        posterior, (images, checked_condition(vae, condition)), batch_size
-    )
-    return mean, log_var
+    return posterior
 
 
 def decode(

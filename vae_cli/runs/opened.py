@@ -1,6 +1,6 @@
 """A run folder opened for use: config, images and model, each loaded once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from vae_cli.config.compose import command_options
 from vae_cli.config.corruption import CorruptionConfig
+from vae_cli.config.encode import ENCODE
 from vae_cli.config.train import TrainConfig
-from vae_cli.data.pictures import Fitting, named_split
+from vae_cli.data.pictures import Fitting, named_split, source_name
 from vae_cli.data.prepare import Source, pick_split, split_source
 from vae_cli.data.splits import ImageData, Split
 from vae_cli.data_spec import DataSpec, class_numbers
 from vae_cli.errors import ConfigError, DataError
+from vae_cli.runs.codes import Codes
 from vae_cli.runs.data import load_run_source, run_data, split_name
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runtime import start_tensorflow
@@ -248,6 +251,18 @@ class OpenRun:
         from vae_cli.evaluation.latent import encode
 
         return Posterior(*encode(vae, split.images, condition=split.condition))
+
+    def codes(self, images: ImagesLike | None = None, **how: Any) -> Iterator[Codes]:
+        """Return codes with names, some images at a time, as `vae-encode` writes them.
+
+        `images` are own ones, in place of a split; `how` are other keys of the command.
+        """
+        given = None if images is None else source_name(images)
+        config = command_options("encode", ENCODE, images=given, **how)
+        start_tensorflow()
+        from vae_cli.evaluation.encoding import codes
+
+        return codes(self, images, config)
 
     def decode(self, z: np.ndarray, label: Any = None) -> np.ndarray:
         """Return pixel means of codes, float32 [N, H, W, C] in the data's own range.
