@@ -77,11 +77,17 @@ class Pixels:
 
     def stored(self, values: np.ndarray) -> np.ndarray:
         """Return a model's numbers as values of the data's own type."""
-        scaled = values.astype(np.float64) * (self.high - self.low) + self.low
-        if self.bounded:
-            scaled = np.clip(scaled, self.low, self.high)
+        return self.typed(values.astype(np.float64) * (self.high - self.low) + self.low)
+
+    def typed(self, values: np.ndarray) -> np.ndarray:
+        """Return values in the data's range as the nearest of the data's own type."""
         dtype = np.dtype(self.dtype)
-        return (np.rint(scaled) if dtype.kind in "iu" else scaled).astype(dtype)
+        if self.bounded:
+            values = np.clip(values, self.low, self.high)
+        if dtype.kind in "iu":
+            info = np.iinfo(dtype)
+            values = np.clip(np.rint(values.astype(np.float64)), info.min, info.max)
+        return values.astype(dtype)
 
     def shown(self, values: np.ndarray) -> np.ndarray:
         """Return a model's numbers as brightness, float32, black 0 and white 1."""

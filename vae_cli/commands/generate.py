@@ -8,6 +8,7 @@ from vae_cli.commands._run import opened, options, suffix
 from vae_cli.config.commands import GenerateConfig
 from vae_cli.runs.data import check_outputs
 from vae_cli.runs.report import writing
+from vae_cli.visualize.own_precision import check_format
 
 DRAWN = (
     "label", "num_images", "rows", "columns", "temperature", "spacing", "span", "dims",
@@ -40,12 +41,13 @@ def generate(config: GenerateConfig, overrides: list[str]) -> None:
     if output is None:
         changed = suffix("generate", config, DRAWN)
         output = run.folder.samples / f"{config.mode}{changed}.png"
+    check_format(config.images_format, run.spec)
     generated = run.generate(**options(config, OPTIONS))
     from vae_cli.visualize.samples import save_generated
 
     npz = Path(config.save_npz) if config.save_npz else None
-    folder = config.images_dir
+    folder, images_format = config.images_dir, config.images_format
     advice = "choose another place: output=<file>, save_npz=<file>, images_dir=<folder>"
     with writing(output, advice):
-        for file in save_generated(generated, output, npz, gif, folder):
+        for file in save_generated(generated, output, npz, gif, folder, images_format):
             print(file)

@@ -34,9 +34,14 @@ class Generated:
     ends: np.ndarray | None = None
     pixels: Pixels = EIGHT_BIT
 
-    def pictures(self) -> np.ndarray:
-        """Return the images as they are looked at, float32 in [0, 1]."""
-        return self._shown(self.images)
+    def stored(self, rows: slice = slice(None)) -> np.ndarray:
+        """Return images as values of the data's own type, [N, H, W, C]."""
+        images = self.images[rows]
+        return self.pixels.typed(images * 255 if self.pixels.eight_bit else images)
+
+    def pictures(self, rows: slice = slice(None)) -> np.ndarray:
+        """Return images as they are looked at, float32 in [0, 1]."""
+        return self._shown(self.images[rows])
 
     def cells(self) -> tuple[np.ndarray, int]:
         """Return the pictures of a grid, `ends` included, and its number of columns."""

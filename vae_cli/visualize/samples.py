@@ -7,6 +7,7 @@ from vae_cli.evaluation.generation import Generated
 from vae_cli.runs.files import write_npz
 from vae_cli.visualize.files import save_pixels
 from vae_cli.visualize.images import grid, to_uint8, write_gif, write_png
+from vae_cli.visualize.own_precision import write_deep_png, write_tiff
 
 
 def save_generated(
@@ -15,6 +16,7 @@ def save_generated(
     npz: Path | None = None,
     gif: Path | None = None,
     images_dir: str | None = None,
+    images_format: str = "png",
 ) -> Iterator[Path]:
     """Write generated images; yields each file when it is there.
 
@@ -24,6 +26,7 @@ def save_generated(
         npz: also the arrays.
         gif: also an animation along the rows, there and back.
         images_dir: also each image, in this folder.
+        images_format: of these, `png` or `tiff`.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
     save_pixels(grid(*generated.cells()), output)
@@ -44,8 +47,17 @@ def save_generated(
         write_gif([*frames, *frames[-2:0:-1]], gif, milliseconds=100)
         yield gif
     if images_dir:
-        folder = Path(images_dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        for index, image in enumerate(to_uint8(generated.pictures())):
-            write_png(image, folder / f"{index:05d}.png")
-        yield folder
+        _write_each(generated, Path(images_dir), images_format)
+        yield Path(images_dir)
+
+
+def _write_each(generated: Generated, folder: Path, images_format: str) -> None:
+    """Write each image to a file of its own, numbered."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tiff, grey = images_format == "tiff", generated.images.shape[-1] == 1
+    own = tiff or (grey and generated.pixels.dtype == "uint16")
+    write = write_tiff if tiff else write_deep_png if own else write_png
+    for index in range(len(generated.images)):
+        row = slice(index, index + 1)
+        image = generated.stored(row) if own else to_uint8(generated.pictures(row))
+        write(image[0], folder / f"{index:05d}.{images_format}")

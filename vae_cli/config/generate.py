@@ -1,0 +1,90 @@
+"""Options of `vae-generate`."""
+
+from dataclasses import dataclass
+
+from vae_cli.config.dataset import MAX_SEED
+from vae_cli.config.option import option
+from vae_cli.config.run import FIGURE, MAX_BATCH_SIZE, RunConfig, npz_problems
+
+MAX_SCALE = 1e6
+"""Of codes: further out, networks give nothing finite."""
+IMAGES_FORMATS = ("png", "tiff")
+
+
+@dataclass
+class GenerateConfig(RunConfig):
+    """`vae-generate`: images from a trained run."""
+
+    mode: str = option(
+        "what to draw", choices=("prior", "manifold", "traversal", "interpolation")
+    )
+    num_images: int | None = option(
+        "images in prior mode; rows x columns if null", at_least=1
+    )
+    rows: int | None = option(
+        "rows of the grid; chosen by mode if null (traversal: latent dimensions, "
+        "interpolation: image pairs)",
+        at_least=1,
+    )
+    columns: int | None = option("columns of the grid; by mode if null", at_least=1)
+    temperature: float = option(
+        "prior mode: scales the noise", at_least=0, at_most=MAX_SCALE
+    )
+    seed: int = option(
+        "prior mode: noise; interpolation: which images",
+        at_least=0,
+        at_most=MAX_SEED,
+    )
+    batch_size: int = option(
+        "images decoded at a time; does not change images",
+        at_least=1,
+        at_most=MAX_BATCH_SIZE,
+    )
+    output: str | None = option(
+        f"file of the grid, in the run's samples/ if null; {FIGURE}"
+    )
+    save_npz: str | None = option("also write `images` and codes `z` to this .npz")
+    images_dir: str | None = option("also write every image to this folder")
+    images_format: str = option(
+        "images_dir: png: as they are looked at, 8 bits, or the data's own values "
+        "where these are 16-bit and grey; tiff: the data's own type and values",
+        choices=IMAGES_FORMATS,
+    )
+    gif: str | None = option("interpolation: also write an animated GIF")
+    spacing: str = option(
+        "manifold: grid at quantiles of N(0, 1), or evenly spaced over [-span, span]",
+        choices=("quantiles", "linspace"),
+    )
+    span: float = option(
+        "manifold with linspace, traversal: how far from 0",
+        above=0,
+        at_most=MAX_SCALE,
+    )
+    dims: list[int] | None = option(
+        "manifold: the two latent dimensions; those of largest KL if null", at_least=0
+    )
+    label: str | None = option(
+        "run with conditioning=label: which class, by name or number; prior mode: one "
+        "per row if null"
+    )
+    interpolation: str = option("path between codes", choices=("linear", "spherical"))
+
+    def problems(self) -> list[str]:
+        """Return inconsistencies between fields."""
+        problems = npz_problems(self.save_npz)
+        if self.dims is not None and (
+            len(self.dims) != 2 or self.dims[0] == self.dims[-1]
+        ):
+            problems.append(f"dims={self.dims} must name two different dimensions")
+        if self.images_format != IMAGES_FORMATS[0] and not self.images_dir:
+            problems.append(
+                f"images_format={self.images_format} needs images_dir=<folder>"
+            )
+        if self.gif and self.mode != "interpolation":
+            problems.append(f"gif= needs mode=interpolation, got mode={self.mode}")
+        if self.num_images and self.mode != "prior":
+            problems.append(
+                f"num_images= needs mode=prior, got mode={self.mode}; use rows= and "
+                "columns="
+            )
+        return problems
