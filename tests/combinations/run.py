@@ -88,6 +88,7 @@ def used(run: Path, choice: Choice, further: bool) -> str | None:
             _refused("anomaly", run, "label")
         else:
             _call("anomaly", run, "posterior_samples=2")
+        _call("encode", run, "scores=true", "posterior_samples=2")
         _call("plot_latent", run)
     except Exception:
         return traceback.format_exc()

@@ -71,7 +71,9 @@ def test_image_shape_of_another_model_is_refused_before_it_is_built(
     refused(done, "best.weights.h5 doesn't fit", "config.yaml and data.json")
 
 
-@pytest.mark.parametrize("name", ["evaluate", "reconstruct", "anomaly", "plot-latent"])
+@pytest.mark.parametrize(
+    "name", ["evaluate", "reconstruct", "anomaly", "encode", "plot-latent"]
+)
 def test_image_shape_other_than_the_images_is_refused(
     command: Command, damaged: Path, name: str
 ) -> None:
@@ -82,7 +84,7 @@ def test_image_shape_other_than_the_images_is_refused(
 
 
 @pytest.mark.parametrize("value", [1e38, -1e38, float("nan")])
-@pytest.mark.parametrize("name", ["evaluate", "anomaly", "plot-latent"])
+@pytest.mark.parametrize("name", ["evaluate", "anomaly", "encode", "plot-latent"])
 def test_weights_beyond_all_figures_are_named_before_files_are_written(
     command: Command, damaged: Path, name: str, value: float
 ) -> None:

@@ -30,6 +30,7 @@ QUICK = {
     "evaluate": ("importance_samples=2",),
     "reconstruct": ("num_images=4",),
     "anomaly": ("posterior_samples=1",),
+    "encode": (),
 }
 
 
@@ -148,7 +149,9 @@ def test_other_keys_of_the_data_set_are_refused(
     assert "needs dataset=" not in done.stderr
 
 
-@pytest.mark.parametrize("name", ["plot-latent", "evaluate", "reconstruct", "anomaly"])
+@pytest.mark.parametrize(
+    "name", ["plot-latent", "evaluate", "reconstruct", "anomaly", "encode"]
+)
 def test_set_without_test_images_uses_validation_and_says_so(
     command: Command, kept: Path, name: str
 ) -> None:

@@ -62,6 +62,7 @@ def test_documented_commands_end_well(
 ) -> None:
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VAE_CACHE", str(tmp_path / "cache"))
     problems = []
     for line in block.lines:
         started = time.time()

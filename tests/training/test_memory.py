@@ -146,6 +146,8 @@ def test_images_beyond_memory_are_not_drawn(
          "generated_images"),
         ("anomaly", ["posterior_samples=100000"],
          "importance_samples or posterior_samples"),
+        ("encode", ["scores=true", "posterior_samples=100000"],
+         "importance_samples or posterior_samples"),
         ("reconstruct", ["corruption=half", "posterior_samples=100000"],
          "importance_samples or posterior_samples"),
     ],

@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 from vae_cli.commands._main import run_command
 from vae_cli.commands._run import opened, options, suffix
-from vae_cli.config.encode import ENCODE, EncodeConfig
+from vae_cli.config.encode import ALL, ENCODE, EncodeConfig
 from vae_cli.data.pictures import own_name
 from vae_cli.progress import fraction_bar
 from vae_cli.runs.codes import Codes, check_codes_file, write_codes
@@ -33,14 +34,13 @@ def encode(config: EncodeConfig, overrides: list[str]) -> None:
     check_codes_file(output or Path("codes.csv"))
     run = opened(config)
     check_outputs(run.folder, run.config, output=output)
-    codes = run.codes(**options(config, ENCODE))
+    if not config.images and config.split != ALL:
+        config = replace(config, split=run.split_name(config.split))
     if output is None:
-        whole = config.split if config.split == "all" else None
-        source = own_name(config.images) if config.images else whole
-        stem = (source or run.split_name(config.split)) + suffix(
-            "encode", config, CHANGING
-        )
-        output = run.folder.path / "codes" / f"{stem}.csv"
+        source = own_name(config.images) if config.images else config.split
+        changed = suffix("encode", config, CHANGING)
+        output = run.folder.path / "codes" / f"{source}{changed}.csv"
+    codes = run.codes(**options(config, ENCODE))
     with (
         writing(output, "choose another place: output=<file>"),
         fraction_bar(f"encoding, {run.folder.path.name}") as progress,
