@@ -6,7 +6,7 @@ import pytest
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from vae_cli.config.compose import compose
+from vae_cli.config.compose import compose, composed, quoted
 from vae_cli.errors import ConfigError
 from vae_cli.paths import configs_dir
 
@@ -61,3 +61,22 @@ def test_hydra_of_the_caller_is_left_as_it_was() -> None:
         before = GlobalHydra.instance().hydra
         compose()
         assert GlobalHydra.instance().hydra is before
+
+
+@pytest.mark.parametrize("key", ["label", "images", "output", "run"])
+@pytest.mark.parametrize(
+    "name",
+    ["Food & Drink", "it's", "a(b)", "é,ü", "x=y", "#1; {2}", "back\\slash,", "\udcff"],
+)
+def test_names_of_files_and_classes_need_no_quotes(key: str, name: str) -> None:
+    value = f"{name}.csv" if key == "output" else name
+    words = [f"{key}={value}"] + ["images=x"] * (key == "label")
+    assert getattr(composed("encode", words), key) == value
+    assert getattr(composed("encode", quoted(words)), key) == value
+
+
+def test_quoted_and_listed_values_are_left_as_they_are() -> None:
+    words = ["images=[a b,'c, d']", "label='1, 2'"]
+    config = composed("encode", words)
+    assert (config.images, config.label) == (["a b", "c, d"], "1, 2")
+    assert composed("encode", ["images=null"]).images is None
