@@ -217,7 +217,8 @@ def _files(given: Given) -> list[tuple[Path, str]]:
 def _above_wildcards(pattern: str) -> Path:
     """Return the folder that names of a pattern's matches are relative to."""
     parts = Path(pattern).parts
-    first = next(i for i, part in enumerate(parts) if glob.has_magic(part))
+    wild = (i for i, part in enumerate(parts) if glob.has_magic(part))
+    first = next(wild, len(parts) - 1)
     return Path(*parts[:first])
 
 
