@@ -109,7 +109,7 @@ def test_patterns_lists_and_nested_folders_name_pictures(tmp_path):
     for name in ("a.png", "b.jpg", "deep/er/c.png"):
         saved(tmp_path / name, PIXELS[0])
     assert read(tmp_path, COLOUR)[1] == ["a.png", "b.jpg", "deep/er/c.png"]
-    assert read(str(tmp_path / "**" / "*.png"), COLOUR)[1] == ["a.png", "c.png"]
+    assert read(str(tmp_path / "**" / "*.png"), COLOUR)[1] == ["a.png", "deep/er/c.png"]
     assert read([tmp_path / "b.jpg", tmp_path / "a.png"], COLOUR)[1] == [
         "b.jpg", "a.png",
     ]  # fmt: skip
