@@ -2,6 +2,11 @@
 
     model value = (data value - low) / (high - low)
 
+and with noise of a level's width (`dataset.dequantize=uniform`), which spreads L levels
+over [0, 1], the middle of a level's share of it:
+
+    model value = (k + 1/2) / L,  k = (L - 1) (data value - low) / (high - low)
+
 Models get [0, 1], or, where the data are standardized, numbers around 0.
 """
 
@@ -33,6 +38,8 @@ class Pixels:
             real numbers.
         observed: smallest and largest data value: black and white in pictures of
             standardized data.
+        dequantized: whether models get levels with noise (`vae_cli.data.dequantize`),
+            always as float32.
     """
 
     dtype: str = "uint8"
@@ -41,6 +48,7 @@ class Pixels:
     bounded: bool = True
     levels: int | None = 256
     observed: tuple[float, float] = (0.0, 255.0)
+    dequantized: bool = False
 
     @property
     def eight_bit(self) -> bool:
@@ -58,11 +66,13 @@ class Pixels:
         Args:
             values: data values of any shape.
         """
-        if self.eight_bit and values.dtype == np.uint8:
+        if self.eight_bit and values.dtype == np.uint8 and not self.dequantized:
             return values
         wide = np.float64 if values.dtype.name in WIDE else np.float32
         scaled = np.subtract(values, self.low, dtype=wide)
         scaled /= self.high - self.low
+        if self.dequantized and self.levels:
+            scaled = (scaled * (self.levels - 1) + 0.5) / self.levels
         return scaled.astype(np.float32, copy=False)
 
     def from_model(self, values: np.ndarray) -> np.ndarray:
@@ -70,6 +80,7 @@ class Pixels:
 
         8-bit pictures stay in [0, 1], as pictures in floating point are.
         """
+        values = self._without_noise(values)
         if self.eight_bit:
             return values
         scaled = values.astype(np.float64) * (self.high - self.low) + self.low
@@ -77,7 +88,8 @@ class Pixels:
 
     def stored(self, values: np.ndarray) -> np.ndarray:
         """Return a model's numbers as values of the data's own type."""
-        return self.typed(values.astype(np.float64) * (self.high - self.low) + self.low)
+        scaled = self._without_noise(values).astype(np.float64)
+        return self.typed(scaled * (self.high - self.low) + self.low)
 
     def typed(self, values: np.ndarray) -> np.ndarray:
         """Return values in the data's range as the nearest of the data's own type."""
@@ -92,9 +104,19 @@ class Pixels:
     def shown(self, values: np.ndarray) -> np.ndarray:
         """Return a model's numbers as brightness, float32, black 0 and white 1."""
         if self.bounded:
-            return values
+            return self._without_noise(values)
         black, white = ((v - self.low) / (self.high - self.low) for v in self.observed)
         return np.clip((values - black) / (white - black), 0, 1)
+
+    def _without_noise(self, values: np.ndarray) -> np.ndarray:
+        """Return what a model's numbers are where levels are k / (L - 1).
+
+        The mean of level k with its noise becomes that of level k.
+        """
+        if not self.dequantized or self.levels is None:
+            return values
+        level = values.astype(np.float64) * self.levels - 0.5
+        return np.clip(level / (self.levels - 1), 0, 1).astype(np.float32)
 
     def outside(self, values: np.ndarray) -> int:
         """Return how many data values lie outside the range."""
@@ -137,6 +159,9 @@ class Pixels:
             raise ValueError(f"pixels: levels={levels} must be 2 to {MAX_LEVELS}")
         if not isinstance(values["bounded"], bool):
             raise TypeError("pixels: bounded must be true or false")
+        dequantized = values.get("dequantized", False)
+        if not isinstance(dequantized, bool) or (dequantized and levels is None):
+            raise ValueError(f"pixels: dequantized={dequantized} of levels={levels}")
         dtype = np.dtype(values["dtype"])
         if dtype.kind not in "iuf":
             raise ValueError(f"pixels: dtype={dtype} holds no numbers")
@@ -147,6 +172,7 @@ class Pixels:
             values["bounded"],
             levels,
             (observed[0], observed[1]),
+            dequantized,
         )
 
 

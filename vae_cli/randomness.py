@@ -36,6 +36,9 @@ class Stream(IntEnum):
     IMAGE_NOISE = 14
     GIBBS_NOISE = 15
     RESTORED_DRAWS = 16
+    DEQUANTIZATION = 17
+    TRAINING_DEQUANTIZATION = 18
+    TRAINING_AUGMENTATION = 19
 
 
 def generator(seed: int, stream: Stream, index: int = 0) -> np.random.Generator:

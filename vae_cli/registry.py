@@ -30,7 +30,10 @@ OPTIONS: dict[str, dict[str, type]] = {}
 IMPLEMENTED_IN = {
     "dataset": ("vae_cli.data.sources", "vae_cli.data.folder"),
     "architecture": ("vae_cli.models.architectures",),
-    "likelihood": ("vae_cli.models.likelihood",),
+    "likelihood": (
+        "vae_cli.models.likelihood",
+        "vae_cli.models.discretized_logistic",
+    ),
     "prior": ("vae_cli.models.prior",),
     "hierarchy": ("vae_cli.models.hierarchy",),
     "conditioning": ("vae_cli.models.conditioning",),

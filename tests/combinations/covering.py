@@ -42,6 +42,13 @@ AXES: dict[str, dict[str, tuple[str, ...]]] = {
     "likelihood": {
         name: (f"likelihood={name}",)
         for name in ("bernoulli", "gaussian", "continuous_bernoulli")
+    }
+    | {
+        "discretized_logistic": ("likelihood=discretized_logistic",),
+        "mixture of logistics": (
+            "likelihood=discretized_logistic",
+            "likelihood.mixture=2",
+        ),
     },
     "prior": {
         "standard": (),
@@ -110,6 +117,8 @@ AXES: dict[str, dict[str, tuple[str, ...]]] = {
         name: (f"dataset.binarize={name}",)
         for name in ("none", "threshold", "static", "dynamic")
     },
+    "noise": {"none": (), "uniform": ("dataset.dequantize=uniform",)},
+    "augmentation": {"none": (), "both": ("dataset.augment=[flip,shift]",)},
     "free bits": {"none": (), "0.1": ("free_bits=0.1",)},
     "precision": {
         name: (f"precision={name}",)

@@ -50,7 +50,10 @@ def completed(line: str, environment: dict[str, str], cwd: Path) -> list[str]:
     ("line", "found"),
     [
         ("vae-train lat", ["latent_dim="]),
-        ("vae-train likelihood=", ["bernoulli", "continuous_bernoulli", "gaussian"]),
+        (
+            "vae-train likelihood=",
+            ["bernoulli", "continuous_bernoulli", "discretized_logistic", "gaussian"],
+        ),
         ("vae evaluate checkpoint=b", ["best"]),
         ("vae valid", ["validate"]),
         ("vae-train -m prior=standard,v", ["standard,vamp"]),

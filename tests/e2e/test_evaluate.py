@@ -29,6 +29,7 @@ KEYS = {
         "reconstruction_loss",
     ),
     *("kl_loss", "nll", "nll_se", "importance_samples", "bits_per_dim"),
+    *("bits_per_dim_se", "bits_per_dim_bound", "bits_per_dim_bound_se"),
     *("cross_entropy_bound", "cross_entropy_bound_se", "active_units", "kl_per_dim"),
     *("mse", "psnr", "ssim", "knn_accuracy", "linear_accuracy", "probes_of"),
     *("effective_sample_size", "seconds", "protocol"),

@@ -65,6 +65,10 @@ def test_report_holds_what_each_measure_says(usual):
         "nll": -weights.log_prob.mean(),
         "nll_se": weights.log_prob.std(ddof=1) / math.sqrt(12),
         "bits_per_dim": -weights.log_prob.mean() / (11 * 12) / math.log(2),
+        "bits_per_dim_se": weights.log_prob.std(ddof=1)
+        / math.sqrt(12)
+        / (11 * 12)
+        / math.log(2),
         "importance_samples": 8,
         "active_units": active_units(scores.mean),
         "mse": found.mse,
@@ -109,6 +113,7 @@ def test_report_has_the_same_keys_whatever_was_measured(usual):
         ("bernoulli", False, "cross_entropy_bound", False),
         ("continuous_bernoulli", False, "nll", False),
         ("gaussian", False, "nll", False),
+        ("discretized_logistic", False, "nll", True),
     ],
 )
 def test_estimate_is_called_a_likelihood_where_it_is_one(
@@ -128,7 +133,8 @@ def test_without_importance_sampling_there_is_no_estimate():
     found = evaluate(samples=None)
     absent = (
         "nll", "nll_se", "cross_entropy_bound", "cross_entropy_bound_se",
-        "bits_per_dim", "importance_samples", "effective_sample_size",
+        "bits_per_dim", "bits_per_dim_se", "bits_per_dim_bound",
+        "bits_per_dim_bound_se", "importance_samples", "effective_sample_size",
     )  # fmt: skip
     assert found.importance is None
     assert {found.report[key] for key in absent} == {None}

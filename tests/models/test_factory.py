@@ -288,6 +288,10 @@ EXPORTED = {
     **{name: ("dense", (f"likelihood={name}",)) for name in OPTIONS["likelihood"]},
 }
 EXPORTED |= {
+    "mixture of logistics": (
+        "dense",
+        ("likelihood=discretized_logistic", "likelihood.mixture=3"),
+    ),
     "gated, two levels": ("dense", ("architecture.gated=true", *TWO_LEVELS)),
     **{f"{name}, two levels": (name, TWO_LEVELS) for name in OPTIONS["architecture"]},
 }

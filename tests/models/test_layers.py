@@ -189,7 +189,8 @@ def zero_but_bias(decoder: keras.Model) -> None:
 def test_start_at_mean_changes_the_output_bias_alone():
     vae = small_vae(architecture="residual_conv")
     before = vae.decoder.get_weights()
-    start_at_mean(vae.decoder, np.full((4, 5, 1), 0.3, np.float32))
+    mean = np.full((4, 5, 1), 0.3, np.float32)
+    start_at_mean(vae.decoder, mean, vae.likelihood.starting_outputs)
     changed = [
         (a != b).any() for a, b in zip(before, vae.decoder.get_weights(), strict=True)
     ]

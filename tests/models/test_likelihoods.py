@@ -27,6 +27,11 @@ def likelihood(name: str, *overrides: str) -> Likelihood:
     return build(config)
 
 
+def outputs(chosen: Likelihood, values: np.ndarray) -> np.ndarray:
+    """The same values for all outputs of a channel, [..., C * outputs_per_channel]."""
+    return np.concatenate([values] * chosen.outputs_per_channel, axis=-1)
+
+
 def gaussian(scale: float, learned: bool = False) -> Likelihood:
     chosen = f"likelihood.learn_std={str(learned).lower()}"
     return likelihood("gaussian", f"likelihood.std={scale}", chosen)
@@ -208,8 +213,9 @@ def test_continuous_bernoulli_mean_has_a_finite_gradient_at_zero():
 
 @pytest.mark.parametrize("name", OPTIONS["likelihood"])
 def test_mean_stays_within_the_unit_interval_and_grows_with_the_logit(name):
-    logits = np.linspace(-1000, 1000, 20001, dtype=np.float32)
-    mean = np.asarray(likelihood(name).mean(logits))
+    chosen = likelihood(name)
+    logits = np.linspace(-1000, 1000, 20001, dtype=np.float32)[:, None]
+    mean = np.asarray(chosen.mean(outputs(chosen, logits)))[:, 0]
     assert mean.min() >= 0
     assert mean.max() <= 1
     # a bounded logit keeps a sixteenth
@@ -220,28 +226,31 @@ def test_mean_stays_within_the_unit_interval_and_grows_with_the_logit(name):
 
 @pytest.mark.parametrize("name", OPTIONS["likelihood"])
 def test_scores_have_no_nan_gradient_at_zero_logits(name):
-    logits = tf.zeros((2, 3, 3, 1))
+    chosen = likelihood(name)
+    logits = tf.zeros((2, 3, 3, chosen.outputs_per_channel))
     with tf.GradientTape() as tape:
         tape.watch(logits)
-        scored = likelihood(name).log_prob(tf.zeros_like(logits), logits)
+        scored = chosen.log_prob(tf.zeros((2, 3, 3, 1)), logits)
     assert np.isfinite(tape.gradient(scored, logits)).all()
 
 
 @pytest.mark.parametrize("name", OPTIONS["likelihood"])
 def test_scores_add_up_over_pixels_and_channels(name):
     chosen = likelihood(name)
-    pixels = chosen.log_prob_per_pixel(GREY, LOGITS)
+    logits = outputs(chosen, LOGITS)
+    pixels = chosen.log_prob_per_pixel(GREY, logits)
     assert pixels.shape == GREY.shape
     np.testing.assert_allclose(
-        chosen.log_prob(GREY, LOGITS), per_image(np.asarray(pixels)), rtol=1e-5
+        chosen.log_prob(GREY, logits), per_image(np.asarray(pixels)), rtol=1e-5
     )
 
 
 @pytest.mark.parametrize("name", OPTIONS["likelihood"])
 def test_score_of_an_image_does_not_depend_on_its_batch(name):
     chosen = likelihood(name)
-    together = chosen.log_prob(GREY, LOGITS)
-    alone = [chosen.log_prob(GREY[i : i + 1], LOGITS[i : i + 1])[0] for i in range(4)]
+    logits = outputs(chosen, LOGITS)
+    together = chosen.log_prob(GREY, logits)
+    alone = [chosen.log_prob(GREY[i : i + 1], logits[i : i + 1])[0] for i in range(4)]
     np.testing.assert_allclose(together, alone, rtol=1e-6)
 
 
@@ -252,6 +261,8 @@ def test_score_of_an_image_does_not_depend_on_its_batch(name):
         ("bernoulli", False, "cross-entropy"),
         ("continuous_bernoulli", False, "negative log-density"),
         ("gaussian", False, "negative log-density"),
+        ("discretized_logistic", False, "negative log-likelihood"),
+        ("discretized_logistic", True, "negative log-likelihood"),
     ],
 )
 def test_measure_names_what_the_reconstruction_loss_is(name, binary, measure):
@@ -271,7 +282,7 @@ def test_only_a_learned_scale_adds_weights():
     counts = {
         name: len(likelihood(name).trainable_weights) for name in OPTIONS["likelihood"]
     }
-    assert counts == {"bernoulli": 0, "gaussian": 1, "continuous_bernoulli": 0}
+    assert {name for name, count in counts.items() if count} == {"gaussian"}
     assert all(
         isinstance(likelihood(name), keras.layers.Layer)
         for name in OPTIONS["likelihood"]
@@ -284,6 +295,7 @@ def test_only_a_learned_scale_adds_weights():
         ("bernoulli", True, False),
         ("gaussian", False, True),
         ("continuous_bernoulli", False, True),
+        ("discretized_logistic", True, True),
     ],
 )
 def test_score_is_a_likelihood_of_the_pixels_it_is_made_for(name, binary, grey):

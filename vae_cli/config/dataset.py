@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from vae_cli.config.corruption import CorruptionConfig
+from vae_cli.config.likelihood import LikelihoodConfig
 from vae_cli.config.option import Options, option
 from vae_cli.registry import register
 
@@ -85,6 +87,25 @@ class DatasetConfig(Options):
             problems.append(
                 f"dataset.binarize={self.binarize} makes pixels 0 or 1, which doesn't "
                 f"go with dataset.{other}"
+            )
+        return problems
+
+    def problems_with(
+        self, likelihood: LikelihoodConfig, corruption: CorruptionConfig
+    ) -> list[str]:
+        """Return what doesn't go together with the pixels that models get."""
+        problems = []
+        if self.dequantize != "none" and not likelihood.is_density:
+            problems.append(
+                f"dataset.dequantize={self.dequantize} makes pixels real numbers, of "
+                f"which likelihood={likelihood.name} is no density; use "
+                "likelihood=gaussian, or dataset.dequantize=none"
+            )
+        if self.augment and corruption.likelihood_pixels == "observed":
+            problems.append(
+                f"dataset.augment=[{','.join(self.augment)}] with "
+                "corruption.loss_on=observed would move missing pixels to where they "
+                "are observed; use 'dataset.augment=[]'"
             )
         return problems
 

@@ -1,6 +1,7 @@
 """Options of likelihoods p(x|z), in nats, given by the decoder's outputs."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from vae_cli.config.option import Options, option
 from vae_cli.pixels import Pixels
@@ -10,6 +11,9 @@ from vae_cli.registry import register
 @dataclass
 class LikelihoodConfig(Options):
     """p(x|z) in nats, given by the decoder's outputs."""
+
+    is_density: ClassVar[bool] = True
+    """Whether it is a density of real numbers, as `dataset.dequantize` needs."""
 
     def problem_with(self, pixels: Pixels) -> str | None:
         """Return why it can't be of such pixels, and what can; None where it can."""
@@ -25,6 +29,8 @@ class LikelihoodConfig(Options):
 @dataclass
 class BernoulliConfig(LikelihoodConfig):
     """Pixels are independent coin flips."""
+
+    is_density = False
 
 
 @register("likelihood", "continuous_bernoulli")
@@ -50,3 +56,34 @@ class GaussianConfig(LikelihoodConfig):
     def problem_with(self, pixels: Pixels) -> str | None:
         """Return None: it is of any numbers."""
         return None
+
+
+@register("likelihood", "discretized_logistic")
+@dataclass
+class DiscretizedLogisticConfig(LikelihoodConfig):
+    """The probability of each level of a pixel (Salimans et al. 2017)."""
+
+    mixture: int = option(
+        "logistic distributions of each channel of a pixel",
+        at_least=1,
+        at_most=100,
+        default=1,
+    )
+    min_scale: float = option(
+        "smallest scale of a logistic distribution, in levels",
+        at_least=0.001,
+        at_most=10,
+        default=0.1,
+    )
+
+    is_density = False
+
+    def problem_with(self, pixels: Pixels) -> str | None:
+        """Return that it is of levels, where pixels have none."""
+        problem = super().problem_with(pixels)
+        if problem or pixels.levels is not None:
+            return problem
+        return (
+            f"likelihood={self.name} gives the probability of each level of a pixel, "
+            f"and these are real numbers ({pixels}); use likelihood=gaussian"
+        )

@@ -152,6 +152,7 @@ class TrainConfig:
     def problems(self) -> list[str]:
         """Return inconsistencies, one sentence each."""
         return [
+            *self.dataset.problems_with(self.likelihood, self.corruption),
             *self._schedule_problems(),
             *self._latent_problems(),
             *self._inpainting_problems(),

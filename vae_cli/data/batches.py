@@ -21,6 +21,8 @@ from vae_cli.data.images import aligned
 from vae_cli.randomness import Stream, key
 
 Shard = dict[str, tf.Tensor]
+PerStep = Callable[[tf.Tensor, Shard, Any], tf.Tensor]
+"""(images of a shard, the shard, step) -> images."""
 
 without_autograph = tf.autograph.experimental.do_not_convert
 """For functions that AutoGraph needn't rewrite, which takes longer than tracing."""
@@ -41,6 +43,9 @@ class ImageStore:
         labels: int64 [N], for a model that is conditioned on them.
         corrupt: (images, their shard, step) -> corrupted images and mask, as
             `VAE.condition` takes them.
+        augment: (pixels, their shard, step) -> pixels; see `vae_cli.data.augment`.
+        dequantize: (images, their shard, step) -> images with noise; see
+            `vae_cli.data.dequantize`.
     """
 
     def __init__(
@@ -50,12 +55,16 @@ class ImageStore:
         replicas: int = 1,
         labels: np.ndarray | None = None,
         corrupt: Callable[[tf.Tensor, Shard, Any], dict[str, tf.Tensor]] | None = None,
+        augment: PerStep | None = None,
+        dequantize: PerStep | None = None,
     ) -> None:
         self._replicas = replicas
         self._pixels = None if images is None else _tensor(images)
         self._dynamic_seed = dynamic_seed
         self._labels = labels
         self._corrupt = corrupt
+        self._augment = augment
+        self._dequantize = dequantize
 
     def condition(self, images: tf.Tensor, shard: Shard, step: Any) -> dict[str, Any]:
         """Return the condition of images from `read`, as `VAE.condition` takes it."""
@@ -69,7 +78,7 @@ class ImageStore:
 
         Args:
             shard: of a batch.
-            step: scalar integer; keys the dynamic binarization.
+            step: scalar integer; keys whatever is drawn anew.
 
         Returns:
             float32 [b, H, W, C] in [0, 1].
@@ -77,7 +86,11 @@ class ImageStore:
         pixels = shard.get("pixels")
         if pixels is None:
             pixels = tf.gather(self._pixels, shard["index"])
+        if self._augment is not None:
+            pixels = self._augment(pixels, shard, step)
         images = pixels_to_float(pixels)
+        if self._dequantize is not None:
+            images = self._dequantize(images, shard, step)
         if self._dynamic_seed is None:
             return images
         draw = slice_for_shard(

@@ -243,6 +243,8 @@ def _split(
     """Return a split, of pixels 0 and 255 where those of the model are 0 or 1."""
     if spec.binary:
         images = np.where(to_float(images) > 0.5, 255, 0).astype(np.uint8)
+    if images.dtype == np.uint8 and spec.pixels.dequantized:
+        images = spec.pixels.to_model(images)
     return Split(images, mask=mask, names=np.array(names), pixels=spec.pixels)
 
 

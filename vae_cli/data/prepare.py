@@ -19,6 +19,7 @@ from vae_cli.data.checks import (
     range_of,
     statistics,
 )
+from vae_cli.data.dequantize import checked_levels, dequantized
 from vae_cli.data.images import Images, is_mapped, to_float
 from vae_cli.data.splits import ImageData, Sources, Split
 from vae_cli.data_spec import DataSpec, class_numbers
@@ -170,6 +171,10 @@ def split_source(source: Source, config: DatasetConfig) -> ImageData:
             config.binarize == "dynamic" and name != "train"
         ):
             splits[name] = _binarized(splits[name], config, index)
+        if config.dequantize == "uniform":
+            checked_levels(source.pixels)
+            if name != "train":
+                splits[name] = dequantized(splits[name], config.seed, index)
     return ImageData(
         spec=_spec(list(splits.values()), config, source),
         train=splits["train"],
@@ -250,7 +255,8 @@ def pick_split(
 
     Args:
         data: the data set.
-        config: how training binarizes it; its seed draws everything here.
+        config: how training binarizes or dequantizes it; its seed draws everything
+            here.
         name: of the split.
         corruption: of the images that the encoder gets; None leaves them as they are.
         num_images: at most this many, drawn by the seed: sets may be sorted.
@@ -261,6 +267,8 @@ def pick_split(
     split = data.split(name)
     if name == "train" and config.binarize == "dynamic":
         split = _binarized(split, config, 0)
+    if name == "train" and config.dequantize == "uniform":
+        split = dequantized(split, config.seed, 0)
     if corruption is not None and corruption.corrupts:
         from vae_cli.data.corruption import corrupt_split
 
@@ -287,8 +295,12 @@ def _spec(splits: list[Split], config: DatasetConfig, source: Source) -> DataSpe
     train = splits[0]
     total = sum(part.sum(axis=0, dtype=np.float64) for part in train.images.batches())
     mean = total / len(train) / (255 if train.images.dtype == np.uint8 else 1)
-    if config.binarize != "none":
-        binary = True
+    pixels, is_noisy = source.pixels, config.dequantize == "uniform"
+    if is_noisy:
+        levels = checked_levels(pixels)
+        mean = (mean * (levels - 1) + 0.5) / levels
+    if config.binarize != "none" or is_noisy:
+        binary = not is_noisy
     else:
         # grey sets are recognised by their first images, in no time
         binary = all(_two_levels(part) for s in splits for part in s.images.batches())
@@ -301,7 +313,7 @@ def _spec(splits: list[Split], config: DatasetConfig, source: Source) -> DataSpe
         if train.labels is None
         else tuple(np.unique(train.labels).tolist()),
         pixel_mean=mean.astype(np.float32),
-        pixels=source.pixels,
+        pixels=replace(pixels, dequantized=is_noisy),
         class_names=source.class_names,
     )
 

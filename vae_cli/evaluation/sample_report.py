@@ -38,7 +38,8 @@ def report_samples(
         "generated_images",
         copies=3,
     )
-    binary = run.vae.likelihood.is_discrete(data.spec)
+    # means say nothing of the levels that others have
+    binary = data.spec.binary and run.vae.likelihood.is_discrete(data.spec)
     images, labels = drawn(run.vae, count, seed, split, binary)
     train = pick_split(data, dataset, "train")
     classifier = None

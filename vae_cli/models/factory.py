@@ -71,9 +71,9 @@ def _composed(config: TrainConfig, spec: DataSpec) -> VAE:
         spec.pixel_mean is not None
         and config.corruption.likelihood_pixels != "observed"
     )
-    if known and outputs == shape:
+    if known:
         mean = np.asarray(spec.pixel_mean)
-        start_at_mean(decoder, mean, spec.pixels.bounded)
+        start_at_mean(decoder, mean, likelihood.starting_outputs)
     encoder = conditioning.encoder(architecture, shape, hierarchy.top_dim)
     architecture.check_layer_options(encoder, decoder)
     likelihood.check(config.likelihood.name, shape)

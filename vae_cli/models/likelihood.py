@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from vae_cli.config.likelihood import (
@@ -79,6 +80,26 @@ class Likelihood(keras.layers.Layer):
     def mean(self, logits: Any) -> Any:
         """Return E[x|z], float32 [B, H, W, C] in [0, 1]; built-in operations only."""
         return self._sigmoid(logits)
+
+    def starting_outputs(self, pixel_mean: np.ndarray) -> np.ndarray | None:
+        """Return decoder outputs that give a mean; output biases start there.
+
+        Pixels in [0, 1] are clipped to [0.001, 0.999] as in Burda et al.'s code, since
+        one that is always 0 has no finite logit.
+
+        Args:
+            pixel_mean: of training images as the model gets them, float32 [..., C].
+
+        Returns:
+            float32 [..., C * outputs_per_channel]: here the logit of the mean, or the
+            mean itself where the data are standardized; None leaves biases at 0.
+        """
+        if self.outputs_per_channel > 1:
+            return None
+        if not self.pixels.bounded:
+            return pixel_mean
+        mean = np.clip(pixel_mean, 0.001, 0.999)
+        return np.log(mean / (1 - mean))
 
     def check(self, name: str, image_shape: tuple[int, ...]) -> None:
         """Refuse a likelihood whose results have another shape than images.

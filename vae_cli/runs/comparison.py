@@ -24,9 +24,9 @@ PROTOCOL = (
 )  # fmt: skip
 """What a row must be quoted with."""
 COMPARED = (
-    "split", "num_images", "dataset", "images_sha256", "binarization", "likelihood",
-    "corruption", "corruption_options", "pixels", "conditioning", "classes",
-    "draw_seed",
+    "split", "num_images", "dataset", "images_sha256", "binarization",
+    "dequantization", "likelihood", "corruption", "corruption_options", "pixels",
+    "conditioning", "classes", "draw_seed",
 )  # fmt: skip
 """What rows must have in common for their figures to be compared."""
 NOT_SETTINGS = (

@@ -32,7 +32,12 @@ ROWS = (
         "cross-entropy bound",
         "nats per image; not a likelihood of such pixels",
     ),
-    ("bits_per_dim", "bits per dimension", ""),
+    ("bits_per_dim", "bits per dimension", "probabilities of levels"),
+    (
+        "bits_per_dim_bound",
+        "bits per dimension, at most",
+        "density of pixels with uniform noise",
+    ),
     ("effective_sample_size", "effective sample size", "mean over images"),
     (
         "active_units",
@@ -95,6 +100,7 @@ def protocol(
     return {
         "dataset": run.dataset.name,
         "binarization": run.dataset.binarize,
+        "dequantization": run.dataset.dequantize,
         "train_size": len(data.train),
         "draw_seed": run.dataset.seed,
         "estimator": "elbo" if samples is None else "importance sampling",
@@ -253,6 +259,9 @@ def one_line(report: dict[str, Any]) -> str:
         if report[key] is not None:
             samples = f"{report['importance_samples']:,} samples"
             parts.append(f"{name} {with_error(report, key)} with {samples}")
+    for key, name in (("bits_per_dim", ""), ("bits_per_dim_bound", "at most ")):
+        if report.get(key) is not None:
+            parts.append(f"{name}{with_error(report, key)} bits per dimension")
     line = f"{'; '.join(parts)} (nats per image; {scored_pixels(report['protocol'])})"
     drawn = [
         f"{name} {report[key]:{form}}"
@@ -276,4 +285,6 @@ def with_error(report: dict[str, Any], key: str) -> str:
         return str(value)
     digits = 2 if abs(value) >= 10 else 4
     shown = f"{value:.{digits}f}"
-    return shown if error is None else f"{shown} (s.e. {error:.2f})"
+    # bits per dimension differ in the third decimal
+    digits = 2 if error is None or error >= 0.01 else 4
+    return shown if error is None else f"{shown} (s.e. {error:.{digits}f})"

@@ -5,12 +5,14 @@ from typing import Any
 import tensorflow as tf
 
 from vae_cli.config.train import TrainConfig
+from vae_cli.data.augment import augmentation_per_step
 from vae_cli.data.batches import ImageStore
 from vae_cli.data.corruption import (
     build_corruption,
     corruption_per_step,
     fixed_corruption,
 )
+from vae_cli.data.dequantize import dequantization_per_step
 from vae_cli.data.images import to_float
 from vae_cli.data.splits import ImageData, Split
 from vae_cli.evaluation.bounds import evaluation_noise
@@ -43,6 +45,7 @@ def build_learner(
         unscaled(optimizer).clipped_apart = len(objective.trainable_variables)
         optimizer.build([*vae.trainable_variables, *objective.trainable_variables])
     dynamic = config.dataset.binarize == "dynamic"
+    noisy = config.dataset.dequantize == "uniform"
     validation = len(data.validation) or None
     if config.prior.uses_training_images:
         rng = generator(config.seed, Stream.PSEUDO_INPUTS)
@@ -77,6 +80,14 @@ def build_learner(
             distribution.replicas,
             labels=data.train.labels if vae.num_labels else None,
             corrupt=anew,
+            augment=augmentation_per_step(
+                config.dataset.augment, config.seed, distribution.replicas
+            ),
+            dequantize=dequantization_per_step(
+                data.spec.pixels, config.seed, distribution.replicas
+            )
+            if noisy
+            else None,
         ),
         validation=ImageStore(
             _gathered(data.validation, distribution),

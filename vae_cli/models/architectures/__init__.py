@@ -7,9 +7,9 @@ Keras models:
   and `log_var`, [B, latent_dim] each. What enters the layer named `mean` is what a
   hierarchy takes for the image's features, [B, F].
 - `decoder(output_shape, latent_dim)`: float32 [B, latent_dim] -> [B, *output_shape],
-  what the likelihood takes; `output_shape` is (H, W, C * outputs_per_channel). Where
-  there is one output per channel, a layer named `outputs` with a bias starts at the
-  training mean.
+  what the likelihood takes; `output_shape` is (H, W, C * outputs_per_channel). A layer
+  named `outputs` with a bias starts at the training mean, or where
+  `Likelihood.starting_outputs` says.
 
 All architectures have the options `activation`, `normalization`, `dropout` and `l2`.
 `hidden(x, layer, config)` of `vae_cli.models.layers` applies the first three, and

@@ -1,6 +1,7 @@
 """What all architectures share, and the checks of what they promise."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -141,28 +142,26 @@ def crop(x: Any, size: tuple[int, int], name: str) -> Any:
 
 
 def start_at_mean(
-    decoder: keras.Model, pixel_mean: np.ndarray, bounded: bool = True
+    decoder: keras.Model,
+    pixel_mean: np.ndarray,
+    outputs_of: Callable[[np.ndarray], np.ndarray | None],
 ) -> None:
-    """Set the output biases to the logit of the training mean.
+    """Set the output biases so that the decoder's mean is the training mean.
 
     The first epoch then needn't learn that most pixels are dark. A dense decoder has
     a bias per pixel, a convolutional one a bias per channel, one before depth becomes
-    space a bias for each of the 4 pixels of a channel. Clipped to [0.001, 0.999] as in
-    Burda et al.'s code, since a pixel that is always 0 has no finite logit.
+    space a bias for each of the 4 pixels of a channel.
 
     Args:
         decoder: without a layer named `outputs` that has a bias it is left as it is.
         pixel_mean: float32 [H, W, C], as the model gets pixels.
-        bounded: whether they are in [0, 1]; otherwise the bias is the mean itself.
+        outputs_of: `Likelihood.starting_outputs`: the outputs that have a mean.
     """
     named = {layer.name: layer for layer in decoder.layers}
     outputs = named.get("outputs")
     if outputs is None or getattr(outputs, "bias", None) is None:
         return
     bias, dense = outputs.bias, isinstance(outputs, keras.layers.Dense)
-    mean = pixel_mean if dense else pixel_mean.mean((0, 1))
-    start = mean.reshape(-1)
-    if bounded:
-        start = np.clip(start, 0.001, 0.999)
-        start = np.log(start / (1 - start))
-    bias.assign(np.resize(start, bias.shape))
+    start = outputs_of(pixel_mean if dense else pixel_mean.mean((0, 1)))
+    if start is not None:
+        bias.assign(np.resize(start.reshape(-1), bias.shape))
