@@ -116,8 +116,8 @@ AXES: dict[str, dict[str, tuple[str, ...]]] = {
     "pixel values": {
         name: (f"dataset.binarize={name}",)
         for name in ("none", "threshold", "static", "dynamic")
-    },
-    "noise": {"none": (), "uniform": ("dataset.dequantize=uniform",)},
+    }
+    | {"with noise": ("dataset.dequantize=uniform",)},
     "augmentation": {"none": (), "both": ("dataset.augment=[flip,shift]",)},
     "free bits": {"none": (), "0.1": ("free_bits=0.1",)},
     "precision": {

@@ -72,7 +72,8 @@ def test_misspelled_option_names_the_closest_one() -> None:
     assert refused.value.args[:3] == (
         "likelihood=gausian is not available.",
         "did you mean likelihood=gaussian?",
-        "choose one of: bernoulli, continuous_bernoulli, gaussian",
+        "choose one of: bernoulli, continuous_bernoulli, discretized_logistic, "
+        "gaussian",
     )
 
 

@@ -54,10 +54,10 @@ def test_shift_moves_by_whole_pixels_up_to_an_eighth_of_each_side():
     assert max(counts.values()) <= 40
 
 
-def test_both_change_an_image_by_a_shift_and_a_flip():
+def test_both_flip_an_image_and_then_shift_it():
     draws = tf.constant([[0.2, 0.99, 0.0]])  # flipped; down by 2, left by 3
     found = augmented(tf.constant(IMAGES[:1]), draws, BOTH)
-    np.testing.assert_array_equal(found[0], shifted(IMAGES[0], 2, -3)[:, ::-1])
+    np.testing.assert_array_equal(found[0], shifted(IMAGES[0][:, ::-1], 2, -3))
 
 
 @pytest.mark.parametrize("shape", [(7, 7, 1), (1, 1, 3), (1, 20, 1)])
@@ -121,7 +121,7 @@ def test_pixels_that_come_with_the_shard_are_changed_alike():
 def test_compiled_step_changes_images_alike():
     store = ImageStore(IMAGES, augment=augmentation_per_step(BOTH, 0, 1))
     compiled = tf.function(store.read)(ALL, tf.constant(3, tf.int64))
-    np.testing.assert_array_equal(compiled, read(BOTH))
+    np.testing.assert_allclose(compiled, read(BOTH), rtol=1e-6)
 
 
 def test_condition_is_made_of_the_changed_images():

@@ -3,6 +3,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from tests.helpers import grey_images, small_vae
 from tests.models.toys import redraw
@@ -14,6 +15,7 @@ from vae_cli.evaluation.latent import active_units, encode
 from vae_cli.evaluation.probes import probe
 from vae_cli.evaluation.reconstruction import score_reconstruction
 from vae_cli.evaluation.summary import Evaluation, evaluate_split, standard_error
+from vae_cli.pixels import Pixels
 
 SHAPE = (11, 12, 1)
 BINARY = np.where(grey_images(30, *SHAPE) > 127, 255, 0).astype(np.uint8)
@@ -127,6 +129,60 @@ def test_estimate_is_called_a_likelihood_where_it_is_one(
     assert found.report[other] is found.report[f"{other}_se"] is None
     assert (found.report["bits_per_dim"] is not None) == discrete
     assert found.name == ("NLL" if name == "nll" else "cross-entropy bound")
+
+
+def flat_vae(*overrides: str):
+    """A model that gives every image the same: all weights are 0."""
+    vae = small_vae(*overrides, "latent_dim=3", shape=SHAPE)
+    for network in (vae.encoder, vae.decoder):
+        network.set_weights([np.zeros_like(w) for w in network.get_weights()])
+    return vae
+
+
+def bits_of(vae, pixels: Pixels, images: np.ndarray, **condition) -> dict:
+    spec = DataSpec(SHAPE, binary=False, pixels=pixels)
+    split = Split(images, **condition)
+    report = evaluate_split(vae, spec, split, None, 3, 4, lambda share: None).report
+    return {key: value for key, value in report.items() if "bits" in key}
+
+
+@pytest.mark.parametrize("levels", [17, 256])
+def test_density_of_one_takes_as_many_bits_as_levels_have(levels):
+    pixels = Pixels("uint16", 0, levels - 1, levels=levels, dequantized=True)
+    images = np.random.default_rng(0).uniform(0, 1, (9, *SHAPE)).astype(np.float32)
+    found = bits_of(flat_vae("likelihood=continuous_bernoulli"), pixels, images)
+    assert found["bits_per_dim_bound"] == pytest.approx(math.log2(levels), abs=1e-6)
+    assert found["bits_per_dim_bound_se"] == pytest.approx(0, abs=1e-6)
+    assert found["bits_per_dim"] is found["bits_per_dim_se"] is None
+
+
+def test_density_of_pixels_without_noise_has_no_bits():
+    images = np.random.default_rng(0).uniform(0, 1, (9, *SHAPE)).astype(np.float32)
+    for pixels in (Pixels(), Pixels("float32", 0, 1, levels=None)):
+        found = bits_of(flat_vae("likelihood=continuous_bernoulli"), pixels, images)
+        assert set(found.values()) == {None}
+
+
+def test_bits_of_levels_are_minus_the_logarithm_of_their_probability():
+    vae = flat_vae("likelihood=discretized_logistic")
+    images = grey_images(9, *SHAPE)
+    found = bits_of(vae, Pixels(), images)
+    # mean 1/2; the smallest scale of 0.1 levels is added to 0.1
+    scale = 0.1 + 0.1 / 255
+    edges = np.concatenate([[-np.inf], (np.arange(255) + 0.5) / 255, [np.inf]])
+    probability = np.diff(stats.logistic.cdf(edges, 0.5, scale))
+    bits = -np.log2(probability[images]).mean((1, 2, 3))
+    assert found["bits_per_dim"] == pytest.approx(bits.mean(), rel=1e-5)
+    assert found["bits_per_dim_se"] == pytest.approx(standard_error(bits), rel=1e-3)
+    assert found["bits_per_dim_bound"] is found["bits_per_dim_bound_se"] is None
+
+
+def test_bits_are_of_whole_images_alone():
+    mask = np.full((9, 11, 12, 1), 255, np.uint8)
+    mask[:, :5] = 0
+    vae = flat_vae("likelihood=discretized_logistic")
+    found = bits_of(vae, Pixels(), grey_images(9, *SHAPE), mask=mask)
+    assert set(found.values()) == {None}
 
 
 def test_without_importance_sampling_there_is_no_estimate():

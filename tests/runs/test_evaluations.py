@@ -72,6 +72,7 @@ def test_protocol_says_how_a_figure_came_about(run: RunFolder) -> None:
     assert how(run) == {
         "dataset": "mnist",
         "binarization": "static",
+        "dequantization": "none",
         "train_size": 50000,
         "draw_seed": 7,
         "estimator": "importance sampling",

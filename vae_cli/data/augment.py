@@ -63,9 +63,9 @@ def augmented(pixels: tf.Tensor, draws: tf.Tensor, changes: Sequence[str]) -> tf
 
 
 def _shifted(places: tf.Tensor, size: int, draws: tf.Tensor) -> tf.Tensor:
-    """Return places [B, size] moved by -size // SHIFT .. size // SHIFT pixels."""
+    """Return where images come from that move by up to size // SHIFT pixels."""
     most = size // SHIFT
     by = tf.cast(tf.floor(draws * (2 * most + 1)), tf.int32)
     # a draw just below 1 may round up
     by = tf.minimum(by, 2 * most) - most
-    return tf.clip_by_value(places + by, 0, size - 1)
+    return tf.clip_by_value(places - by, 0, size - 1)

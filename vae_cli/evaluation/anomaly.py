@@ -186,7 +186,8 @@ def pixel_nll(vae: VAE, split: Split) -> np.ndarray:
 
 def mean_intensity(images: Images) -> np.ndarray:
     """Return the mean pixel of each image, float64 [N] in [0, 1]."""
-    return np.concatenate([x.mean(axis=(1, 2, 3)) / 255 for x in images.batches()])
+    white = 255 if images.dtype == np.uint8 else 1
+    return np.concatenate([x.mean(axis=(1, 2, 3)) / white for x in images.batches()])
 
 
 def detection(scores: np.ndarray, anomalous: np.ndarray) -> Detection:

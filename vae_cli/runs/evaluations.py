@@ -228,7 +228,8 @@ def markdown(folder: RunFolder, report: dict[str, Any]) -> str:
         f"# {printable(folder.path.resolve().name)}: {report['split']}",
         "",
         f"{report['num_images']:,} images of {how['dataset']}, binarization "
-        f"{how['binarization']} (draw seed {how['draw_seed']}), model trained on "
+        f"{how['binarization']}{_noise(how)} (draw seed {how['draw_seed']}), model "
+        "trained on "
         f"{how['train_size']:,} images, {how['checkpoint']} checkpoint, run "
         f"{how['run_state']}. {scored_pixels(how).capitalize()}.",
         "",
@@ -245,6 +246,11 @@ def markdown(folder: RunFolder, report: dict[str, Any]) -> str:
             rows.append([name, with_error(report, key), unit])
     lines += [*markdown_table(["measure", "value", ""], rows), ""]
     return "\n".join([*lines, f"![figure]({report['split']}.png)", ""])
+
+
+def _noise(how: dict[str, Any]) -> str:
+    noise = how.get("dequantization", "none")
+    return "" if noise == "none" else f", dequantization {noise}"
 
 
 def scored_pixels(protocol: dict[str, Any]) -> str:
