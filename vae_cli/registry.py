@@ -28,7 +28,15 @@ OPTIONS: dict[str, dict[str, type]] = {}
 """Group -> name -> dataclass of its options; `vae_cli.config.train` fills it."""
 
 IMPLEMENTED_IN = {
-    "dataset": ("vae_cli.data.sources", "vae_cli.data.folder"),
+    "dataset": (
+        "vae_cli.data.sources",
+        "vae_cli.data.npz",
+        "vae_cli.data.npy",
+        "vae_cli.data.hdf5",
+        "vae_cli.data.folder",
+        "vae_cli.data.huggingface",
+        "vae_cli.data.tfds",
+    ),
     "architecture": ("vae_cli.models.architectures",),
     "likelihood": (
         "vae_cli.models.likelihood",

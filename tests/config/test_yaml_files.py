@@ -21,7 +21,11 @@ PRESET_FILES = [
 ]
 NEEDED = {
     "dataset=npz": ["dataset.path=images.npz"],
+    "dataset=npy": ["dataset.path=images.npy"],
+    "dataset=hdf5": ["dataset.path=images.h5"],
     "dataset=folder": ["dataset.path=pictures"],
+    "dataset=huggingface": ["dataset.path=ylecun/mnist"],
+    "dataset=tfds": ["dataset.path=mnist"],
     "conditioning=observed": ["corruption=box"],
 }
 """What an option leaves open for the user to fill in."""

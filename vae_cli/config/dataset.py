@@ -1,10 +1,12 @@
 """Options of data sets: which images, and how they are split and binarized."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from vae_cli.config.corruption import CorruptionConfig
 from vae_cli.config.likelihood import LikelihoodConfig
 from vae_cli.config.option import Options, option
+from vae_cli.paths import is_there
 from vae_cli.registry import register
 
 MAX_SEED = 2**32 - 1
@@ -152,6 +154,16 @@ class FileConfig(DatasetConfig):
         return self.test_size
 
     @property
+    def may_be_name(self) -> bool:
+        """Return whether `path` may be the name of a published set."""
+        return False
+
+    def make_absolute(self) -> None:
+        """Let paths hold from any folder; names of published sets stay as they are."""
+        if not self.may_be_name or is_there(Path(self.path)):
+            self.path = str(Path(self.path).absolute())
+
+    @property
     def size(self) -> tuple[int, int] | None:
         """Return (height, width) of the images; None where it is theirs."""
         if self.image_size is None:
@@ -197,31 +209,42 @@ class Cifar10Config(DatasetConfig):
     validation_size: int = option(VALIDATION, at_least=0, default=5_000)
 
 
-@register("dataset", "npz")
 @dataclass
-class NpzConfig(FileConfig):
-    """Arrays in a file: `x_train`, optionally `x_test`, `y_train`, `y_test`."""
+class ArrayConfig(FileConfig):
+    """Images in an array of the user's own."""
 
-    path: str = option("the .npz file")
     channels_first: bool = option(
         "the arrays are [N, C, H, W]; they are transposed", default=False
     )
 
 
-@register("dataset", "folder")
 @dataclass
-class FolderConfig(FileConfig):
-    """A folder of pictures: PNG, JPEG, WebP, BMP, GIF, TIFF; subfolders are classes.
+class ArraysConfig(ArrayConfig):
+    """Images in one of several arrays."""
 
-    Pictures in `train`, `validation` and `test` are these splits; without such folders
-    they are drawn by `dataset.seed`.
-    """
-
-    path: str = option("the folder")
-    labels: str | None = option(
-        "CSV of the columns file and label; null: the folder that a picture lies in",
+    key: str | None = option(
+        "array of the training images; null: found, where one array can be images",
         default=None,
     )
+    labels_key: str | None = option(
+        "array of their labels; null: found by its name (y_train, labels, targets ...) "
+        "and length",
+        default=None,
+    )
+
+
+@register("dataset", "npz")
+@dataclass
+class NpzConfig(ArraysConfig):
+    """Arrays in a file: images, optionally test images and labels, of any names."""
+
+    path: str = option("the .npz file")
+
+
+@dataclass
+class PicturesConfig(FileConfig):
+    """Pictures that are decoded into the cache."""
+
     background: str = option(
         "colour behind transparent pixels, such as white or #204060; keep: alpha is a "
         "channel",
@@ -233,9 +256,25 @@ class FolderConfig(FileConfig):
         default=None,
     )
     on_bad_file: str = option(
-        "error: name all files that can't be read and stop; skip: leave them out",
+        "error: name all pictures that can't be read and stop; skip: leave them out",
         choices=("error", "skip"),
         default="error",
+    )
+
+
+@register("dataset", "folder")
+@dataclass
+class FolderConfig(PicturesConfig):
+    """A folder of pictures: PNG, JPEG, WebP, BMP, GIF, TIFF; subfolders are classes.
+
+    Pictures in `train`, `validation` and `test` are these splits; without such folders
+    they are drawn by `dataset.seed`.
+    """
+
+    path: str = option("the folder")
+    labels: str | None = option(
+        "CSV of the columns file and label; null: the folder that a picture lies in",
+        default=None,
     )
 
 

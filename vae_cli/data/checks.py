@@ -34,15 +34,22 @@ def checked_images(images: np.ndarray, name: str) -> np.ndarray:
     """
     if not is_mapped(images):
         images = np.asarray(images)
-    if images.ndim not in (3, 4):
-        raise DataError(f"{name} has shape {list(images.shape)}.", NEEDED)
-    if images.dtype.kind not in "biuf" or images.dtype.itemsize > 8:
-        raise DataError(f"{name} has type {images.dtype}.", NEEDED)
-    if images.ndim == 3:
-        images = images[..., None]
-    if not images.size:
-        raise DataError(f"{name} is empty: shape {list(images.shape)}.")
-    return images
+    check_kind(images.shape, images.dtype, name)
+    return images[..., None] if images.ndim == 3 else images
+
+
+def check_kind(shape: tuple[int, ...], dtype: np.dtype, name: str) -> None:
+    """Make sure that an array of this shape and type can be images.
+
+    Raises:
+        DataError: wrong rank or type, or empty.
+    """
+    if len(shape) not in (3, 4):
+        raise DataError(f"{name} has shape {list(shape)}.", NEEDED)
+    if dtype.kind not in "biuf" or dtype.itemsize > 8:
+        raise DataError(f"{name} has type {dtype}.", NEEDED)
+    if 0 in shape:
+        raise DataError(f"{name} is empty: shape {list(shape)}.")
 
 
 def statistics(arrays: dict[str, np.ndarray]) -> Statistics:
@@ -155,6 +162,12 @@ def range_of(
     if dtype == np.bool_:
         dtype = np.dtype(np.uint8)
     observed = (found.low, found.high)
+    if (
+        value_range == "auto"
+        and dtype.kind in "iu"
+        and 0 <= found.low < found.high == 1
+    ):
+        value_range = [0, 1]  # black and white on disk, where they stay as they are
     if value_range == "standardize":
         return standardized(dtype, observed, found.mean, found.std)
     return pixels_of(dtype, observed, value_range)

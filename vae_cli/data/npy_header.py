@@ -1,10 +1,19 @@
 """The header of an .npy file, checked against the file's size."""
 
 import math
+import tokenize
+import zipfile
+import zlib
 
 import numpy as np
 
 from vae_cli.errors import DataError
+
+UNREADABLE = (
+    OSError, ValueError, OverflowError, EOFError, RuntimeError, SyntaxError,
+    tokenize.TokenError, zlib.error, zipfile.BadZipFile, MemoryError,
+)  # fmt: skip
+"""What NumPy and zipfile raise for files that are damaged or something else."""
 
 
 def checked_header(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from vae_cli.config.dataset import FileConfig, FolderConfig
+from vae_cli.config.dataset import FileConfig, PicturesConfig
 from vae_cli.config.train import TrainConfig
 from vae_cli.data.checks import Statistics, checked_images, in_eight_bits, statistics
 from vae_cli.data.decode import (
@@ -28,8 +28,8 @@ from vae_cli.data.decode import (
 )
 from vae_cli.data.images import to_float
 from vae_cli.data.listing import SHOWN, pictures_below
+from vae_cli.data.npy_header import UNREADABLE
 from vae_cli.data.regular import check_regular
-from vae_cli.data.sources import UNREADABLE
 from vae_cli.data.splits import Split
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import DataError
@@ -68,7 +68,7 @@ class Fitting:
         """Return what a run does to images: what was done to those it learned from."""
         data = config.dataset
         resize = data.resize if isinstance(data, FileConfig) else "crop"
-        background = data.background if isinstance(data, FolderConfig) else None
+        background = data.background if isinstance(data, PicturesConfig) else None
         # a model of missing pixels takes transparent ones for such
         return Fitting(spec, resize, None if config.corruption.masks else background)
 

@@ -4,11 +4,7 @@ A source is a function from its options to a `(train, test)` pair of `Arrays`.
 """
 
 import hashlib
-import math
 import os
-import tokenize
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +14,8 @@ from vae_cli.config.dataset import (
     Cifar10Config,
     FashionMnistConfig,
     MnistConfig,
-    NpzConfig,
     SyntheticConfig,
 )
-from vae_cli.data.channels import as_configured, channels_last
-from vae_cli.data.mapped import mapped_member
-from vae_cli.data.regular import check_regular
 from vae_cli.data.splits import Arrays
 from vae_cli.data.synthetic import shapes
 from vae_cli.errors import DataError
@@ -45,38 +37,17 @@ CIFAR_ARCHIVE = "cifar-10-batches-py-target_archive"
 CIFAR_SHA256 = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
 """What Keras checks."""
 
-UNREADABLE = (
-    OSError, ValueError, OverflowError, EOFError, RuntimeError, SyntaxError,
-    tokenize.TokenError, zlib.error, zipfile.BadZipFile, MemoryError,
-)  # fmt: skip
-"""What NumPy and zipfile raise for files that are damaged or something else."""
-
 Pair = tuple[Arrays, Arrays | None]
 
 
 @builds(MnistConfig)
 def mnist(config: MnistConfig) -> Pair:
     """Handwritten digits, from the file that ships with the package."""
-    return _from_npz(Path(__file__).parent / "files" / "mnist.npz")
-
-
-@builds(NpzConfig)
-def npz(config: NpzConfig) -> Pair:
-    """Arrays from a file of one's own.
-
-    Raises:
-        DataError: the file is missing, not an .npz, or lacks `x_train`; its images
-            have other channels than the config says.
-    """
-    train, test = _from_npz(Path(config.path), config.memory_mb * 2**20)
-
-    def ready(arrays: Arrays, name: str) -> Arrays:
-        images = arrays.images
-        if config.channels_first:
-            images = channels_last(images, name)
-        return arrays._replace(images=as_configured(images, config, name))
-
-    return ready(train, "x_train"), None if test is None else ready(test, "x_test")
+    with np.load(Path(__file__).parent / "files" / "mnist.npz") as file:
+        return (
+            Arrays(file["x_train"], file["y_train"]),
+            Arrays(file["x_test"], file["y_test"]),
+        )
 
 
 @builds(FashionMnistConfig)
@@ -141,52 +112,6 @@ def synthetic(config: SyntheticConfig) -> Pair:
         shapes(config.num_images, size, channels, train),
         shapes(max(2, config.num_images // 5), size, channels, test),
     )
-
-
-def _from_npz(path: Path, most: float = math.inf) -> Pair:
-    """Read arrays; those of more than `most` bytes stay in the file."""
-    try:
-        check_regular(path, "dataset.path")
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise ValueError("it holds a single array")
-        with archive as file:
-            arrays = {}
-            for name in ("x_train", "y_train", "x_test", "y_test"):
-                if name in file.files:
-                    large = mapped_member(path, name, most)
-                    arrays[name] = file[name] if large is None else large
-                    if not isinstance(arrays[name], np.ndarray):
-                        raise ValueError(f"{name} is no array")
-            names = ", ".join(file.files)
-    except FileNotFoundError:
-        raise DataError(
-            f"dataset.path={path} does not exist.",
-            "give an .npz file: dataset=npz dataset.path=images.npz",
-        ) from None
-    except UNREADABLE as error:
-        # NumPy's advice to allow pickles is not ours
-        reason = str(error).split(". ")[0] if "pickle" not in str(error) else ""
-        raise DataError(
-            f"dataset.path={path} can't be read as .npz"
-            + (
-                f": {reason}"
-                if reason
-                else "; it is another kind of file, or holds "
-                "Python objects, which are never loaded."
-            ),
-            "write one with numpy.savez(path, x_train=images), numbers only",
-        ) from error
-    if "x_train" not in arrays:
-        raise DataError(
-            f"dataset.path={path} has no array x_train.",
-            f"it holds: {names or 'nothing'}",
-            "needed: x_train; optional: x_test, y_train, y_test",
-        )
-    test = None
-    if "x_test" in arrays:
-        test = Arrays(arrays["x_test"], arrays.get("y_test"))
-    return Arrays(arrays["x_train"], arrays.get("y_train")), test
 
 
 def _from_keras(arrays: Any) -> Pair:

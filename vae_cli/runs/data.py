@@ -49,7 +49,12 @@ def load_run_source(
         RunError: the data can't be loaded.
     """
     if isinstance(config.dataset, FileConfig):
-        config.dataset.path = path or _found_again(Path(config.dataset.path), folder)
+        own = Path(config.dataset.path)
+        is_name = config.dataset.may_be_name and not own.is_absolute()
+        if path is not None:
+            config.dataset.path = path
+        elif not is_name:
+            config.dataset.path = _found_again(own, folder)
     elif path is not None:
         raise ConfigError(
             f"dataset.path={path}: {folder} was trained on dataset="
@@ -95,6 +100,8 @@ def _unloadable(folder: RunFolder, config: TrainConfig, error: DataError) -> Run
     advice = "put them back where the run's config.yaml says they are"
     if isinstance(config.dataset, FileConfig):
         advice = "say where they are now: dataset.path=<file>"
+        if config.dataset.may_be_name and not Path(config.dataset.path).is_absolute():
+            advice = "make them available under this name again"
     return RunError(
         f"{folder}: the images it was trained on can't be loaded.",
         *error.args[:1],

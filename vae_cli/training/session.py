@@ -73,7 +73,8 @@ def train(
     stop = stop or StopSignal()
     path = None
     if isinstance(config.dataset, FileConfig):
-        config.dataset.path = path = str(Path(config.dataset.path).absolute())
+        config.dataset.make_absolute()
+        path = config.dataset.path
     resumed = config.resume is not None
     load: Callable[[], ImageData] = partial(load_data, config.dataset)
     if resumed:

@@ -1,0 +1,98 @@
+"""Options of data sets in files of other formats, and of published collections."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from vae_cli.config.dataset import ArrayConfig, ArraysConfig, PicturesConfig
+from vae_cli.config.option import option
+from vae_cli.paths import is_there
+from vae_cli.registry import register
+
+
+@register("dataset", "npy")
+@dataclass
+class NpyConfig(ArrayConfig):
+    """One array in a file of its own, as numpy.save writes it."""
+
+    path: str = option("the .npy file")
+    labels: str | None = option(
+        "their labels: an .npy array, or a text or CSV file, one label a line",
+        default=None,
+    )
+
+    def make_absolute(self) -> None:
+        """Let paths hold from any folder."""
+        super().make_absolute()
+        if self.labels is not None and is_there(Path(self.labels)):
+            self.labels = str(Path(self.labels).absolute())
+
+
+@register("dataset", "hdf5")
+@dataclass
+class Hdf5Config(ArraysConfig):
+    """Arrays in an HDF5 file; `key` is the path of a data set in it."""
+
+    path: str = option("the HDF5 file")
+
+
+@dataclass
+class RecordsConfig(PicturesConfig):
+    """Pictures in the records of a collection: published, or in a local folder."""
+
+    config_name: str | None = option(
+        "which of the set's configurations; its default if null", default=None
+    )
+    image_column: str | None = option(
+        "column (feature) of the images; null: found by its type", default=None
+    )
+    label_column: str | None = option(
+        "column (feature) of the labels; null: the one that holds classes, if any",
+        default=None,
+    )
+    train_split: str | None = option(
+        "split to train on; null: by its name, or the only one", default=None
+    )
+    validation_split: str | None = option(
+        "split for validation; null: by its name", default=None
+    )
+    test_split: str | None = option(
+        "split for testing; null: by its name", default=None
+    )
+    channels_first: bool = option(
+        "array columns are [C, H, W]; they are transposed", default=False
+    )
+
+    @property
+    def may_be_name(self) -> bool:
+        """Return whether `path` may be the name of a published set."""
+        return True
+
+
+@register("dataset", "huggingface")
+@dataclass
+class HuggingfaceConfig(RecordsConfig):
+    """A data set of the Hugging Face hub, or one in a local folder."""
+
+    path: str = option(
+        "name on the hub, or a local folder: saved by save_to_disk, or of Parquet files"
+    )
+
+
+@register("dataset", "tfds")
+@dataclass
+class TfdsConfig(RecordsConfig):
+    """A data set of TensorFlow Datasets, or one in a local folder."""
+
+    path: str = option(
+        "name, or a local folder that holds features.json, such as mnist/3.0.1"
+    )
+    data_dir: str | None = option(
+        "where sets that have a name are prepared; ~/tensorflow_datasets if null",
+        default=None,
+    )
+
+    def make_absolute(self) -> None:
+        """Let paths hold from any folder; a name stays as it is."""
+        super().make_absolute()
+        if self.data_dir is not None:
+            self.data_dir = str(Path(self.data_dir).absolute())

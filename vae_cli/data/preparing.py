@@ -1,0 +1,142 @@
+"""What pictures of a set are brought to, and what to do with bad ones."""
+
+import hashlib
+from collections import Counter
+
+import numpy as np
+from PIL import ImageColor
+
+from vae_cli.config.dataset import PicturesConfig
+from vae_cli.data.checks import batches
+from vae_cli.data.decode import KEEP, Look, Preparation
+from vae_cli.data.listing import SHOWN
+from vae_cli.errors import ConfigError, DataError
+from vae_cli.text import printable
+
+MOST_BAD = 50
+"""Files that can't be read that a message names."""
+SUGGESTED = 64
+"""Side that is suggested for pictures that have no size in common."""
+
+
+def check_background(config: PicturesConfig) -> None:
+    """Refuse a background that is no colour.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if config.background == KEEP:
+        return
+    try:
+        ImageColor.getrgb(config.background)
+    except ValueError:
+        raise ConfigError(
+            f"dataset.background={config.background} is no colour.",
+            "choose keep, or a colour such as white, black or #204060",
+        ) from None
+
+
+def digest_of(pixels: np.ndarray) -> str:
+    """Return the SHA-256 of images [N, H, W, C], which needn't fit into memory."""
+    digest = hashlib.sha256()
+    for batch in batches(pixels):
+        digest.update(np.ascontiguousarray(batch).data)
+    return digest.hexdigest()
+
+
+def check_some(bad: dict[str, str], count: int, config: PicturesConfig) -> None:
+    """Refuse pictures none of which can be read.
+
+    Raises:
+        DataError: naming the first, with the reasons.
+    """
+    if len(bad) == count:
+        raise DataError(
+            f"dataset.path={config.path}: none of {count} pictures can be read: "
+            f"{reasons(bad)}."
+        )
+
+
+def check_bad(bad: dict[str, str], count: int, config: PicturesConfig) -> None:
+    """Refuse pictures that can't be read, unless they are to be left out.
+
+    Raises:
+        DataError: naming them, with the reasons.
+    """
+    check_some(bad, count, config)
+    if bad and config.on_bad_file == "error":
+        named = [f"{printable(name)}: {why}" for name, why in sorted(bad.items())]
+        more = [f"and {len(bad) - MOST_BAD} more"] if len(bad) > MOST_BAD else []
+        raise DataError(
+            f"dataset.path={config.path}: {len(bad)} of {count} pictures can't be "
+            "read.",
+            *named[:MOST_BAD],
+            *more,
+            "mend them or take them away, or leave them out: dataset.on_bad_file=skip",
+        )
+
+
+def reasons(bad: dict[str, str]) -> str:
+    """Return the first of several names, each with its reason."""
+    listed = [f"{printable(name)} ({why})" for name, why in sorted(bad.items())]
+    more = f", and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
+    return ", ".join(listed[:SHOWN]) + more
+
+
+def preparation_of(
+    looks: list[tuple[str, Look]], config: PicturesConfig
+) -> Preparation:
+    """Return what the pictures are brought to.
+
+    Raises:
+        DataError: they have several sizes and no `image_size`, several types, or
+            channels that have nothing in common.
+    """
+    sizes = Counter(look.size for _, look in looks)
+    if config.size is None and len(sizes) > 1:
+        shown = [f"{w} x {h} ({n})" for (h, w), n in sizes.most_common(SHOWN)]
+        more = f" and {len(sizes) - SHOWN} more" if len(sizes) > SHOWN else ""
+        least = min(min(size) for size in sizes)
+        raise DataError(
+            f"dataset.path={config.path}: the pictures have {len(sizes)} sizes, width "
+            f"x height: {', '.join(shown)}{more}.",
+            "say which size they are to have, such as dataset.image_size="
+            f"{SUGGESTED if least >= SUGGESTED // 2 else least}",
+            "dataset.resize=crop takes the middle, pad keeps all, stretch distorts",
+        )
+    types = Counter(look.dtype for _, look in looks)
+    if len(types) > 1:
+        shown = [
+            f"{n} of {dtype}, such as "
+            + printable(next(name for name, look in looks if look.dtype == dtype))
+            for dtype, n in types.most_common()
+        ]
+        raise DataError(
+            f"dataset.path={config.path}: the pixels are of several types: "
+            f"{'; '.join(shown)}.",
+            "convert them to one, or keep those of one in a folder of their own",
+        )
+    return Preparation(
+        config.size or next(iter(sizes)),
+        _channels([look for _, look in looks], config),
+        next(iter(types)),
+        config.resize,
+        config.background,
+    )
+
+
+def _channels(looks: list[Look], config: PicturesConfig) -> int:
+    if config.channels != "auto":
+        return int(config.channels)
+    if config.background == KEEP and any(look.alpha for look in looks):
+        return 4
+    having = {look.channels for look in looks}
+    if having <= {1, 3}:
+        return max(having)
+    if len(having) > 1:
+        raise DataError(
+            f"dataset.path={config.path}: pictures have "
+            f"{' or '.join(map(str, sorted(having)))} channels.",
+            "keep those with as many in a folder of their own",
+        )
+    return having.pop()
