@@ -99,6 +99,12 @@ class Interrupted(KeyboardInterrupt):
     exit_status = 130
 
 
+def first_line(error: BaseException) -> str:
+    """Return what another library's error says, in one line without a full stop."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0].strip("\"'").rstrip(".") if lines else type(error).__name__
+
+
 def closest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name most like `name`, or None when nothing is close."""
     matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)

@@ -84,8 +84,14 @@ def test_grey_images_without_an_axis_of_channels_cannot_be_transposed(tmp_path):
     assert "without an axis of channels" in message
 
 
-def test_streamed_arrays_are_not_transposed(tmp_path):
-    images = np.zeros((9, 3, 300, 300), np.uint8)
-    message = refusal(tmp_path, {"x_train": images}, channels_first=True, memory_mb=1)
-    assert "is streamed" in message
-    assert "numpy.moveaxis" in message
+def test_streamed_arrays_are_transposed_in_the_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("VAE_CACHE", str(tmp_path / "cache"))
+    images = grey_images(9, 3, 300, 200)
+    streamed = load_arrays(
+        tmp_path, {"x_train": images}, channels_first=True, memory_mb=1
+    )
+    held = load_arrays(tmp_path, {"x_train": images}, channels_first=True)
+    assert streamed.train.images.streamed
+    assert not held.train.images.streamed
+    np.testing.assert_array_equal(streamed.train.images[:], held.train.images[:])
+    assert streamed.spec.image_shape == (300, 200, 3)

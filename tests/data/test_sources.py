@@ -224,10 +224,10 @@ def test_pickle_file_is_refused_and_never_loaded(tmp_path):
     assert not sprung.exists()
 
 
-def test_file_without_x_train_says_what_it_holds(tmp_path):
-    message = refusal(tmp_path, {"images": GREY, "y_train": np.arange(10)})
-    assert "has no array x_train" in message
-    assert "it holds: images, y_train" in message
+def test_file_without_images_says_what_it_holds(tmp_path):
+    message = refusal(tmp_path, {"means": GREY[0], "y_train": np.arange(10)})
+    assert "has no array that can be images" in message
+    assert "it holds: means [4, 5] uint8, y_train [10] int64" in message
 
 
 def test_nan_pixels_are_counted_by_image(tmp_path):

@@ -23,7 +23,9 @@ FLAGS = ("--help", "--version", "--cfg", "--config-dir", "--plugin")
 SHELLS = ("bash", "zsh", "fish")
 RUN_KEYS = ("run", "resume")
 FILES: dict[str, tuple[str, ...]] = {
-    "dataset.path": (".npz",),
+    "dataset.path": (".npz", ".npy", ".h5", ".hdf5", ".parquet"),
+    "dataset.labels": (".csv", ".txt", ".npy"),
+    "dataset.data_dir": (),
     "images": (),
     "run_dir": (),
     "output_root": (),

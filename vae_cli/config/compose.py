@@ -29,7 +29,7 @@ FROM_FILE = "dataset=npz"
 
 QUOTED = (
     "run", "resume", "run_dir", "output_root", "dataset.path", "dataset.labels",
-    "images", "output", "save_npz", "images_dir", "gif", "label",
+    "dataset.data_dir",     "images", "output", "save_npz", "images_dir", "gif", "label",
 )  # fmt: skip
 """Keys of a file, a folder or a class, whose names may hold anything."""
 PLAIN = re.compile(r"[A-Za-z0-9_/\\+.$%*@?|: -]*")

@@ -95,7 +95,10 @@ def _copy(
     ):
         pixels = writer.pixels()
         for start in range(0, count, rows):
-            part = np.asarray(stored[start : start + rows])
+            try:
+                part = np.asarray(stored[start : start + rows])
+            except OSError as error:  # which the cache would take for its own
+                raise ValueError(str(error)) from error
             pixels[start : start + rows] = changed(part, change)
             progress(min(start + rows, count) / count)
         del pixels

@@ -1,5 +1,6 @@
 """`dataset=hdf5`: data sets of an HDF5 file; nothing outside the file is opened."""
 
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from vae_cli.data.arrays import Stored, ready
 from vae_cli.data.checks import check_kind
 from vae_cli.data.regular import check_regular
 from vae_cli.data.splits import Arrays, Sources
-from vae_cli.errors import DataError
+from vae_cli.errors import DataError, first_line
 from vae_cli.registry import builds
 from vae_cli.text import printable
 
@@ -58,16 +59,10 @@ def hdf5(config: Hdf5Config) -> Sources:
         ) from None
     except UNREADABLE as error:
         raise DataError(
-            f"dataset.path={path} can't be read as HDF5: {_reason(error)}",
+            f"dataset.path={path} can't be read as HDF5: {first_line(error)}.",
             "it is truncated, damaged, or another kind of file; write it again",
         ) from error
     return Sources(arrays["train"], arrays.get("test"), arrays.get("validation"))
-
-
-def _reason(error: Exception) -> str:
-    """Return what h5py says, as one sentence."""
-    text = str(error).strip("\"'").splitlines()
-    return f"{text[0].rstrip('.') if text else type(error).__name__}."
 
 
 def _data_sets(file: h5py.File) -> tuple[dict[str, h5py.Dataset], dict[str, str]]:
@@ -78,10 +73,10 @@ def _data_sets(file: h5py.File) -> tuple[dict[str, h5py.Dataset], dict[str, str]
     """
     found: dict[str, h5py.Dataset] = {}
     links: dict[str, str] = {}
-    waiting: list[tuple[str, h5py.Group]] = [("", file)]
+    waiting: deque[tuple[str, h5py.Group]] = deque([("", file)])
     seen = {h5py.h5o.get_info(file.id).addr}
     while waiting:
-        prefix, group = waiting.pop()
+        prefix, group = waiting.popleft()
         for name in group:
             full = f"{prefix}{name}"
             link = group.get(name, getlink=True)

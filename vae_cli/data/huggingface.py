@@ -19,7 +19,7 @@ from vae_cli.data.decode import UNREADABLE_PICTURE, read_file, reason
 from vae_cli.data.records import AT_A_TIME, Record, Records, sources_of
 from vae_cli.data.regular import check_regular
 from vae_cli.data.splits import Sources
-from vae_cli.errors import DataError
+from vae_cli.errors import DataError, first_line
 from vae_cli.paths import is_there
 from vae_cli.progress import can_show
 from vae_cli.registry import builds
@@ -64,7 +64,10 @@ def huggingface(config: HuggingfaceConfig) -> Sources:
                 f"{', '.join(map(str, missing))}, which the split {names['train']} has."
             )
     return sources_of(
-        {split: _records(table, image, label) for split, table in chosen.items()},
+        {
+            split: _records(table, image, label, config.path)
+            for split, table in chosen.items()
+        },
         config,
         [image, label, *(_identity(table) for table in chosen.values())],
         None if label_names is None else tuple(label_names),
@@ -109,7 +112,6 @@ def _loaded(datasets: Any, config: HuggingfaceConfig) -> dict[str, Any]:
         else:
             loaded = datasets.load_dataset(config.path, name=config.config_name)
     except Exception as error:  # readers of many formats raise what they like
-        text = str(error).splitlines()
         where = "can't be read" if local else "can't be loaded from the hub"
         advice = (
             "give a folder that save_to_disk has written, or one of Parquet files or "
@@ -119,7 +121,7 @@ def _loaded(datasets: Any, config: HuggingfaceConfig) -> dict[str, Any]:
             "configurations needs dataset.config_name"
         )
         raise DataError(
-            f"dataset.path={path} {where}: {text[0] if text else type(error).__name__}",
+            f"dataset.path={path} {where}: {first_line(error)}.",
             advice,
         ) from error
     # one table has no splits
@@ -183,12 +185,13 @@ def _identity(table: Any) -> list[Any]:
     ]
 
 
-def _records(table: Any, image: str, label: str | None) -> Records:
+def _records(table: Any, image: str, label: str | None, name: str) -> Records:
     """Return a table's records: encoded pictures, or arrays."""
     import datasets
 
     table = table.select_columns([image] if label is None else [image, label])
     feature = table.features[image]
+    roots = _roots(datasets, name)
     is_picture = isinstance(feature, datasets.Image)
     dtype = None
     if is_picture:
@@ -196,29 +199,62 @@ def _records(table: Any, image: str, label: str | None) -> Records:
     else:
         dtype = np.dtype(_numbers(datasets, feature)[0])
 
+    def part(rows: np.ndarray, column: str, form: str | None) -> list[Any]:
+        try:
+            cells = table.select_columns([column]).with_format(form)[rows][column]
+        except Exception as error:  # readers of Arrow raise what they like
+            raise DataError(
+                f"dataset.path={name}: the column {column} can't be read: "
+                f"{first_line(error)}.",
+                "the files are damaged, or hold other things than they say",
+            ) from error
+        return list(cells)
+
     def read(rows: np.ndarray) -> Iterator[Record]:
         for start in range(0, len(rows), AT_A_TIME):
-            part = rows[start : start + AT_A_TIME]
-            labels = [None] * len(part)
-            if label is not None:
-                labels = table.select_columns([label]).with_format(None)[part][label]
-            own = table.select_columns([image])
-            cells = own.with_format(None if is_picture else "numpy")[part][image]
+            own = rows[start : start + AT_A_TIME]
+            labels = [None] * len(own) if label is None else part(own, label, None)
+            cells = part(own, image, None if is_picture else "numpy")
             for cell, one in zip(cells, labels, strict=True):
-                yield _encoded(cell) if is_picture else _as_array(cell, dtype), one
+                yield (
+                    _encoded(cell, roots) if is_picture else _as_array(cell, dtype),
+                    one,
+                )
 
     return Records(table.num_rows, read)
 
 
-def _encoded(cell: dict[str, Any] | None) -> bytes | str:
-    """Return a picture's bytes, or why there are none."""
+def _roots(datasets: Any, name: str) -> list[str]:
+    """Return folders in which the pictures of a set may lie: its own, and caches."""
+    from huggingface_hub import constants
+
+    own = datasets.config
+    caches = [
+        own.HF_DATASETS_CACHE, own.DOWNLOADED_DATASETS_PATH,
+        own.EXTRACTED_DATASETS_PATH, constants.HF_HUB_CACHE,
+    ]  # fmt: skip
+    path = Path(name)
+    local = [path if path.is_dir() else path.parent] if is_there(path) else []
+    return [str(Path(folder).absolute()) for folder in [*local, *caches]]
+
+
+def _encoded(cell: dict[str, Any] | None, roots: list[str]) -> bytes | str:
+    """Return a picture's bytes, or why there are none.
+
+    Args:
+        cell: `bytes`, or else the `path` of a file.
+        roots: folders in which files may lie.
+    """
     if cell is None or (cell["bytes"] is None and not cell["path"]):
         return "there is none"
     if cell["bytes"] is not None:
         data: bytes = cell["bytes"]
         return data
+    file = os.path.abspath(cell["path"])  # noqa: PTH100  links stay, `..` goes
+    if not any(Path(file).is_relative_to(root) for root in roots):
+        return f"{file} lies outside of the set, and is not opened"
     try:
-        return read_file(Path(os.fspath(cell["path"])))
+        return read_file(Path(file))
     except UNREADABLE_PICTURE as error:
         return reason(error)
 

@@ -12,7 +12,7 @@ from vae_cli.data.mapped import mapped, read_header
 from vae_cli.data.npy_header import UNREADABLE, checked_header
 from vae_cli.data.regular import check_regular
 from vae_cli.data.splits import Arrays, Sources
-from vae_cli.errors import DataError
+from vae_cli.errors import DataError, first_line
 from vae_cli.paths import is_there
 from vae_cli.registry import builds
 
@@ -75,7 +75,7 @@ def _read(path: Path, key: str, most: float) -> np.ndarray:
         ) from None
     except UNREADABLE as error:
         raise DataError(
-            f"{key}={path} can't be read as .npy: {str(error).splitlines()[0]}",
+            f"{key}={path} can't be read as .npy: {first_line(error)}.",
             "write one with numpy.save(path, images), numbers only",
         ) from error
 

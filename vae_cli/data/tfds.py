@@ -27,7 +27,7 @@ from vae_cli.data.tfds_files import (
     check_there,
     prepared_folder,
 )
-from vae_cli.errors import DataError
+from vae_cli.errors import DataError, first_line
 from vae_cli.paths import is_there
 from vae_cli.registry import builds
 from vae_cli.runtime import import_keras
@@ -89,7 +89,8 @@ def _sources(package: Any, config: TfdsConfig) -> Sources:
             "needed: a FeaturesDict of images and labels",
         )
     columns = {
-        name: _column(package, feature) for name, feature in info.features.items()
+        name: _column(package, feature)
+        for name, feature in sorted(info.features.items())
     }
     usual = info.supervised_keys
     image, label = chosen_columns(
@@ -152,10 +153,9 @@ def _builder(package: Any, config: TfdsConfig) -> Any:
     except DataError:
         raise
     except Exception as error:  # builders of hundreds of sets raise what they like
-        text = [line for line in str(error).splitlines() if line.strip()]
         raise DataError(
             f"dataset.path={config.path} can't be read as a set of TensorFlow "
-            f"Datasets: {text[0] if text else type(error).__name__}",
+            f"Datasets: {first_line(error)}.",
             "give a name such as mnist, or a local folder that holds features.json",
         ) from error
 

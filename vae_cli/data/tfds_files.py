@@ -12,7 +12,7 @@ import numpy as np
 
 from vae_cli.data.records import Record
 from vae_cli.data.regular import check_regular
-from vae_cli.errors import DataError
+from vae_cli.errors import DataError, first_line
 
 FEATURES = "features.json"
 """The file by which a prepared set is known."""
@@ -136,7 +136,7 @@ class RecordFiles:
                     except Exception as error:  # what parses it raises what it likes
                         raise DataError(
                             f"{file} is damaged: record {row} can't be read: "
-                            f"{str(error).splitlines()[0] if str(error) else error!r}"
+                            f"{first_line(error)}."
                         ) from error
                     following = next(wanted, None)
                 row += 1
@@ -176,6 +176,6 @@ def _array_records(file: Path) -> Iterator[bytes]:
             yield source[row]
     except (RuntimeError, ValueError, OSError) as error:
         raise DataError(
-            f"{file} is damaged: {str(error).splitlines()[0]}",
+            f"{file} is damaged: {first_line(error)}.",
             "prepare the set again, or copy the file again",
         ) from error
