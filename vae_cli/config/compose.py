@@ -24,12 +24,12 @@ from vae_cli.plugins import load_plugins
 from vae_cli.registry import OPTIONS
 
 FROM_FILE = "dataset=npz"
-"""The one data set that has a `dataset.path`."""
+"""A data set that has a `dataset.path`, which is all that is read of it."""
 
 
 QUOTED = (
     "run", "resume", "run_dir", "output_root", "dataset.path", "dataset.labels",
-    "dataset.data_dir",     "images", "output", "save_npz", "images_dir", "gif", "label",
+    "dataset.data_dir", "images", "output", "save_npz", "images_dir", "gif", "label",
 )  # fmt: skip
 """Keys of a file, a folder or a class, whose names may hold anything."""
 PLAIN = re.compile(r"[A-Za-z0-9_/\\+.$%*@?|: -]*")
