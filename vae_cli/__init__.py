@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 PUBLIC = {
     # a run
     **dict.fromkeys(("train", "load", "Run"), "vae_cli.run"),
+    "inspect": "vae_cli.inspection",
     "compose": "vae_cli.config.compose",
     "TrainConfig": "vae_cli.config.train",
     # an option of your own

@@ -14,6 +14,10 @@ from vae_cli.errors import UsageError, closest
 
 COMMANDS = {
     "train": ("vae_cli.commands.train", "train a model, or resume training"),
+    "inspect": (
+        "vae_cli.commands.inspect",
+        "what training would do: images, model, duration",
+    ),
     "generate": ("vae_cli.commands.generate", "generate images from a trained run"),
     "plot-latent": (
         "vae_cli.commands.plot_latent",
@@ -53,7 +57,7 @@ class Tool:
     does: str
     takes: str
     examples: tuple[tuple[str, str], ...]
-    module: str = "vae_cli.commands.inspect"
+    module: str = "vae_cli.commands.catalog_tools"
 
 
 TOOLS = {

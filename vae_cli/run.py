@@ -11,6 +11,7 @@ from vae_cli.config.compose import as_overrides, command_options, composed
 from vae_cli.config.corruption import CorruptionConfig
 from vae_cli.config.run import RESTORE, SCORE
 from vae_cli.errors import RunError
+from vae_cli.inspection import Inspection, inspected
 from vae_cli.plugins import load_plugins
 from vae_cli.registry import option_named
 from vae_cli.runs.find import open_run
@@ -108,9 +109,9 @@ class Run(OpenRun):
             seed: of the noise.
             temperature: scales the noise.
         """
-        return self.generate(
-            num_images=count, label=label, seed=seed, temperature=temperature
-        ).images
+        options: dict[str, Any] = {"label": label, "seed": seed}
+        options["temperature"] = temperature
+        return self.generate(num_images=count, **options).images
 
     def generate(self, mode: str = "prior", **options: Any) -> "Generated":
         """Return images and their codes, as `vae-generate` draws them.
@@ -219,9 +220,9 @@ class Run(OpenRun):
             num_images: at most this many; None: all.
             label: class to decode as, for a conditional model.
         """
-        chosen = corruption
-        if isinstance(chosen, str):
-            chosen = option_named("corruption", chosen)
+        chosen: Any = corruption
+        if isinstance(corruption, str):
+            chosen = option_named("corruption", corruption)
         checked = {"split": split, "num_images": num_images, "label": label}
         command_options("reconstruct", corruption=None, **checked)
         start_tensorflow()
@@ -247,11 +248,8 @@ class Run(OpenRun):
         from vae_cli.evaluation.restoration_report import report_restoration
 
         if not isinstance(images, CorruptedImages):
-            chosen = {
-                k: options.pop(k)
-                for k in ("split", "corruption", "num_images")
-                if k in options
-            }
+            keys = {"split", "corruption", "num_images"} & options.keys()
+            chosen = {key: options.pop(key) for key in keys}
             images = self.corrupt(images, **chosen, label=options.get("label"))
         how = command_options("reconstruct", RESTORE, **options, corruption=None)
         return report_restoration(self, images, how)
@@ -274,6 +272,14 @@ class Run(OpenRun):
         from vae_cli.evaluation.anomaly_report import report_anomalies
 
         return report_anomalies(self, images, how)
+
+    def inspect(self, measure: bool = True) -> Inspection:
+        """Return facts about the run's images and model, as `vae-inspect` prints them.
+
+        Args:
+            measure: whether to take a few training steps to time them.
+        """
+        return inspected(self.config, self.data, measure, str(self.folder))
 
     def plot_evaluation(self, report: "SplitReport") -> "Figure":
         """Draw a report of `evaluate`: scores, KL per dimension, extreme images."""

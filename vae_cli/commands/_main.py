@@ -97,10 +97,10 @@ def _run(
                 "each job.",
                 f"to see that of one: the same words without -m, and with {min(shown)}",
             )
-        sweep(quoted([word for word in arguments if word not in MULTIRUN]))
+        sweep(quoted(command, [w for w in arguments if w not in MULTIRUN]))
         return 0
     if shown:
-        call_hydra(command, quoted(arguments))
+        call_hydra(command, quoted(command, arguments))
         return 0
     task(composed(command, arguments), overrides_of(arguments))
     return 0

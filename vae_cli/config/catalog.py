@@ -80,8 +80,20 @@ def summary(group: str, name: str, own: Iterable[Path] = ()) -> str:
 
 
 def defaults(command: str) -> dict[str, Any]:
-    """Return the values in a command's primary config file."""
-    return _read(configs_dir() / f"{command}.yaml")
+    """Return the values in a command's primary config file.
+
+    Those of another primary file that its defaults list names come first.
+    """
+    own = _read(configs_dir() / f"{command}.yaml")
+    values: dict[str, Any] = {"defaults": []}
+    for entry in own.pop("defaults", ()):
+        if isinstance(entry, str) and entry in COMMANDS:
+            base = defaults(entry)
+            values["defaults"] += base.pop("defaults")
+            values |= base
+        else:
+            values["defaults"].append(entry)
+    return values | own
 
 
 def chosen_options(command: str, words: Sequence[str] = ()) -> dict[str, str]:

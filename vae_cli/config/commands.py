@@ -6,6 +6,7 @@ from vae_cli.config.corruption import CorruptionConfig
 from vae_cli.config.dataset import MAX_SEED
 from vae_cli.config.encode import EncodeConfig
 from vae_cli.config.generate import GenerateConfig
+from vae_cli.config.inspect import InspectConfig
 from vae_cli.config.option import option
 from vae_cli.config.run import (
     FIGURE,
@@ -208,6 +209,7 @@ class AnomalyConfig(ImagesConfig):
 
 COMMANDS: dict[str, type] = {
     "train": TrainConfig,
+    "inspect": InspectConfig,
     "generate": GenerateConfig,
     "plot_latent": PlotLatentConfig,
     "evaluate": EvaluateConfig,
@@ -216,6 +218,9 @@ COMMANDS: dict[str, type] = {
     "encode": EncodeConfig,
 }
 """Primary config file -> dataclass."""
+
+TRAINING = ("train", "inspect")
+"""Commands that take all of a training's config, presets included."""
 
 PRESETS = ("experiment", "debug")
 """Groups whose files override others and have no dataclass of their own."""

@@ -13,7 +13,7 @@ from vae_cli.config.catalog import (
     config_dirs,
     options,
 )
-from vae_cli.config.commands import COMMANDS, PRESETS
+from vae_cli.config.commands import COMMANDS, PRESETS, TRAINING
 from vae_cli.config.keys import groups_of, option_keys, plain_keys
 from vae_cli.errors import VaeCliError
 from vae_cli.plugins import VARIABLE, load_plugins
@@ -102,7 +102,7 @@ def _override(command: str, words: Sequence[str], current: str) -> Iterable[str]
     if command not in COMMANDS:
         return ()
     schema = COMMANDS[command]
-    groups = [*groups_of(schema), *(PRESETS if command == "train" else ())]
+    groups = [*groups_of(schema), *(PRESETS if command in TRAINING else ())]
     keys = dict(plain_keys(schema))
     chosen = chosen_options(command, words)
     bases = base_names(chosen, words)

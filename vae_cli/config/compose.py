@@ -25,8 +25,8 @@ from vae_cli.registry import OPTIONS
 
 FROM_FILE = "dataset=npz"
 """A data set that has a `dataset.path`, which is all that is read of it."""
-
-
+OF_RUN = {"train": "resume", "inspect": "run"}
+"""Command with a group of data sets -> the key of a run, which has its own."""
 QUOTED = (
     "run", "resume", "run_dir", "output_root", "dataset.path", "dataset.labels",
     "dataset.data_dir", "images", "output", "save_npz", "images_dir", "gif", "label",
@@ -36,18 +36,19 @@ PLAIN = re.compile(r"[A-Za-z0-9_/\\+.$%*@?|: -]*")
 """What Hydra reads as it is; all else has a meaning there, or none."""
 
 
-def quoted(arguments: list[str]) -> list[str]:
+def quoted(command: str, arguments: list[str]) -> list[str]:
     """Quote names that Hydra would read as sweeps (`,`) or keys (`=`), or not at all.
 
     Where a run is resumed, `dataset.path=` is of the run's data set, which is a file.
     """
-    return [*map(_quoted, arguments), *_for_moved_data(arguments)]
+    return [*map(_quoted, arguments), *_for_moved_data(command, arguments)]
 
 
-def _for_moved_data(words: list[str]) -> list[str]:
-    """Return what lets `dataset.path=` stand beside `resume=`."""
+def _for_moved_data(command: str, words: list[str]) -> list[str]:
+    """Return what lets `dataset.path=` stand beside a run of one's own data."""
     keys = {word.partition("=")[0] for word in words}
-    moved = {"resume", "dataset.path"} <= keys and "dataset" not in keys
+    run = OF_RUN.get(command)
+    moved = {run, "dataset.path"} <= keys and "dataset" not in keys
     return [FROM_FILE] if moved else []
 
 
@@ -156,7 +157,7 @@ def composed(command: str, arguments: list[str]) -> Any:
     from hydra.core.global_hydra import GlobalHydra
 
     overrides, extra = _parsed(arguments)
-    overrides += _for_moved_data(overrides)
+    overrides += _for_moved_data(command, overrides)
     store_defaults()
     # the caller's own Hydra, if this is called within an application of it
     outer, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None

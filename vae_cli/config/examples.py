@@ -17,6 +17,18 @@ EXAMPLES = {
         ("vae-train resume=latest", "continue where a run stopped"),
         ("vae-train --cfg job", "print the config, run nothing"),
     ),
+    "inspect": (
+        ("vae-inspect", "what vae-train would do, without options"),
+        (
+            "vae-inspect dataset=folder dataset.path=photos",
+            "your own pictures: sizes, duplicates, classes, what to choose",
+        ),
+        (
+            "vae-inspect experiment=gated_vae measure=false",
+            "a recipe, without the training steps that time it",
+        ),
+        ("vae-inspect run=outputs/my-run", "the images and the model of a run"),
+    ),
     "generate": (
         ("vae-generate", "samples of the latest run's prior"),
         ("vae-generate mode=manifold rows=15 columns=15", "the latent plane, decoded"),

@@ -21,7 +21,7 @@ from vae_cli.config.catalog import (
     options,
     summary,
 )
-from vae_cli.config.commands import COMMANDS, PRESETS
+from vae_cli.config.commands import COMMANDS, PRESETS, TRAINING
 from vae_cli.config.examples import EXAMPLES
 from vae_cli.config.keys import all_keys, groups_of, option_keys, plain_keys
 from vae_cli.config.suggest import active_names, refused_key
@@ -84,7 +84,7 @@ def _overview(command: str, words: Sequence[str]) -> list[str]:
         lines += _columns(left, right + others, COLUMN - 2)
         for entry in _keys(group, option, own):
             lines += [f"  {line}" for line in _entry(entry, COLUMN - 2)]
-    if command == "train":
+    if command in TRAINING:
         lines += ["", "Recipes (each sets several groups and keys)"]
         for preset in PRESETS:
             names = ", ".join(options(preset, own))
@@ -107,7 +107,7 @@ def _about(command: str, topic: str, words: Sequence[str]) -> list[str]:
     """Return the help of one group or key."""
     schema = COMMANDS[command]
     key = topic.rstrip("=.")
-    if key in groups_of(schema) or (key in PRESETS and command == "train"):
+    if key in groups_of(schema) or (key in PRESETS and command in TRAINING):
         return _about_group(command, key, words)
     plain = plain_keys(schema)
     if key in plain:

@@ -7,6 +7,12 @@ from vae_cli.config.option import Options, option
 from vae_cli.pixels import Pixels
 from vae_cli.registry import register
 
+OF_BINARY = (
+    "a density of pixels that are only 0 or 1, which can grow without bound: "
+    "likelihood=bernoulli is of such pixels"
+)
+"""Of densities: the same for each."""
+
 
 @dataclass
 class LikelihoodConfig(Options):
@@ -24,6 +30,15 @@ class LikelihoodConfig(Options):
             "standardized; use likelihood=gaussian, or dataset.value_range=auto"
         )
 
+    def fits(self, pixels: Pixels, binary: bool) -> str:
+        """Return in a sentence what it is of such pixels, and what its nats say.
+
+        Args:
+            pixels: of a data set; `problem_with` returns None for them.
+            binary: whether every pixel is 0 or 1 in the model.
+        """
+        return str(type(self).__doc__).splitlines()[0]
+
 
 @register("likelihood", "bernoulli")
 @dataclass
@@ -32,11 +47,27 @@ class BernoulliConfig(LikelihoodConfig):
 
     is_density = False
 
+    def fits(self, pixels: Pixels, binary: bool) -> str:
+        """Return what it is of such pixels."""
+        if binary:
+            return (
+                "the probability of pixels that are 0 or 1; its nats compare with "
+                "published ones of the same binarization"
+            )
+        return (
+            "a cross-entropy, not a likelihood: these pixels have levels between 0 and "
+            "1; dataset.binarize=static or dynamic makes them 0 or 1"
+        )
+
 
 @register("likelihood", "continuous_bernoulli")
 @dataclass
 class ContinuousBernoulliConfig(LikelihoodConfig):
     """A density on [0, 1] (Loaiza-Ganem & Cunningham 2019)."""
+
+    def fits(self, pixels: Pixels, binary: bool) -> str:
+        """Return what it is of such pixels."""
+        return OF_BINARY if binary else f"a density on [0, 1]; {_of_density(pixels)}"
 
 
 @register("likelihood", "gaussian")
@@ -56,6 +87,15 @@ class GaussianConfig(LikelihoodConfig):
     def problem_with(self, pixels: Pixels) -> str | None:
         """Return None: it is of any numbers."""
         return None
+
+    def fits(self, pixels: Pixels, binary: bool) -> str:
+        """Return what it is of such pixels."""
+        if binary:
+            return OF_BINARY
+        spread = "learned" if self.learn_std else f"{self.std:g}"
+        return f"a density of any numbers, standard deviation {spread}; " + _of_density(
+            pixels
+        )
 
 
 @register("likelihood", "discretized_logistic")
@@ -87,3 +127,19 @@ class DiscretizedLogisticConfig(LikelihoodConfig):
             f"likelihood={self.name} gives the probability of each level of a pixel, "
             f"and these are real numbers ({pixels}); use likelihood=gaussian"
         )
+
+    def fits(self, pixels: Pixels, binary: bool) -> str:
+        """Return what it is of such pixels."""
+        return (
+            "the probability of each level; bits per dimension compare with published "
+            "ones of the same data"
+        )
+
+
+def _of_density(pixels: Pixels) -> str:
+    if pixels.levels is None:
+        return "its nats compare within this data set alone"
+    return (
+        f"of {pixels.levels:,} levels its nats are bounds only with "
+        "dataset.dequantize=uniform, and compare within this data set alone"
+    )

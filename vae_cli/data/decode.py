@@ -48,6 +48,9 @@ class Look:
         alpha: whether pixels may be transparent.
         cut: whether 16 bits of colour are read as 8: Pillow does so with PNG.
         sha256: of the file.
+        mode: what Pillow calls its channels, such as RGBA; empty where it reads none.
+        format: such as PNG.
+        turned: whether its EXIF orientation says so.
     """
 
     size: tuple[int, int]
@@ -56,6 +59,9 @@ class Look:
     alpha: bool
     cut: bool = False
     sha256: str = ""
+    mode: str = ""
+    format: str = "TIFF"
+    turned: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,14 +109,21 @@ def look(data: bytes) -> Look:
         return Look((height, width), array.dtype.name, channels, False)
     with _opened(data) as picture:
         height, width = picture.size[::-1]
-        if _orientation(picture) >= 5:
+        orientation = _orientation(picture)
+        if orientation >= 5:
             height, width = width, height
-        channels = 1 if picture.mode in GREY else 3
-        alpha = "A" in picture.mode or "transparency" in picture.info
         dtype = _dtype(picture)
-        # the header's ninth byte is the bits of a sample
-        cut = picture.format == "PNG" and dtype == "uint8" and data[24] == 16
-        return Look((height, width), dtype, channels, alpha, cut)
+        return Look(
+            (height, width),
+            dtype,
+            1 if picture.mode in GREY else 3,
+            alpha="A" in picture.mode or "transparency" in picture.info,
+            # the header's ninth byte is the bits of a sample
+            cut=picture.format == "PNG" and dtype == "uint8" and data[24] == 16,
+            mode=picture.mode,
+            format=str(picture.format),
+            turned=orientation != 1,
+        )
 
 
 def decode(data: bytes, preparation: Preparation) -> np.ndarray:

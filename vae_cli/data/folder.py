@@ -13,6 +13,7 @@ from vae_cli.data import cache
 from vae_cli.data.cache_writer import writing
 from vae_cli.data.decode import Look
 from vae_cli.data.decoding import decode_to, look_at
+from vae_cli.data.file_facts import FileFacts, counted
 from vae_cli.data.listing import SPLIT_FOLDERS, Listed, listed
 from vae_cli.data.preparing import (
     check_background,
@@ -28,7 +29,7 @@ from vae_cli.progress import fraction_bar
 from vae_cli.randomness import Stream, generator
 from vae_cli.registry import builds
 
-VERSION = 1
+VERSION = 2
 """Of how pictures are decoded; another finds none of the entries of this one."""
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ def folder(config: FolderConfig) -> Sources:
         splits.get("test"),
         splits.get("validation"),
         tuple(classes) or None,
+        FileFacts.of(entry.about, entry.path),
     )
 
 
@@ -157,6 +159,7 @@ def _decode(
     about: dict[str, Any] = {
         "source": str(Path(config.path).absolute()),
         "preparation": asdict(preparation),
+        "found": counted(look for look in looks if isinstance(look, Look)),
     }
     with writing(key, shape, preparation.dtype, about) as writer:
         with fraction_bar(f"decoding {len(good):,} pictures") as progress:

@@ -65,6 +65,11 @@ class Images:
         """Return what all of them take, in MiB."""
         return float(np.prod(self.shape)) * self.dtype.itemsize / 2**20
 
+    @property
+    def file(self) -> str | None:
+        """Return the file that images are streamed from; None in memory."""
+        return None if self._file is None else self._file[0]
+
     def __len__(self) -> int:
         return len(self._source if self._index is None else self._index)
 

@@ -20,6 +20,7 @@ from vae_cli.data.checks import (
     statistics,
 )
 from vae_cli.data.dequantize import checked_levels, dequantized
+from vae_cli.data.file_facts import FileFacts
 from vae_cli.data.images import Images, is_mapped, to_float
 from vae_cli.data.splits import ImageData, Sources, Split
 from vae_cli.data_spec import DataSpec, class_numbers
@@ -43,6 +44,7 @@ class Source(NamedTuple):
     pixels: Pixels
     class_names: tuple[str, ...] | None
     digests: dict[str, str | None]
+    files: FileFacts | None = None
 
 
 def load_data(config: DatasetConfig) -> ImageData:
@@ -109,6 +111,7 @@ def load_source(config: DatasetConfig) -> Source:
         pixels,
         class_names,
         {"x_test_sha256": None, **digests},
+        sources.files,
     )
 
 
@@ -186,6 +189,7 @@ def split_source(source: Source, config: DatasetConfig) -> ImageData:
             **source.digests,
             "validation_indices_sha256": _digest(held_out),
         },
+        files=source.files,
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vae_cli.data.file_facts import FileFacts
 from vae_cli.data.images import Images, to_float
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import DataError
@@ -31,6 +32,7 @@ class Sources(NamedTuple):
     test: Arrays | None = None
     validation: Arrays | None = None
     class_names: tuple[str, ...] | None = None
+    files: FileFacts | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ class ImageData:
         validation: images that select the checkpoint; may be empty.
         test: images that are evaluated once, at the end; or None.
         fingerprint: what `data.json` records: sizes and digests.
+        files: what was found in the files that they come from; None for arrays.
     """
 
     spec: DataSpec
@@ -124,6 +127,7 @@ class ImageData:
     validation: Split
     test: Split | None
     fingerprint: dict[str, Any]
+    files: FileFacts | None = None
 
     @property
     def streamed(self) -> bool:

@@ -3,12 +3,17 @@
 import contextlib
 import csv
 import io
+import textwrap
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vae_cli.errors import RunError
-from vae_cli.text import table_cell
+from vae_cli.text import printable, table_cell
+
+WIDTH = 100
+"""Of a terminal, in characters."""
 
 
 @contextlib.contextmanager
@@ -43,3 +48,41 @@ def csv_text(rows: Iterable[Iterable[Any]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
+
+
+@dataclass(frozen=True)
+class Section:
+    """A table of the report.
+
+    Attributes:
+        title: of the section.
+        rows: cells, as many in each.
+        header: of the columns; none where the first column names what is in the second.
+        note: a line below it.
+    """
+
+    title: str
+    rows: list[tuple[Any, ...]]
+    header: tuple[str, ...] = ()
+    note: str = ""
+
+    def text(self) -> list[str]:
+        """Return the lines of the section for a terminal, in columns."""
+        rows = [self.header, *self.rows] if self.header else self.rows
+        cells = [[printable(cell) for cell in row] for row in rows]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)][:-1]
+        begin = sum(widths) + 2 * (len(widths) + 1)
+        lines = [self.title]
+        for *first, last in cells:
+            left = "".join(f"  {c:<{w}}" for c, w in zip(first, widths, strict=True))
+            wide = max(30, WIDTH - begin)
+            parts = textwrap.wrap(last, wide, break_on_hyphens=False) or [""]
+            lines.append(f"{left}  {parts[0]}".rstrip())
+            lines += [" " * begin + part for part in parts[1:]]
+        return [*lines, *([f"  {self.note}"] if self.note else []), ""]
+
+    def markdown(self) -> list[str]:
+        """Return the lines of the section as Markdown."""
+        header = self.header or ("", "")
+        lines = [f"## {self.title}", "", *markdown_table(header, self.rows), ""]
+        return [*lines, *([self.note, ""] if self.note else [])]

@@ -13,15 +13,25 @@ from vae_cli.memory import FLOAT, refuse_beyond
 def check_training(
     config: TrainConfig, image_shape: tuple[int, ...], num_images: int
 ) -> None:
-    """Refuse a model or a batch that can't be held.
+    """Refuse a model or a batch that can't be held; arguments are of `memory_estimate`.
+
+    Raises:
+        ConfigError: it takes more memory than there is.
+    """
+    parts = memory_estimate(config, image_shape, num_images)
+    weights, activations = parts.values()
+    refuse_beyond(parts, _keys(config, weights > activations))
+
+
+def memory_estimate(
+    config: TrainConfig, image_shape: tuple[int, ...], num_images: int
+) -> dict[str, float]:
+    """Return what training holds besides the images -> bytes.
 
     Args:
         config: all of the run's.
         image_shape: (H, W, C).
         num_images: training images; a batch holds no more.
-
-    Raises:
-        ConfigError: it takes more memory than there is.
     """
     latent_dim = config.latent_dim
     layers = [
@@ -41,13 +51,10 @@ def check_training(
     activations += FLOAT * config.prior.encoded_images * per_image
     densities = batch * samples * config.prior.num_components
     activations += 2 * FLOAT * densities * latent_dim
-    refuse_beyond(
-        {
-            "weights, gradients and the optimizer's moments": weights,
-            f"activations of a batch of {batch:,} images": activations,
-        },
-        _keys(config, weights > activations),
-    )
+    return {
+        "weights, gradients and the optimizer's moments": weights,
+        f"activations of a batch of {batch:,} images": activations,
+    }
 
 
 def _keys(config: TrainConfig, by_weights: bool) -> str:

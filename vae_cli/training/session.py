@@ -17,14 +17,14 @@ from vae_cli.config.by_size import batch_size, resolved
 from vae_cli.config.dataset import FileConfig
 from vae_cli.config.train import TrainConfig
 from vae_cli.data.prepare import load_data
-from vae_cli.errors import DataError, Interrupted
+from vae_cli.errors import Interrupted
 from vae_cli.plugins import used_plugins
 from vae_cli.runs.data import load_run_data
 from vae_cli.runs.folder import RunFolder, new_run
 from vae_cli.runs.record import record_start, record_stop, recorded
 from vae_cli.runs.resume import resumed_config
 from vae_cli.runtime import start_tensorflow
-from vae_cli.training.memory import check_training
+from vae_cli.training.checks import check_images
 from vae_cli.training.stop import StopSignal
 from vae_cli.workers import worker_index
 
@@ -150,19 +150,7 @@ def _prepared(
         start_tensorflow(threads_for, own_process)
         data = loading.result()
     config, chosen = resolved(config, data.spec.image_shape, len(data.train))
-    check_training(config, data.spec.image_shape, len(data.train))
-    if config.conditioning.on_labels:
-        data.check_labelled()
-    problem = config.likelihood.problem_with(data.spec.pixels)
-    if problem:
-        raise DataError(*problem.split("; "))
-    if data.spec.binary and not config.objective.takes_binary_images:
-        raise DataError(
-            f"objective={config.objective.name} needs images with levels between black "
-            "and white: every pixel of these is 0 or 1, and its discriminator would "
-            "trivially separate them from pixel means.",
-            "use objective=elbo, iwae or perceptual",
-        )
+    check_images(config, data)
     if used_plugins(config):  # which may build something else than they should
         from vae_cli.models.factory import build_model
 

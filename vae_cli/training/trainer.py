@@ -4,15 +4,12 @@ import logging
 import warnings
 import zlib
 from dataclasses import dataclass, replace
-from functools import partial
 
 import keras
 import tensorflow as tf
 
 from vae_cli.config.train import TrainConfig
-from vae_cli.data.batches import evaluation_order, training_order
 from vae_cli.data.corruption import corrupt_split
-from vae_cli.data.pipeline import Replicas, shards
 from vae_cli.data.splits import ImageData, Split
 from vae_cli.errors import DataError, TrainingError
 from vae_cli.models.factory import build_model
@@ -21,7 +18,7 @@ from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.metrics_file import complete_rows, keep_epochs
 from vae_cli.runs.trained import load_weights
 from vae_cli.runtime import matrix_products
-from vae_cli.training.build import build_learner, read_on_the_way, steps_per_epoch
+from vae_cli.training.build import build_learner, steps_per_epoch
 from vae_cli.training.callbacks import (
     EarlyStopping,
     EpochLogs,
@@ -34,16 +31,15 @@ from vae_cli.training.collapse import CollapseWarning
 from vae_cli.training.completion import complete_folder
 from vae_cli.training.distribution import Distribution
 from vae_cli.training.features import train_features
+from vae_cli.training.feeding import training_shards, validation_shards
 from vae_cli.training.learner import Learner
 from vae_cli.training.progress_bar import ProgressBar
 from vae_cli.training.stop import StopSignal
+from vae_cli.training.summary import data_line, duration_line, model_line
 from vae_cli.training.tensorboard import SIDE, ImageGrids
 from vae_cli.workers import worker_index
 
 log = logging.getLogger(__name__)
-
-SHUFFLED_TOGETHER = 16_384
-"""Images of a streamed set that are shuffled together."""
 
 
 @dataclass
@@ -107,6 +103,9 @@ class Trainer:
         learner = build_learner(config, data, self.distribution)
         checkpoints = Checkpoints(folder.checkpoints, learner)
         progress = checkpoints.restore()
+        log.info("%s", data_line(data))
+        log.info("%s", model_line(config, learner.vae, learner.objective))
+        log.info("%s", duration_line(config, data, progress.epoch))
         keep_epochs(folder.metrics_csv, progress.epoch)
         complete_rows(folder.metrics_csv, progress.epoch)
         if not progress.step:
@@ -151,7 +150,7 @@ class Trainer:
         bar = ProgressBar(done, steps, config.epochs) if wanted else None
         validating = None
         if len(data.validation):
-            validating = self.distribution.dataset(self._validation)
+            validating = validation_shards(config, data, self.distribution)
         learner.set_num_batches(
             steps - done, -(-len(data.validation) // config.batch_size)
         )
@@ -162,8 +161,8 @@ class Trainer:
                 # nor, over replicas, how many batches an epoch has
                 warnings.filterwarnings("ignore", message="Your input ran out of data")
                 learner.fit(
-                    self.distribution.dataset(
-                        partial(self._training, learner, steps - done)
+                    training_shards(
+                        config, data, learner, self.distribution, steps - done
                     ),
                     initial_epoch=progress.epoch,
                     epochs=progress.epoch + 1 if done else config.epochs,
@@ -197,34 +196,6 @@ class Trainer:
             ImageGrids(folder.tensorboard, _first(config, data), config.seed),
             Saving(folder, progress, checkpoints, self.stop, config.epochs),
         ]
-
-    def _training(
-        self, learner: Learner, batches: int, replicas: Replicas
-    ) -> tf.data.Dataset:
-        """Return the batches that are left of an epoch, in the epoch's order."""
-        config, data = self.config, self.data
-        order = training_order(
-            len(data.train),
-            config.batch_size,
-            config.seed,
-            learner.optimizer.iterations.value,
-            batches=batches,
-            window=SHUFFLED_TOGETHER if data.streamed else None,
-        )
-        return self._shares(order, replicas, data.train)
-
-    def _validation(self, replicas: Replicas) -> tf.data.Dataset:
-        """Return the validation images in batches."""
-        size = len(self.data.validation)
-        order = evaluation_order(size, self.config.batch_size)
-        return self._shares(order, replicas, self.data.validation)
-
-    def _shares(
-        self, order: tf.data.Dataset, replicas: Replicas, split: Split
-    ) -> tf.data.Dataset:
-        images = read_on_the_way(split, self.distribution)
-        padded_size = self.config.batch_size if self.distribution.static else None
-        return shards(order, replicas, images, padded_size)
 
 
 def _warn_of_cycles(config: TrainConfig) -> None:

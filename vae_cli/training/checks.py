@@ -1,0 +1,32 @@
+"""Whether a config can be trained on images; imports no TensorFlow."""
+
+from typing import TYPE_CHECKING
+
+from vae_cli.config.train import TrainConfig
+from vae_cli.errors import DataError
+from vae_cli.training.memory import check_training
+
+if TYPE_CHECKING:
+    from vae_cli.data.splits import ImageData
+
+
+def check_images(config: TrainConfig, data: "ImageData") -> None:
+    """Refuse images that a model can't be trained on, before it is built.
+
+    Raises:
+        ConfigError: model or batch take more memory than there is.
+        DataError: the images lack what the config needs.
+    """
+    check_training(config, data.spec.image_shape, len(data.train))
+    if config.conditioning.on_labels:
+        data.check_labelled()
+    problem = config.likelihood.problem_with(data.spec.pixels)
+    if problem:
+        raise DataError(*problem.split("; "))
+    if data.spec.binary and not config.objective.takes_binary_images:
+        raise DataError(
+            f"objective={config.objective.name} needs images with levels between black "
+            "and white: every pixel of these is 0 or 1, and its discriminator would "
+            "trivially separate them from pixel means.",
+            "use objective=elbo, iwae or perceptual",
+        )

@@ -1,0 +1,80 @@
+"""What a training is about, in three lines: images, model, duration."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from vae_cli.config.train import TrainConfig
+from vae_cli.data.splits import ImageData
+from vae_cli.models.objective import Elbo
+from vae_cli.models.vae import VAE
+from vae_cli.training.build import steps_per_epoch
+
+
+def data_line(data: ImageData) -> str:
+    """Return how many images there are, of which kind, and where they lie."""
+    splits = {"train": data.train, "validation": data.validation, "test": data.test}
+    having = {name: split for name, split in splits.items() if split}
+    counts = " + ".join(f"{len(split):,}" for split in having.values())
+    classes = len(data.spec.labels or ())
+    words = [
+        f"{counts} images ({', '.join(having)}) of "
+        + " x ".join(map(str, data.spec.image_shape)),
+        "pixels 0 or 1" if data.spec.binary else str(data.spec.pixels),
+        *([f"{classes:,} class{'' if classes == 1 else 'es'}"] if classes else []),
+    ]
+    size = sum(split.images.megabytes for split in having.values())
+    place = "streamed from disk" if data.streamed else "in memory"
+    return f"images: {', '.join(words)}; {place}, {size:,.0f} MB"
+
+
+def model_line(config: TrainConfig, vae: VAE, objective: Elbo) -> str:
+    """Return what is trained, and how many parameters it has."""
+    parts = parameters(vae, objective)
+    networks = ", ".join(f"{name} {count:,}" for name, count in parts.items())
+    options = [f"latent_dim={config.latent_dim}"]
+    for group, usual in (
+        ("likelihood", ""), ("prior", "standard"), ("hierarchy", "none"),
+        ("conditioning", "none"), ("objective", "elbo"),
+    ):  # fmt: skip
+        name = getattr(config, group).name
+        options += [f"{group}={name}"] if name != usual else []
+    return (
+        f"model: {config.architecture.name}, {sum(parts.values()):,} parameters "
+        f"({networks}), {', '.join(options)}"
+    )
+
+
+def duration_line(config: TrainConfig, data: ImageData, done: int = 0) -> str:
+    """Return how many steps an epoch has, and how many epochs there are.
+
+    Args:
+        config: of the run.
+        data: the images.
+        done: epochs that are trained already.
+    """
+    steps, left = steps_per_epoch(config, data), max(0, config.epochs - done)
+    after = f" after {done}" if done else ""
+    return (
+        f"training: {steps:,} step{'' if steps == 1 else 's'} an epoch, "
+        f"{min(config.batch_size, len(data.train)):,} images each, {left:,} "
+        f"epoch{'' if left == 1 else 's'}{after}: {steps * left:,} steps"
+    )
+
+
+def parameters(vae: VAE, objective: Elbo | None = None) -> dict[str, int]:
+    """Return the parts of a model that have weights -> how many numbers these are.
+
+    Args:
+        vae: the model.
+        objective: with a network that it trains, such as a discriminator.
+    """
+    parts = {layer.name: _size(layer.weights) for layer in vae.layers}
+    if objective is not None:
+        parts["objective"] = _size(objective.trainable_variables)
+    return {name: count for name, count in parts.items() if count}
+
+
+def _size(weights: Sequence[keras.Variable]) -> int:
+    return int(sum(np.prod(weight.shape) for weight in weights))
