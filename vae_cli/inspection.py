@@ -156,8 +156,11 @@ def inspected(
         own_process: whether this process does nothing else, as of `train`.
         progress: whether to show how much is done.
     """
+    original = data
+    if config.dataset.binarize != "none":  # copies are then drawn apart
+        original = load_data(replace(config.dataset, binarize="none"))
     with fraction_bar("looking at the images") if progress else _hidden() as done:
-        report = inspect_data(data, config.dataset, config.likelihood, done)
+        report = inspect_data(data, config.dataset, config.likelihood, original, done)
     model = None
     try:
         config, chosen = resolved(config, data.spec.image_shape, len(data.train))

@@ -109,9 +109,9 @@ class Run(OpenRun):
             seed: of the noise.
             temperature: scales the noise.
         """
-        options: dict[str, Any] = {"label": label, "seed": seed}
-        options["temperature"] = temperature
-        return self.generate(num_images=count, **options).images
+        return self.generate(
+            num_images=count, label=label, seed=seed, temperature=temperature
+        ).images
 
     def generate(self, mode: str = "prior", **options: Any) -> "Generated":
         """Return images and their codes, as `vae-generate` draws them.
@@ -220,9 +220,9 @@ class Run(OpenRun):
             num_images: at most this many; None: all.
             label: class to decode as, for a conditional model.
         """
-        chosen: Any = corruption
-        if isinstance(corruption, str):
-            chosen = option_named("corruption", corruption)
+        chosen = corruption
+        if isinstance(chosen, str):
+            chosen = option_named("corruption", chosen)
         checked = {"split": split, "num_images": num_images, "label": label}
         command_options("reconstruct", corruption=None, **checked)
         start_tensorflow()
@@ -274,11 +274,7 @@ class Run(OpenRun):
         return report_anomalies(self, images, how)
 
     def inspect(self, measure: bool = True) -> Inspection:
-        """Return facts about the run's images and model, as `vae-inspect` prints them.
-
-        Args:
-            measure: whether to take a few training steps to time them.
-        """
+        """Return facts about images and model; `measure` takes steps to time an epoch."""
         return inspected(self.config, self.data, measure, str(self.folder))
 
     def plot_evaluation(self, report: "SplitReport") -> "Figure":

@@ -46,8 +46,16 @@ def test_train_completes_keys_options_and_choices(
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name != "train"])
 def test_every_command_completes_its_keys_and_choices(command: str) -> None:
     assert "run=" in candidates(f"vae-{command} ru")
-    assert candidates(f"vae {command} checkpoint=b") == ["checkpoint=best"]
     assert "run=latest" in candidates(f"vae-{command} run=")
+    if command != "inspect":  # which reads no weights
+        assert candidates(f"vae {command} checkpoint=b") == ["checkpoint=best"]
+
+
+def test_inspect_completes_what_train_does() -> None:
+    words = ("lat", "likelihood=g", "experiment=quick", "likelihood=gaussian std")
+    for word in words:
+        assert candidates(f"vae inspect {word}") == candidates(f"vae-train {word}")
+    assert candidates("vae-inspect measure=") == ["measure=false", "measure=true"]
 
 
 def test_key_alone_offers_groups_before_their_keys() -> None:

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from tests.helpers import sized
+from vae_cli.config.catalog import defaults
 from vae_cli.config.commands import COMMANDS, PRESETS
 from vae_cli.config.compose import composed
 from vae_cli.paths import configs_dir
@@ -85,7 +86,7 @@ def test_primary_file_shows_its_own_command(command: str) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_primary_file_and_its_dataclass_have_the_same_keys(command: str) -> None:
-    values = yaml.safe_load((configs_dir() / f"{command}.yaml").read_text())
+    values = defaults(command)
     groups = {
         group
         for entry in values["defaults"]

@@ -67,6 +67,8 @@ def small(words: list[str]) -> list[str]:
     """Return the words of `vae-<command> ...`, or of `vae launch`, with small sizes."""
     if any(word.startswith("resume=") for word in words):
         return [*words, "epochs=2"]
+    if words[0] == "vae-inspect" and any(word.startswith("run=") for word in words):
+        return words
     if words[0] == "vae-train" and "-m" in words:
         words = [first_value(word) for word in words]
     launched = words[:2] == ["vae", "launch"]

@@ -108,6 +108,7 @@ def inspect_data(
     data: ImageData,
     config: DatasetConfig,
     likelihood: LikelihoodConfig,
+    original: ImageData | None = None,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> DataReport:
     """Look at all images of a data set.
@@ -116,6 +117,7 @@ def inspect_data(
         data: as training gets it.
         config: how it was loaded.
         likelihood: that the run would have.
+        original: the same before it is binarized, where duplicates are looked for.
         progress: called with the fraction that is done.
     """
     splits = named_splits(data)
@@ -123,7 +125,9 @@ def inspect_data(
     values = count_pixels(data.train.images, pixels)
     progress(0.1)
     duplicates = find_duplicates(
-        splits, config.seed, lambda part: progress(0.1 + 0.9 * part)
+        named_splits(original or data),
+        config.seed,
+        lambda part: progress(0.1 + 0.9 * part),
     )
     facts = {name: _split_facts(split, data) for name, split in splits.items()}
     return DataReport(

@@ -258,7 +258,7 @@ def _telling(layers: Sequence["LayerFacts"]) -> list["LayerFacts"]:
 
 def _training(model: "ModelReport") -> Section:
     total = model.steps_per_epoch * model.epochs
-    memory = ", ".join(f"{n} {_mib(size)}" for n, size in model.memory.items())
+    memory = "; ".join(f"{n} {_mib(size)}" for n, size in model.memory.items())
     rows = [
         ("steps", f"{model.steps_per_epoch:,} an epoch of {model.batch_size:,} images "
          f"each, {counted(model.epochs, 'epoch')}: {total:,} steps"),

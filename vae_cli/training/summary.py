@@ -1,12 +1,10 @@
 """What a training is about, in three lines: images, model, duration."""
 
-from collections.abc import Sequence
-
-import keras
 import numpy as np
 
 from vae_cli.config.train import TrainConfig
 from vae_cli.data.splits import ImageData
+from vae_cli.data_spec import DataSpec
 from vae_cli.models.objective import Elbo
 from vae_cli.models.vae import VAE
 from vae_cli.training.build import steps_per_epoch
@@ -21,7 +19,7 @@ def data_line(data: ImageData) -> str:
     words = [
         f"{counts} images ({', '.join(having)}) of "
         + " x ".join(map(str, data.spec.image_shape)),
-        "pixels 0 or 1" if data.spec.binary else str(data.spec.pixels),
+        _pixels(data.spec),
         *([f"{classes:,} class{'' if classes == 1 else 'es'}"] if classes else []),
     ]
     size = sum(split.images.megabytes for split in having.values())
@@ -59,7 +57,7 @@ def duration_line(config: TrainConfig, data: ImageData, done: int = 0) -> str:
     return (
         f"training: {steps:,} step{'' if steps == 1 else 's'} an epoch, "
         f"{min(config.batch_size, len(data.train)):,} images each, {left:,} "
-        f"epoch{'' if left == 1 else 's'}{after}: {steps * left:,} steps"
+        f"epoch{'' if left == 1 else 's'}{after}"
     )
 
 
@@ -70,11 +68,19 @@ def parameters(vae: VAE, objective: Elbo | None = None) -> dict[str, int]:
         vae: the model.
         objective: with a network that it trains, such as a discriminator.
     """
-    parts = {layer.name: _size(layer.weights) for layer in vae.layers}
+    parts: dict[str, int] = {}
+    counted: set[int] = set()  # levels share networks
+    weights = {layer.name: layer.weights for layer in vae.layers}
     if objective is not None:
-        parts["objective"] = _size(objective.trainable_variables)
+        weights["objective"] = objective.trainable_variables
+    for name, variables in weights.items():
+        own = [variable for variable in variables if id(variable) not in counted]
+        counted |= {id(variable) for variable in own}
+        parts[name] = int(sum(np.prod(variable.shape) for variable in own))
     return {name: count for name, count in parts.items() if count}
 
 
-def _size(weights: Sequence[keras.Variable]) -> int:
-    return int(sum(np.prod(weight.shape) for weight in weights))
+def _pixels(spec: DataSpec) -> str:
+    if spec.binary:
+        return "pixels 0 or 1"
+    return spec.pixels.dtype if spec.pixels.eight_bit else str(spec.pixels)

@@ -1,7 +1,5 @@
 """Figures of a data set: images class by class, values, images that look alike."""
 
-from typing import Any
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -56,8 +54,9 @@ def contact_sheet(
         f"{height_} x {width_} x {channels}, {report.pixels}",
         fontsize=9,
     )
-    halves: Any = figure.subfigures(2, 1, height_ratios=(tall + 0.3, 2.5))
-    above, below = halves
+    above, below = figure.subfigures(
+        2, 1, squeeze=False, height_ratios=(tall + 0.3, 2.5)
+    )[:, 0]
     axis = above.subplots()
     sheet = grid(images, columns)
     axis.imshow(sheet.squeeze(-1) if sheet.shape[-1] == 1 else sheet,
