@@ -274,7 +274,7 @@ class Run(OpenRun):
         return report_anomalies(self, images, how)
 
     def inspect(self, measure: bool = True) -> Inspection:
-        """Return facts about images and model; `measure` takes steps to time an epoch."""
+        """Return facts about images and model; `measure` times a few training steps."""
         return inspected(self.config, self.data, measure, str(self.folder))
 
     def plot_evaluation(self, report: "SplitReport") -> "Figure":

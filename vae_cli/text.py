@@ -34,6 +34,11 @@ def table_cell(value: object) -> str:
     return printable(value).replace("|", "\\|")
 
 
+def megabytes(size: float) -> str:
+    """Return a size in MiB for people: two digits of a small one."""
+    return f"{size:,.0f} MB" if size >= 10 else f"{size:.2g} MB"
+
+
 class PrintableFormatter(logging.Formatter):
     """Formats log records, tracebacks included, so that they are safe to print."""
 

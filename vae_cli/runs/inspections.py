@@ -13,7 +13,7 @@ from vae_cli.data.inspection import DataReport
 from vae_cli.errors import ConfigError
 from vae_cli.runs.files import write_json, write_text
 from vae_cli.runs.report import Section, writing
-from vae_cli.text import printable
+from vae_cli.text import megabytes, printable
 
 if TYPE_CHECKING:
     from vae_cli.inspection import Inspection
@@ -120,9 +120,9 @@ def _numbered(title: str, lines: list[str]) -> Section:
 def _images(data: DataReport) -> Section:
     where = "" if data.path is None else f", {data.path}"
     total = sum(split.megabytes for split in data.splits.values())
-    place = f"in memory, {total:,.0f} MB"
+    place = f"in memory, {megabytes(total)}"
     if data.streamed_from:
-        place = f"streamed from {data.streamed_from}, {total:,.0f} MB"
+        place = f"streamed from {data.streamed_from}, {megabytes(total)}"
     values = data.values.distinct
     occurring = "more than 65,536" if values is None else f"{values:,}"
     return Section(
@@ -282,7 +282,7 @@ def _training(model: "ModelReport") -> Section:
 
 
 def _mib(size: float) -> str:
-    return f"{size / 2**20:,.0f} MB" if size < 2**30 else f"{size / 2**30:,.1f} GB"
+    return megabytes(size / 2**20) if size < 2**30 else f"{size / 2**30:,.1f} GB"
 
 
 def _number(value: float) -> str:

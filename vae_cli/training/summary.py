@@ -7,6 +7,7 @@ from vae_cli.data.splits import ImageData
 from vae_cli.data_spec import DataSpec
 from vae_cli.models.objective import Elbo
 from vae_cli.models.vae import VAE
+from vae_cli.text import megabytes
 from vae_cli.training.build import steps_per_epoch
 
 
@@ -24,7 +25,7 @@ def data_line(data: ImageData) -> str:
     ]
     size = sum(split.images.megabytes for split in having.values())
     place = "streamed from disk" if data.streamed else "in memory"
-    return f"images: {', '.join(words)}; {place}, {size:,.0f} MB"
+    return f"images: {', '.join(words)}; {place}, {megabytes(size)}"
 
 
 def model_line(config: TrainConfig, vae: VAE, objective: Elbo) -> str:
