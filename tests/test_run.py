@@ -165,7 +165,7 @@ def test_arguments_are_refused_as_on_the_command_line(run: Run, call, message) -
 
 
 def test_models_built_in_several_threads_have_the_weights_of_one(run: Run) -> None:
-    other = vae_cli.compose("architecture=dense", seed=9)
+    other = vae_cli.compose("architecture=dense", seed=9, latent_dim=2)
 
     def build(config):
         from vae_cli.models.factory import build_model

@@ -72,7 +72,7 @@ def test_names_of_files_and_classes_need_no_quotes(key: str, name: str) -> None:
     value = f"{name}.csv" if key == "output" else name
     words = [f"{key}={value}"] + ["images=x"] * (key == "label")
     assert getattr(composed("encode", words), key) == value
-    assert getattr(composed("encode", quoted(words)), key) == value
+    assert getattr(composed("encode", quoted("encode", words)), key) == value
 
 
 def test_quoted_and_listed_values_are_left_as_they_are() -> None:
