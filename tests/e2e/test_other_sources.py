@@ -53,7 +53,9 @@ def streams(run: Path) -> bool:
     return "are streamed from the file" in (run / "train.log").read_text()
 
 
-@pytest.mark.parametrize("storage", ["contiguous", "gzip"])
+@pytest.mark.parametrize(
+    "storage", ["gzip", pytest.param("contiguous", marks=pytest.mark.slow)]
+)
 def test_hdf5_larger_than_memory_is_trained_on_resumed_and_sampled_in_its_range(
     storage: str, tmp_path: Path, command: Command
 ) -> None:
