@@ -205,6 +205,22 @@ def test_mean_is_that_of_the_distribution_where_it_lies_within_the_range():
     assert number(likelihood(levels).mean(outputs)) == pytest.approx(wanted, abs=1e-5)
 
 
+@pytest.mark.parametrize("mixture", [1, 3])
+def test_several_samples_of_an_image_have_the_means_and_scores_of_each(mixture):
+    chosen = likelihood(256, mixture)
+    outputs = random_outputs(24, mixture).reshape(2, 3, 2, 2, -1)
+    x = np.random.default_rng(1).uniform(0, 1, (3, 2, 2, 1)).astype(np.float32)
+    for sample in range(2):
+        np.testing.assert_allclose(
+            chosen.mean(outputs)[sample], chosen.mean(outputs[sample]), atol=1e-6
+        )
+        np.testing.assert_allclose(
+            chosen.log_prob(x, outputs)[sample],
+            chosen.log_prob(x, outputs[sample]),
+            rtol=1e-5,
+        )
+
+
 def test_score_is_the_log_of_a_sum_for_logits_beyond_exp():
     outputs = random_outputs(1, 3)
     outputs[..., :3] = [500, 480, -500]

@@ -106,7 +106,7 @@ class DiscretizedLogistic(Likelihood):
         return ops.where(is_last, 0.0, below) + ops.where(is_first, 0.0, above) + inner
 
     def mean(self, logits: Any) -> Any:
-        """Return the mean of the logistics, each clipped to [0, 1], [B, H, W, C].
+        """Return the mean of the logistics, each clipped to [0, 1], [..., H, W, C].
 
         It is the mean before pixels are rounded to levels: E[x|z] but for what lies
         beyond the edges.
@@ -115,8 +115,10 @@ class DiscretizedLogistic(Likelihood):
         clipped = [ops.clip(0.5 + SLOPE * mean, 0.0, 1.0) for mean in means]
         if not weights:
             return clipped[0]
-        shares = ops.softmax(ops.stack(weights, axis=-1), axis=-1)
-        return ops.sum(shares * ops.stack(clipped, axis=-1), axis=-1)
+        # not `softmax`, which TensorFlow has for 5 axes at most
+        total = ops.logsumexp(ops.stack(weights), axis=0)
+        shares = [ops.exp(weight - total) for weight in weights]
+        return sum(s * mean for s, mean in zip(shares, clipped, strict=True))
 
     def starting_outputs(self, pixel_mean: np.ndarray) -> np.ndarray:
         """Return outputs whose mean is `pixel_mean`; those of a mixture lie around it.
