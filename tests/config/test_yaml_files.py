@@ -28,6 +28,9 @@ NEEDED = {
     "dataset=huggingface": ["dataset.path=ylecun/mnist"],
     "dataset=tfds": ["dataset.path=mnist"],
     "conditioning=observed": ["corruption=box"],
+    "experiment=digits": ["dataset.path=digits.npz"],
+    "experiment=emoji": ["dataset.path=emoji"],
+    "experiment=faces": ["dataset.path=faces"],
 }
 """What an option leaves open for the user to fill in."""
 
@@ -139,7 +142,8 @@ def test_preset_opens_with_its_own_command(file: Path) -> None:
 
 @pytest.mark.parametrize("file", PRESET_FILES, ids=short)
 def test_preset_changes_the_resolved_config(file: Path) -> None:
-    assert plain(f"{file.parent.name}={file.stem}") != plain()
+    chosen = f"{file.parent.name}={file.stem}"
+    assert plain(chosen, *NEEDED.get(chosen, [])) != plain()
 
 
 def test_guide_is_what_is_chosen_for_mnist_by_another_name() -> None:
