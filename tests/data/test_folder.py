@@ -11,7 +11,8 @@ from tests.data.pictures import COLOURS, claiming, class_folders, picture
 from tests.helpers import grey_images
 from vae_cli.config.dataset import FolderConfig
 from vae_cli.data import cache
-from vae_cli.data.prepare import load_data, load_source
+from vae_cli.data.prepare import load_data
+from vae_cli.data.source import load_source
 from vae_cli.errors import ConfigError, DataError
 
 

@@ -8,8 +8,9 @@ import pytest
 import tensorflow as tf
 
 from tests.helpers import grey_images, npz_config
+from vae_cli.data.binarize import Levels
 from vae_cli.data.images import Images, to_float
-from vae_cli.data.prepare import Levels, load_data
+from vae_cli.data.prepare import load_data
 from vae_cli.errors import DataError
 from vae_cli.evaluation.batches import as_float
 

@@ -11,7 +11,9 @@ import pytest
 from PIL import Image
 
 from tests.helpers import grey_images
-from vae_cli.data.pictures import Fitting, named_split, own_name
+from vae_cli.data.fitting import Fitting
+from vae_cli.data.given_files import own_name
+from vae_cli.data.pictures import named_split
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import DataError
 from vae_cli.pixels import Pixels

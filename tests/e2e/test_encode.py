@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.conftest import SMALL, Finished, refused, train_here
 from vae_cli import load
-from vae_cli.data import pictures
+from vae_cli.data import given_files
 from vae_cli.runs import codes as codes_module
 
 Command = Callable[..., Finished]
@@ -202,7 +202,7 @@ def test_pictures_read_in_small_groups_give_the_same_codes(
     save_pictures(tmp_path / "own", *(f"{i:02d}.png" for i in range(23)), size=(17, 30))
     options = (f"images={tmp_path / 'own'}", "scores=true", "posterior_samples=2")
     whole = written(command, trained, tmp_path, *options)
-    monkeypatch.setattr(pictures, "AT_A_TIME", 4)
+    monkeypatch.setattr(given_files, "AT_A_TIME", 4)
     parts = written(command, trained, tmp_path, *options)
     assert len(whole["image"]) == 23
     assert parts["image"] == whole["image"]
@@ -216,7 +216,7 @@ def test_pictures_read_in_small_groups_give_the_same_codes(
 def test_few_pictures_are_held_at_a_time(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pictures, "AT_A_TIME", 5)
+    monkeypatch.setattr(given_files, "AT_A_TIME", 5)
     save_pictures(tmp_path, *(f"{i}.png" for i in range(20)))
     parts = load(trained).codes(tmp_path)
     first = next(parts)
@@ -235,7 +235,7 @@ def test_broken_picture_at_the_end_leaves_no_file(
     monkeypatch: pytest.MonkeyPatch,
     suffix: str,
 ) -> None:
-    monkeypatch.setattr(pictures, "AT_A_TIME", 2)
+    monkeypatch.setattr(given_files, "AT_A_TIME", 2)
     save_pictures(tmp_path / "own", "a.png", "b.png", "c.png")
     (tmp_path / "own" / "d.png").write_bytes(b"no picture")
     output = tmp_path / "out" / f"codes.{suffix}"

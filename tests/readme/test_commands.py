@@ -46,9 +46,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(run, root / "outputs" / name)
     images = np.random.default_rng(0).integers(0, 256, (300, 28, 28), np.uint8)
     np.savez(root / "images.npz", x_train=images)
-    (root / "photos").mkdir()
-    for index in range(3):
-        Image.fromarray(images[index]).save(root / "photos" / f"{index}.png")
+    for index in range(60):
+        kind = "day" if index % 2 else "night"
+        for name, side in (("photos", 28), ("emoji", 64), ("faces", 25)):
+            (root / name / kind).mkdir(parents=True, exist_ok=True)
+            picture = Image.fromarray(images[index]).resize((side, side))
+            picture.save(root / name / kind / f"{index}.png")
+    np.savez(root / "digits.npz", x_train=images[:, :8, :8] % 17)
     return root
 
 

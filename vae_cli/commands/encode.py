@@ -9,7 +9,7 @@ from typing import NoReturn
 from vae_cli.commands._main import run_command
 from vae_cli.commands._run import opened, options, suffix
 from vae_cli.config.encode import ALL, ENCODE, EncodeConfig
-from vae_cli.data.pictures import own_name
+from vae_cli.data.given_files import own_name
 from vae_cli.progress import fraction_bar
 from vae_cli.runs.codes import Codes, check_codes_file, write_codes
 from vae_cli.runs.data import check_outputs

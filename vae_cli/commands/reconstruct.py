@@ -8,7 +8,7 @@ from vae_cli.commands._main import run_command
 from vae_cli.commands._run import opened, option_suffix, options, suffix
 from vae_cli.config.commands import ReconstructConfig
 from vae_cli.config.run import CORRUPT, RESTORE
-from vae_cli.data.pictures import own_name
+from vae_cli.data.given_files import own_name
 from vae_cli.run import Run
 from vae_cli.runs.data import check_outputs
 from vae_cli.runs.files import write_json, write_npz

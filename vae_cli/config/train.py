@@ -5,6 +5,11 @@ from dataclasses import dataclass
 import vae_cli.config.dataset_formats  # noqa: F401  # registers more data sets
 from vae_cli.config.architecture import ArchitectureConfig, ConvConfig
 from vae_cli.config.conditioning import ConditioningConfig, UnconditionalConfig
+from vae_cli.config.conflicts import (
+    inpainting_problems,
+    objective_problems,
+    standardized_problems,
+)
 from vae_cli.config.corruption import CorruptionConfig, NoCorruptionConfig
 from vae_cli.config.dataset import MAX_SEED, DatasetConfig, MnistConfig
 from vae_cli.config.distribution import DistributionConfig, SingleConfig
@@ -156,9 +161,10 @@ class TrainConfig:
             *self.dataset.problems_with(self.likelihood, self.corruption),
             *self._schedule_problems(),
             *self._latent_problems(),
-            *self._inpainting_problems(),
+            *inpainting_problems(self),
+            *standardized_problems(self),
             *self._device_problems(),
-            *self._objective_problems(),
+            *objective_problems(self),
             *self._name_problems(),
         ]
 
@@ -221,39 +227,6 @@ class TrainConfig:
             )
         return problems
 
-    def _inpainting_problems(self) -> list[str]:
-        corruption, conditioning = self.corruption, self.conditioning
-        if not conditioning.on_observed:
-            if corruption.likelihood_pixels != "missing":
-                return []
-            # with random masks neither: no code was trained to give the pixels that
-            # its own encoder got, so they can't say how well it fits
-            return [
-                "corruption.loss_on=missing trains the decoder on missing pixels only, "
-                "so only p(missing|observed) can be modelled, which needs "
-                f"conditioning=observed, got conditioning={conditioning.name}; use "
-                "conditioning=observed, or corruption.loss_on=all"
-            ]
-        problems = []
-        if not corruption.masks:
-            problems.append(
-                f"conditioning={conditioning.name} needs a corruption with a mask "
-                f"of missing pixels, got corruption={corruption.name}; use "
-                "corruption=quadrants corruption.loss_on=missing"
-            )
-        elif corruption.likelihood_pixels == "observed":
-            problems.append(
-                f"conditioning={conditioning.name} with corruption.loss_on=observed "
-                "would compute the loss only on pixels that the decoder gets; use "
-                "corruption.loss_on=missing"
-            )
-        if self.hierarchy.levels > 1:
-            problems.append(
-                f"conditioning={conditioning.name} takes one level, got "
-                f"hierarchy={self.hierarchy.name}; use hierarchy=none"
-            )
-        return problems
-
     def _device_problems(self) -> list[str]:
         problems = []
         if (
@@ -270,35 +243,6 @@ class TrainConfig:
             problems.append(
                 f"jit=true needs distribution=single, not {self.distribution.name}: "
                 "XLA doesn't compile a step that replicas share"
-            )
-        return problems
-
-    def _objective_problems(self) -> list[str]:
-        """Return what does not go with an objective that compares whole images."""
-        name, problems = self.objective.name, []
-        if not self.objective.takes_binary_images and self.dataset.binarize != "none":
-            problems.append(
-                f"objective={name} with dataset.binarize={self.dataset.binarize}: its "
-                "discriminator would trivially separate binary images from grey pixel "
-                "means; use dataset.binarize=none"
-            )
-        if not self.objective.compares_whole_images:
-            return problems
-        if self.distribution.is_replicated:
-            problems.append(
-                f"objective={name} needs distribution=single, got "
-                f"{self.distribution.name}"
-            )
-        if self.corruption.likelihood_pixels == "observed":
-            problems.append(
-                f"objective={name} compares whole images, also where pixels are "
-                "missing; use corruption.loss_on=all"
-            )
-        if self.conditioning.on_observed:
-            problems.append(
-                f"objective={name} compares whole images, which "
-                f"conditioning={self.conditioning.name} doesn't draw; use "
-                "objective=elbo or iwae"
             )
         return problems
 

@@ -4,8 +4,6 @@ Imports neither TensorFlow nor configs: processes that decode start with it.
 """
 
 import io
-import math
-import struct
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,13 +14,12 @@ import numpy as np
 from PIL import Image, ImageColor, ImageOps, UnidentifiedImageError
 
 from vae_cli.data.regular import check_regular
+from vae_cli.data.scientific_tiff import MAX_PICTURE, scientific_tiff
 from vae_cli.errors import DataError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 """What Pillow may read, whatever a file's name says: others start programs (EPS)."""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-MAX_PICTURE = 2**27
-"""Pixels of a picture; a file of a few kilobytes may claim more than memory holds."""
 UNREADABLE_PICTURE = (
     UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError,
     SyntaxError, DataError, EOFError, TypeError, KeyError, IndexError, OverflowError,
@@ -31,8 +28,8 @@ UNREADABLE_PICTURE = (
 """What Pillow and tifffile raise for files that are damaged or something else."""
 GREY = ("1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I", "F")
 KEEP = "keep"
-ORIENTATION, BITS = 0x0112, 258
-"""Tags of EXIF and TIFF."""
+ORIENTATION = 0x0112
+"""Tag of EXIF."""
 
 warnings.filterwarnings("ignore", "Palette images with Transparency", UserWarning)
 
@@ -103,7 +100,7 @@ def look(data: bytes) -> Look:
     Raises:
         UNREADABLE_PICTURE: it is no picture, or an absurdly large one.
     """
-    array = _scientific(data)
+    array = scientific_tiff(data)
     if array is not None:
         height, width, channels = array.shape
         return Look((height, width), array.dtype.name, channels, False)
@@ -132,7 +129,7 @@ def decode(data: bytes, preparation: Preparation) -> np.ndarray:
     Raises:
         UNREADABLE_PICTURE: it is no picture, is cut off, or can't be converted.
     """
-    array = _scientific(data)
+    array = scientific_tiff(data)
     if array is not None:
         return _typed(_deep(array, preparation), preparation.dtype)
     with _opened(data) as picture:
@@ -255,51 +252,6 @@ def _typed(pixels: np.ndarray, dtype: str) -> np.ndarray:
         info = np.iinfo(to)
         pixels = np.clip(np.rint(pixels), info.min, info.max)
     return pixels.astype(to)
-
-
-def _scientific(data: bytes) -> np.ndarray | None:
-    """Return a TIFF of several channels of more than 8 bits as [H, W, C].
-
-    None where it is none: Pillow would read its first channel or its first 8 bits, and
-    not say so.
-    """
-    if data[:4] not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+") or _is_common(data):
-        return None
-    try:
-        import tifffile
-    except ImportError as error:
-        raise ValueError(
-            "a TIFF of several channels of more than 8 bits needs tifffile: "
-            "pip install tifffile"
-        ) from error
-    try:
-        with tifffile.TiffFile(io.BytesIO(data)) as file:
-            series = file.series[0]
-            axes, shape = series.axes, series.shape
-            if math.prod(shape) > 16 * MAX_PICTURE:
-                raise Image.DecompressionBombError
-            array = series.asarray()
-    except (tifffile.TiffFileError, struct.error) as error:
-        raise ValueError(f"it is a damaged TIFF: {error}") from error
-    if not {"Y", "X"} <= set(axes) or array.dtype.kind not in "iuf":
-        raise ValueError(f"it holds {array.dtype} {list(shape)}")
-    # height and width, then all others together: channels, planes, pages
-    order = [axes.index("Y"), axes.index("X")]
-    order += [i for i in range(array.ndim) if i not in order]
-    array = array.transpose(order).reshape(shape[order[0]], shape[order[1]], -1)
-    return np.ascontiguousarray(array).astype(array.dtype.newbyteorder("="))
-
-
-def _is_common(data: bytes) -> bool:
-    """Return whether a TIFF is one that Pillow reads whole: 8 bits, or one channel."""
-    try:
-        with Image.open(io.BytesIO(data), formats=["TIFF"]) as picture:
-            tags = getattr(picture, "tag_v2", {})
-            bits = tags.get(BITS, (1,))
-            pages = getattr(picture, "n_frames", 1)
-            return max(bits) <= 8 or (len(bits) == 1 and pages == 1)
-    except UnidentifiedImageError:
-        return False
 
 
 def reason(error: BaseException) -> str:

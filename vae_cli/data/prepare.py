@@ -2,49 +2,25 @@
 
 import hashlib
 import logging
-import math
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from vae_cli.config.corruption import CorruptionConfig
 from vae_cli.config.dataset import DatasetConfig, FileConfig
-from vae_cli.data.checks import (
-    are_eight_bit,
-    checked_images,
-    checked_labels,
-    in_eight_bits,
-    numbered,
-    range_of,
-    statistics,
-)
+from vae_cli.data.binarize import binarized
 from vae_cli.data.dequantize import checked_levels, dequantized
-from vae_cli.data.file_facts import FileFacts
-from vae_cli.data.images import Images, is_mapped, to_float
-from vae_cli.data.splits import ImageData, Sources, Split
+from vae_cli.data.source import Source, load_source
+from vae_cli.data.splits import ImageData, Split
 from vae_cli.data_spec import DataSpec, class_numbers
 from vae_cli.errors import DataError
-from vae_cli.pixels import Pixels
 from vae_cli.randomness import Stream, generator
-from vae_cli.registry import build
 
 log = logging.getLogger(__name__)
 
 MOST_HELD_OUT = 10_000
 """Images that a set of one's own gives to validation, and to testing, by default."""
-
-
-class Source(NamedTuple):
-    """A data set as it is stored, checked, before it is split."""
-
-    train: Split
-    test: Split | None
-    validation: Split | None
-    pixels: Pixels
-    class_names: tuple[str, ...] | None
-    digests: dict[str, str | None]
-    files: FileFacts | None = None
 
 
 def load_data(config: DatasetConfig) -> ImageData:
@@ -57,83 +33,6 @@ def load_data(config: DatasetConfig) -> ImageData:
         DataError: the set is missing, malformed, out of range or too small.
     """
     return split_source(load_source(config), config)
-
-
-def load_source(config: DatasetConfig) -> Source:
-    """Load a data set, check it and digest its pixels.
-
-    Raises:
-        DataError: the set is missing, malformed or out of range.
-    """
-    sources = Sources(*build(config))
-    given = {
-        name: arrays
-        for name in ("train", "test", "validation")
-        if (arrays := getattr(sources, name)) is not None
-    }
-    images = {k: checked_images(v.images, f"x_{k}") for k, v in given.items()}
-    shape = images["train"].shape[1:]
-    for name, array in images.items():
-        if array.shape[1:] != shape:
-            raise DataError(
-                f"x_{name} has images of shape {array.shape[1:]}, x_train of {shape}; "
-                "they must agree."
-            )
-    images, pixels = _ranged({f"x_{k}": v for k, v in images.items()}, config)
-    labels, class_names = numbered(
-        {
-            k: None
-            if v.labels is None
-            else checked_labels(v.labels, len(v.images), f"y_{k}", f"x_{k}")
-            for k, v in given.items()
-        },
-        sources.class_names,
-    )
-    splits = {
-        k: Split(
-            Images(images[f"x_{k}"], pixels=pixels),
-            labels[k],
-            v.factors,
-            v.names,
-            class_names=class_names,
-            pixels=pixels,
-        )
-        for k, v in given.items()
-    }
-    digests = {
-        f"x_{k}_sha256": given[k].sha256 or _digest_images(v.images)
-        for k, v in splits.items()
-    }
-    return Source(
-        splits["train"],
-        splits.get("test"),
-        splits.get("validation"),
-        pixels,
-        class_names,
-        {"x_test_sha256": None, **digests},
-        sources.files,
-    )
-
-
-def _ranged(
-    images: dict[str, np.ndarray], config: DatasetConfig
-) -> tuple[dict[str, np.ndarray], Pixels]:
-    """Return images with their range; those in memory as the model gets them."""
-    auto = config.value_range == "auto"
-    if auto and are_eight_bit(images):
-        return images, Pixels()
-    found = statistics(images)
-    eight_bit = in_eight_bits(images, found) if auto else None
-    if eight_bit is not None:
-        return eight_bit, Pixels()
-    pixels = range_of(images, found, config.value_range)
-    if pixels.eight_bit:
-        return images, pixels
-    log.info("pixels: %s", pixels)
-    return {
-        name: array if is_mapped(array) else pixels.to_model(array)
-        for name, array in images.items()
-    }, pixels
 
 
 def split_source(source: Source, config: DatasetConfig) -> ImageData:
@@ -173,7 +72,7 @@ def split_source(source: Source, config: DatasetConfig) -> ImageData:
         if config.binarize in ("threshold", "static") or (
             config.binarize == "dynamic" and name != "train"
         ):
-            splits[name] = _binarized(splits[name], config, index)
+            splits[name] = binarized(splits[name], config, index)
         if config.dequantize == "uniform":
             checked_levels(source.pixels)
             if name != "train":
@@ -270,7 +169,7 @@ def pick_split(
     """
     split = data.split(name)
     if name == "train" and config.binarize == "dynamic":
-        split = _binarized(split, config, 0)
+        split = binarized(split, config, 0)
     if name == "train" and config.dequantize == "uniform":
         split = dequantized(split, config.seed, 0)
     if corruption is not None and corruption.corrupts:
@@ -328,60 +227,9 @@ def _held_if_small(split: Split, config: DatasetConfig) -> Split:
     return replace(split, images=split.images.in_memory())
 
 
-def _binarized(split: Split, config: DatasetConfig, index: int) -> Split:
-    """Return a split of pixels 0 and 255, by threshold or by one draw."""
-    draws = generator(config.seed, Stream.BINARIZATION, index)
-    levels = Levels(draws)
-
-    def binary(images: np.ndarray, _: np.ndarray) -> dict[str, np.ndarray]:
-        if config.binarize == "threshold":
-            ones = to_float(images) > 0.5
-        elif images.dtype != np.uint8:
-            ones = images > draws.random(images.shape, np.float32)
-        else:
-            # 256 levels have probability x / 255 of being at least a uniform 1..255
-            ones = images >= levels.draw(images.shape)
-        return {"images": ones.astype(np.uint8) * np.uint8(255)}
-
-    why = f"dataset.binarize={config.binarize} (dynamic needs no file for training)"
-    return replace(split, **split.images.mapped(binary, why))
-
-
-class Levels:
-    """Uniform levels 1 to 255: as `rng.integers(1, 256, dtype=uint8)` gives them.
-
-    One call of NumPy's and many draw other numbers; here the numbers don't depend on
-    how many are drawn at a time, so that sets in memory and on disk are binarized
-    alike. NumPy takes the bytes of its stream in order and leaves out those that are 0.
-    """
-
-    def __init__(self, rng: np.random.Generator) -> None:
-        self._rng = rng
-        self._left = np.empty(0, np.uint8)
-
-    def draw(self, shape: tuple[int, ...]) -> np.ndarray:
-        """Return the next levels, uint8 of a shape."""
-        count = math.prod(shape)
-        while len(self._left) < count:
-            missing = count - len(self._left)
-            words = missing // 4 + missing // 500 + 1  # a byte of 256 is left out
-            drawn = np.frombuffer(self._rng.bytes(4 * words), np.uint8)
-            self._left = np.concatenate([self._left, drawn[drawn > 0]])
-        levels, self._left = self._left[:count], self._left[count:]
-        return levels.reshape(shape)
-
-
 def _two_levels(images: np.ndarray) -> bool:
     white = 255 if images.dtype == np.uint8 else 1
     return bool(((images == 0) | (images == white)).all())
-
-
-def _digest_images(images: Images) -> str:
-    """Return the SHA-256 of all pixels, which needn't fit into memory."""
-    digest = hashlib.sha256()
-    for batch in images.batches():
-        digest.update(np.ascontiguousarray(batch).data)
-    return digest.hexdigest()
 
 
 def _digest(array: Any) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from vae_cli.config.commands import AnomalyConfig
 from vae_cli.data.corruption import corrupt_split
-from vae_cli.data.pictures import source_name
+from vae_cli.data.given_files import source_name
 from vae_cli.data.prepare import chosen_index
 from vae_cli.data.splits import Split
 from vae_cli.data_spec import class_numbers

@@ -7,7 +7,7 @@ import numpy as np
 
 from vae_cli.config.corruption import CorruptionConfig, MaskConfig, NoCorruptionConfig
 from vae_cli.data.corruption import corrupt_split, with_missing
-from vae_cli.data.pictures import source_name
+from vae_cli.data.given_files import source_name
 from vae_cli.data.splits import Split
 from vae_cli.errors import ConfigError
 from vae_cli.runs.opened import ImagesLike, OpenRun

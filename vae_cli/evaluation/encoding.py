@@ -9,8 +9,9 @@ import numpy as np
 from vae_cli.config.encode import ALL, EncodeConfig
 from vae_cli.config.run import SPLITS
 from vae_cli.data.corruption import with_missing
+from vae_cli.data.given_files import source_name
 from vae_cli.data.listing import SPLIT_FOLDERS
-from vae_cli.data.pictures import image_batches, source_name
+from vae_cli.data.pictures import image_batches
 from vae_cli.data.prepare import chosen_index
 from vae_cli.data.splits import Split
 from vae_cli.data_spec import DataSpec

@@ -24,9 +24,11 @@ class Reconstruction:
 
     Attributes:
         mse: squared error, mean over pixels (those of the mask) and images.
-        psnr: 10 log10(1 / mse), decibels; None for a perfect reconstruction.
+        psnr: 10 log10(1 / mse), decibels; None for a perfect reconstruction, and for
+            standardized pixels, whose range is none.
         ssim: structural similarity (Wang et al. 2004), Gaussian window of 11 pixels and
-            sigma 1.5, mean over images; None where an image is smaller than that.
+            sigma 1.5, mean over images; None where an image is smaller than that, and
+            for standardized pixels.
             Pixels outside the mask count as right.
     """
 
@@ -62,11 +64,14 @@ def score_reconstruction(
     outputs = over_batches(
         score, (images, checked_condition(vae, condition)), batch_size
     )
-    return _mean(outputs, images.shape)
+    return _mean(outputs, images.shape, vae.likelihood.pixels.bounded)
 
 
 def compared(
-    images: np.ndarray, restored: np.ndarray, batch_size: int = 250
+    images: np.ndarray,
+    restored: np.ndarray,
+    batch_size: int = 250,
+    bounded: bool = True,
 ) -> Reconstruction:
     """Compare restored images with clean ones.
 
@@ -74,9 +79,10 @@ def compared(
         images: uint8 [N, H, W, C].
         restored: uint8, or float32 in [0, 1], [N, H, W, C].
         batch_size: images at a time.
+        bounded: whether pixels lie in [0, 1].
     """
     outputs = over_batches(_errors, (images, restored), batch_size)
-    return _mean(outputs, images.shape)
+    return _mean(outputs, images.shape, bounded)
 
 
 def _errors(x: Any, restored: Any) -> tuple[Any, Any]:
@@ -89,15 +95,19 @@ def _has_ssim(shape: Any) -> bool:
     return min(shape[1:3]) >= SSIM_WINDOW
 
 
-def _mean(outputs: list[np.ndarray], shape: Any) -> Reconstruction:
+def _mean(
+    outputs: list[np.ndarray], shape: Any, bounded: bool = True
+) -> Reconstruction:
     error, similarity, *observed = outputs
     mse = float(error.mean(dtype=np.float64))
     if observed:
         mse /= max(float(observed[0].mean(dtype=np.float64)), 1e-12)
     return Reconstruction(
         mse=mse,
-        psnr=float(-10 * np.log10(mse)) if mse > 0 else None,
-        ssim=float(similarity.mean(dtype=np.float64)) if _has_ssim(shape) else None,
+        psnr=float(-10 * np.log10(mse)) if mse > 0 and bounded else None,
+        ssim=float(similarity.mean(dtype=np.float64))
+        if bounded and _has_ssim(shape)
+        else None,
     )
 
 

@@ -29,7 +29,9 @@ def errors(
 
 
 def _errors(split: Split, images: np.ndarray) -> dict[str, float | None]:
-    values: dict[str, float | None] = asdict(compared(split.images, images))
+    values: dict[str, float | None] = asdict(
+        compared(split.images, images, bounded=split.pixels.bounded)
+    )
     if split.mask is not None:
         missing = (split.mask[:] == 0).astype(np.float64)
         square = (to_float(images) - to_float(split.images[:])) ** 2

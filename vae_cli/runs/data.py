@@ -7,7 +7,8 @@ from typing import Any
 from vae_cli.config.dataset import FileConfig
 from vae_cli.config.run import SPLITS
 from vae_cli.config.train import TrainConfig
-from vae_cli.data.prepare import Source, load_source, split_source
+from vae_cli.data.prepare import split_source
+from vae_cli.data.source import Source, load_source
 from vae_cli.data.splits import ImageData
 from vae_cli.errors import ConfigError, DataError, RunError
 from vae_cli.paths import is_there

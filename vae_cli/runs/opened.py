@@ -12,8 +12,11 @@ from vae_cli.config.compose import command_options
 from vae_cli.config.corruption import CorruptionConfig
 from vae_cli.config.encode import ENCODE
 from vae_cli.config.train import TrainConfig
-from vae_cli.data.pictures import Fitting, named_split, source_name
-from vae_cli.data.prepare import Source, pick_split, split_source
+from vae_cli.data.fitting import Fitting
+from vae_cli.data.given_files import source_name
+from vae_cli.data.pictures import named_split
+from vae_cli.data.prepare import pick_split, split_source
+from vae_cli.data.source import Source
 from vae_cli.data.splits import ImageData, Split
 from vae_cli.data_spec import DataSpec, class_numbers
 from vae_cli.errors import ConfigError, DataError
@@ -26,9 +29,8 @@ if TYPE_CHECKING:
     from vae_cli.models.vae import VAE
 
 ImagesLike = np.ndarray | str | Path | Sequence[str | Path]
-"""An array [N, H, W, C], [N, H, W] or one picture [H, W, C], in the data's range or
-uint8; or paths of pictures, folders, patterns or arrays. Sizes and channels become the
-model's as those of its data did."""
+"""An array [N, H, W, C], [N, H, W] or [H, W, C], in the data's range or uint8; or paths
+of pictures, folders, patterns or arrays. They are brought to the model's size."""
 
 
 class Posterior(NamedTuple):
