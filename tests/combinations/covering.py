@@ -44,7 +44,6 @@ AXES: dict[str, dict[str, tuple[str, ...]]] = {
         for name in ("bernoulli", "gaussian", "continuous_bernoulli")
     }
     | {
-        "discretized_logistic": ("likelihood=discretized_logistic",),
         "mixture of logistics": (
             "likelihood=discretized_logistic",
             "likelihood.mixture=2",

@@ -73,7 +73,7 @@ def test_tensorflow_can_not_be_imported_here(name: str, tmp_path: Path) -> None:
         (
             "latent_dim=abc epochs=2.5 beta=-1",
             "3 problems:\n"
-            "- latent_dim=abc must be an integer, got text\n"
+            "- latent_dim=abc must be an integer or null, got text\n"
             "- beta=-1 must be at least 0\n"
             "- epochs=2.5 must be an integer, got a number\n",
         ),
@@ -291,7 +291,7 @@ def test_config_of_a_sweep_is_not_printed_and_nothing_runs(tmp_path: Path) -> No
         (["evaluate", "--cfg", "job"], "importance_samples: 500"),
         (["show", "evaluate"], "importance_samples: 500"),
         (["validate", "evaluate", "importance_samples=5"], "valid"),
-        (["train", "--cfg", "job"], "latent_dim: 2"),
+        (["train", "--cfg", "job"], "latent_dim: null"),
         (["train", "--help", "optimizer"], "optimizer.weight_decay=0.004"),
         (["train", "--help", "epochs"], "epochs=30"),
         (["copy", "--help"], "vae copy architecture/conv my_configs/architecture"),
@@ -299,7 +299,7 @@ def test_config_of_a_sweep_is_not_printed_and_nothing_runs(tmp_path: Path) -> No
         (["_candidates", "vae-train likelihood=g"], "likelihood=gaussian"),
         (["list"], "kl_annealing "),
         (["list", "architecture"], "gated_dense "),
-        (["show", "train"], "latent_dim: 2"),
+        (["show", "train"], "latent_dim: null"),
         (["validate", "train", "beta=4"], "valid"),
     ],
     ids=" ".join,

@@ -237,7 +237,7 @@ def test_copied_and_renamed_option_is_used_through_config_dir(
 ) -> None:
     command("copy", "architecture/conv", "mine/architecture")
     wide = Path("mine/architecture/conv.yaml").rename("mine/architecture/wide.yaml")
-    wide.write_text(wide.read_text().replace("[32, 64]", "[8, 8, 8]"))
+    wide.write_text(wide.read_text().replace("filters: null", "filters: [8, 8, 8]"))
     done = command("show", "train", *flag.split(), "architecture=wide")
     assert done.stderr == ""
     assert yaml.safe_load(done.stdout)["architecture"]["filters"] == [8, 8, 8]

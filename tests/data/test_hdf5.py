@@ -199,7 +199,7 @@ def test_damaged_chunks_are_refused(path):
     for memory_mb in (1, 100):
         assert "can't be read as HDF5" in refusal(path, memory_mb=memory_mb)
     assert not cache.entries()
-    assert not list((path.parent / "cache").iterdir())
+    assert [f.name for f in (path.parent / "cache").iterdir()] in ([], [".lock"])
 
 
 def test_other_files_are_refused(tmp_path, path):

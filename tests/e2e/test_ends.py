@@ -133,7 +133,8 @@ def test_run_without_validation_or_test_images_completes(tmp_path: Path) -> None
     np.savez(tmp_path / "own.npz", x_train=images)
     train_here(
         tmp_path / "run", "dataset=npz", f"dataset.path={tmp_path / 'own.npz'}",
-        "dataset.validation_size=0", "likelihood=gaussian", "architecture=dense",
+        "dataset.validation_size=0", "dataset.test_size=0", "likelihood=gaussian",
+        "architecture=dense",
         "architecture.hidden_units=[16]", "latent_dim=1", "epochs=2",
     )  # fmt: skip
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())

@@ -295,7 +295,7 @@ def test_runs_with_and_without_test_images_are_refused_before_any_is_scored(
     train_here(
         unevaluated / "own", "architecture=dense", "architecture.hidden_units=[4]",
         "dataset=npz", f"dataset.path={data}", "dataset.validation_size=20",
-        "batch_size=50", "epochs=1",
+        "dataset.test_size=0", "batch_size=50", "epochs=1",
     )  # fmt: skip
     done = command("evaluate", f"run={unevaluated}", SAMPLES)
     refused(done, "Some of these runs have test images", "split=validation")

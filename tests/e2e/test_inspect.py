@@ -123,7 +123,7 @@ def test_sizes_without_a_common_one_are_refused_as_by_train(
 ) -> None:
     overrides = ("dataset=folder", f"dataset.path={pictures}")
     done = command("inspect", *overrides, "dataset.on_bad_file=skip")
-    refused(done, "20 x 20 (61), 60 x 60 (1), 40 x 20 (1)", "dataset.image_size=20")
+    refused(done, "20 x 20 (62), 60 x 60 (1), 40 x 20 (1)", "dataset.image_size=20")
     assert not Path("inspection").exists()
 
 

@@ -18,6 +18,7 @@ DATA = {"x_train": grey_images(40, 8, 8), "y_train": np.arange(40) % 2}
 OPTIONS = (
     "dataset=npz",
     "dataset.validation_size=10",
+    "dataset.test_size=0",
     "architecture=dense",
     "architecture.hidden_units=[8]",
     "latent_dim=2",

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import yaml
 
+from tests.helpers import sized
 from vae_cli.config.compose import composed
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import RunError, UsageError
@@ -137,7 +138,7 @@ def test_runs_that_start_in_the_same_second_get_folders_of_their_own(
 def test_run_is_named_by_day_time_and_settings(
     tmp_path: Path, override: str, end: str
 ) -> None:
-    path = new_run(composed("train", [override, f"output_root={tmp_path}"])).path
+    path = new_run(sized(override, f"output_root={tmp_path}")).path
     pattern = rf"{tmp_path}/\d{{4}}-\d\d-\d\d/\d\d-\d\d-\d\d-{end}"
     assert re.fullmatch(pattern, path.as_posix())
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import yaml
 
-from vae_cli.config.compose import composed
+from tests.helpers import sized
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import RunError
 from vae_cli.runs.metrics_file import COLUMNS, keep_epochs, read_rows
@@ -154,7 +154,7 @@ def test_yaml_comes_back_as_it_was_saved(value: Any, tmp_path: Path) -> None:
 
 
 def test_largest_config_of_ours_is_far_below_the_limits(tmp_path: Path) -> None:
-    config = composed("train", ["hierarchy=two_level", "prior=vamp", "corruption=half"])
+    config = sized("hierarchy=two_level", "prior=vamp", "corruption=half")
     text = yaml.safe_dump(dataclasses.asdict(config))
     assert len(text) < MAX_YAML / 10
     assert read_yaml(written(tmp_path / "config.yaml", text))["latent_dim"]

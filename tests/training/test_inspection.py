@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import SMALL, TINY
-from vae_cli.config.compose import composed
+from tests.helpers import sized
 from vae_cli.config.train import TrainConfig
 from vae_cli.data.prepare import load_data
 from vae_cli.data.splits import ImageData
@@ -31,7 +31,7 @@ KINDS = {
 
 
 def prepared(*overrides: str) -> tuple[TrainConfig, ImageData]:
-    config = composed("train", list(overrides))
+    config = sized(*overrides)
     return config, load_data(config.dataset)
 
 

@@ -5,7 +5,6 @@ Imports neither TensorFlow nor configs: processes that decode start with it.
 
 import io
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -269,8 +268,3 @@ def reason(error: BaseException) -> str:
 def formats() -> str:
     """Return the formats that are read, for messages."""
     return ", ".join(FORMATS)
-
-
-def is_picture(path: Path, suffixes: Sequence[str] = SUFFIXES) -> bool:
-    """Return whether a file's name is that of a picture."""
-    return path.suffix.lower() in suffixes

@@ -40,7 +40,7 @@ Outcome = Look | str | None
 
 
 def look_at(
-    files: Sequence[Path], progress: Callable[[float], None]
+    files: Sequence[str], progress: Callable[[float], None]
 ) -> list[Look | str]:
     """Return what files say of themselves, or why they can't be read.
 
@@ -49,16 +49,13 @@ def look_at(
         progress: called with the fraction that is done.
     """
     outcomes: Any = _spread({"task": "look"}, files, progress)
-    return [
-        Look(**{**o, "size": tuple(o["size"])}) if isinstance(o, dict) else o
-        for o in outcomes
-    ]
+    return [Look(tuple(o[0]), *o[1:]) if isinstance(o, list) else o for o in outcomes]
 
 
 def decode_to(
     target: Path,
     shape: tuple[int, ...],
-    files: Sequence[Path],
+    files: Sequence[str],
     preparation: Preparation,
     progress: Callable[[float], None],
 ) -> list[str | None]:
@@ -84,7 +81,7 @@ def decode_to(
 
 
 def _spread(
-    job: dict[str, Any], files: Sequence[Path], progress: Callable[[float], None]
+    job: dict[str, Any], files: Sequence[str], progress: Callable[[float], None]
 ) -> list[Any]:
     """Return what comes of a job on each of the files, in their order."""
     chunks = [range(i, min(i + CHUNK, len(files))) for i in range(0, len(files), CHUNK)]
@@ -96,7 +93,7 @@ def _spread(
     if len(files) <= FEW:
         work = _worker(job)
         for rows in chunks:
-            keep(rows, work(rows.start, [str(files[row]) for row in rows]))
+            keep(rows, work(rows.start, [files[row] for row in rows]))
             progress(rows.stop / len(files))
         return outcomes
     queue: SimpleQueue[range] = SimpleQueue()
@@ -107,7 +104,7 @@ def _spread(
     def feed(process: subprocess.Popen[str]) -> None:
         try:
             for rows in _taken(queue):
-                keep(rows, _asked(process, rows.start, [str(files[r]) for r in rows]))
+                keep(rows, _asked(process, rows.start, [files[r] for r in rows]))
                 done.put(rows)
             done.put(None)
         except Exception as error:  # raised again by the caller's thread
@@ -204,9 +201,12 @@ def _worker(job: dict[str, Any]) -> Callable[[int, list[str]], list[Any]]:
     ]
 
 
-def _look(path: Path) -> dict[str, Any]:
+def _look(path: Path) -> list[Any]:
+    """Return the values of a `Look`, as JSON has them."""
     data = read_file(path)
-    return {**asdict(look(data)), "sha256": hashlib.sha256(data).hexdigest()}
+    said = dict(vars(look(data)))
+    said["sha256"] = hashlib.sha256(data).hexdigest()
+    return list(said.values())
 
 
 def _guarded(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -101,8 +101,8 @@ def _entry(files: list[Listed], config: FolderConfig) -> cache.Entry:
     entry = cache.found_by(listing)
     if entry is not None:
         return entry
-    root = Path(config.path)
-    paths = [root / file.name for file in files]
+    root = str(Path(config.path))
+    paths = [f"{root}/{file.name}" for file in files]
     with fraction_bar(f"reading {len(files):,} pictures") as progress:
         looks = look_at(paths, progress)
     content = cache.key_of(
@@ -124,7 +124,7 @@ def _entry(files: list[Listed], config: FolderConfig) -> cache.Entry:
 def _decode(
     key: str,
     files: list[Listed],
-    paths: list[Path],
+    paths: list[str],
     looks: list[Look | str],
     config: FolderConfig,
 ) -> None:
@@ -159,7 +159,6 @@ def _decode(
     about: dict[str, Any] = {
         "source": str(Path(config.path).absolute()),
         "preparation": asdict(preparation),
-        "found": counted(look for look in looks if isinstance(look, Look)),
     }
     with writing(key, shape, preparation.dtype, about) as writer:
         with fraction_bar(f"decoding {len(good):,} pictures") as progress:
@@ -172,6 +171,11 @@ def _decode(
             if error is not None
         }
         check_some(bad, len(files), config)
+        writer.about["found"] = counted(
+            look
+            for file, look in zip(files, looks, strict=True)
+            if isinstance(look, Look) and file.name not in bad
+        )
         pixels = writer.pixels()
         kept = [row for row, error in enumerate(errors) if error is None]
         for to, row in enumerate(kept):  # close the gaps

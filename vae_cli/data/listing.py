@@ -4,11 +4,11 @@ import csv
 import os
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from vae_cli.config.dataset import FolderConfig
-from vae_cli.data.decode import SUFFIXES, is_picture
+from vae_cli.data.decode import SUFFIXES
 from vae_cli.data.regular import check_regular
 from vae_cli.errors import DataError, closest
 from vae_cli.text import printable
@@ -23,8 +23,7 @@ SHOWN = 8
 """Names that a message lists."""
 
 
-@dataclass(frozen=True)
-class Listed:
+class Listed(NamedTuple):
     """A picture file.
 
     Attributes:
@@ -89,27 +88,30 @@ def pictures_below(root: Path) -> list[str]:
 
 def _walk(root: Path, others: Counter[str]) -> Iterator[Listed]:
     """Yield the pictures below a folder; links are followed, in no circle."""
-    waiting, entered = [root], {os.path.realpath(root)}
+    # text, not paths: making one takes longer than reading an entry
+    waiting, entered = [(str(root), "")], {os.path.realpath(root)}
     while waiting:
-        with os.scandir(waiting.pop()) as entries:
+        folder, prefix = waiting.pop()
+        with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.startswith("."):
+                name = entry.name
+                if name.startswith("."):
                     continue
+                suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122  as above
                 if _is_folder(entry):
                     real = os.path.realpath(entry.path)
                     if real not in entered:
                         entered.add(real)
-                        waiting.append(Path(entry.path))
-                elif is_picture(Path(entry.name)):
-                    name = Path(entry.path).relative_to(root).as_posix()
+                        waiting.append((entry.path, f"{prefix}{name}/"))
+                elif suffix in SUFFIXES:
                     try:
                         status = entry.stat()
                     except OSError:  # a link to nothing is a file that can't be read
-                        yield Listed(name, 0, 0)
+                        yield Listed(prefix + name, 0, 0)
                     else:
-                        yield Listed(name, status.st_size, status.st_mtime_ns)
+                        yield Listed(prefix + name, status.st_size, status.st_mtime_ns)
                 else:
-                    others[printable(Path(entry.name).suffix)] += 1
+                    others[printable(suffix)] += 1
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:

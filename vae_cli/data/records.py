@@ -33,6 +33,7 @@ from vae_cli.data.decode import (
 from vae_cli.data.preparing import (
     check_background,
     check_bad,
+    check_some,
     digest_of,
     preparation_of,
     reasons,
@@ -158,7 +159,7 @@ def _write(
             else:
                 bad[name] = found
             progress((len(looks) + len(bad)) / total)
-    check_bad(bad, total, config)
+    check_some(bad, total, config)
     preparation = preparation_of(looks, config)
     if config.channels == "auto":
         shape = (total, *preparation.size, preparation.channels)
