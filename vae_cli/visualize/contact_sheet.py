@@ -19,12 +19,15 @@ MAX_CLASSES = 24
 """Classes that have a row each; more are mixed."""
 MAX_COLUMNS = 16
 SIDE = 0.62
-"""Inches an image is wide."""
+"""Inches an image is wide, at least."""
+MAX_SIDE = 0.8
 PAIRS = 12
 """Pairs that are drawn."""
 NAME = 26
 """Letters of a class's or a file's name that are drawn."""
 COLOURS = {1: ("black",), 3: ("tab:red", "tab:green", "tab:blue")}
+LEVEL = 3
+"""Letters of names that stand side by side below bars."""
 EMPTY = 0.25
 """Brightness where a row has no more images."""
 
@@ -45,8 +48,8 @@ def contact_sheet(
     rows = len(images) // columns
     beside = max([0.3, *(text_width(name, 8) + 0.4 for name in names)])
     wide = max(7.0, beside + columns * SIDE + 0.2)
-    scale = (wide - beside - 0.2) / columns * height / width
-    tall = min(rows * scale, 40.0)
+    side = min((wide - beside - 0.2) / columns, MAX_SIDE)
+    tall = min(rows * side * height / width, 40.0)
     figure = Figure(figsize=(wide, tall + 2.8), layout="constrained")
     height_, width_, channels = report.image_shape
     figure.suptitle(
@@ -144,8 +147,14 @@ def _draw_classes(axis: Axes, classes: dict[str, int]) -> None:
     few = len(counts) <= MAX_CLASSES
     axis.set_xticks(np.arange(len(counts)) if few else [])
     if few:
-        axis.set_xticklabels([_cut(name) for name in classes], fontsize=7, rotation=30,
-                             ha="right")  # fmt: skip
+        names = [_cut(name) for name in classes]
+        turned = any(len(name) > LEVEL for name in names)
+        axis.set_xticklabels(
+            names,
+            fontsize=7,
+            rotation=30 if turned else 0,
+            ha="right" if turned else "center",
+        )
     axis.tick_params(labelsize=7)
     axis.set_ylabel("training images", fontsize=8)
 
