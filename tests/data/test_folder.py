@@ -252,7 +252,10 @@ def test_folder_of_broken_files_alone_is_refused(root):
         (lambda root: root.mkdir(), "it is empty"),
         (lambda root: (root / "a" / "b" / "c").mkdir(parents=True), "it is empty"),
         (lambda root: picture(root, COLOURS[0], format="PNG"), "is a file"),
-        (lambda root: picture(root / "a.png", COLOURS[0]), "x_train holds one image"),
+        (
+            lambda root: picture(root / "a.png", COLOURS[0]),
+            "there is one training image",
+        ),
         (lambda root: root.symlink_to(root), "can't be read"),
         (lambda root: os.mkfifo(root), "is a named pipe"),
     ],

@@ -61,7 +61,7 @@ def folder(config: FolderConfig) -> Sources:
             splits[split] = Arrays(
                 pixels[begin:end],
                 None if labels[0] is None else np.array(labels),
-                names=np.array([file.name for file in own]),
+                names=np.array([file.name for file in own], object),
                 sha256=entry.about["sha256"][split],
             )
         begin = end

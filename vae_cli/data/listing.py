@@ -154,8 +154,8 @@ def _labelled(files: list[Listed], config: FolderConfig) -> list[Listed]:
     else:
         nested = len({file.split for file in files}) > 1 or files[0].split != "train"
         below = 1 if nested or _in_split_folder(files) else 0
-        parts = [file.name.split("/")[below:] for file in files]
-        tops = [part[0] if len(part) > 1 else None for part in parts]
+        names = (file.name.split("/", below + 1) for file in files)
+        tops = [part[below] if len(part) > below + 1 else None for part in names]
         # one folder for all, or files beside folders, are no classes
         if None in tops or len(set(tops)) < 2:
             return files

@@ -115,11 +115,11 @@ def _sizes(source: Source, config: DatasetConfig) -> tuple[int, int]:
     if sum(sizes.values()) < whole - 1:
         return sizes["validation_size"], sizes["test_size"]
     if whole < 2:
-        raise DataError("x_train holds one image; at least 2 are needed.")
+        raise DataError("there is one training image; at least 2 are needed.")
     key = max(sizes, key=lambda k: sizes[k])
     raise DataError(
         f"dataset.{key}={sizes[key]} leaves no more than one image to train on: "
-        f"x_train holds {whole}.",
+        f"there are {whole} training images.",
         f"choose at most {max(0, whole - 2)}, such as dataset.{key}={whole // 5}; at "
         "least 2 images are needed",
     )

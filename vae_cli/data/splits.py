@@ -44,7 +44,7 @@ class Split:
             may be given for them, as for the others.
         labels: int64 [N], or None.
         factors: name -> float32 [N]; the factors that images were made from.
-        names: text [N], of the files that they come from, or None.
+        names: str [N] of objects, of the files that they come from, or None.
         corrupted: [N, H, W, C], what the encoder gets in place of the images, or None.
         mask: uint8 [N, H, W, 1], 255 for the pixels that the likelihood is of, 0 for
             others; None: all.

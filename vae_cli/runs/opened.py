@@ -166,11 +166,7 @@ class OpenRun:
         return Fitting.of(self.spec, self.config)
 
     def own_images(self, images: ImagesLike) -> tuple[Split, list[str]]:
-        """Return images of one's own as a split, and a name for each.
-
-        Raises:
-            DataError: they can't be read, or don't fit.
-        """
+        """Return images of one's own as a split, and a name for each; see `images`."""
         return named_split(images, self.fitting)
 
     def check_label(self, label: int | str) -> int:

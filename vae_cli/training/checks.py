@@ -1,5 +1,6 @@
 """Whether a config can be trained on images; imports no TensorFlow."""
 
+import logging
 from typing import TYPE_CHECKING
 
 from vae_cli.config.train import TrainConfig
@@ -8,6 +9,8 @@ from vae_cli.training.memory import check_training
 
 if TYPE_CHECKING:
     from vae_cli.data.splits import ImageData
+
+log = logging.getLogger(__name__)
 
 
 def check_images(config: TrainConfig, data: "ImageData") -> None:
@@ -20,6 +23,7 @@ def check_images(config: TrainConfig, data: "ImageData") -> None:
     check_training(config, data.spec.image_shape, len(data.train))
     if config.conditioning.on_labels:
         data.check_labelled()
+        _warn_of_missing_classes(data)
     problem = config.likelihood.problem_with(data.spec.pixels)
     if problem:
         raise DataError(*problem.split("; "))
@@ -30,3 +34,20 @@ def check_images(config: TrainConfig, data: "ImageData") -> None:
             "trivially separate them from pixel means.",
             "use objective=elbo, iwae or perceptual",
         )
+
+
+def _warn_of_missing_classes(data: "ImageData") -> None:
+    """Warn of classes that a conditional model learns nothing about."""
+    having = set(data.spec.labels or ())
+    splits = {"validation": data.validation, "test": data.test}
+    for name, split in splits.items():
+        if split is None or split.labels is None:
+            continue
+        missing = sorted({int(label) for label in split.labels} - having)
+        if missing:
+            log.warning(
+                "no training image is of class %s, and some %s images are: the model "
+                "learns nothing about it",
+                ", ".join(data.spec.class_name(label) for label in missing),
+                name,
+            )

@@ -119,7 +119,7 @@ class LatentPlot(NamedTuple):
         if self.split.labels is not None:
             codes["labels"] = self.split.labels
         if self.split.names is not None:
-            codes["names"] = self.split.names
+            codes["names"] = self.split.names.astype(str)
         return codes
 
 
