@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from vae_cli.training.inspection import ModelReport
 
 BESIDE_RUN = ("run", "output_root", "dataset.path", "num_images", "measure", "output")
-"""Keys that may stand beside `run=`, which has its own config."""
+"""Keys that can be combined with `run=`; a run has its own config."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Inspection:
     Attributes:
         data: facts about the images.
         model: facts about the model; None where training would be refused.
-        refused: why it would be: a sentence, then advice; empty where it would not.
+        refused: the error that training would end with, then advice; else empty.
         run: folder of the run that was inspected, or None.
         images: the data set itself.
     """
@@ -108,12 +108,12 @@ def inspect_config(
 
     Args:
         config: as composed.
-        overrides: as typed; beside `run=` few are taken.
+        overrides: as typed; with `run=` only those of `BESIDE_RUN`.
         own_process: whether this process does nothing else, as of `train`.
         progress: whether to show how much is done.
 
     Raises:
-        UsageError: an override that `run=` doesn't go with.
+        UsageError: an override that can't be combined with `run=`.
     """
     if config.run is None:
         data, problem = _loaded(config.dataset)
@@ -124,8 +124,9 @@ def inspect_config(
     refused = [word for word in typed if word.split("=")[0] not in BESIDE_RUN]
     if refused:
         raise UsageError(
-            f"run= takes no override of training; got: {' '.join(refused)}",
-            f"a run has its own config; beside it: {', '.join(BESIDE_RUN[1:])}",
+            f"run= can't be combined with {' '.join(refused)}",
+            "a run has its own config; only these go with it: "
+            f"{', '.join(BESIDE_RUN[1:])}",
         )
     moved = any(word.startswith("dataset.path=") for word in typed)
     path = config.dataset.path if isinstance(config.dataset, FileConfig) else None
@@ -157,9 +158,9 @@ def inspected(
         progress: whether to show how much is done.
     """
     original = data
-    if config.dataset.binarize != "none":  # copies are then drawn apart
+    if config.dataset.binarize != "none":  # which would make copies differ
         original = load_data(replace(config.dataset, binarize="none"))
-    with fraction_bar("looking at the images") if progress else _hidden() as done:
+    with fraction_bar("inspecting the images") if progress else _hidden() as done:
         report = inspect_data(data, config.dataset, config.likelihood, original, done)
     model = None
     try:

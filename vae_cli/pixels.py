@@ -1,9 +1,9 @@
-"""What the value of a pixel is: in the data, in the model, on a screen.
+"""Pixel values: in the data, in the model, and as brightness on a screen.
 
     model value = (data value - low) / (high - low)
 
-and with noise of a level's width (`dataset.dequantize=uniform`), which spreads L levels
-over [0, 1], the middle of a level's share of it:
+With noise as wide as a level (`dataset.dequantize=uniform`), level k of L covers
+[k / L, (k + 1) / L] and is represented by its middle:
 
     model value = (k + 1/2) / L,  k = (L - 1) (data value - low) / (high - low)
 
@@ -21,7 +21,7 @@ from vae_cli.errors import DataError
 MAX_LEVELS = 2**16
 """Levels of a pixel; integers of a wider range count as real numbers."""
 WIDE = ("float64", "int32", "uint32", "int64", "uint64")
-"""Types that float32 can't hold."""
+"""Types whose values float32 can't represent exactly."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Pixels:
     def from_model(self, values: np.ndarray) -> np.ndarray:
         """Return a model's numbers in the data's own range, float32.
 
-        8-bit pictures stay in [0, 1], as pictures in floating point are.
+        8-bit pictures stay in [0, 1], as is usual for floating-point pictures.
         """
         values = self._without_noise(values)
         if self.eight_bit:
@@ -92,7 +92,7 @@ class Pixels:
         return self.typed(scaled * (self.high - self.low) + self.low)
 
     def typed(self, values: np.ndarray) -> np.ndarray:
-        """Return values in the data's range as the nearest of the data's own type."""
+        """Round and clip values in the data's range to the data's own type."""
         dtype = np.dtype(self.dtype)
         if self.bounded:
             values = np.clip(values, self.low, self.high)
@@ -109,9 +109,9 @@ class Pixels:
         return np.clip((values - black) / (white - black), 0, 1)
 
     def _without_noise(self, values: np.ndarray) -> np.ndarray:
-        """Return what a model's numbers are where levels are k / (L - 1).
+        """Undo the scale of dequantized values, so that level k is k / (L - 1).
 
-        The mean of level k with its noise becomes that of level k.
+        The mean of level k with its noise, (k + 1/2) / L, becomes k / (L - 1).
         """
         if not self.dequantized or self.levels is None:
             return values
@@ -144,7 +144,7 @@ class Pixels:
         """Rebuild what a run folder recorded; an older one has 8-bit pixels.
 
         Raises:
-            KeyError, TypeError, ValueError: it is none.
+            KeyError, TypeError, ValueError: the record is malformed.
         """
         if values is None:
             return Pixels()
@@ -177,7 +177,7 @@ class Pixels:
 
 
 EIGHT_BIT = Pixels()
-"""Of common pictures."""
+"""The pixels of common 8-bit pictures."""
 
 
 def pixels_of(
@@ -219,7 +219,7 @@ def pixels_of(
 
 
 def _of_integers(dtype: np.dtype, low: float, high: float) -> tuple[float, float]:
-    """Return the range of integers: that of the fewest bits from 8 on."""
+    """Return the range of integers: 0 to that of the fewest usual bits, 8 to 16."""
     if low < 0 or high <= 1:  # bits are black and white
         return low, max(high, 1.0)
     bits = (8, 10, 12, 14, 16) if dtype != np.uint8 else (8,)

@@ -305,7 +305,7 @@ def test_full_disk_is_one_message_and_leaves_nothing(mounted: Path) -> None:
     text = str(refused.value)
     assert "decoded pictures take 3 MiB" in text
     assert f"{mounted}: No space left on device" in text
-    assert "make room (vae cache clear), or give another place: VAE_CACHE" in text
+    assert "free disk space (vae cache clear), or use another folder: VAE_CACHE" in text
     assert names(mounted) == {KEY}
     assert cache.find(KEY) is not None
 
@@ -336,4 +336,4 @@ def test_read_only_folder_is_read_and_named_where_it_would_be_written(
             use()
         assert f"{mounted}: Read-only file system" in str(refused.value)
         assert "VAE_CACHE=<folder>" in str(refused.value)
-        assert "make room" not in str(refused.value)
+        assert "free disk space" not in str(refused.value)

@@ -65,7 +65,7 @@ def test_copies_and_leaks_are_warned_of(tmp_path: Path) -> None:
     assert found.warnings == [
         "3 images repeat the pixels of another (3 groups)",
         "the labels differ within 1 group of images of the same pixels",
-        "2 of 2 test images are training images, too: the test bound is too good",
+        "2 of 2 test images are training images, too: the test bound is too optimistic",
     ]
 
 
@@ -74,7 +74,7 @@ def test_constant_channel_and_narrow_range_are_warned_of(tmp_path: Path) -> None
     images[..., 1] = 110
     found = report(tmp_path, {"x_train": images})
     assert found.warnings == [
-        "the same value is everywhere in channel 1",
+        "every pixel has the same value in channel 1",
         "pixels are from 100 to 125 of 0 to 255: 'dataset.value_range=[100,125]' uses "
         "the whole range",
     ]
@@ -92,7 +92,7 @@ def test_preparation_is_said_in_sentences(tmp_path: Path) -> None:
         "images of another size become 4 x 4 by crop",
         "at most 10 images of each split",
         "values 0 to 255 become 0 to 1 in the model",
-        "pixels become 0 or 1 by one draw",
+        "pixels become 0 or 1, drawn once",
     ]
     assert found.binary
     assert found.values.distinct == 2

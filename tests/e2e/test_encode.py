@@ -252,7 +252,7 @@ def test_broken_picture_at_the_end_leaves_no_file(
         (("output=codes.txt",), ("codes.txt", ".csv, .parquet, .npz")),
         (("images=a.npz", "output=a.npz"), ("would overwrite images=a.npz",)),
         (("split=test", "images=a.npz"), ("choose one of them",)),
-        (("label=2",), ("those of a split have theirs",)),
+        (("label=2",), ("those of a split have labels",)),
         (("images=nowhere",), ("images=nowhere does not exist",)),
         (("split=every",), ("train, validation, test, all",)),
     ],

@@ -190,7 +190,7 @@ def test_run_is_inspected_into_its_own_folder(command: Command) -> None:
 def test_run_takes_no_override_of_training(command: Command) -> None:
     train_here(Path("run"), *SMALL, "epochs=1")
     done = command("inspect", "run=run", "latent_dim=3")
-    refused(done, "run= takes no override of training; got: latent_dim=3", status=2)
+    refused(done, "run= can't be combined with latent_dim=3", status=2)
     refused(command("inspect", "resume=run"), "to inspect it: run=run")
     refused(command("inspect", "run=runn"), "run=runn does not exist")
 

@@ -111,7 +111,7 @@ def test_discrete_likelihoods_refuse_dequantized_pixels(command: Command) -> Non
     for name in ("bernoulli", "discretized_logistic"):
         done = command("validate", "train", f"likelihood={name}", NOISE)
         refused(
-            done, "dataset.dequantize=uniform", f"likelihood={name} is no density",
+            done, "dataset.dequantize=uniform", f"likelihood={name} is none",
             "use likelihood=gaussian, or dataset.dequantize=none",
         )  # fmt: skip
 

@@ -13,7 +13,7 @@ def cache_command(arguments: list[str]) -> int:
     """List the cache's entries, clear them, or print where they are.
 
     Raises:
-        DataError: an entry that there isn't, or a folder that can't be read or changed.
+        DataError: there is no such entry, or a folder that can't be read or changed.
         UsageError: something else was typed.
     """
     action, *keys = arguments or ["list"]
@@ -27,9 +27,9 @@ def cache_command(arguments: list[str]) -> int:
         _list()
     else:
         raise UsageError(
-            f"vae cache takes nothing, path, or clear and keys; got "
+            f"vae cache takes no argument, path, or clear [KEY ...]; got "
             f"{' '.join(arguments)}.",
-            "vae cache --help",
+            "see vae cache --help",
         )
     return 0
 
@@ -48,8 +48,8 @@ def _list() -> None:
     print(f"{len(entries)} {noun}, {total:,.1f} MiB, {place}", file=sys.stderr)
     if left:
         print(
-            f"beside them {left:,.1f} MiB of entries that are unfinished or were "
-            "changed: vae cache clear deletes them, too",
+            f"besides, {left:,.1f} MiB of entries that are unfinished or were "
+            "changed; vae cache clear deletes them, too",
             file=sys.stderr,
         )
 

@@ -1,4 +1,4 @@
-"""Settings that are null until the images are known: chosen by size and number."""
+"""Settings that are chosen by the size and number of the images if they are null."""
 
 import math
 from collections.abc import Sequence
@@ -15,19 +15,19 @@ from vae_cli.config.train import TrainConfig
 from vae_cli.errors import ConfigProblems
 
 SMALL = 32 * 32
-"""Values of an image up to which two latent dimensions draw it."""
+"""Values per image up to which latent_dim is 2 and beta is not annealed."""
 LATENT_DIM, LARGE_LATENT_DIM = 64, 128
 LARGE = 64 * 64 * 3
-"""Values of an image above which there are more latent dimensions."""
+"""Values per image above which latent_dim is LARGE_LATENT_DIM."""
 FEW = 10_000
-"""Images below which batches are smaller, so that an epoch has enough steps."""
+"""Training images below which batches are small, for enough steps per epoch."""
 BATCH_SIZE, SMALL_BATCH_SIZE = 128, 32
 WARMUP = 10.0
-"""Epochs; at most a third of a run's."""
+"""Epochs over which beta rises; at most a third of the run's epochs."""
 
 
 def batch_size(config: TrainConfig, num_images: int | None) -> int | None:
-    """Return how many images a step has; None where their number must be known first.
+    """Return the images per step; None if that depends on a number not known yet.
 
     Args:
         config: of the run.
@@ -43,7 +43,7 @@ def batch_size(config: TrainConfig, num_images: int | None) -> int | None:
 def resolved(
     config: TrainConfig, image_shape: Sequence[int], num_images: int
 ) -> tuple[TrainConfig, list[str]]:
-    """Return a config without settings that are still to be chosen, and what was.
+    """Return the config with every setting chosen, and the choices as typed.
 
     Args:
         config: of the run.
@@ -51,7 +51,7 @@ def resolved(
         num_images: training images.
 
     Raises:
-        ConfigProblems: what was chosen doesn't go with what was given.
+        ConfigProblems: a chosen setting contradicts one that was given.
     """
     values = math.prod(image_shape)
     architecture = config.architecture.for_size(max(image_shape[:2]))

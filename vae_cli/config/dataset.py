@@ -26,22 +26,22 @@ class DatasetConfig(Options):
 
     validation_size: int | None = option(VALIDATION, at_least=0, default=10_000)
     value_range: str | list[float] = option(
-        "data values that become 0 and 1 in the model: [low, high]; auto: those of the "
-        "type for 8-bit pictures, else by the data; standardize: mean 0, standard "
-        "deviation 1",
+        "data values [low, high] that become 0 and 1 in the model; auto: 0 to 255 for "
+        "8-bit pictures, else by the type and values of the data; standardize: mean 0, "
+        "standard deviation 1",
         choices=("auto", "standardize"),
         default="auto",
     )
     dequantize: str = option(
-        "uniform: add noise of a level's width, anew every training step, once for "
-        "validation and test, so that densities bound probabilities of levels (Theis "
-        "et al. 2016)",
+        "uniform: add noise as wide as a level, drawn anew every training step, once "
+        "for validation and test, so that a density bounds the probabilities of levels "
+        "(Theis et al. 2016)",
         choices=("none", "uniform"),
         default="none",
     )
     augment: list[str] = option(
-        "changes to training images, anew every step: flip (left to right, half of "
-        "them), shift (by up to an eighth of a side)",
+        "random changes to training images, drawn anew every step: flip (left to "
+        "right, half of them), shift (by up to an eighth of a side)",
         choices=AUGMENT,
         default_factory=list,
     )
@@ -99,8 +99,8 @@ class DatasetConfig(Options):
         problems = []
         if self.dequantize != "none" and not likelihood.is_density:
             problems.append(
-                f"dataset.dequantize={self.dequantize} makes pixels real numbers, of "
-                f"which likelihood={likelihood.name} is no density; use "
+                f"dataset.dequantize={self.dequantize} makes pixels real numbers, "
+                f"which need a density, and likelihood={likelihood.name} is none; use "
                 "likelihood=gaussian, or dataset.dequantize=none"
             )
         if self.augment and corruption.likelihood_pixels == "observed":
@@ -121,29 +121,31 @@ class FileConfig(DatasetConfig):
         f"{VALIDATION}; a tenth, at most 10,000, if null", at_least=0, default=None
     )
     test_size: int | None = option(
-        "likewise for testing, where the data have no test images; 0: none",
+        "images taken from the training set for testing, if the data have no test "
+        "images; a tenth, at most 10,000, if null; 0: none",
         at_least=0,
         default=None,
     )
     image_size: int | list[int] | None = option(
-        "side of the images, or [height, width], that pictures are brought to; null: "
-        "all have one size already",
+        "size that images are resized to: their side, or [height, width]; null: they "
+        "keep their size, which must be the same for all",
         at_least=1,
         at_most=MAX_SIDE,
         default=None,
     )
     resize: str = option(
-        "how pictures are brought to image_size: crop (the middle), pad, stretch",
+        "how images are resized to image_size: crop (scale, and keep the middle), pad "
+        "(scale, and fill the edges), stretch (change the aspect ratio)",
         choices=RESIZE,
         default="crop",
     )
     channels: str = option(
-        "auto: as the data have them, grey or colour; 1, 3, 4: converted; more for "
-        "arrays that have as many",
+        "auto: as in the data, grey or colour; 1, 3, 4: converted to that; more: only "
+        "for arrays that have as many",
         default="auto",
     )
     memory_mb: int = option(
-        "larger arrays are streamed from the file instead of held in memory, MiB",
+        "MiB; larger image arrays are streamed from disk instead of held in memory",
         at_least=1,
         default=4096,
     )
@@ -159,13 +161,13 @@ class FileConfig(DatasetConfig):
         return False
 
     def make_absolute(self) -> None:
-        """Let paths hold from any folder; names of published sets stay as they are."""
+        """Make paths absolute; names of published data sets stay as they are."""
         if not self.may_be_name or is_there(Path(self.path)):
             self.path = str(Path(self.path).absolute())
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """Return (height, width) of the images; None where it is theirs."""
+        """Return (height, width) to resize to; None if images keep their size."""
         if self.image_size is None:
             return None
         if isinstance(self.image_size, list):
@@ -223,7 +225,7 @@ class ArraysConfig(ArrayConfig):
     """Images in one of several arrays."""
 
     key: str | None = option(
-        "array of the training images; null: found, where one array can be images",
+        "array of the training images; null: x_train, or the one that can be images",
         default=None,
     )
     labels_key: str | None = option(
@@ -256,7 +258,7 @@ class PicturesConfig(FileConfig):
         default=None,
     )
     on_bad_file: str = option(
-        "error: name all pictures that can't be read and stop; skip: leave them out",
+        "error: stop, and list the pictures that can't be read; skip: leave them out",
         choices=("error", "skip"),
         default="error",
     )
@@ -267,8 +269,8 @@ class PicturesConfig(FileConfig):
 class FolderConfig(PicturesConfig):
     """A folder of pictures: PNG, JPEG, WebP, BMP, GIF, TIFF; subfolders are classes.
 
-    Pictures in `train`, `validation` and `test` are these splits; without such folders
-    they are drawn by `dataset.seed`.
+    Pictures in the folders `train`, `validation` and `test` form these splits; without
+    such folders the splits are drawn by `dataset.seed`.
     """
 
     path: str = option("the folder")

@@ -12,16 +12,16 @@ from vae_cli.registry import register
 @register("dataset", "npy")
 @dataclass
 class NpyConfig(ArrayConfig):
-    """One array in a file of its own, as numpy.save writes it."""
+    """One array in an .npy file, as numpy.save writes it."""
 
     path: str = option("the .npy file")
     labels: str | None = option(
-        "their labels: an .npy array, or a text or CSV file, one label a line",
+        "file of the labels: .npy, or text or CSV with one label per line",
         default=None,
     )
 
     def make_absolute(self) -> None:
-        """Let paths hold from any folder."""
+        """Make paths absolute."""
         super().make_absolute()
         if self.labels is not None and is_there(Path(self.labels)):
             self.labels = str(Path(self.labels).absolute())
@@ -40,7 +40,7 @@ class RecordsConfig(PicturesConfig):
     """Pictures in the records of a collection: published, or in a local folder."""
 
     config_name: str | None = option(
-        "which of the set's configurations; its default if null", default=None
+        "configuration of the data set; its default if null", default=None
     )
     image_column: str | None = option(
         "column (feature) of the images; null: found by its type", default=None
@@ -50,13 +50,13 @@ class RecordsConfig(PicturesConfig):
         default=None,
     )
     train_split: str | None = option(
-        "split to train on; null: by its name, or the only one", default=None
+        "split to train on; null: found by its name, or the only one", default=None
     )
     validation_split: str | None = option(
-        "split for validation; null: by its name", default=None
+        "split for validation; null: found by its name", default=None
     )
     test_split: str | None = option(
-        "split for testing; null: by its name", default=None
+        "split for testing; null: found by its name", default=None
     )
     channels_first: bool = option(
         "array columns are [C, H, W]; they are transposed", default=False
@@ -87,12 +87,12 @@ class TfdsConfig(RecordsConfig):
         "name, or a local folder that holds features.json, such as mnist/3.0.1"
     )
     data_dir: str | None = option(
-        "where sets that have a name are prepared; ~/tensorflow_datasets if null",
+        "folder of data sets given by name; ~/tensorflow_datasets if null",
         default=None,
     )
 
     def make_absolute(self) -> None:
-        """Let paths hold from any folder; a name stays as it is."""
+        """Make paths absolute; the name of a data set stays as it is."""
         super().make_absolute()
         if self.data_dir is not None:
             self.data_dir = str(Path(self.data_dir).absolute())

@@ -31,8 +31,8 @@ class EncodeConfig(ImagesConfig):
         at_least=1,
     )
     label: str | None = option(
-        "own images, run with conditioning=label: their class, by name or number; that "
-        "of the folder that each lies in if null"
+        "own images, run with conditioning=label: their class, by name or number; if "
+        "null, the class whose folder each lies in"
     )
     scores: bool = option(
         "also neg_elbo, nll, reconstruction, kl and unexplained_variance of each "
@@ -55,8 +55,8 @@ class EncodeConfig(ImagesConfig):
         output = PurePath(self.output or "codes.csv")
         if output.suffix.lower() not in FORMATS:
             problems.append(
-                f"output={output} must end in {', '.join(FORMATS)}, which says what is "
-                "written"
+                f"output={output} must end in one of {', '.join(FORMATS)}, which "
+                "is the format that is written"
             )
         given = [self.images] if isinstance(self.images, str) else self.images or []
         if self.output in given:
@@ -67,6 +67,6 @@ class EncodeConfig(ImagesConfig):
             )
         if self.label is not None and not self.images:
             problems.append(
-                f"label={self.label} is of own images; those of a split have theirs"
+                f"label={self.label} needs images=; those of a split have labels"
             )
         return problems

@@ -46,8 +46,8 @@ class GenerateConfig(RunConfig):
     save_npz: str | None = option("also write `images` and codes `z` to this .npz")
     images_dir: str | None = option("also write every image to this folder")
     images_format: str = option(
-        "images_dir: png: as they are looked at, 8 bits, or the data's own values "
-        "where these are 16-bit and grey; tiff: the data's own type and values",
+        "images_dir: png (8 bits, for viewing; 16-bit grey data keep their values) or "
+        "tiff (the data's own type and values)",
         choices=IMAGES_FORMATS,
     )
     gif: str | None = option("interpolation: also write an animated GIF")

@@ -6,7 +6,7 @@ from vae_cli.config.option import option
 from vae_cli.config.train import TrainConfig
 
 MAX_PICTURES = 1000
-"""Of a contact sheet."""
+"""Largest number of images in a contact sheet."""
 
 
 @dataclass
@@ -14,8 +14,8 @@ class InspectConfig(TrainConfig):
     """`vae-inspect`: what `vae-train` would do with the same overrides."""
 
     run: str | None = option(
-        "inspect the images and the model of this run folder, or latest, instead; only "
-        "dataset.path= and the keys below may be given besides",
+        "inspect the images and the model of this run folder (or latest) instead; only "
+        "dataset.path, output_root and the keys below can be combined with it",
         default=None,
     )
     num_images: int = option(
@@ -25,11 +25,11 @@ class InspectConfig(TrainConfig):
         default=64,
     )
     measure: bool = option(
-        "take a few training steps, which are thrown away, to time an epoch",
+        "time an epoch by a few training steps, whose results are discarded",
         default=True,
     )
     output: str | None = option(
-        "folder of the report; inspection, or inspection/ in the run's folder, if null",
+        "folder of the report; inspection/ if null, in the run's folder with run=",
         default=None,
     )
 

@@ -8,10 +8,10 @@ from vae_cli.pixels import Pixels
 from vae_cli.registry import register
 
 OF_BINARY = (
-    "a density of pixels that are only 0 or 1, which can grow without bound: "
-    "likelihood=bernoulli is of such pixels"
+    "a density, which can grow without bound on pixels that are only 0 or 1; use "
+    "likelihood=bernoulli"
 )
-"""Of densities: the same for each."""
+"""What `fits` returns for a density of binary pixels."""
 
 
 @dataclass
@@ -22,16 +22,16 @@ class LikelihoodConfig(Options):
     """Whether it is a density of real numbers, as `dataset.dequantize` needs."""
 
     def problem_with(self, pixels: Pixels) -> str | None:
-        """Return why it can't be of such pixels, and what can; None where it can."""
+        """Return why it doesn't fit such pixels, and what does; None if it fits."""
         if pixels.bounded:
             return None
         return (
-            f"likelihood={self.name} is of pixels in [0, 1], and these are "
+            f"likelihood={self.name} needs pixels in [0, 1], and these are "
             "standardized; use likelihood=gaussian, or dataset.value_range=auto"
         )
 
     def fits(self, pixels: Pixels, binary: bool) -> str:
-        """Return in a sentence what it is of such pixels, and what its nats say.
+        """Return in a sentence what its value means for such pixels.
 
         Args:
             pixels: of a data set; `problem_with` returns None for them.
@@ -51,8 +51,8 @@ class BernoulliConfig(LikelihoodConfig):
         """Return what it is of such pixels."""
         if binary:
             return (
-                "the probability of pixels that are 0 or 1; its nats compare with "
-                "published ones of the same binarization"
+                "the probability of pixels that are 0 or 1; its nats are comparable "
+                "with published ones of the same binarization"
             )
         return (
             "a cross-entropy, not a likelihood: these pixels have levels between 0 and "
@@ -85,7 +85,7 @@ class GaussianConfig(LikelihoodConfig):
     )
 
     def problem_with(self, pixels: Pixels) -> str | None:
-        """Return None: it is of any numbers."""
+        """Return None: it fits any numbers."""
         return None
 
     def fits(self, pixels: Pixels, binary: bool) -> str:
@@ -119,7 +119,7 @@ class DiscretizedLogisticConfig(LikelihoodConfig):
     is_density = False
 
     def problem_with(self, pixels: Pixels) -> str | None:
-        """Return that it is of levels, where pixels have none."""
+        """Return that it needs levels if pixels have none."""
         problem = super().problem_with(pixels)
         if problem or pixels.levels is not None:
             return problem
@@ -131,15 +131,15 @@ class DiscretizedLogisticConfig(LikelihoodConfig):
     def fits(self, pixels: Pixels, binary: bool) -> str:
         """Return what it is of such pixels."""
         return (
-            "the probability of each level; bits per dimension compare with published "
-            "ones of the same data"
+            "the probability of each level; bits per dimension are comparable with "
+            "published ones of the same data"
         )
 
 
 def _of_density(pixels: Pixels) -> str:
     if pixels.levels is None:
-        return "its nats compare within this data set alone"
+        return "its nats are comparable only on the same data"
     return (
         f"of {pixels.levels:,} levels its nats are bounds only with "
-        "dataset.dequantize=uniform, and compare within this data set alone"
+        "dataset.dequantize=uniform, and comparable only on the same data"
     )

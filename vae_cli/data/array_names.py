@@ -49,7 +49,7 @@ def named_arrays(
     Args:
         arrays: name -> header, of those that can be read.
         config: `key`, `labels_key` and `path` are read.
-        what: an array is called in messages.
+        what: what messages call an array.
 
     Raises:
         DataError: several can be images, or none.
@@ -82,7 +82,7 @@ def _train(arrays: Mapping[str, Header], config: ArraysConfig, what: str) -> str
         if len(found) == 1:
             return found[0]
     if not candidates and len(arrays) == 1:
-        return next(iter(arrays))  # what is wrong with it is said by whoever checks it
+        return next(iter(arrays))  # `check_kind` says what is wrong with it
     problem = f"no {what} that can be images: numbers, [N, H, W] or [N, H, W, C]"
     if candidates:
         problem = f"{len(candidates)} {what}s that can be images"
@@ -93,7 +93,7 @@ def _train(arrays: Mapping[str, Header], config: ArraysConfig, what: str) -> str
         if candidates
         else "write one with numpy.savez(path, x_train=images)"
         if what == "array"
-        else "name another file",
+        else "choose another file",
     )
 
 

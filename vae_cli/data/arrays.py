@@ -15,7 +15,7 @@ from vae_cli.errors import DataError
 from vae_cli.progress import fraction_bar
 
 VERSION = 1
-"""Of what is written to the cache; another finds none of the entries of this one."""
+"""Version of the cache's entries; those of other versions are not found."""
 CHUNK = 2**26
 """Bytes that are read and converted at a time."""
 

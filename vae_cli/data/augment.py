@@ -1,7 +1,7 @@
 """Augmentation: training images flipped and shifted, anew at every step.
 
-The changed image takes the place of the image everywhere: in the encoder, in the
-likelihood and in what corruption makes of it.
+The augmented image replaces the original everywhere: as the input of the encoder and
+of corruption, and in the likelihood.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from vae_cli.data.batches import Shard, global_batch_size, slice_for_shard
 from vae_cli.randomness import Stream, key
 
 SHIFT = 8
-"""A side over this is how far images are shifted at most."""
+"""Images are shifted by at most their side divided by this."""
 
 
 def augmentation_per_step(

@@ -47,7 +47,7 @@ class Levels:
         count = math.prod(shape)
         while len(self._left) < count:
             missing = count - len(self._left)
-            words = missing // 4 + missing // 500 + 1  # a byte of 256 is left out
+            words = missing // 4 + missing // 500 + 1  # one byte in 256 is left out
             drawn = np.frombuffer(self._rng.bytes(4 * words), np.uint8)
             self._left = np.concatenate([self._left, drawn[drawn > 0]])
         levels, self._left = self._left[:count], self._left[count:]

@@ -1,4 +1,4 @@
-"""Decoded pictures on disk, found again by what they were made of.
+"""Decoded pictures on disk, found by a hash of their source and preparation.
 
 An entry is a folder: `pixels.bin`, the values row by row, and `entry.json`, which says
 what they are. It is written under another name, where its file is locked, and renamed
@@ -34,7 +34,7 @@ VARIABLE = "VAE_CACHE"
 MAX_ENTRY_BYTES = 2**26
 """Of `entry.json`, which lists the files that were left out."""
 INVALID = (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError)
-"""What reading an entry raises that was cut or changed."""
+"""What reading a truncated or changed entry raises."""
 
 
 def cache_folder() -> Path:
@@ -50,17 +50,17 @@ def cache_folder() -> Path:
     except RuntimeError as error:
         raise DataError(
             "there is no home folder to keep decoded pictures in.",
-            f"give a place: {VARIABLE}=<folder>",
+            f"name a folder for them: {VARIABLE}=<folder>",
         ) from error
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Pixels that are there.
+    """A complete entry.
 
     Attributes:
         path: the entry's folder, whose name is its key.
-        about: what its writer said of it: `shape` and `dtype` among others.
+        about: what its writer recorded: `shape` and `dtype` among others.
     """
 
     path: Path
@@ -97,7 +97,7 @@ def find(key: str) -> Entry | None:
 
 
 def _about(file: Path) -> dict[str, Any]:
-    """Return what an entry's writer said of it.
+    """Return what an entry's writer recorded.
 
     Raises:
         INVALID: it is missing, or was cut or changed.
@@ -111,7 +111,7 @@ def _about(file: Path) -> dict[str, Any]:
 
 
 def name(alias: str, key: str) -> None:
-    """Let an entry be found by something else that is known sooner than its key."""
+    """Give an entry a second key, which is known before the files are read."""
     folder = cache_folder()
     temporary = folder / f"{alias}{partial_suffix()}"
     with contextlib.suppress(OSError):  # it is made again next time
@@ -123,13 +123,13 @@ def name(alias: str, key: str) -> None:
 
 
 def found_by(alias: str) -> Entry | None:
-    """Return the entry that `name` has given another name."""
+    """Return the entry that `name` has given this second key."""
     key = _named(cache_folder() / f"{alias}{ALIAS}")
     return find(key) if key else None
 
 
 def _named(file: Path) -> str | None:
-    """Return the key in the file of another name."""
+    """Return the key of the entry that a `.key` file points to."""
     try:
         key = file.read_text(encoding="ascii") if file.is_file() else ""
     except (OSError, ValueError):
@@ -209,23 +209,23 @@ def _chosen(key: str, having: Sequence[str]) -> str:
 
 @contextlib.contextmanager
 def disk_errors(folder: Path, what: str) -> Iterator[None]:
-    """Turn an error of the disk into ours."""
+    """Raise DataError for an OSError."""
     try:
         yield
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         file = folder.exists() and not folder.is_dir()
         why = "it is no folder" if file else error.strerror or error
-        room = "make room (vae cache clear), or " if full else ""
+        room = "free disk space (vae cache clear), or " if full else ""
         raise DataError(
             f"{what}: {folder}: {why}.",
-            f"{room}give another place: {VARIABLE}=<folder>",
+            f"{room}use another folder: {VARIABLE}=<folder>",
         ) from error
 
 
 @contextlib.contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Keep other processes from changing the folder's list for a moment."""
+    """Hold the folder's lock: no other process adds or deletes entries."""
     with (folder / LOCK).open("a") as file:
         take_lock(file, exclusive=True)
         yield
@@ -252,7 +252,7 @@ def _ours() -> list[Path]:
         why = "it is no folder" if not folder.is_dir() else error.strerror
         raise DataError(
             f"the cache can't be read: {folder}: {why}.",
-            f"give another place: {VARIABLE}=<folder>",
+            f"use another folder: {VARIABLE}=<folder>",
         ) from error
 
 

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 class Writer:
-    """What `writing` gives: a file to fill, and what to say of it.
+    """What `writing` yields: the file to fill, and what to record of it.
 
     Attributes:
         file: of the pixels, which has its full size already.

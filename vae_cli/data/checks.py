@@ -1,4 +1,4 @@
-"""What arrays must be to be images and labels."""
+"""Checks of arrays that are to be images or labels, and the range of pixels."""
 
 import logging
 from collections.abc import Iterator
@@ -14,11 +14,11 @@ log = logging.getLogger(__name__)
 
 NEEDED = "needed: integers or floats [N, H, W] or [N, H, W, C]"
 ROUNDING = 0.25
-"""Of a level of 8 bits: as far from it as floats may lie, at most."""
+"""Largest distance from an 8-bit level that counts as rounding, in levels."""
 
 
 class Statistics(NamedTuple):
-    """Of the values of arrays."""
+    """Statistics of pixel values."""
 
     low: float
     high: float
@@ -53,7 +53,7 @@ def check_kind(shape: tuple[int, ...], dtype: np.dtype, name: str) -> None:
 
 
 def statistics(arrays: dict[str, np.ndarray]) -> Statistics:
-    """Return what lies in images [N, H, W, C], read a few at a time.
+    """Return statistics of images [N, H, W, C], read a few at a time.
 
     Args:
         arrays: name -> images.
@@ -148,7 +148,7 @@ def _float_of(dtype: np.dtype) -> np.dtype:
 def range_of(
     arrays: dict[str, np.ndarray], found: Statistics, value_range: str | list[float]
 ) -> Pixels:
-    """Return what the values of images are.
+    """Return range and precision of the values of images.
 
     Args:
         arrays: name -> images [N, H, W, C].

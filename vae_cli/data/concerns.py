@@ -7,11 +7,11 @@ from vae_cli.pixels import Pixels
 from vae_cli.text import printable
 
 UNEQUAL = 10
-"""Times that the largest class may have the images of the smallest."""
+"""Largest ratio of the largest class to the smallest without a warning."""
 LEAK = 0.01
-"""Part of a split that may look like training images."""
+"""Fraction of a split that may look like training images."""
 NARROW = 0.25
-"""Part of their range that pixels use at least."""
+"""Fraction of their range that pixels should use at least."""
 NAMED = 8
 """Classes or files that a sentence names."""
 
@@ -50,7 +50,7 @@ def of_duplicates(duplicates: Duplicates, sizes: dict[str, int]) -> list[str]:
     found += [
         f"{count:,} of {counted(sizes[name], f'{name} image')} "
         f"{'is a training image' if count == 1 else 'are training images'}, too: the "
-        f"{name} bound is too good"
+        f"{name} bound is too optimistic"
         for name, count in duplicates.leaked.items()
     ]
     found += [
@@ -99,7 +99,7 @@ def of_values(values: PixelFacts, pixels: Pixels, binary: bool) -> list[str]:
     found = []
     constant = [str(i) for i, c in enumerate(values.channels) if c.low == c.high]
     if constant:
-        found.append(f"the same value is everywhere in channel {', '.join(constant)}")
+        found.append(f"every pixel has the same value in channel {', '.join(constant)}")
     low = min(channel.low for channel in values.channels)
     high = max(channel.high for channel in values.channels)
     used = (high - low) / (pixels.high - pixels.low)

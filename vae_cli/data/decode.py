@@ -28,7 +28,7 @@ UNREADABLE_PICTURE = (
 GREY = ("1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I", "F")
 KEEP = "keep"
 ORIENTATION = 0x0112
-"""Tag of EXIF."""
+"""Tag of EXIF data."""
 
 warnings.filterwarnings("ignore", "Palette images with Transparency", UserWarning)
 
@@ -38,7 +38,7 @@ class Look:
     """What a file's header says.
 
     Attributes:
-        size: (height, width) in pixels, turned as the picture is.
+        size: (height, width) in pixels, after the EXIF rotation.
         dtype: uint8, uint16, int32 or float32.
         channels: 1 or 3, or as many as a scientific TIFF has; alpha is not counted.
         alpha: whether pixels may be transparent.
@@ -46,7 +46,7 @@ class Look:
         sha256: of the file.
         mode: what Pillow calls its channels, such as RGBA; empty where it reads none.
         format: such as PNG.
-        turned: whether its EXIF orientation says so.
+        turned: whether its EXIF orientation rotates or mirrors it.
     """
 
     size: tuple[int, int]
@@ -62,7 +62,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Preparation:
-    """What pictures are brought to.
+    """The form that pictures are converted to.
 
     Attributes:
         size: (height, width).
@@ -83,8 +83,9 @@ def read_file(path: Path) -> bytes:
     """Return a regular file's bytes.
 
     Raises:
-        DataError: it is a pipe or something else that isn't read.
-        OSError: it can't be.
+        DataError: it is a pipe or another special file.
+        OSError: it can't be read.
+        ValueError: it is empty.
     """
     check_regular(path, "picture")
     data = path.read_bytes()
@@ -97,7 +98,7 @@ def look(data: bytes) -> Look:
     """Return what a picture's header says, without decoding it.
 
     Raises:
-        UNREADABLE_PICTURE: it is no picture, or an absurdly large one.
+        UNREADABLE_PICTURE: it is no picture, or has more than MAX_PICTURE pixels.
     """
     array = scientific_tiff(data)
     if array is not None:
@@ -167,15 +168,15 @@ def _dtype(picture: Image.Image) -> str:
 
 
 def _orientation(picture: Image.Image) -> int:
-    """Return how a camera was held, 1 to 8, as the header says."""
-    # Pillow would decode a PNG to see whether it comes behind the pixels
+    """Return the EXIF orientation, 1 to 8."""
+    # Pillow would decode a whole PNG to look for EXIF data behind the pixels
     if picture.format == "PNG" and "exif" not in picture.info:
         return 1
     return int(picture.getexif().get(ORIENTATION, 1))
 
 
 def _turned(picture: Image.Image) -> Image.Image:
-    """Return a picture as its EXIF orientation says that it stands."""
+    """Return a picture rotated as its EXIF orientation says."""
     if _orientation(picture) == 1:
         return picture
     return ImageOps.exif_transpose(picture)
@@ -199,7 +200,7 @@ def _eight_bit(picture: Image.Image, to: Preparation) -> np.ndarray:
     if not keeps:
         mode = {1: "L", 3: "RGB"}.get(to.channels)
         if mode is None:
-            raise ValueError(f"a picture has no {to.channels} channels")
+            raise ValueError(f"it can't be converted to {to.channels} channels")
         picture = picture.convert(mode)
     fill: Any = (0, 0, 0, 0)
     if not keeps:
@@ -220,7 +221,9 @@ def _deep(array: np.ndarray, to: Preparation) -> np.ndarray:
             # the weights of ITU-R 601-2, as Pillow's
             array = array.astype(np.float64) @ np.array([[0.299], [0.587], [0.114]])
         else:
-            raise ValueError(f"its {channels} channels don't become {to.channels}")
+            raise ValueError(
+                f"its {channels} channels can't be converted to {to.channels}"
+            )
     if array.shape[:2] == to.size:
         return array
     planes = [
@@ -259,7 +262,7 @@ def reason(error: BaseException) -> str:
     if isinstance(error, Image.DecompressionBombError):
         return f"it has more than {MAX_PICTURE:,} pixels"
     if isinstance(error, UnidentifiedImageError):
-        return "it is no picture of a format that is read"
+        return "it is no picture of a supported format"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return text.rstrip(".")

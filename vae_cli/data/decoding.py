@@ -1,4 +1,4 @@
-"""Picture files decoded on all cores: what each says, and its pixels in a file.
+"""Picture files on all cores: their headers read, their pixels decoded to a file.
 
 Many files are shared out among processes, since Python runs on one core in each; a file
 that brings a decoder down then takes one of them with it, and not the run. They are
@@ -36,13 +36,13 @@ FEW = 256
 """Files that take less time than processes take to start."""
 
 Outcome = Look | str | None
-"""Of a file: what its header says, None where it was decoded, or why it wasn't."""
+"""Of a file: its header, None once it is decoded, or why it can't be read."""
 
 
 def look_at(
     files: Sequence[str], progress: Callable[[float], None]
 ) -> list[Look | str]:
-    """Return what files say of themselves, or why they can't be read.
+    """Return the headers of picture files, or why a file can't be read.
 
     Args:
         files: to read.
@@ -162,10 +162,10 @@ def _write(process: "subprocess.Popen[str]", message: Any) -> None:
 def _asked(
     process: "subprocess.Popen[str]", first: int, files: list[str]
 ) -> list[Outcome]:
-    """Return what a process makes of some files.
+    """Let a process do its job on some files, and return the results.
 
     Raises:
-        DataError: it has ended.
+        DataError: it has crashed.
     """
     assert process.stdout  # noqa: S101  opened above
     try:
@@ -175,16 +175,16 @@ def _asked(
         answer = ""
     if not answer:
         raise DataError(
-            "the process that decodes pictures has ended while it read one of "
+            "a process that decodes pictures has crashed at one of the files "
             f"{files[0]} to {files[-1]}.",
-            "memory may be short, or one of them brings the decoder down",
+            "free memory, or move the file that crashes the decoder away",
         )
     outcomes: list[Outcome] = json.loads(answer)
     return outcomes
 
 
 def _worker(job: dict[str, Any]) -> Callable[[int, list[str]], list[Any]]:
-    """Return the function that does a job on files, whose first has a row."""
+    """Return the function that does a job on files, given the row of the first one."""
     if job["task"] == "look":
         return lambda first, files: [_guarded(_look, Path(file)) for file in files]
     values = job["preparation"]
@@ -210,7 +210,7 @@ def _look(path: Path) -> list[Any]:
 
 
 def _guarded(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Return what a function returns, or why it can't."""
+    """Return what a function returns, or why the picture can't be read."""
     try:
         return function(*arguments)
     except UNREADABLE_PICTURE as error:

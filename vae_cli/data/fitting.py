@@ -50,18 +50,21 @@ class Fitting:
 
     @staticmethod
     def of(spec: DataSpec, config: TrainConfig) -> "Fitting":
-        """Return what a run does to images: what was done to those it learned from."""
+        """Return how a run prepares images: as its training images were."""
         data = config.dataset
         resize = data.resize if isinstance(data, FileConfig) else "crop"
         background = data.background if isinstance(data, PicturesConfig) else None
-        # a model of missing pixels takes transparent ones for such
+        # a model of missing pixels treats transparent ones as missing
         return Fitting(spec, resize, None if config.corruption.masks else background)
 
 
 def fitted_pictures(
     paths: list[Path], fitting: Fitting, changes: Counter[str]
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return pictures [N, H, W, C], and [N, H, W, 1]: 0 where they are missing."""
+    """Return pictures [N, H, W, C] and their mask [N, H, W, 1], or None.
+
+    The mask is 0 at missing pixels and 255 elsewhere; None if none is missing.
+    """
     read, bad = [], {}
     for path in paths:
         try:
@@ -77,7 +80,7 @@ def fitted_pictures(
         raise DataError(
             *listed[:SHOWN],
             *more,
-            f"mend it or take it away; what is read: {formats()}",
+            f"repair or remove it; supported formats: {formats()}",
         )
     images = [image for image, _ in read]
     if len({image.dtype for image in images}) > 1:
@@ -197,6 +200,6 @@ def _eight_bit(images: np.ndarray, found: Statistics, name: str) -> np.ndarray:
         raise DataError(
             f"{name} has pixels from {found.low:g} to {found.high:g}; this run's "
             "images are uint8 in 0..255, or floats in [0, 1].",
-            "rescale them",
+            "rescale them to one of these ranges",
         )
     return np.minimum(images, 1).astype(np.float32)

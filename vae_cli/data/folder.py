@@ -30,7 +30,7 @@ from vae_cli.randomness import Stream, generator
 from vae_cli.registry import builds
 
 VERSION = 2
-"""Of how pictures are decoded; another finds none of the entries of this one."""
+"""Version of the decoding; entries of other versions are not found."""
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def folder(config: FolderConfig) -> Sources:
     """Pictures of a folder, from the cache.
 
     Raises:
-        ConfigError: a colour that there isn't.
+        ConfigError: `dataset.background` is no colour.
         DataError: no pictures, some that can't be read, or of several sizes.
     """
     check_background(config)
@@ -78,7 +78,7 @@ def folder(config: FolderConfig) -> Sources:
 
 
 def _limited(files: list[Listed], config: FolderConfig) -> list[Listed]:
-    """Return at most so many files of each split as the config says."""
+    """Return at most `dataset.limit` files of each split, drawn by the seed."""
     if config.limit is None:
         return files
     kept: list[Listed] = []
@@ -150,8 +150,8 @@ def _decode(
     cut = sum(isinstance(look, Look) and look.cut for look in looks)
     if cut:
         log.warning(
-            "%d PNG files of 16 bits a colour are read with 8, all that Pillow gives; "
-            "TIFF files keep 16",
+            "%d PNG files have 16 bits per colour channel and are read with 8, all "
+            "that Pillow supports; TIFF files keep 16",
             cut,
         )
     good = [row for row, file in enumerate(files) if file.name not in bad]

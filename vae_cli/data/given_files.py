@@ -13,7 +13,7 @@ from vae_cli.text import printable
 
 ARRAYS = (".npy", ".npz")
 AT_A_TIME = 256
-"""Pictures that are decoded before they are used, where not all are held."""
+"""Pictures that are decoded at a time."""
 
 Given = Any
 """Images as a caller names them: an array; a path or pattern of pictures, folders or
@@ -28,7 +28,7 @@ def source_name(given: Given) -> str:
 
 
 def own_name(given: Given) -> str:
-    """Return what results about one's own images are called: no split's name."""
+    """Return the name of results about own images, which is no split's."""
     first = given[0] if isinstance(given, (list, tuple)) else given
     stem = Path(str(first).replace("*", "").replace("?", "")).resolve().stem
     more = (

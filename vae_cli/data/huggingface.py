@@ -40,7 +40,7 @@ def huggingface(config: HuggingfaceConfig) -> Sources:
 
     Raises:
         DataError: the package is missing; there is no such set, here or on the hub;
-            its columns are none of images, or several; pictures can't be read.
+            it has no column of images, or several; pictures can't be read.
     """
     try:
         import datasets
@@ -111,7 +111,7 @@ def _loaded(datasets: Any, config: HuggingfaceConfig) -> dict[str, Any]:
             )
         else:
             loaded = datasets.load_dataset(config.path, name=config.config_name)
-    except Exception as error:  # readers of many formats raise what they like
+    except Exception as error:  # readers of many formats raise anything
         where = "can't be read" if local else "can't be loaded from the hub"
         advice = (
             "give a folder that save_to_disk has written, or one of Parquet files or "
@@ -149,7 +149,7 @@ def _check_files(path: Path) -> None:
 
 
 def _column(datasets: Any, feature: Any) -> Column:
-    """Return what a feature is to us."""
+    """Return the kind of a feature."""
     text = type(feature).__name__
     if isinstance(feature, datasets.Image):
         return Column("image", text)
@@ -175,7 +175,7 @@ def _numbers(datasets: Any, feature: Any) -> tuple[str, int]:
 
 
 def _identity(table: Any) -> list[Any]:
-    """Return what changes with a table."""
+    """Return values that differ if the table does."""
     files = [Path(file["filename"]) for file in table.cache_files]
     status = [(str(file), file.stat()) for file in files if is_there(file)]
     return [
@@ -202,11 +202,11 @@ def _records(table: Any, image: str, label: str | None, name: str) -> Records:
     def part(rows: np.ndarray, column: str, form: str | None) -> list[Any]:
         try:
             cells = table.select_columns([column]).with_format(form)[rows][column]
-        except Exception as error:  # readers of Arrow raise what they like
+        except Exception as error:  # readers of Arrow raise anything
             raise DataError(
                 f"dataset.path={name}: the column {column} can't be read: "
                 f"{first_line(error)}.",
-                "the files are damaged, or hold other things than they say",
+                "the files are damaged, or don't match their schema",
             ) from error
         return list(cells)
 
@@ -246,7 +246,7 @@ def _encoded(cell: dict[str, Any] | None, roots: list[str]) -> bytes | str:
         roots: folders in which files may lie.
     """
     if cell is None or (cell["bytes"] is None and not cell["path"]):
-        return "there is none"
+        return "the record holds no picture"
     if cell["bytes"] is not None:
         data: bytes = cell["bytes"]
         return data
@@ -264,4 +264,4 @@ def _as_array(value: Any, dtype: Any) -> np.ndarray | str:
     try:
         return np.asarray(value, dtype)
     except (ValueError, TypeError):
-        return "its rows have several lengths"
+        return "its rows differ in length"

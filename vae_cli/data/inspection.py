@@ -36,12 +36,12 @@ class SplitFacts:
 
 @dataclass(frozen=True)
 class LikelihoodFit:
-    """Whether a likelihood can be of these pixels.
+    """Whether a likelihood fits the pixels of a data set.
 
     Attributes:
-        name: what is typed.
-        possible: whether it can.
-        why: what it is of them, or why it can't be.
+        name: the option's name.
+        possible: whether it fits.
+        why: what its values mean for them, or why it doesn't fit.
         chosen: whether the config has it.
     """
 
@@ -167,7 +167,7 @@ def named_splits(data: ImageData) -> dict[str, Split]:
 def likelihood_fits(
     chosen: LikelihoodConfig, pixels: Pixels, binary: bool
 ) -> list[LikelihoodFit]:
-    """Ask every registered likelihood whether it can be of such pixels, and why."""
+    """Return whether each registered likelihood fits such pixels, and why."""
     found = []
     for name, options in OPTIONS["likelihood"].items():
         own = chosen.name == name
@@ -219,13 +219,13 @@ def _preprocessing(data: ImageData, config: DatasetConfig) -> list[str]:
         steps.append(
             {
                 "threshold": "pixels above 0.5 become 1, others 0",
-                "static": "pixels become 0 or 1 by one draw",
+                "static": "pixels become 0 or 1, drawn once",
                 "dynamic": "pixels become 0 or 1, drawn anew every step",
             }[config.binarize]
         )
     if config.dequantize != "none":
-        steps.append("noise of a level's width is added, anew every step")
+        steps.append("noise as wide as a level is added, drawn anew every step")
     if config.augment:
         changes = ", ".join(config.augment)
-        steps.append(f"training images are changed every step: {changes}")
+        steps.append(f"training images are augmented every step: {changes}")
     return steps

@@ -87,7 +87,7 @@ def pictures_below(root: Path) -> list[str]:
 
 
 def _walk(root: Path, others: Counter[str]) -> Iterator[Listed]:
-    """Yield the pictures below a folder; links are followed, in no circle."""
+    """Yield the pictures below a folder; links are followed, each folder once."""
     # text, not paths: making one takes longer than reading an entry
     waiting, entered = [(str(root), "")], {os.path.realpath(root)}
     while waiting:
@@ -138,7 +138,7 @@ def _split(files: list[Listed], root: Path) -> list[Listed]:
             f"dataset.path={root} has a folder of training images, and "
             f"{len(outside)} pictures outside of {', '.join(sorted(folders))}: "
             f"{_some(outside)}.",
-            "move them into one of these, or away",
+            "move them into one of these folders, or out of dataset.path",
         )
     chosen = [
         Listed(f.name, f.size, f.modified_ns, folders[str(_top(f.name))]) for f in files
@@ -188,7 +188,7 @@ def _table(files: list[Listed], config: FolderConfig) -> list[str]:
     except FileNotFoundError:
         raise DataError(
             f"{key} does not exist, here or in {root}.",
-            "a CSV of two columns, file and label",
+            "give a CSV of two columns, file and label",
         ) from None
     except (OSError, ValueError, csv.Error) as error:
         raise DataError(f"{key} can't be read as CSV: {error}.") from error
@@ -216,7 +216,7 @@ def _table(files: list[Listed], config: FolderConfig) -> list[str]:
         raise DataError(
             f"{key} has no label for {len(bare)} of {len(having)} pictures: "
             f"{_some(bare)}.",
-            "add them, or move them away",
+            "add their labels, or move these pictures out of dataset.path",
         )
     return [labels[file.name] for file in files]
 

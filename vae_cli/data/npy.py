@@ -51,7 +51,7 @@ def _read(path: Path, key: str, most: float) -> np.ndarray:
             if file.read(2) == b"PK":
                 raise DataError(
                     f"{key}={path} holds several arrays: it is an .npz.",
-                    f"read it so: dataset=npz dataset.path={path}",
+                    f"read it with: dataset=npz dataset.path={path}",
                 )
             file.seek(0)
             header, fortran = read_header(file)

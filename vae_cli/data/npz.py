@@ -51,7 +51,7 @@ def npz(config: NpzConfig) -> Sources:
         reason = str(error).split(". ")[0] if "pickle" not in str(error) else ""
         advice = "write one with numpy.savez(path, x_train=images), numbers only"
         if "single array" in reason:
-            advice = f"read it so: dataset=npy dataset.path={path}"
+            advice = f"read it with: dataset=npy dataset.path={path}"
         raise DataError(
             f"dataset.path={path} can't be read as .npz"
             + (

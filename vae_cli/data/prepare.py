@@ -1,4 +1,4 @@
-"""From a source's raw arrays to checked, split, binarized uint8 images."""
+"""From a source's checked arrays to split, binarized or dequantized images."""
 
 import hashlib
 import logging

@@ -1,4 +1,4 @@
-"""What pictures of a set are brought to, and what to do with bad ones."""
+"""Size, channels and type that pictures are converted to; unreadable pictures."""
 
 import hashlib
 from collections import Counter
@@ -14,9 +14,9 @@ from vae_cli.errors import ConfigError, DataError
 from vae_cli.text import printable
 
 MOST_BAD = 50
-"""Files that can't be read that a message names."""
+"""Unreadable files that a message names."""
 SUGGESTED = 64
-"""Side that is suggested for pictures that have no size in common."""
+"""Side that is suggested for pictures of several sizes."""
 
 
 def check_background(config: PicturesConfig) -> None:
@@ -45,7 +45,7 @@ def digest_of(pixels: np.ndarray) -> str:
 
 
 def check_some(bad: dict[str, str], count: int, config: PicturesConfig) -> None:
-    """Refuse pictures none of which can be read.
+    """Refuse a data set of which no picture can be read.
 
     Raises:
         DataError: naming the first, with the reasons.
@@ -72,7 +72,7 @@ def check_bad(bad: dict[str, str], count: int, config: PicturesConfig) -> None:
             "read.",
             *named[:MOST_BAD],
             *more,
-            "mend them or take them away, or leave them out: dataset.on_bad_file=skip",
+            "repair or remove them, or leave them out: dataset.on_bad_file=skip",
         )
 
 
@@ -100,7 +100,7 @@ def preparation_of(
         raise DataError(
             f"dataset.path={config.path}: the pictures have {len(sizes)} sizes, width "
             f"x height: {', '.join(shown)}{more}.",
-            "say which size they are to have, such as dataset.image_size="
+            "choose a size that they are resized to, such as dataset.image_size="
             f"{SUGGESTED if least >= SUGGESTED // 2 else least}",
             "dataset.resize=crop takes the middle, pad keeps all, stretch distorts",
         )
@@ -114,7 +114,7 @@ def preparation_of(
         raise DataError(
             f"dataset.path={config.path}: the pixels are of several types: "
             f"{'; '.join(shown)}.",
-            "convert them to one, or keep those of one in a folder of their own",
+            "convert them to one type, or put those of one type into their own folder",
         )
     return Preparation(
         config.size or next(iter(sizes)),
@@ -137,6 +137,6 @@ def _channels(looks: list[Look], config: PicturesConfig) -> int:
         raise DataError(
             f"dataset.path={config.path}: pictures have "
             f"{' or '.join(map(str, sorted(having)))} channels.",
-            "keep those with as many in a folder of their own",
+            "put pictures with as many channels into a folder of their own",
         )
     return having.pop()

@@ -44,7 +44,7 @@ from vae_cli.progress import fraction_bar
 from vae_cli.randomness import Stream, generator
 
 VERSION = 1
-"""Of what is written to the cache; another finds none of the entries of this one."""
+"""Version of the cache's entries; those of other versions are not found."""
 AT_A_TIME = 256
 """Pictures that are decoded together."""
 
@@ -59,8 +59,8 @@ class Records(NamedTuple):
 
     Attributes:
         size: how many there are.
-        read: from int64 [n], sorted, which are wanted, to those, in order; it is
-            called twice.
+        read: function from sorted row numbers, int64 [n], to these records, in order;
+            it is called twice.
     """
 
     size: int
@@ -78,11 +78,11 @@ def sources_of(
     Args:
         splits: train, and optionally validation and test -> its records.
         config: how the pictures are prepared.
-        identity: what changes with the records; JSON can write it.
+        identity: values that differ if the records do, as JSON can write them.
         class_names: of labels that are numbers.
 
     Raises:
-        ConfigError: a colour that there isn't.
+        ConfigError: `dataset.background` is no colour.
         DataError: a split is empty; pictures can't be read, or have several sizes.
     """
     check_background(config)
@@ -122,13 +122,13 @@ def sources_of(
 
 
 def _chosen(count: int, config: RecordsConfig) -> np.ndarray:
-    """Return which records are read: at most so many as the config says."""
+    """Return the rows to read: at most `dataset.limit`, drawn by the seed."""
     order = generator(config.seed, Stream.CHOICE).permutation(count)
     return np.sort(order[: config.limit])
 
 
 def _labels(labels: list[Any], split: str) -> np.ndarray | None:
-    """Return labels as an array; None where images have none, which is -1 in some."""
+    """Return labels as an array, or None; -1 means no label in some collections."""
     bare = sum(label is None or label == -1 for label in labels)
     if bare == len(labels):
         return None
@@ -262,7 +262,7 @@ def _decoded(
 
 
 def _guarded(function: Callable[[Any], Any], image: Any) -> Any:
-    """Return what a function makes of a picture, or why it can't."""
+    """Return a function of a picture, or why the picture can't be read."""
     try:
         return function(image)
     except UNREADABLE_PICTURE as error:

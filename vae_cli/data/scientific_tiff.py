@@ -16,8 +16,8 @@ BITS = 258
 def scientific_tiff(data: bytes) -> np.ndarray | None:
     """Return a TIFF of several channels of more than 8 bits as [H, W, C].
 
-    None where it is none: Pillow would read its first channel or its first 8 bits, and
-    not say so.
+    None for any other file. Of such a TIFF Pillow would silently read one channel, or 8
+    bits.
     """
     if data[:4] not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+") or _is_common(data):
         return None
@@ -38,7 +38,7 @@ def scientific_tiff(data: bytes) -> np.ndarray | None:
     except (tifffile.TiffFileError, struct.error) as error:
         raise ValueError(f"it is a damaged TIFF: {error}") from error
     if not {"Y", "X"} <= set(axes) or array.dtype.kind not in "iuf":
-        raise ValueError(f"it holds {array.dtype} {list(shape)}")
+        raise ValueError(f"it holds no image, but {array.dtype} {list(shape)}")
     # height and width, then all others together: channels, planes, pages
     order = [axes.index("Y"), axes.index("X")]
     order += [i for i in range(array.ndim) if i not in order]

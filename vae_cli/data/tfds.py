@@ -1,7 +1,7 @@
 """`dataset=tfds`: sets of TensorFlow Datasets, by name or from a local folder.
 
-Records are read without TensorFlow: its threads could not be set afterwards. Nothing
-that a folder names is imported, and a set is prepared only by the code that the
+Records are read without TensorFlow, whose threads can't be set once it has started.
+Nothing that a folder names is imported, and a set is prepared only by the code that the
 installed package has for it.
 """
 
@@ -52,8 +52,7 @@ def tfds(config: TfdsConfig) -> Sources:
 
     Raises:
         DataError: the package is missing; there is no such set, or it can't be
-            prepared; its features are none of images, or several; pictures can't be
-            read.
+            prepared; it has no feature of images, or several; pictures can't be read.
     """
     import_keras()  # quietly: the package imports TensorFlow here and there
     try:
@@ -69,7 +68,7 @@ def tfds(config: TfdsConfig) -> Sources:
 
 @contextlib.contextmanager
 def _without_advice() -> Iterator[None]:
-    """Hold the package's warnings to its developers back."""
+    """Hide warnings that are meant for the package's developers."""
     logger = logging.getLogger("absl")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -152,7 +151,7 @@ def _builder(package: Any, config: TfdsConfig) -> Any:
         return builder
     except DataError:
         raise
-    except Exception as error:  # builders of hundreds of sets raise what they like
+    except Exception as error:  # builders of hundreds of sets raise anything
         raise DataError(
             f"dataset.path={config.path} can't be read as a set of TensorFlow "
             f"Datasets: {first_line(error)}.",
@@ -176,7 +175,7 @@ def _check_name(config: TfdsConfig) -> None:
         return
     if ":" in name:
         raise DataError(
-            f"dataset.path={name} names a collection of others, whose code would be "
+            f"dataset.path={name} names a community collection, whose code would be "
             "downloaded and run.",
             "give a set of tensorflow-datasets itself, or a local folder; for the "
             "hub: dataset=huggingface",
@@ -212,7 +211,7 @@ def _prepare(config: TfdsConfig, root: str) -> None:
 
 
 def _column(package: Any, feature: Any) -> Column:
-    """Return what a feature is to us."""
+    """Return the kind of a feature."""
     features, text = package.features, type(feature).__name__
     if isinstance(feature, features.Image):
         if feature.np_dtype == np.float32:  # stored as four channels, bit by bit

@@ -133,7 +133,7 @@ class RecordFiles:
                 if row == following:
                     try:
                         yield self._parsed(record)
-                    except Exception as error:  # what parses it raises what it likes
+                    except Exception as error:  # parsers raise anything
                         raise DataError(
                             f"{file} is damaged: record {row} can't be read: "
                             f"{first_line(error)}."

@@ -45,7 +45,7 @@ def codes(
     Args:
         run: the run.
         images: own images, in place of a split.
-        how: which, and with what besides.
+        how: which images, with which scores.
 
     Raises:
         ConfigError: a label is unknown, missing or of no use, or pixels are missing.
@@ -165,8 +165,8 @@ def _of_own(run: OpenRun, images: ImagesLike, how: EncodeConfig) -> Iterator[_Pa
             if None in found:
                 raise ConfigError(
                     f"images={source_name(images)}: {run.folder} is conditioned on "
-                    f"labels, and {names[found.index(None)]} lies in no folder that "
-                    "is called like a class.",
+                    f"labels, and {names[found.index(None)]} lies in no folder "
+                    "named after a class.",
                     run.label_choice(),
                 )
             split = replace(split, labels=np.array(found, np.int64))

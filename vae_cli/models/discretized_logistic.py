@@ -1,8 +1,8 @@
 """The discretized logistic likelihood: exact probabilities of the levels of a pixel.
 
-Levels are k = 0 .. L - 1, in the model k / (L - 1). Level k gets what a logistic
-distribution with mean m and scale s has within half a level of it, the first and the
-last one also what lies beyond:
+Levels are k = 0 .. L - 1, in the model k / (L - 1). The probability of level k is the
+mass that a logistic distribution with mean m and scale s, in levels, has within half a
+level of k; the first and the last level also get the mass beyond:
 
     P(k) = F(k + 1/2) - F(k - 1/2),  F(t) = sigmoid((t - m) / s),
     P(0) = F(1/2),  P(L - 1) = 1 - F(L - 3/2)
@@ -25,11 +25,11 @@ from vae_cli.pixels import EIGHT_BIT, Pixels
 from vae_cli.registry import builds
 
 SLOPE = 0.25
-"""Of a mean by its output: that of the sigmoid, which other likelihoods have, at 0."""
+"""Derivative of a mean by its output: that of other likelihoods' sigmoid at 0."""
 FIRST_SCALE = 0.1
 """Scale at outputs of 0, in units of [0, 1]."""
 MAX_LOG_SCALE = 10.0
-"""Of the same: levels are far below float32's precision of larger scales."""
+"""Largest log-scale, in units of [0, 1]; beyond it float32 can't resolve levels."""
 
 
 @builds(DiscretizedLogisticConfig)
@@ -43,7 +43,7 @@ class DiscretizedLogistic(Likelihood):
     The outputs of K logistics are, K times C each: the logits of the weights w (not
     for K = 1), the means and the log-scales, as (m - 1/2) / SLOPE and
     log(s / FIRST_SCALE), in units of [0, 1]. Means have no bounds: one below 0 lets
-    the first level be as probable as it is. A smallest scale is added to s, so that
+    the first level have a probability near 1. A smallest scale is added to s, so that
     probabilities keep a gradient.
     """
 

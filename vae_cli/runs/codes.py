@@ -28,7 +28,7 @@ class Codes:
         log_var: of q(z|x), float32 [n, latent_dim].
         scores: name -> float32 [n].
         splits: name of each image's split, where there are several.
-        fraction: of all images, encoded by now.
+        fraction: fraction of all images that is encoded by now.
     """
 
     names: list[str]
@@ -97,7 +97,7 @@ def check_codes_file(path: Path) -> None:
 
 
 def write_codes(path: Path, codes: Iterable[Codes]) -> int:
-    """Write codes as the file's suffix says, while they come.
+    """Write codes in the format of the file's suffix, as they are computed.
 
     Args:
         path: ends in .csv, .parquet or .npz.

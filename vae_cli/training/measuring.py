@@ -1,4 +1,4 @@
-"""How long an epoch takes, from a few training steps that are thrown away."""
+"""How long an epoch takes, from a few training steps that are discarded."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -16,10 +16,10 @@ from vae_cli.training.feeding import training_shards, validation_shards
 from vae_cli.training.learner import Learner
 
 SECONDS, VALIDATION_SECONDS = 2.0, 0.5
-"""That the measured steps take, where a step takes no longer."""
+"""Time that the measured steps take together, if one step is not longer."""
 FEWEST_STEPS, MOST_STEPS = 4, 500
 SLOW = 10.0
-"""Seconds of a step that is measured alone."""
+"""Seconds of a step above which a single one is measured."""
 
 
 @dataclass(frozen=True)
