@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from vae_cli.config.by_size import resolved
 from vae_cli.config.compose import FROM_FILE, as_overrides, composed
-from vae_cli.config.dataset import DatasetConfig, FileConfig, FolderConfig
+from vae_cli.config.dataset import DatasetConfig, FileConfig, PicturesConfig
 from vae_cli.config.inspect import InspectConfig
 from vae_cli.config.train import TrainConfig
 from vae_cli.data.inspection import DataReport, inspect_data
@@ -157,9 +157,10 @@ def inspected(
         own_process: whether this process does nothing else, as of `train`.
         progress: whether to show how much is done.
     """
-    original = data
-    if config.dataset.binarize != "none":  # which would make copies differ
-        original = load_data(replace(config.dataset, binarize="none"))
+    original, drawn = data, (config.dataset.binarize, config.dataset.dequantize)
+    if drawn != ("none", "none"):  # which would make copies differ
+        stored = replace(config.dataset, binarize="none", dequantize="none")
+        original = load_data(stored)
     with fraction_bar("inspecting the images") if progress else _hidden() as done:
         report = inspect_data(data, config.dataset, config.likelihood, original, done)
     model = None
@@ -190,7 +191,7 @@ def _loaded(config: DatasetConfig) -> tuple[ImageData, VaeCliError | None]:
     try:
         return load_data(config), None
     except DataError as error:
-        if not isinstance(config, FolderConfig) or config.on_bad_file == "skip":
+        if not isinstance(config, PicturesConfig) or config.on_bad_file == "skip":
             raise
         try:
             data = load_data(replace(config, on_bad_file="skip"))

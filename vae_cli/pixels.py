@@ -20,6 +20,7 @@ from vae_cli.errors import DataError
 
 MAX_LEVELS = 2**16
 """Levels of a pixel; integers of a wider range count as real numbers."""
+NOTHING = "there is nothing to learn: check dataset.path, and of arrays dataset.key"
 WIDE = ("float64", "int32", "uint32", "int64", "uint64")
 """Types whose values float32 can't represent exactly."""
 
@@ -54,11 +55,6 @@ class Pixels:
     def eight_bit(self) -> bool:
         """Whether arrays of pixels are uint8, 0 to 255, also in memory."""
         return self.dtype == "uint8" and (self.low, self.high) == (0.0, 255.0)
-
-    @property
-    def log_width(self) -> float:
-        """Nats per pixel by which a density of data values is below the model's."""
-        return 0.0 if self.eight_bit else math.log(self.high - self.low)
 
     def to_model(self, values: np.ndarray) -> np.ndarray:
         """Return pixels as models get them: float32; 8-bit ones stay uint8.
@@ -153,7 +149,9 @@ class Pixels:
             raise ValueError("pixels: low, high and observed must be finite numbers")
         low, high, *observed = map(float, numbers)
         levels = values["levels"]
-        if not low < high or len(observed) != 2:
+        if len(observed) != 2:
+            raise ValueError("pixels: observed must be the smallest and largest value")
+        if not low < high:
             raise ValueError(f"pixels: low={low} must be below high={high}")
         if levels is not None and levels not in range(2, MAX_LEVELS + 1):
             raise ValueError(f"pixels: levels={levels} must be 2 to {MAX_LEVELS}")
@@ -212,7 +210,10 @@ def pixels_of(
     else:
         first, last = low, high
     if first == last:
-        raise DataError(f"every pixel of every image is {first:g}: nothing to learn.")
+        raise DataError(
+            f"every pixel of every image is {first:g}: there is nothing to learn.",
+            "check dataset.path, and of arrays dataset.key",
+        )
     count = last - first + 1
     levels = int(count) if integers and count <= MAX_LEVELS else None
     return Pixels(dtype.name, float(first), float(last), True, levels, (low, high))
@@ -231,5 +232,8 @@ def standardized(
 ) -> Pixels:
     """Return pixels that have mean 0 and standard deviation 1 in the model."""
     if not std > 0:
-        raise DataError("every pixel of every image is the same: nothing to learn.")
+        raise DataError(
+            "every pixel of every image is the same: there is nothing to learn.",
+            "check dataset.path, and of arrays dataset.key",
+        )
     return Pixels(dtype.name, mean, mean + std, False, None, observed)

@@ -36,7 +36,7 @@ def table_cell(value: object) -> str:
 
 def megabytes(size: float) -> str:
     """Return a size in MiB for people: two digits of a small one."""
-    return f"{size:,.0f} MB" if size >= 10 else f"{size:.2g} MB"
+    return f"{size:,.0f} MiB" if size >= 10 else f"{size:.2g} MiB"
 
 
 class PrintableFormatter(logging.Formatter):

@@ -8,7 +8,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from vae_cli.data.decode import Preparation, decode, look
+from vae_cli.data.decode import Preparation, decode, read_header
 
 RNG = np.random.default_rng(0)
 COLOUR = RNG.integers(0, 256, (9, 12, 3)).astype(np.uint8)
@@ -27,7 +27,7 @@ def to(size=(9, 12), channels=3, **options) -> Preparation:
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "WEBP"])
 def test_lossless_formats_give_their_own_pixels(kind):
     data = written(COLOUR, kind, **({"lossless": True} if kind == "WEBP" else {}))
-    assert look(data).size == (9, 12)
+    assert read_header(data).size == (9, 12)
     np.testing.assert_array_equal(decode(data, to()), COLOUR)
 
 
@@ -44,7 +44,7 @@ def test_lossless_formats_give_their_own_pixels(kind):
 def test_modes_are_told_by_the_header(mode, dtype, channels, alpha):
     buffer = io.BytesIO()
     Image.new(mode, (5, 4)).save(buffer, "TIFF")
-    found = look(buffer.getvalue())
+    found = read_header(buffer.getvalue())
     assert (found.dtype, found.channels, found.alpha) == (dtype, channels, alpha)
     assert decode(
         buffer.getvalue(), Preparation((4, 5), 3, dtype)
@@ -68,7 +68,7 @@ def test_scientific_tiffs_keep_their_channels(planes_first, dtype):
     stored = np.moveaxis(array, -1, 0) if planes_first else array
     layout = None if planes_first else "contig"
     tifffile.imwrite(buffer, stored, photometric="minisblack", planarconfig=layout)
-    found = look(buffer.getvalue())
+    found = read_header(buffer.getvalue())
     assert (found.size, found.channels) == ((9, 12), 5)
     pixels = decode(buffer.getvalue(), to(channels=5, dtype=found.dtype))
     np.testing.assert_array_equal(pixels, array)
@@ -78,7 +78,7 @@ def test_sixteen_bit_colour_is_not_cut_to_eight():
     array = RNG.integers(0, 65536, (9, 12, 3)).astype(np.uint16)
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, array, photometric="rgb")
-    assert look(buffer.getvalue()).dtype == "uint16"
+    assert read_header(buffer.getvalue()).dtype == "uint16"
     pixels = decode(buffer.getvalue(), to(dtype="uint16"))
     np.testing.assert_array_equal(pixels, array)
 
@@ -86,10 +86,10 @@ def test_sixteen_bit_colour_is_not_cut_to_eight():
 def test_png_of_sixteen_bit_colour_is_known_to_be_cut(tmp_path):
     # no library here writes one: the header of an 8-bit one, changed
     data = bytearray(written(COLOUR))
-    assert not look(bytes(data)).cut
+    assert not read_header(bytes(data)).cut
     data[24] = 16
     data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
-    assert look(bytes(data)).cut
+    assert read_header(bytes(data)).cut
 
 
 def test_transparency_shows_the_background():
@@ -124,7 +124,7 @@ def test_pictures_are_turned_as_their_camera_says(orientation):
     exif[0x0112] = orientation
     data = written(COLOUR, exif=exif)
     expected = undo(COLOUR)
-    assert look(data).size == expected.shape[:2]
+    assert read_header(data).size == expected.shape[:2]
     np.testing.assert_array_equal(decode(data, to(expected.shape[:2])), expected)
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from vae_cli.config.dataset import FolderConfig
 from vae_cli.data import cache
-from vae_cli.data.decoding import FEW
+from vae_cli.data.decode_all import FEW
 from vae_cli.data.folder import folder as load_folder
 
 COUNT = FEW + 44

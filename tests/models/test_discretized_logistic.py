@@ -268,7 +268,7 @@ def test_logistics_of_a_mixture_start_apart():
 )
 def test_pixels_without_levels_are_refused_with_a_remedy(pixels, part):
     options = small_config("likelihood=discretized_logistic").likelihood
-    problem = options.problem_with(pixels)
+    problem = "; ".join(options.problem_with(pixels))
     assert problem.startswith("likelihood=discretized_logistic ")
     assert part in problem
     assert "use likelihood=gaussian" in problem

@@ -21,7 +21,7 @@ def inspect_command(config: InspectConfig, overrides: list[str]) -> None:
     inspection = inspect_config(config, overrides, own_process=True, progress=True)
     if inspection.run and config.output is None:
         folder = Path(inspection.run) / FOLDER
-    files = write_inspection(inspection, folder, config.num_images)
+    files = write_inspection(inspection, folder, config.num_images, config.dataset.seed)
     print(as_text(inspection))
     print(*files, sep="\n")
     if inspection.refused:  # as vae-train would end

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from vae_cli.pixels import Pixels
+
 if TYPE_CHECKING:
     from vae_cli.config.train import TrainConfig
 
@@ -76,6 +78,15 @@ def standardized_problems(config: "TrainConfig") -> list[str]:
     if config.dataset.value_range != "standardize":
         return []
     problems = []
+    pixels = Pixels(bounded=False, levels=None)
+    unfit = config.likelihood.problem_with(pixels)
+    if unfit:
+        problems.append("; ".join(unfit))
+    if config.dataset.dequantize != "none":
+        problems.append(
+            f"dataset.dequantize={config.dataset.dequantize} adds noise to levels, and "
+            "dataset.value_range=standardize leaves none; use one of them"
+        )
     if config.corruption.corrupts:
         problems.append(
             f"corruption={config.corruption.name} changes pixels in [0, 1], and "

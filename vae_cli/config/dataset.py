@@ -162,8 +162,9 @@ class FileConfig(DatasetConfig):
 
     def make_absolute(self) -> None:
         """Make paths absolute; names of published data sets stay as they are."""
-        if not self.may_be_name or is_there(Path(self.path)):
-            self.path = str(Path(self.path).absolute())
+        path = Path(self.path).expanduser()
+        if not self.may_be_name or is_there(path):
+            self.path = str(path.absolute())
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -275,9 +276,19 @@ class FolderConfig(PicturesConfig):
 
     path: str = option("the folder")
     labels: str | None = option(
-        "CSV of the columns file and label; null: the folder that a picture lies in",
+        "CSV of the columns file and label, in the folder or elsewhere; null: the "
+        "folder that a picture lies in",
         default=None,
     )
+
+    def make_absolute(self) -> None:
+        """Make paths absolute; that of a table in the folder stays relative to it."""
+        super().make_absolute()
+        if self.labels is None or is_there(Path(self.path, self.labels)):
+            return
+        table = Path(self.labels).expanduser()
+        if is_there(table):
+            self.labels = str(table.absolute())
 
 
 @register("dataset", "synthetic")

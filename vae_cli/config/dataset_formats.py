@@ -23,8 +23,8 @@ class NpyConfig(ArrayConfig):
     def make_absolute(self) -> None:
         """Make paths absolute."""
         super().make_absolute()
-        if self.labels is not None and is_there(Path(self.labels)):
-            self.labels = str(Path(self.labels).absolute())
+        if self.labels is not None and is_there(Path(self.labels).expanduser()):
+            self.labels = str(Path(self.labels).expanduser().absolute())
 
 
 @register("dataset", "hdf5")
@@ -95,4 +95,4 @@ class TfdsConfig(RecordsConfig):
         """Make paths absolute; the name of a data set stays as it is."""
         super().make_absolute()
         if self.data_dir is not None:
-            self.data_dir = str(Path(self.data_dir).absolute())
+            self.data_dir = str(Path(self.data_dir).expanduser().absolute())

@@ -21,13 +21,14 @@ class LikelihoodConfig(Options):
     is_density: ClassVar[bool] = True
     """Whether it is a density of real numbers, as `dataset.dequantize` needs."""
 
-    def problem_with(self, pixels: Pixels) -> str | None:
+    def problem_with(self, pixels: Pixels) -> tuple[str, str] | None:
         """Return why it doesn't fit such pixels, and what does; None if it fits."""
         if pixels.bounded:
             return None
         return (
             f"likelihood={self.name} needs pixels in [0, 1], and these are "
-            "standardized; use likelihood=gaussian, or dataset.value_range=auto"
+            "standardized",
+            "use likelihood=gaussian, or dataset.value_range=auto",
         )
 
     def fits(self, pixels: Pixels, binary: bool) -> str:
@@ -84,7 +85,7 @@ class GaussianConfig(LikelihoodConfig):
         "learn the standard deviation with the weights", default=True
     )
 
-    def problem_with(self, pixels: Pixels) -> str | None:
+    def problem_with(self, pixels: Pixels) -> tuple[str, str] | None:
         """Return None: it fits any numbers."""
         return None
 
@@ -118,14 +119,15 @@ class DiscretizedLogisticConfig(LikelihoodConfig):
 
     is_density = False
 
-    def problem_with(self, pixels: Pixels) -> str | None:
+    def problem_with(self, pixels: Pixels) -> tuple[str, str] | None:
         """Return that it needs levels if pixels have none."""
         problem = super().problem_with(pixels)
         if problem or pixels.levels is not None:
             return problem
         return (
             f"likelihood={self.name} gives the probability of each level of a pixel, "
-            f"and these are real numbers ({pixels}); use likelihood=gaussian"
+            f"and these are real numbers ({pixels})",
+            "use likelihood=gaussian",
         )
 
     def fits(self, pixels: Pixels, binary: bool) -> str:

@@ -11,7 +11,6 @@ from vae_cli.data import cache
 from vae_cli.data.cache_writer import writing
 from vae_cli.data.channels import Change, change_of, changed
 from vae_cli.data.checks import check_kind
-from vae_cli.errors import DataError
 from vae_cli.progress import fraction_bar
 
 VERSION = 1
@@ -72,9 +71,7 @@ def ready(
         rows = max(1, CHUNK // (math.prod(stored.shape[1:]) * itemsize))
         rows = math.ceil(rows / rows_at_once) * rows_at_once
         _copy(stored, change, entry_key, shape, about, name, rows)
-    entry = cache.find(entry_key)
-    if entry is None:
-        raise DataError(f"{cache.cache_folder() / entry_key} is gone, or was changed.")
+    entry = cache.required(entry_key)
     return entry.pixels()
 
 

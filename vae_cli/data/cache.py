@@ -96,6 +96,21 @@ def find(key: str) -> Entry | None:
     return Entry(path, about) if whole else None
 
 
+def required(key: str) -> Entry:
+    """Return an entry that was written a moment ago.
+
+    Raises:
+        DataError: it is gone already.
+    """
+    entry = find(key)
+    if entry is None:
+        raise DataError(
+            f"{cache_folder() / key} is gone, or was changed.",
+            "type the command again, which writes it anew",
+        )
+    return entry
+
+
 def _about(file: Path) -> dict[str, Any]:
     """Return what an entry's writer recorded.
 

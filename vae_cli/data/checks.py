@@ -1,8 +1,9 @@
 """Checks of arrays that are to be images or labels, and the range of pixels."""
 
+import hashlib
 import logging
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -89,6 +90,14 @@ def batches(images: np.ndarray) -> Iterator[np.ndarray]:
     """Go through images, a few at a time."""
     for start in range(0, len(images), AT_A_TIME):
         yield images[start : start + AT_A_TIME]
+
+
+def digest_of(images: Any) -> str:
+    """Return the SHA-256 of images, an array or `Images`, which may be on disk."""
+    digest = hashlib.sha256()
+    for batch in batches(images):
+        digest.update(np.ascontiguousarray(batch).data)
+    return digest.hexdigest()
 
 
 def in_eight_bits(

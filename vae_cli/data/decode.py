@@ -34,7 +34,7 @@ warnings.filterwarnings("ignore", "Palette images with Transparency", UserWarnin
 
 
 @dataclass(frozen=True)
-class Look:
+class Header:
     """What a file's header says.
 
     Attributes:
@@ -94,7 +94,7 @@ def read_file(path: Path) -> bytes:
     return data
 
 
-def look(data: bytes) -> Look:
+def read_header(data: bytes) -> Header:
     """Return what a picture's header says, without decoding it.
 
     Raises:
@@ -103,14 +103,14 @@ def look(data: bytes) -> Look:
     array = scientific_tiff(data)
     if array is not None:
         height, width, channels = array.shape
-        return Look((height, width), array.dtype.name, channels, False)
+        return Header((height, width), array.dtype.name, channels, False)
     with _opened(data) as picture:
         height, width = picture.size[::-1]
         orientation = _orientation(picture)
         if orientation >= 5:
             height, width = width, height
         dtype = _dtype(picture)
-        return Look(
+        return Header(
             (height, width),
             dtype,
             1 if picture.mode in GREY else 3,

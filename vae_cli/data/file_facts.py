@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from vae_cli.data.decode import Look
+from vae_cli.data.decode import Header
 
 KINDS = {1: "grey", 3: "RGB", 4: "RGBA"}
 """Channels -> what pictures of so many are called."""
@@ -65,13 +65,13 @@ class FileFacts:
         return {**asdict(self), "sizes": [[*s, n] for s, n in self.sizes.items()]}
 
 
-def counted(looks: Iterable[Look]) -> dict[str, Any]:
+def counted(headers: Iterable[Header]) -> dict[str, Any]:
     """Return counts of what files say of themselves, the most frequent first."""
-    looks = list(looks)
-    sizes = Counter(look.size for look in looks)
+    headers = list(headers)
+    sizes = Counter(header.size for header in headers)
     return {
         "sizes": [[*size, count] for size, count in sizes.most_common()],
-        "modes": dict(Counter(look.mode or "?" for look in looks).most_common()),
-        "formats": dict(Counter(look.format for look in looks).most_common()),
-        "turned": sum(look.turned for look in looks),
+        "modes": dict(Counter(header.mode or "?" for header in headers).most_common()),
+        "formats": dict(Counter(header.format for header in headers).most_common()),
+        "turned": sum(header.turned for header in headers),
     }

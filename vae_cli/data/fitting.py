@@ -17,9 +17,9 @@ from vae_cli.data.decode import (
     Preparation,
     decode,
     formats,
-    look,
     prepared,
     read_file,
+    read_header,
     reason,
 )
 from vae_cli.data.images import to_float
@@ -95,7 +95,7 @@ def _picture(
     """Return a picture as the model gets it, and [H, W, 1]: 255 where it is opaque."""
     spec, data = fitting.spec, read_file(path)
     size, channels = spec.image_shape[:2], spec.image_shape[2]
-    said = look(data)
+    said = read_header(data)
     opaque = np.full((*size, 1), 255, np.uint8)
     if said.size != size:
         verb = {"crop": "cropped", "pad": "padded", "stretch": "stretched"}

@@ -11,15 +11,15 @@ import numpy as np
 from vae_cli.config.dataset import FolderConfig
 from vae_cli.data import cache
 from vae_cli.data.cache_writer import writing
-from vae_cli.data.decode import Look
-from vae_cli.data.decoding import decode_to, look_at
+from vae_cli.data.checks import digest_of
+from vae_cli.data.decode import Header
+from vae_cli.data.decode_all import decode_to, read_headers
 from vae_cli.data.file_facts import FileFacts, counted
 from vae_cli.data.listing import SPLIT_FOLDERS, Listed, listed
-from vae_cli.data.preparing import (
+from vae_cli.data.preparation import (
     check_background,
     check_bad,
     check_some,
-    digest_of,
     preparation_of,
     reasons,
 )
@@ -104,20 +104,18 @@ def _entry(files: list[Listed], config: FolderConfig) -> cache.Entry:
     root = str(Path(config.path))
     paths = [f"{root}/{file.name}" for file in files]
     with fraction_bar(f"reading {len(files):,} pictures") as progress:
-        looks = look_at(paths, progress)
+        headers = read_headers(paths, progress)
     content = cache.key_of(
         settings,
         [
-            [f.name, f.split, look.sha256 if isinstance(look, Look) else look]
-            for f, look in zip(files, looks, strict=True)
+            [f.name, f.split, header.sha256 if isinstance(header, Header) else header]
+            for f, header in zip(files, headers, strict=True)
         ],
     )
     if cache.find(content) is None:
-        _decode(content, files, paths, looks, config)
+        _decode(content, files, paths, headers, config)
     cache.name(listing, content)
-    entry = cache.find(content)
-    if entry is None:
-        raise DataError(f"{cache.cache_folder() / content} is gone, or was changed.")
+    entry = cache.required(content)
     return entry
 
 
@@ -125,7 +123,7 @@ def _decode(
     key: str,
     files: list[Listed],
     paths: list[str],
-    looks: list[Look | str],
+    headers: list[Header | str],
     config: FolderConfig,
 ) -> None:
     """Write the cache's entry of pictures.
@@ -134,20 +132,20 @@ def _decode(
         DataError: some can't be read, or they have several sizes or types.
     """
     bad = {
-        file.name: look
-        for file, look in zip(files, looks, strict=True)
-        if isinstance(look, str)
+        file.name: header
+        for file, header in zip(files, headers, strict=True)
+        if isinstance(header, str)
     }
     check_some(bad, len(files), config)
     preparation = preparation_of(
         [
-            (file.name, look)
-            for file, look in zip(files, looks, strict=True)
-            if isinstance(look, Look)
+            (file.name, header)
+            for file, header in zip(files, headers, strict=True)
+            if isinstance(header, Header)
         ],
         config,
     )
-    cut = sum(isinstance(look, Look) and look.cut for look in looks)
+    cut = sum(isinstance(header, Header) and header.cut for header in headers)
     if cut:
         log.warning(
             "%d PNG files have 16 bits per colour channel and are read with 8, all "
@@ -172,9 +170,9 @@ def _decode(
         }
         check_some(bad, len(files), config)
         writer.about["found"] = counted(
-            look
-            for file, look in zip(files, looks, strict=True)
-            if isinstance(look, Look) and file.name not in bad
+            header
+            for file, header in zip(files, headers, strict=True)
+            if isinstance(header, Header) and file.name not in bad
         )
         pixels = writer.pixels()
         kept = [row for row, error in enumerate(errors) if error is None]

@@ -1,6 +1,7 @@
 """`dataset=hdf5`: data sets of an HDF5 file; nothing outside the file is opened."""
 
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,8 @@ def hdf5(config: Hdf5Config) -> Sources:
             several, can be images; one of them lies in other files.
     """
     path = Path(config.path)
-    for key in ("key", "labels_key"):
-        if (name := getattr(config, key)) is not None:
-            setattr(config, key, name.strip("/"))
+    given = {key: getattr(config, key) for key in ("key", "labels_key")}
+    config = replace(config, **{k: v and v.strip("/") for k, v in given.items()})
     try:
         check_regular(path, "dataset.path")
         with h5py.File(path, "r") as file:

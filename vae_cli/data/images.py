@@ -144,8 +144,8 @@ class Images:
             except OSError as error:
                 raise DataError(
                     f"{why} of a streamed set is kept on disk: it takes "
-                    f"{size / 2**20:,.0f} MB, for which {tempfile.gettempdir()} has no "
-                    f"room ({error.strerror}).",
+                    f"{size / 2**20:,.0f} MiB, for which {tempfile.gettempdir()} has "
+                    f"no room ({error.strerror}).",
                     "give it another place: TMPDIR=<folder> vae-train ...",
                 ) from error
             return np.memmap(file, dtype, "r+", shape=shape)

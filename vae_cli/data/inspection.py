@@ -111,7 +111,7 @@ def inspect_data(
     original: ImageData | None = None,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> DataReport:
-    """Look at all images of a data set.
+    """Header at all images of a data set.
 
     Args:
         data: as training gets it.
@@ -175,7 +175,7 @@ def likelihood_fits(
             continue  # it depends on values that aren't there
         config = chosen if own else options()
         problem = config.problem_with(pixels)
-        why = problem or config.fits(pixels, binary)
+        why = "; ".join(problem) if problem else config.fits(pixels, binary)
         found.append(LikelihoodFit(name, problem is None, why, own))
     return found
 

@@ -11,6 +11,7 @@ from vae_cli.config.dataset import FolderConfig
 from vae_cli.data.decode import SUFFIXES
 from vae_cli.data.regular import check_regular
 from vae_cli.errors import DataError, closest
+from vae_cli.paths import is_there
 from vae_cli.text import printable
 
 SPLIT_FOLDERS = {
@@ -54,7 +55,7 @@ def listed(config: FolderConfig) -> list[Listed]:
             check_regular(root, "dataset.path")
             raise DataError(
                 f"dataset.path={root} is a file, and dataset=folder takes a folder.",
-                f"{_advice(root)}",
+                _advice(root),
             )
         others: Counter[str] = Counter()
         found = sorted(_walk(root, others), key=lambda file: file.name)
@@ -178,8 +179,8 @@ def _table(files: list[Listed], config: FolderConfig) -> list[str]:
         DataError: it can't be read, names other files, or lacks some.
     """
     root = Path(config.path)
-    path = Path(str(config.labels))
-    path = path if path.is_absolute() or path.exists() else root / path
+    path = root / str(config.labels)  # which may be absolute, or relative to here
+    path = path if is_there(path) else Path(str(config.labels)).expanduser()
     key = f"dataset.labels={config.labels}"
     try:
         check_regular(path, "dataset.labels")

@@ -65,7 +65,7 @@ def mapped_member(path: Path, name: str, most: float) -> np.ndarray | None:
         if info.compress_type != zipfile.ZIP_STORED:
             raise DataError(
                 f"{name} of dataset.path={path} takes "
-                f"{info.file_size / 2**20:,.0f} MB, more than dataset.memory_mb="
+                f"{info.file_size / 2**20:,.0f} MiB, more than dataset.memory_mb="
                 f"{most / 2**20:.0f}, and is compressed, so that it can't be streamed.",
                 "write it with numpy.savez (not savez_compressed), or raise "
                 "dataset.memory_mb",

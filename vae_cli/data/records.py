@@ -20,21 +20,20 @@ from vae_cli.config.dataset_formats import RecordsConfig
 from vae_cli.data import cache
 from vae_cli.data.cache_writer import writing
 from vae_cli.data.channels import wanted_channels
-from vae_cli.data.checks import NEEDED
+from vae_cli.data.checks import NEEDED, digest_of
 from vae_cli.data.decode import (
     UNREADABLE_PICTURE,
-    Look,
+    Header,
     Preparation,
     decode,
-    look,
     prepared,
+    read_header,
     reason,
 )
-from vae_cli.data.preparing import (
+from vae_cli.data.preparation import (
     check_background,
     check_bad,
     check_some,
-    digest_of,
     preparation_of,
     reasons,
 )
@@ -97,9 +96,7 @@ def sources_of(
     )  # fmt: skip
     if cache.find(key) is None:
         _write(key, splits, rows, config)
-    entry = cache.find(key)
-    if entry is None:
-        raise DataError(f"{cache.cache_folder() / key} is gone, or was changed.")
+    entry = cache.required(key)
     about, pixels, begin = entry.about, entry.pixels(), 0
     if about["bad"]:
         bad = dict(about["bad"])
@@ -149,22 +146,22 @@ def _write(
         DataError: some can't be read, or they have several sizes or types.
     """
     total = sum(len(own) for own in rows.values())
-    looks: list[tuple[str, Look]] = []
+    headers: list[tuple[str, Header]] = []
     bad: dict[str, str] = {}
     with fraction_bar(f"reading {total:,} pictures") as progress:
         for name, image, _ in _all(splits, rows, config):
-            found = _guarded(_look, image)
-            if isinstance(found, Look):
-                looks.append((name, found))
+            found = _guarded(_header, image)
+            if isinstance(found, Header):
+                headers.append((name, found))
             else:
                 bad[name] = found
-            progress((len(looks) + len(bad)) / total)
+            progress((len(headers) + len(bad)) / total)
     check_some(bad, total, config)
-    preparation = preparation_of(looks, config)
+    preparation = preparation_of(headers, config)
     if config.channels == "auto":
         shape = (total, *preparation.size, preparation.channels)
         wanted_channels(shape, config, f"dataset.path={config.path}")
-    shape = (len(looks), *preparation.size, preparation.channels)
+    shape = (len(headers), *preparation.size, preparation.channels)
     about = {
         "source": str(Path(config.path).absolute()),
         "preparation": asdict(preparation),
@@ -229,14 +226,14 @@ def _array(image: np.ndarray, config: RecordsConfig) -> np.ndarray | str:
     return np.moveaxis(image, 0, -1) if config.channels_first else image
 
 
-def _look(image: Any) -> Look:
+def _header(image: Any) -> Header:
     if isinstance(image, str):
         raise ValueError(image)
     if isinstance(image, np.ndarray):
-        return Look(image.shape[:2], image.dtype.name, image.shape[2], False)
+        return Header(image.shape[:2], image.dtype.name, image.shape[2], False)
     if not image:
         raise ValueError("it is empty")
-    return look(image)
+    return read_header(image)
 
 
 def _decoded(
@@ -250,7 +247,7 @@ def _decoded(
     def pixels(image: Any) -> np.ndarray:
         if isinstance(image, np.ndarray):
             return prepared(image, preparation)
-        _look(image)
+        _header(image)
         return decode(image, preparation)
 
     records = _all(splits, rows, config)

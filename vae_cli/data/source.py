@@ -1,6 +1,5 @@
 """A data set as it is stored: its arrays checked, with range, labels and digests."""
 
-import hashlib
 import logging
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ from vae_cli.data.checks import (
     are_eight_bit,
     checked_images,
     checked_labels,
+    digest_of,
     in_eight_bits,
     numbered,
     range_of,
@@ -56,7 +56,8 @@ def load_source(config: DatasetConfig) -> Source:
         if array.shape[1:] != shape:
             raise DataError(
                 f"x_{name} has images of shape {array.shape[1:]}, x_train of {shape}; "
-                "they must agree."
+                "they must agree.",
+                "set dataset.image_size, or rename the array that holds no images",
             )
     images, pixels = _ranged({f"x_{k}": v for k, v in images.items()}, config)
     labels, class_names = numbered(
@@ -80,7 +81,7 @@ def load_source(config: DatasetConfig) -> Source:
         for k, v in given.items()
     }
     digests = {
-        f"x_{k}_sha256": given[k].sha256 or _digest_images(v.images)
+        f"x_{k}_sha256": given[k].sha256 or digest_of(v.images)
         for k, v in splits.items()
     }
     return Source(
@@ -113,11 +114,3 @@ def _ranged(
         name: array if is_mapped(array) else pixels.to_model(array)
         for name, array in images.items()
     }, pixels
-
-
-def _digest_images(images: Images) -> str:
-    """Return the SHA-256 of all pixels, which needn't fit into memory."""
-    digest = hashlib.sha256()
-    for batch in images.batches():
-        digest.update(np.ascontiguousarray(batch).data)
-    return digest.hexdigest()

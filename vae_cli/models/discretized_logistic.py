@@ -52,9 +52,9 @@ class DiscretizedLogistic(Likelihood):
     ) -> None:
         super().__init__(config, pixels)
         problem = config.problem_with(pixels)
-        if problem or pixels.levels is None:
-            raise ConfigError(*(problem or "").split("; "))
-        self.levels = pixels.levels
+        if problem:
+            raise ConfigError(*problem)
+        self.levels = int(pixels.levels or 0)
         self.mixture = config.mixture
         self.outputs_per_channel = 2 if self.mixture == 1 else 3 * self.mixture
         self._min_log_scale = math.log(config.min_scale)

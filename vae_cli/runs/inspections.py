@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vae_cli.config.dataset import FolderConfig
+from vae_cli.config.dataset import PicturesConfig
 from vae_cli.config.inspect import InspectConfig
 from vae_cli.data.concerns import counted
 from vae_cli.data.duplicates import Duplicates, Place
@@ -72,7 +72,7 @@ def checked_output(config: InspectConfig) -> Path:
     """
     folder = Path(config.output or FOLDER)
     dataset = config.dataset
-    if config.run is None and isinstance(dataset, FolderConfig):
+    if config.run is None and isinstance(dataset, PicturesConfig):
         pictures = Path(dataset.path).resolve()
         if folder.resolve().is_relative_to(pictures):
             raise ConfigError(
@@ -84,7 +84,7 @@ def checked_output(config: InspectConfig) -> Path:
 
 
 def write_inspection(
-    inspection: "Inspection", folder: Path, num_images: int
+    inspection: "Inspection", folder: Path, num_images: int, seed: int = 0
 ) -> list[Path]:
     """Write the report and its figures into a folder; returns the files.
 
@@ -92,6 +92,7 @@ def write_inspection(
         inspection: what was found.
         folder: is made.
         num_images: in the contact sheet.
+        seed: draws them.
 
     Raises:
         RunError: they can't be written.
@@ -105,7 +106,7 @@ def write_inspection(
         folder.mkdir(parents=True, exist_ok=True)
         write_json(report, inspection.to_json())
         write_text(text, as_markdown(inspection))
-        save_figure(inspection.contact_sheet(num_images), sheet)
+        save_figure(inspection.contact_sheet(num_images, seed), sheet)
         if alike is None:
             pairs.unlink(missing_ok=True)  # of an earlier report
             return [report, text, sheet]
@@ -215,7 +216,7 @@ def _duplicates(duplicates: Duplicates) -> list[Section]:
         ]
         found.append(
             Section(
-                "Look alike",
+                "Header alike",
                 near,
                 ("difference", "names"),
                 "the difference is a fraction of the contrast",
@@ -282,7 +283,7 @@ def _training(model: "ModelReport") -> Section:
 
 
 def _mib(size: float) -> str:
-    return megabytes(size / 2**20) if size < 2**30 else f"{size / 2**30:,.1f} GB"
+    return megabytes(size / 2**20) if size < 2**30 else f"{size / 2**30:,.1f} GiB"
 
 
 def _number(value: float) -> str:

@@ -26,7 +26,7 @@ def check_images(config: TrainConfig, data: "ImageData") -> None:
         _warn_of_missing_classes(data)
     problem = config.likelihood.problem_with(data.spec.pixels)
     if problem:
-        raise DataError(*problem.split("; "))
+        raise DataError(f"{problem[0]}.", problem[1])
     if data.spec.binary and not config.objective.takes_binary_images:
         raise DataError(
             f"objective={config.objective.name} needs images with levels between black "

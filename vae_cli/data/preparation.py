@@ -1,14 +1,11 @@
 """Size, channels and type that pictures are converted to; unreadable pictures."""
 
-import hashlib
 from collections import Counter
 
-import numpy as np
 from PIL import ImageColor
 
 from vae_cli.config.dataset import PicturesConfig
-from vae_cli.data.checks import batches
-from vae_cli.data.decode import KEEP, Look, Preparation
+from vae_cli.data.decode import KEEP, Header, Preparation
 from vae_cli.data.listing import SHOWN
 from vae_cli.errors import ConfigError, DataError
 from vae_cli.text import printable
@@ -34,14 +31,6 @@ def check_background(config: PicturesConfig) -> None:
             f"dataset.background={config.background} is no colour.",
             "choose keep, or a colour such as white, black or #204060",
         ) from None
-
-
-def digest_of(pixels: np.ndarray) -> str:
-    """Return the SHA-256 of images [N, H, W, C], which needn't fit into memory."""
-    digest = hashlib.sha256()
-    for batch in batches(pixels):
-        digest.update(np.ascontiguousarray(batch).data)
-    return digest.hexdigest()
 
 
 def check_some(bad: dict[str, str], count: int, config: PicturesConfig) -> None:
@@ -84,7 +73,7 @@ def reasons(bad: dict[str, str]) -> str:
 
 
 def preparation_of(
-    looks: list[tuple[str, Look]], config: PicturesConfig
+    headers: list[tuple[str, Header]], config: PicturesConfig
 ) -> Preparation:
     """Return what the pictures are brought to.
 
@@ -92,7 +81,7 @@ def preparation_of(
         DataError: they have several sizes and no `image_size`, several types, or
             channels that have nothing in common.
     """
-    sizes = Counter(look.size for _, look in looks)
+    sizes = Counter(header.size for _, header in headers)
     if config.size is None and len(sizes) > 1:
         shown = [f"{w} x {h} ({n})" for (h, w), n in sizes.most_common(SHOWN)]
         more = f" and {len(sizes) - SHOWN} more" if len(sizes) > SHOWN else ""
@@ -104,11 +93,11 @@ def preparation_of(
             f"{SUGGESTED if least >= SUGGESTED // 2 else least}",
             "dataset.resize=crop takes the middle, pad keeps all, stretch distorts",
         )
-    types = Counter(look.dtype for _, look in looks)
+    types = Counter(header.dtype for _, header in headers)
     if len(types) > 1:
         shown = [
             f"{n} of {dtype}, such as "
-            + printable(next(name for name, look in looks if look.dtype == dtype))
+            + printable(next(name for name, header in headers if header.dtype == dtype))
             for dtype, n in types.most_common()
         ]
         raise DataError(
@@ -118,19 +107,19 @@ def preparation_of(
         )
     return Preparation(
         config.size or next(iter(sizes)),
-        _channels([look for _, look in looks], config),
+        _channels([header for _, header in headers], config),
         next(iter(types)),
         config.resize,
         config.background,
     )
 
 
-def _channels(looks: list[Look], config: PicturesConfig) -> int:
+def _channels(headers: list[Header], config: PicturesConfig) -> int:
     if config.channels != "auto":
         return int(config.channels)
-    if config.background == KEEP and any(look.alpha for look in looks):
+    if config.background == KEEP and any(header.alpha for header in headers):
         return 4
-    having = {look.channels for look in looks}
+    having = {header.channels for header in headers}
     if having <= {1, 3}:
         return max(having)
     if len(having) > 1:

@@ -21,11 +21,11 @@ import numpy as np
 
 from vae_cli.data.decode import (
     UNREADABLE_PICTURE,
-    Look,
+    Header,
     Preparation,
     decode,
-    look,
     read_file,
+    read_header,
     reason,
 )
 from vae_cli.errors import DataError
@@ -35,21 +35,21 @@ CHUNK = 64
 FEW = 256
 """Files that take less time than processes take to start."""
 
-Outcome = Look | str | None
+Outcome = Header | str | None
 """Of a file: its header, None once it is decoded, or why it can't be read."""
 
 
-def look_at(
+def read_headers(
     files: Sequence[str], progress: Callable[[float], None]
-) -> list[Look | str]:
+) -> list[Header | str]:
     """Return the headers of picture files, or why a file can't be read.
 
     Args:
         files: to read.
         progress: called with the fraction that is done.
     """
-    outcomes: Any = _spread({"task": "look"}, files, progress)
-    return [Look(tuple(o[0]), *o[1:]) if isinstance(o, list) else o for o in outcomes]
+    outcomes: Any = _spread({"task": "header"}, files, progress)
+    return [Header(tuple(o[0]), *o[1:]) if isinstance(o, list) else o for o in outcomes]
 
 
 def decode_to(
@@ -185,8 +185,8 @@ def _asked(
 
 def _worker(job: dict[str, Any]) -> Callable[[int, list[str]], list[Any]]:
     """Return the function that does a job on files, given the row of the first one."""
-    if job["task"] == "look":
-        return lambda first, files: [_guarded(_look, Path(file)) for file in files]
+    if job["task"] == "header":
+        return lambda first, files: [_guarded(_header, Path(file)) for file in files]
     values = job["preparation"]
     preparation = Preparation(**{**values, "size": tuple(values["size"])})
     pixels = np.memmap(
@@ -201,10 +201,10 @@ def _worker(job: dict[str, Any]) -> Callable[[int, list[str]], list[Any]]:
     ]
 
 
-def _look(path: Path) -> list[Any]:
-    """Return the values of a `Look`, as JSON has them."""
+def _header(path: Path) -> list[Any]:
+    """Return the values of a `Header`, as JSON has them."""
     data = read_file(path)
-    said = dict(vars(look(data)))
+    said = dict(vars(read_header(data)))
     said["sha256"] = hashlib.sha256(data).hexdigest()
     return list(said.values())
 
