@@ -116,7 +116,7 @@ def test_labels_come_from_a_table(root):
         (["file,label", "0.png,a"], "has no label for 1 of 2 pictures: 1.png"),
         (["0.png", "1.png"], "needs two columns, file and label"),
         ([], "needs two columns, file and label"),
-        (["0.png,a", "0.png,b", "1.png,a"], "has 1 files twice"),
+        (["0.png,a", "0.png,b", "1.png,a"], "lists 1 of its files twice"),
     ],
 )
 def test_tables_that_do_not_fit_are_refused(root, rows, message):

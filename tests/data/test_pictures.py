@@ -187,7 +187,7 @@ def test_arrays_are_read(tmp_path, name, kind):
         ("empty", "is empty"),
         ("broken", "can't be read as an array"),
         ("words", "has type <U1"),
-        ("several", "name the one of the images `images`"),
+        ("several", "save the images under the name images"),
         ("cut off", "can't be read as an array"),
     ],
 )

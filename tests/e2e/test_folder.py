@@ -97,7 +97,7 @@ def test_own_pictures_of_any_size_and_mode_are_scored_by_name(
     done = command("anomaly", f"run={plain}", f"images={others}", "posterior_samples=2")
     assert done.status == 0, done.stderr
     assert "3 images: cropped and scaled to 12 x 12 pixels" in done.stderr
-    assert "1 images: grey made colour" in done.stderr
+    assert "1 image: converted from grey to colour" in done.stderr
     with (plain / "anomaly" / "images-others-samples2.csv").open() as file:
         names = [row["image"] for row in csv.DictReader(file)]
     assert names == ["clear.png", "deep/grey.png", "wide.jpg"]

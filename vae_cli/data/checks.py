@@ -227,7 +227,10 @@ def numbered(
     if not texts:
         return labels, names
     if len(texts) < sum(v is not None for v in labels.values()):
-        raise DataError("some labels are class numbers and some are names.")
+        raise DataError(
+            "some labels are class numbers and some are names.",
+            "use one kind for all splits",
+        )
     if names is None:
         names = tuple(sorted({str(t) for v in texts.values() for t in np.unique(v)}))
     order = np.array(sorted(names))

@@ -103,7 +103,9 @@ def _picture(
             f"{verb[fitting.resize]} and scaled to {size[1]} x {size[0]} pixels"
         ] += 1
     if channels in (1, 3) and said.channels in (1, 3) and said.channels != channels:
-        changes["grey made colour" if channels == 3 else "colour made grey"] += 1
+        changes[
+            "converted from grey to colour" if channels == 3 else "converted to grey"
+        ] += 1
     keeps = fitting.background is None and said.alpha and said.dtype == "uint8"
     to = Preparation(
         size,

@@ -201,7 +201,10 @@ def _table(files: list[Listed], config: FolderConfig) -> list[str]:
         raise DataError(f"{key} needs two columns, file and label, in every row.")
     labels = {row[columns[0]].strip(): row[columns[1]].strip() for row in rows}
     if len(labels) < len(rows):
-        raise DataError(f"{key} has {len(rows) - len(labels)} files twice.")
+        raise DataError(
+            f"{key} lists {len(rows) - len(labels)} of its files twice.",
+            "write one row for each picture",
+        )
     having = {file.name for file in files}
     missing = sorted(set(labels) - having)
     if missing:

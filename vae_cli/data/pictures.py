@@ -88,7 +88,7 @@ def image_batches(
                 images, mask = fitted_pictures(paths, fitting, changes)
                 yield _split(images, names, spec, mask), names
     for change, count in changes.items():
-        log.info("%d images: %s", count, change)
+        log.info("%d image%s: %s", count, "s" * (count > 1), change)
 
 
 def _split(
@@ -119,7 +119,8 @@ def _loaded(path: Path) -> np.ndarray:
                 if "images" not in file.files and len(file.files) != 1:
                     raise DataError(
                         f"images={path} holds the arrays {', '.join(file.files)}.",
-                        "name the one of the images `images`",
+                        "save the images under the name images: "
+                        "numpy.savez(path, images=images)",
                     )
                 loaded = file["images" if "images" in file.files else file.files[0]]
     except UNREADABLE as error:

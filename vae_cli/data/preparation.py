@@ -5,7 +5,7 @@ from collections import Counter
 from PIL import ImageColor
 
 from vae_cli.config.dataset import PicturesConfig
-from vae_cli.data.decode import KEEP, Header, Preparation
+from vae_cli.data.decode import KEEP, Header, Preparation, formats
 from vae_cli.data.listing import SHOWN
 from vae_cli.errors import ConfigError, DataError
 from vae_cli.text import printable
@@ -42,7 +42,8 @@ def check_some(bad: dict[str, str], count: int, config: PicturesConfig) -> None:
     if len(bad) == count:
         raise DataError(
             f"dataset.path={config.path}: none of {count} pictures can be read: "
-            f"{reasons(bad)}."
+            f"{reasons(bad)}.",
+            f"what is read: {formats()}",
         )
 
 
