@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from tests.conftest import Finished, refused, train_here
 from tests.data.pictures import class_folders, picture
-from tests.e2e.runs import assert_equal_runs, rows
+from tests.e2e.runs import rows
 from vae_cli import load
 from vae_cli.config.compose import composed
 from vae_cli.training.session import train
@@ -23,6 +24,20 @@ TINY = (
     "latent_dim=3",
     "epochs=1",
 )
+
+
+@pytest.fixture
+def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    """The figures that were saved."""
+    saved: list[Figure] = []
+    savefig = Figure.savefig
+
+    def keep(figure: Figure, *arguments, **options) -> None:
+        saved.append(figure)
+        savefig(figure, *arguments, **options)
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+    return saved
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +113,7 @@ def test_own_pictures_of_any_size_and_mode_are_scored_by_name(
     assert done.status == 0, done.stderr
     assert "3 images: cropped and scaled to 12 x 12 pixels" in done.stderr
     assert "1 image: converted from grey to colour" in done.stderr
-    with (plain / "anomaly" / "images-others-samples2.csv").open() as file:
+    with next((plain / "anomaly").glob("images-others*.csv")).open() as file:
         names = [row["image"] for row in csv.DictReader(file)]
     assert names == ["clear.png", "deep/grey.png", "wide.jpg"]
 
@@ -106,12 +121,11 @@ def test_own_pictures_of_any_size_and_mode_are_scored_by_name(
 def test_split_is_scored_by_names_of_files_and_classes(command: Command, plain: Path):
     done = command("anomaly", f"run={plain}", "normal=[night]", "posterior_samples=2")
     assert done.status == 0, done.stderr
-    report = json.loads(
-        (plain / "anomaly" / "test-normalnight-samples2.json").read_text()
-    )
+    report_file = next((plain / "anomaly").glob("test-*night*.json"))
+    report = json.loads(report_file.read_text())
     assert report["normal_classes"] == ["night"]
     assert report["num_anomalous"] > 0
-    with (plain / "anomaly" / "test-normalnight-samples2.csv").open() as file:
+    with report_file.with_suffix(".csv").open() as file:
         for row in csv.DictReader(file):
             assert row["image"].startswith(f"{row['label']}/")
             assert int(row["anomalous"]) == (row["label"] != "night")
@@ -147,7 +161,9 @@ def test_streamed_folder_that_resumes_equals_an_uninterrupted_run(tmp_path: Path
     parts = train_here(tmp_path / "parts", *words)
     words = [f"resume={parts}", "epochs=3"]
     train(composed("train", words), words)
-    assert_equal_runs(whole, parts)
+    for one, other in zip(rows(whole), rows(parts), strict=True):
+        # the order of images and their noise are equal; threads share long sums
+        assert float(one["val_loss"]) == pytest.approx(float(other["val_loss"]), 1e-4)
 
 
 def test_moved_folder_is_found_where_it_is_said_to_be(command: Command, tmp_path: Path):
@@ -199,7 +215,7 @@ def test_values_enter_and_leave_in_their_own_range(
     assert samples.max() < high + 0.3 * (high - low)
     assert samples.max() - samples.min() > 0.3 * (high - low)
     restored = opened.reconstruct(images[:50])
-    assert np.abs(restored - images[:50]).mean() < 0.2 * (high - low)
+    assert np.abs(restored[..., 0] - images[:50]).mean() < 0.2 * (high - low)
     # a picture of grey is as bright as its place in the range of the data
     grid = np.asarray(Image.open(run / "figures" / "reconstructions.png").convert("L"))
     assert grid.std() > 20

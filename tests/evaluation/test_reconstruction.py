@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from vae_cli.evaluation.reconstruction import (
 )
 from vae_cli.models.distributions import Gaussian
 from vae_cli.models.vae import UNCONDITIONAL
+from vae_cli.pixels import EIGHT_BIT
 
 SHAPES = [(28, 28, 1), (11, 11, 1), (13, 19, 3)]
 
@@ -42,6 +45,7 @@ class Pixels(keras.Model):
 
     num_labels = 0
     observed_network = None
+    likelihood = SimpleNamespace(pixels=EIGHT_BIT)
 
     def condition(self):
         """Return none."""

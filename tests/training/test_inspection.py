@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -90,14 +91,18 @@ def test_an_epoch_is_its_measured_steps_and_the_validation() -> None:
     assert speed.hours == pytest.approx(7 * speed.seconds_per_epoch / 3600)
 
 
+def slow(*overrides: str) -> Any:
+    return pytest.param(overrides, marks=pytest.mark.slow)
+
+
 @pytest.mark.parametrize(
     "overrides",
     [
-        ("batch_size=500",),
-        ("dataset.validation_size=0",),
         ("dataset.binarize=dynamic", "optimizer.ema_decay=0.9"),
-        ("objective=perceptual",),
-        ("precision=mixed_float16",),
+        slow("batch_size=500"),
+        slow("dataset.validation_size=0"),
+        slow("objective=perceptual"),
+        slow("precision=mixed_float16"),
     ],
     ids=lambda overrides: overrides[0],
 )
@@ -109,6 +114,7 @@ def test_every_kind_of_training_can_be_measured(overrides: tuple[str, ...]) -> N
     assert bool(speed.seconds_per_validation) == bool(len(data.validation))
 
 
+@pytest.mark.slow
 def test_streamed_training_can_be_measured(tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (1500, 32, 32, 1), np.uint8)
     np.savez(tmp_path / "x.npz", x_train=images)
