@@ -107,7 +107,7 @@ def test_installed_package_composes_its_config(installed: Path, tmp_path: Path) 
         installed, tmp_path, "-m", "vae_cli", "show", "train", "kl_annealing=linear"
     )
     shown = yaml.safe_load(text)
-    assert (shown["latent_dim"], shown["kl_annealing"]["duration"]) == (2, 10.0)
+    assert (shown["epochs"], shown["kl_annealing"]["duration"]) == (30, 10.0)
 
 
 def test_configs_of_another_project_beside_it_are_not_taken(
