@@ -93,7 +93,7 @@ def test_unfinished_entries_are_counted_and_cleared(
     (entries / keys[0] / cache.ENTRY).write_text("garbage")
     done = command("cache")
     assert len(done.stdout.splitlines()) == 2
-    assert "beside them 0.0 MiB" in done.stderr
+    assert "besides, 0.0 MiB" in done.stderr
     assert command("cache", "clear").stdout.startswith("2 entries deleted")
     assert not list(entries.glob("?" * 32))
 
