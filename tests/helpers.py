@@ -9,7 +9,7 @@ import numpy as np
 
 from vae_cli.config.by_size import resolved
 from vae_cli.config.compose import composed
-from vae_cli.config.dataset import NpzConfig
+from vae_cli.config.dataset_formats import NpzConfig
 from vae_cli.config.train import TrainConfig
 from vae_cli.data.prepare import load_data
 from vae_cli.data.splits import ImageData

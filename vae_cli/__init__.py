@@ -25,7 +25,7 @@ PUBLIC = {
     **dict.fromkeys(("register", "builds"), "vae_cli.registry"),
     "option": "vae_cli.config.option",
     "DatasetConfig": "vae_cli.config.dataset",
-    "FileConfig": "vae_cli.config.dataset",
+    "FileConfig": "vae_cli.config.dataset_files",
     "Arrays": "vae_cli.data.splits",
     "ArchitectureConfig": "vae_cli.config.architecture",
     "Architecture": "vae_cli.models.architectures",

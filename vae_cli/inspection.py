@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from vae_cli.config.by_size import resolved
 from vae_cli.config.compose import FROM_FILE, as_overrides, composed
-from vae_cli.config.dataset import DatasetConfig, FileConfig, PicturesConfig
+from vae_cli.config.dataset import DatasetConfig
+from vae_cli.config.dataset_files import FileConfig, PicturesConfig
 from vae_cli.config.inspect import InspectConfig
 from vae_cli.config.train import TrainConfig
 from vae_cli.data.inspection import DataReport, inspect_data

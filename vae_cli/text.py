@@ -7,6 +7,7 @@ is written is shown as an escape instead: `\x1b`, `\u202e`.
 
 import logging
 import unicodedata
+from collections.abc import Sequence
 from typing import Any, TextIO
 
 UNSAFE = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -32,6 +33,12 @@ def printable(text: object, keep: str = "") -> str:
 def table_cell(value: object) -> str:
     """Return a value for a Markdown table: one line, without a column's bar."""
     return printable(value).replace("|", "\\|")
+
+
+def shortened(texts: Sequence[str], most: int) -> list[str]:
+    """Return the first of several texts; where some are left out, also how many."""
+    left = len(texts) - most
+    return [*texts[:most], f"and {left:,} more"] if left > 0 else list(texts)
 
 
 def megabytes(size: float) -> str:

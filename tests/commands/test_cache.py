@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from tests.conftest import Finished, refused
-from vae_cli.config.dataset import FolderConfig
-from vae_cli.data import cache
+from vae_cli.config.dataset_formats import FolderConfig
+from vae_cli.data import cache, cache_contents
 from vae_cli.data.folder import folder as load_folder
 
 Command = Callable[..., Finished]
@@ -33,7 +33,7 @@ def keys(tmp_path: Path, entries: Path) -> list[str]:
             pixels = np.full((8, 6, 3), index, np.uint8)
             Image.fromarray(pixels).save(tmp_path / name / f"{index}.png")
         load_folder(FolderConfig(name="folder", path=str(tmp_path / name)))
-    return [entry.path.name for entry in cache.entries()]
+    return [entry.path.name for entry in cache_contents.entries()]
 
 
 def test_entries_are_listed_largest_first(
@@ -56,7 +56,7 @@ def test_chosen_entries_are_deleted_or_all(
 ) -> None:
     done = command("cache", "clear", keys[0][:8])
     assert done.stdout.startswith("1 entry deleted, 0.0 MiB freed")
-    assert [entry.path.name for entry in cache.entries()] == keys[1:]
+    assert [entry.path.name for entry in cache_contents.entries()] == keys[1:]
     assert command("cache", "clear").stdout.startswith("1 entry deleted")
     done = command("cache")
     assert (done.stdout, done.status) == ("", 0)
@@ -74,7 +74,7 @@ def test_unknown_keys_and_words_are_refused(
     refused(command("cache", "clear", keys[0], ""), "no entry ''")
     refused(command("cache", "clean"), "path, or clear", status=2)
     refused(command("cache", "path", "there"), "got path there", status=2)
-    assert len(cache.entries()) == 2
+    assert len(cache_contents.entries()) == 2
     assert (tmp_path / "cats" / "0.png").exists()
 
 

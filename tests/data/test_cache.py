@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vae_cli.data import cache
+from vae_cli.data import cache, cache_contents
 from vae_cli.data.cache_writer import writing
 from vae_cli.errors import DataError
 
@@ -44,7 +44,7 @@ def test_entry_is_found_as_it_was_written(folder: Path) -> None:
     np.testing.assert_array_equal(entry.pixels(), VALUES)
     assert entry.about["source"] == "here"
     assert entry.megabytes == VALUES.nbytes / 2**20
-    assert [e.path for e in cache.entries()] == [folder / KEY]
+    assert [e.path for e in cache_contents.entries()] == [folder / KEY]
     assert names(folder) == {KEY}
 
 
@@ -108,7 +108,7 @@ def test_damaged_entry_is_ignored_and_made_again_with_a_warning(
     write()
     DAMAGES[damage](folder / KEY)
     assert cache.find(KEY) is None
-    assert cache.entries() == []
+    assert cache_contents.entries() == []
     with caplog.at_level(logging.WARNING):
         write()
     assert f"{folder / KEY} was cut or changed" in caplog.text
@@ -174,8 +174,8 @@ def test_what_a_killed_process_has_left_is_deleted_by_the_next_writer(
     (left,) = names(folder)
     assert left.startswith(f"{OTHER}.partial-")
     assert cache.find(OTHER) is None
-    assert cache.entries() == []
-    assert cache.leftovers() == 6 / 2**20
+    assert cache_contents.entries() == []
+    assert cache_contents.leftovers() == 6 / 2**20
     write()
     assert names(folder) == {KEY}
 
@@ -198,8 +198,8 @@ def test_what_another_process_writes_is_left_alone_until_it_ends(folder: Path) -
     assert process.stdout
     assert process.stdout.readline() == "writing\n"
     write()
-    assert cache.leftovers() == 0
-    assert cache.clear()[0] == 1
+    assert cache_contents.leftovers() == 0
+    assert cache_contents.clear()[0] == 1
     process.communicate("go on\n", timeout=60)
     entry = cache.find(OTHER)
     assert entry is not None
@@ -243,16 +243,16 @@ def test_clear_takes_keys_or_how_they_begin_and_nothing_else(folder: Path) -> No
     cache.name("a" * 32, KEY)
     for key in ("../cache", "..", "", "/", str(folder / OTHER), "2", f"{KEY}/.."):
         with pytest.raises(DataError, match="no entry"):
-            cache.clear([key])
+            cache_contents.clear([key])
     with pytest.raises(DataError, match="no entry e"):
-        cache.clear([KEY, "e"])
-    assert len(cache.entries()) == 2
-    count, freed = cache.clear(["0123"])
+        cache_contents.clear([KEY, "e"])
+    assert len(cache_contents.entries()) == 2
+    count, freed = cache_contents.clear(["0123"])
     assert (count, freed > VALUES.nbytes / 2**20) == (1, True)
     assert names(folder) == {OTHER}
     write("f" * 31 + "0")
     with pytest.raises(DataError, match="2 entries have keys that begin with fff"):
-        cache.clear(["fff"])
+        cache_contents.clear(["fff"])
 
 
 def test_clear_deletes_what_was_made_here_alone(folder: Path, tmp_path: Path) -> None:
@@ -265,20 +265,20 @@ def test_clear_deletes_what_was_made_here_alone(folder: Path, tmp_path: Path) ->
     (folder / ("e" * 32) / "thesis.tex").write_text("mine")
     (folder / ("d" * 32)).symlink_to(tmp_path / "linked")
     (folder / "notes.txt").write_text("mine")
-    assert cache.clear()[0] == 1
+    assert cache_contents.clear()[0] == 1
     assert names(folder) == others
     assert (tmp_path / "linked").is_dir()
 
 
 def test_empty_or_missing_cache_is_cleared_without_a_word() -> None:
-    assert cache.entries() == []
-    assert cache.leftovers() == 0
-    assert cache.clear() == (0, 0.0)
+    assert cache_contents.entries() == []
+    assert cache_contents.leftovers() == 0
+    assert cache_contents.clear() == (0, 0.0)
 
 
 def test_file_in_place_of_the_folder_is_named(folder: Path) -> None:
     folder.write_text("a file")
-    for use in (write, cache.entries, cache.clear):
+    for use in (write, cache_contents.entries, cache_contents.clear):
         with pytest.raises(DataError) as refused:
             use()
         assert f"{folder}: it is no folder" in str(refused.value)
@@ -329,9 +329,9 @@ def test_read_only_folder_is_read_and_named_where_it_would_be_written(
     remount = ["mount", "-o", "remount,ro", str(mounted)]
     subprocess.run(remount, check=True)
     assert cache.find(KEY) is not None
-    assert len(cache.entries()) == 1
+    assert len(cache_contents.entries()) == 1
     cache.name(OTHER, KEY)
-    for use in (lambda: write(OTHER), cache.clear):
+    for use in (lambda: write(OTHER), cache_contents.clear):
         with pytest.raises(DataError) as refused:
             use()
         assert f"{mounted}: Read-only file system" in str(refused.value)

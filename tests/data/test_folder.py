@@ -9,7 +9,7 @@ import pytest
 
 from tests.data.pictures import COLOURS, claiming, class_folders, picture
 from tests.helpers import grey_images
-from vae_cli.config.dataset import FolderConfig
+from vae_cli.config.dataset_formats import FolderConfig
 from vae_cli.data import cache
 from vae_cli.data.prepare import load_data
 from vae_cli.data.source import load_source

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vae_cli.config.dataset import FolderConfig
-from vae_cli.data import cache
+from vae_cli.config.dataset_formats import FolderConfig
+from vae_cli.data import cache, cache_contents
 from vae_cli.data.decode_all import FEW
 from vae_cli.data.folder import folder as load_folder
 
@@ -20,7 +20,7 @@ COUNT = FEW + 44
 """Enough for several processes to share."""
 SCRIPT = """
 import sys
-from vae_cli.config.dataset import FolderConfig
+from vae_cli.config.dataset_formats import FolderConfig
 from vae_cli.data.folder import folder
 print(len(folder(FolderConfig(name="folder", path=sys.argv[1])).train.images))
 """
@@ -71,7 +71,7 @@ def test_kill_while_decoding_leaves_no_entry_and_the_next_run_works(
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert left.is_dir()
-    assert cache.entries() == []
+    assert cache_contents.entries() == []
     images = load_folder(FolderConfig(name="folder", path=str(pictures))).train.images
     assert len(images) == COUNT
     expected = np.asarray(Image.open(pictures / "0.png"))
@@ -79,7 +79,7 @@ def test_kill_while_decoding_leaves_no_entry_and_the_next_run_works(
         np.testing.assert_array_equal(images[index], expected)
     assert not left.exists()
     assert not [name for name in names(entries) if cache.PARTIAL in name]
-    assert len(cache.entries()) == 1
+    assert len(cache_contents.entries()) == 1
 
 
 def test_two_processes_that_decode_the_same_folder_both_end_well(
@@ -89,7 +89,7 @@ def test_two_processes_that_decode_the_same_folder_both_end_well(
     for process in processes:
         assert process.communicate(timeout=120)[0] == f"{COUNT}\n"
         assert process.returncode == 0
-    assert len(cache.entries()) == 1
+    assert len(cache_contents.entries()) == 1
     assert not [name for name in names(entries) if cache.PARTIAL in name]
 
 
@@ -99,7 +99,7 @@ def test_damaged_entry_is_decoded_again(
     config = FolderConfig(name="folder", path=str(pictures), limit=5)
     before = load_folder(config).train
     sha256, pixels = before.sha256, before.images[:].copy()
-    (entry,) = cache.entries()
+    (entry,) = cache_contents.entries()
     os.truncate(entry.path / cache.PIXELS, 100)
     after = load_folder(config).train
     assert after.sha256 == sha256

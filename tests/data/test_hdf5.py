@@ -8,7 +8,7 @@ import pytest
 
 from tests.helpers import grey_images
 from vae_cli.config.dataset_formats import Hdf5Config
-from vae_cli.data import cache
+from vae_cli.data import cache_contents
 from vae_cli.data.prepare import load_data
 from vae_cli.errors import DataError
 
@@ -79,10 +79,10 @@ def test_large_data_sets_are_streamed_with_the_values_of_the_file(
     assert data.streamed
     assert data.spec.pixels.high == 4095
     np.testing.assert_array_equal(pixels(data), ordered(LARGE))
-    copied = [entry.about["array"] for entry in cache.entries()]
+    copied = [entry.about["array"] for entry in cache_contents.entries()]
     assert copied == (["x"] if storage else [])
     np.testing.assert_array_equal(pixels(load(path, memory_mb=1)), ordered(LARGE))
-    assert len(cache.entries()) == len(copied)
+    assert len(cache_contents.entries()) == len(copied)
     np.testing.assert_array_equal(pixels(load(path, memory_mb=100)), ordered(LARGE))
 
 
@@ -198,7 +198,7 @@ def test_damaged_chunks_are_refused(path):
     path.write_bytes(content)
     for memory_mb in (1, 100):
         assert "can't be read as HDF5" in refusal(path, memory_mb=memory_mb)
-    assert not cache.entries()
+    assert not cache_contents.entries()
     assert [f.name for f in (path.parent / "cache").iterdir()] in ([], [".lock"])
 
 

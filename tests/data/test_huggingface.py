@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.helpers import grey_images
 from vae_cli.config.dataset_formats import HuggingfaceConfig
-from vae_cli.data import cache
+from vae_cli.data import cache_contents
 from vae_cli.data.prepare import load_data
 from vae_cli.errors import DataError
 
@@ -161,7 +161,7 @@ def test_second_start_reads_the_cache_and_other_contents_do_not(tmp_path, monkey
     with monkeypatch.context() as patch:
         patch.setattr("vae_cli.data.records._write", None)
         assert everything(load(path)) == everything(first)
-    assert len(cache.entries()) == 1
+    assert len(cache_contents.entries()) == 1
     table(255 - COLOUR).save_to_disk(str(path))
     assert everything(load(path)) == sorted(i.tobytes() for i in 255 - COLOUR)
 

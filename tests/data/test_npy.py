@@ -7,7 +7,7 @@ import pytest
 
 from tests.helpers import grey_images
 from vae_cli.config.dataset_formats import NpyConfig
-from vae_cli.data import cache
+from vae_cli.data import cache_contents
 from vae_cli.data.prepare import load_data
 from vae_cli.errors import DataError
 
@@ -90,9 +90,9 @@ def test_large_array_is_changed_in_the_cache_as_one_in_memory(tmp_path, dtype, c
     streamed = load(tmp_path, values, memory_mb=1, **change)
     assert streamed.streamed and not held.streamed
     np.testing.assert_array_equal(pixels(streamed), pixels(held))
-    [entry] = cache.entries()
+    [entry] = cache_contents.entries()
     again = load_file(tmp_path / "images.npy", memory_mb=1, **change)
-    assert [e.path for e in cache.entries()] == [entry.path]
+    assert [e.path for e in cache_contents.entries()] == [entry.path]
     np.testing.assert_array_equal(pixels(again), pixels(held))
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.helpers import grey_images
 from vae_cli.config.dataset_formats import TfdsConfig
-from vae_cli.data import cache
+from vae_cli.data import cache_contents
 from vae_cli.data.prepare import load_data
 from vae_cli.errors import DataError
 
@@ -105,7 +105,7 @@ def test_large_set_is_streamed_from_the_cache_and_found_again(tmp_path, monkeypa
     streamed, held = load(path, memory_mb=1), load(path)
     assert streamed.streamed and not held.streamed
     assert everything(streamed) == everything(held)
-    assert len(cache.entries()) == 1
+    assert len(cache_contents.entries()) == 1
     monkeypatch.setattr("vae_cli.data.records._write", None)
     assert everything(load(path)) == everything(held)
 
@@ -197,7 +197,7 @@ def test_damaged_files_are_refused(tmp_path, form):
         assert "damaged" in message or "ends after" in message
     file.unlink()
     assert "can't be read: No such file" in refusal(path)
-    assert not cache.entries()
+    assert not cache_contents.entries()
 
 
 def test_missing_package_is_named_with_what_to_type(tmp_path, monkeypatch):

@@ -2,7 +2,7 @@
 
 import sys
 
-from vae_cli.data import cache
+from vae_cli.data import cache, cache_contents
 from vae_cli.errors import UsageError
 from vae_cli.text import printable
 
@@ -18,7 +18,7 @@ def cache_command(arguments: list[str]) -> int:
     """
     action, *keys = arguments or ["list"]
     if action == "clear":
-        count, freed = cache.clear(keys or None)
+        count, freed = cache_contents.clear(keys or None)
         noun = "entry" if count == 1 else "entries"
         print(f"{count} {noun} deleted, {freed:,.1f} MiB freed")
     elif action == "path" and not keys:
@@ -36,7 +36,7 @@ def cache_command(arguments: list[str]) -> int:
 
 def _list() -> None:
     """Print a line for each entry; what they take in all goes to stderr."""
-    entries, left = cache.entries(), cache.leftovers()
+    entries, left = cache_contents.entries(), cache_contents.leftovers()
     lines = [HEADER, *map(_line, entries)] if entries else []
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from vae_cli.config.dataset import FileConfig
+from vae_cli.config.dataset_files import FileConfig
 from vae_cli.config.kl_annealing import (
     AutoAnnealingConfig,
     KlAnnealingConfig,

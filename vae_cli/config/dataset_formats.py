@@ -1,12 +1,20 @@
-"""Options of data sets in files of other formats, and of published collections."""
+"""Options of each format of data in files, and of published collections."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from vae_cli.config.dataset import ArrayConfig, ArraysConfig, PicturesConfig
+from vae_cli.config.dataset_files import ArrayConfig, ArraysConfig, PicturesConfig
 from vae_cli.config.option import option
 from vae_cli.paths import is_there
 from vae_cli.registry import register
+
+
+@register("dataset", "npz")
+@dataclass
+class NpzConfig(ArraysConfig):
+    """Arrays in a file: images, optionally test images and labels, of any names."""
+
+    path: str = option("the .npz file")
 
 
 @register("dataset", "npy")
@@ -33,6 +41,32 @@ class Hdf5Config(ArraysConfig):
     """Arrays in an HDF5 file; `key` is the path of a data set in it."""
 
     path: str = option("the HDF5 file")
+
+
+@register("dataset", "folder")
+@dataclass
+class FolderConfig(PicturesConfig):
+    """A folder of pictures: PNG, JPEG, WebP, BMP, GIF, TIFF; subfolders are classes.
+
+    Pictures in the folders `train`, `validation` and `test` form these splits; without
+    such folders the splits are drawn by `dataset.seed`.
+    """
+
+    path: str = option("the folder")
+    labels: str | None = option(
+        "CSV of the columns file and label, in the folder or elsewhere; null: the "
+        "folder that a picture lies in",
+        default=None,
+    )
+
+    def make_absolute(self) -> None:
+        """Make paths absolute; that of a table in the folder stays relative to it."""
+        super().make_absolute()
+        if self.labels is None or is_there(Path(self.path, self.labels)):
+            return
+        table = Path(self.labels).expanduser()
+        if is_there(table):
+            self.labels = str(table.absolute())
 
 
 @dataclass

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vae_cli.config.dataset import ArraysConfig
+from vae_cli.config.dataset_files import ArraysConfig
 from vae_cli.errors import DataError, closest
-from vae_cli.text import printable
+from vae_cli.text import printable, shortened
 
 SPLIT_WORDS = {
     "train": ("train", "training"),
@@ -111,12 +111,11 @@ def _check_there(
 
 def listed(arrays: Mapping[str, Header]) -> str:
     """Return names, shapes and types for a message."""
-    shown = [
+    named = [
         f"{printable(name)} {list(header.shape)} {header.dtype}"
-        for name, header in list(arrays.items())[:SHOWN]
+        for name, header in arrays.items()
     ]
-    more = f" and {len(arrays) - SHOWN} more" if len(arrays) > SHOWN else ""
-    return (", ".join(shown) or "nothing") + more
+    return ", ".join(shortened(named, SHOWN)) or "nothing"
 
 
 def _is_image_like(header: Header) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from vae_cli.config.dataset import ArrayConfig
+from vae_cli.config.dataset_files import ArrayConfig
 from vae_cli.data import cache
 from vae_cli.data.cache_writer import writing
 from vae_cli.data.channels import Change, change_of, changed

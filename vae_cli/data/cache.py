@@ -2,8 +2,7 @@
 
 An entry is a folder: `pixels.bin`, the values row by row, and `entry.json`, which says
 what they are. It is written under another name, where its file is locked, and renamed
-when it is complete: an entry is complete or absent. What a process that was killed has
-left is deleted by the next one that writes.
+when it is complete: an entry is complete or absent.
 """
 
 import contextlib
@@ -14,8 +13,7 @@ import math
 import os
 import re
 import secrets
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,8 +25,6 @@ from vae_cli.lock import take_lock
 
 PIXELS, ENTRY = "pixels.bin", "entry.json"
 PARTIAL, ALIAS, LOCK = ".partial-", ".key", ".lock"
-OURS = re.compile(r"[0-9a-f]{32}(\.key|\.partial-[0-9a-f-]+)?")
-"""Names that are made here; all others in the folder are left alone."""
 KEY = re.compile(r"[0-9a-f]{32}")
 VARIABLE = "VAE_CACHE"
 MAX_ENTRY_BYTES = 2**26
@@ -139,87 +135,17 @@ def name(alias: str, key: str) -> None:
 
 def found_by(alias: str) -> Entry | None:
     """Return the entry that `name` has given this second key."""
-    key = _named(cache_folder() / f"{alias}{ALIAS}")
+    key = key_named_in(cache_folder() / f"{alias}{ALIAS}")
     return find(key) if key else None
 
 
-def _named(file: Path) -> str | None:
+def key_named_in(file: Path) -> str | None:
     """Return the key of the entry that a `.key` file points to."""
     try:
         key = file.read_text(encoding="ascii") if file.is_file() else ""
     except (OSError, ValueError):
         return None
     return key if KEY.fullmatch(key) else None
-
-
-def entries() -> list[Entry]:
-    """Return every entry, largest first.
-
-    Raises:
-        DataError: the cache's folder can't be read.
-    """
-    found = [find(path.name) for path in _ours() if KEY.fullmatch(path.name)]
-    return sorted((e for e in found if e), key=lambda e: -e.megabytes)
-
-
-def leftovers() -> float:
-    """Return the MiB of what was cut or changed, or is unfinished and has no writer.
-
-    Raises:
-        DataError: the cache's folder can't be read.
-    """
-    broken = [
-        path
-        for path in _ours()
-        if path.is_dir() and not _being_written(path) and not find(path.name)
-    ]
-    return sum(map(_megabytes, broken))
-
-
-def clear(keys: Sequence[str] | None = None) -> tuple[int, float]:
-    """Delete entries; without keys also what was left unfinished or was changed.
-
-    What other processes write at the moment stays, as does all that isn't ours.
-
-    Args:
-        keys: of the entries, or how these begin; None: all.
-
-    Returns:
-        how many entries there were, and the MiB freed.
-
-    Raises:
-        DataError: there is no such entry, or the folder can't be written.
-    """
-    ours = _ours()
-    having = [path.name for path in ours if KEY.fullmatch(path.name)]
-    chosen = set(having) if keys is None else {_chosen(key, having) for key in keys}
-    freed, folder = 0.0, cache_folder()
-    if not ours:
-        return 0, 0.0
-    with disk_errors(folder, "the cache can't be changed"), alone(folder):
-        for path in ours:
-            mine = path.name in chosen or _named(path) in chosen
-            if mine or (keys is None and not _being_written(path)):
-                freed += _megabytes(path)
-                delete(path)
-    return len(chosen), freed
-
-
-def _chosen(key: str, having: Sequence[str]) -> str:
-    """Return the one key that begins so.
-
-    Raises:
-        DataError: none does, or several do.
-    """
-    found = [name for name in having if key and name.startswith(key)]
-    if len(found) == 1:
-        return found[0]
-    raise DataError(
-        f"{len(found)} entries have keys that begin with {key}."
-        if found
-        else f"the cache has no entry {key or repr(key)}.",
-        "vae cache lists them with their keys",
-    )
 
 
 @contextlib.contextmanager
@@ -249,60 +175,3 @@ def alone(folder: Path) -> Iterator[None]:
 def partial_suffix() -> str:
     """Return the end of a name that no other writer takes."""
     return f"{PARTIAL}{os.getpid():x}-{secrets.token_hex(4)}"
-
-
-def _ours() -> list[Path]:
-    """Return what lies in the cache's folder and was made here.
-
-    Raises:
-        DataError: the folder can't be read.
-    """
-    folder = cache_folder()
-    try:
-        paths = sorted(path for path in folder.iterdir() if OURS.fullmatch(path.name))
-        return [path for path in paths if not path.is_symlink() and _is_ours(path)]
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        why = "it is no folder" if not folder.is_dir() else error.strerror
-        raise DataError(
-            f"the cache can't be read: {folder}: {why}.",
-            f"use another folder: {VARIABLE}=<folder>",
-        ) from error
-
-
-def _is_ours(path: Path) -> bool:
-    return path.is_file() or {f.name for f in path.iterdir()} <= {PIXELS, ENTRY}
-
-
-def sweep() -> None:
-    """Delete what processes that are gone have left unfinished."""
-    for path in _ours():
-        if PARTIAL in path.name and not _being_written(path):
-            delete(path)
-
-
-def _being_written(path: Path) -> bool:
-    """Return whether a process that is alive writes there."""
-    if PARTIAL not in path.name:
-        return False
-    try:
-        with (path / PIXELS).open("rb") as file:
-            return not take_lock(file, exclusive=False)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:  # another user's
-        return True
-
-
-def _megabytes(path: Path) -> float:
-    files = path.iterdir() if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files) / 2**20
-
-
-def delete(path: Path) -> None:
-    """Delete a file, a link or a folder; nothing where there is none."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

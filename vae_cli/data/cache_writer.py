@@ -18,13 +18,12 @@ from vae_cli.data.cache import (
     PIXELS,
     alone,
     cache_folder,
-    delete,
     disk_errors,
     find,
     key_of,
     partial_suffix,
-    sweep,
 )
+from vae_cli.data.cache_contents import delete, sweep
 from vae_cli.lock import take_lock
 
 log = logging.getLogger(__name__)

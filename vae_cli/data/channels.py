@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vae_cli.config.dataset import ArrayConfig, FileConfig
+from vae_cli.config.dataset_files import ArrayConfig, FileConfig
 from vae_cli.data.decode import Preparation, prepared
 from vae_cli.errors import DataError
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from vae_cli.config.dataset_formats import RecordsConfig
 from vae_cli.data.array_names import LABEL_WORDS, split_of
 from vae_cli.errors import DataError, closest
-from vae_cli.text import printable
+from vae_cli.text import printable, shortened
 
 SPLITS = ("train", "validation", "test")
 SHOWN = 30
@@ -169,9 +169,8 @@ def _check(
 
 def listed(columns: Mapping[str, Column]) -> str:
     """Return names and types for a message."""
-    shown = [
+    named = [
         f"{printable(name)} ({printable(column.type)})"
-        for name, column in list(columns.items())[:SHOWN]
+        for name, column in columns.items()
     ]
-    more = f" and {len(columns) - SHOWN} more" if len(columns) > SHOWN else ""
-    return (", ".join(shown) or "no columns") + more
+    return ", ".join(shortened(named, SHOWN)) or "no columns"

@@ -4,7 +4,7 @@ from vae_cli.data.duplicates import Duplicates
 from vae_cli.data.file_facts import FileFacts
 from vae_cli.data.pixel_counts import PixelFacts
 from vae_cli.pixels import Pixels
-from vae_cli.text import printable
+from vae_cli.text import printable, shortened
 
 UNEQUAL = 10
 """Largest ratio of the largest class to the smallest without a warning."""
@@ -122,5 +122,4 @@ def _verb(number: int, one: str, several: str) -> str:
 
 
 def _some(names: list[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(map(printable, names[:NAMED])) + more
+    return ", ".join(shortened(list(map(printable, names)), NAMED))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vae_cli.config.dataset import FileConfig, PicturesConfig
+from vae_cli.config.dataset_files import FileConfig, PicturesConfig
 from vae_cli.config.train import TrainConfig
 from vae_cli.data.checks import Statistics, checked_images, in_eight_bits, statistics
 from vae_cli.data.decode import (
@@ -26,7 +26,7 @@ from vae_cli.data.images import to_float
 from vae_cli.data.listing import SHOWN
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import DataError
-from vae_cli.text import printable
+from vae_cli.text import printable, shortened
 
 OPAQUE = 128
 """Alpha below which a pixel is missing."""
@@ -72,14 +72,12 @@ def fitted_pictures(
         except UNREADABLE_PICTURE as error:
             bad[path] = reason(error)
     if bad:
-        listed = [
+        named = [
             f"images={printable(path)} can't be read as a picture: {why}"
             for path, why in bad.items()
         ]
-        more = [f"and {len(listed) - SHOWN} more"] if len(listed) > SHOWN else []
         raise DataError(
-            *listed[:SHOWN],
-            *more,
+            *shortened(named, SHOWN),
             f"repair or remove it; supported formats: {formats()}",
         )
     images = [image for image, _ in read]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vae_cli.config.dataset import FolderConfig
+from vae_cli.config.dataset_formats import FolderConfig
 from vae_cli.data import cache
 from vae_cli.data.cache_writer import writing
 from vae_cli.data.checks import digest_of

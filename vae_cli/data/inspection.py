@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from vae_cli.config.dataset import DatasetConfig, FileConfig
+from vae_cli.config.dataset import DatasetConfig
+from vae_cli.config.dataset_files import FileConfig
 from vae_cli.config.likelihood import LikelihoodConfig
 from vae_cli.data import concerns
 from vae_cli.data.duplicates import Duplicates, find_duplicates

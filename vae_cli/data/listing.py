@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from vae_cli.config.dataset import FolderConfig
+from vae_cli.config.dataset_formats import FolderConfig
 from vae_cli.data.decode import SUFFIXES
 from vae_cli.data.regular import check_regular
 from vae_cli.errors import DataError, closest
 from vae_cli.paths import is_there
-from vae_cli.text import printable
+from vae_cli.text import printable, shortened
 
 SPLIT_FOLDERS = {
     "train": ("train", "training"),
@@ -233,8 +233,7 @@ def _top(name: str) -> str | None:
 
 def _some(names: list[str]) -> str:
     """Return the first of several names, safe to print."""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(printable(name) for name in names[:SHOWN]) + more
+    return ", ".join(shortened([printable(name) for name in names], SHOWN))
 
 
 def _advice(path: Path) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vae_cli.config.dataset import NpzConfig
+from vae_cli.config.dataset_formats import NpzConfig
 from vae_cli.data.array_names import named_arrays
 from vae_cli.data.arrays import ready
 from vae_cli.data.mapped import mapped_member, member_headers

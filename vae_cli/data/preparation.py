@@ -4,11 +4,11 @@ from collections import Counter
 
 from PIL import ImageColor
 
-from vae_cli.config.dataset import PicturesConfig
+from vae_cli.config.dataset_files import PicturesConfig
 from vae_cli.data.decode import KEEP, Header, Preparation, formats
 from vae_cli.data.listing import SHOWN
 from vae_cli.errors import ConfigError, DataError
-from vae_cli.text import printable
+from vae_cli.text import printable, shortened
 
 MOST_BAD = 50
 """Unreadable files that a message names."""
@@ -56,21 +56,18 @@ def check_bad(bad: dict[str, str], count: int, config: PicturesConfig) -> None:
     check_some(bad, count, config)
     if bad and config.on_bad_file == "error":
         named = [f"{printable(name)}: {why}" for name, why in sorted(bad.items())]
-        more = [f"and {len(bad) - MOST_BAD} more"] if len(bad) > MOST_BAD else []
         raise DataError(
             f"dataset.path={config.path}: {len(bad)} of {count} pictures can't be "
             "read.",
-            *named[:MOST_BAD],
-            *more,
+            *shortened(named, MOST_BAD),
             "repair or remove them, or leave them out: dataset.on_bad_file=skip",
         )
 
 
 def reasons(bad: dict[str, str]) -> str:
     """Return the first of several names, each with its reason."""
-    listed = [f"{printable(name)} ({why})" for name, why in sorted(bad.items())]
-    more = f", and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
-    return ", ".join(listed[:SHOWN]) + more
+    named = [f"{printable(name)} ({why})" for name, why in sorted(bad.items())]
+    return ", ".join(shortened(named, SHOWN))
 
 
 def preparation_of(
@@ -84,12 +81,11 @@ def preparation_of(
     """
     sizes = Counter(header.size for _, header in headers)
     if config.size is None and len(sizes) > 1:
-        shown = [f"{w} x {h} ({n})" for (h, w), n in sizes.most_common(SHOWN)]
-        more = f" and {len(sizes) - SHOWN} more" if len(sizes) > SHOWN else ""
+        shown = [f"{w} x {h} ({n})" for (h, w), n in sizes.most_common()]
         least = min(min(size) for size in sizes)
         raise DataError(
             f"dataset.path={config.path}: the pictures have {len(sizes)} sizes, width "
-            f"x height: {', '.join(shown)}{more}.",
+            f"x height: {', '.join(shortened(shown, SHOWN))}.",
             "choose a size that they are resized to, such as dataset.image_size="
             f"{SUGGESTED if least >= SUGGESTED // 2 else least}",
             "dataset.resize=crop takes the middle, pad keeps all, stretch distorts",

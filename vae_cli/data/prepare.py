@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from vae_cli.config.corruption import CorruptionConfig
-from vae_cli.config.dataset import DatasetConfig, FileConfig
+from vae_cli.config.dataset import DatasetConfig
+from vae_cli.config.dataset_files import FileConfig
 from vae_cli.data.binarize import binarized
 from vae_cli.data.dequantize import checked_levels, dequantized
 from vae_cli.data.source import Source, load_source

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from vae_cli.config.dataset import FileConfig
+from vae_cli.config.dataset_files import FileConfig
 from vae_cli.config.run import SPLITS
 from vae_cli.config.train import TrainConfig
 from vae_cli.data.prepare import split_source

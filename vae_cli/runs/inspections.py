@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vae_cli.config.dataset import PicturesConfig
+from vae_cli.config.dataset_files import PicturesConfig
 from vae_cli.config.inspect import InspectConfig
 from vae_cli.data.concerns import counted
 from vae_cli.data.duplicates import Duplicates, Place
@@ -13,7 +13,7 @@ from vae_cli.data.inspection import DataReport
 from vae_cli.errors import ConfigError
 from vae_cli.runs.files import write_json, write_text
 from vae_cli.runs.report import Section, writing
-from vae_cli.text import megabytes, printable
+from vae_cli.text import megabytes, printable, shortened
 
 if TYPE_CHECKING:
     from vae_cli.inspection import Inspection
@@ -143,13 +143,12 @@ def _images(data: DataReport) -> Section:
 
 def _files(files: FileFacts) -> list[Section]:
     def listed(counts: Iterable[tuple[str, int]]) -> str:
-        return ", ".join(f"{name} ({count:,})" for name, count in counts)
+        named = [f"{name} ({count:,})" for name, count in counts]
+        return ", ".join(shortened(named, LISTED))
 
     sizes = [(f"{w} x {h}", count) for (h, w), count in files.sizes.items()]
-    more = len(sizes) - LISTED
-    shown = listed(sizes[:LISTED]) + (f" and {more:,} more" if more > 0 else "")
     rows = [
-        ("sizes", f"width x height: {shown}"),
+        ("sizes", f"width x height: {listed(sizes)}"),
         ("modes", listed(files.modes.items())),
         ("formats", listed(files.formats.items())),
         ("turned by EXIF", f"{files.turned:,}"),

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from vae_cli.config.by_size import batch_size, resolved
-from vae_cli.config.dataset import FileConfig
+from vae_cli.config.dataset_files import FileConfig
 from vae_cli.config.train import TrainConfig
 from vae_cli.data.prepare import load_data
 from vae_cli.errors import Interrupted
