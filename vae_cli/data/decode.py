@@ -5,6 +5,7 @@ Imports neither TensorFlow nor configs: processes that decode start with it.
 
 import io
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageColor, ImageOps, UnidentifiedImageError
 
-from vae_cli.data.regular import check_regular
+from vae_cli.data.regular import special_kind
 from vae_cli.data.scientific_tiff import MAX_PICTURE, scientific_tiff
 from vae_cli.errors import DataError
 
@@ -83,11 +84,12 @@ def read_file(path: Path) -> bytes:
     """Return a regular file's bytes.
 
     Raises:
-        DataError: it is a pipe or another special file.
         OSError: it can't be read.
-        ValueError: it is empty.
+        ValueError: it is empty, or a pipe or another special file.
     """
-    check_regular(path, "picture")
+    kind = special_kind(path)
+    if kind:
+        raise ValueError(f"it is {kind}")
     data = path.read_bytes()
     if not data:
         raise ValueError("the file is empty")
@@ -254,6 +256,14 @@ def _typed(pixels: np.ndarray, dtype: str) -> np.ndarray:
         info = np.iinfo(to)
         pixels = np.clip(np.rint(pixels), info.min, info.max)
     return pixels.astype(to)
+
+
+def or_reason(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Return what a function returns, or in words why the picture can't be read."""
+    try:
+        return function(*arguments)
+    except UNREADABLE_PICTURE as error:
+        return reason(error)
 
 
 def reason(error: BaseException) -> str:

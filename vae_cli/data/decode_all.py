@@ -20,13 +20,12 @@ from typing import Any
 import numpy as np
 
 from vae_cli.data.decode import (
-    UNREADABLE_PICTURE,
     Header,
     Preparation,
     decode,
+    or_reason,
     read_file,
     read_header,
-    reason,
 )
 from vae_cli.errors import DataError
 
@@ -186,7 +185,7 @@ def _asked(
 def _worker(job: dict[str, Any]) -> Callable[[int, list[str]], list[Any]]:
     """Return the function that does a job on files, given the row of the first one."""
     if job["task"] == "header":
-        return lambda first, files: [_guarded(_header, Path(file)) for file in files]
+        return lambda first, files: [or_reason(_header, Path(file)) for file in files]
     values = job["preparation"]
     preparation = Preparation(**{**values, "size": tuple(values["size"])})
     pixels = np.memmap(
@@ -197,7 +196,7 @@ def _worker(job: dict[str, Any]) -> Callable[[int, list[str]], list[Any]]:
         pixels[row] = decode(read_file(path), preparation)
 
     return lambda first, files: [
-        _guarded(write, Path(file), first + i) for i, file in enumerate(files)
+        or_reason(write, Path(file), first + i) for i, file in enumerate(files)
     ]
 
 
@@ -207,14 +206,6 @@ def _header(path: Path) -> list[Any]:
     said = dict(vars(read_header(data)))
     said["sha256"] = hashlib.sha256(data).hexdigest()
     return list(said.values())
-
-
-def _guarded(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Return what a function returns, or why the picture can't be read."""
-    try:
-        return function(*arguments)
-    except UNREADABLE_PICTURE as error:
-        return reason(error)
 
 
 def main() -> None:

@@ -22,13 +22,12 @@ from vae_cli.data.cache_writer import writing
 from vae_cli.data.channels import wanted_channels
 from vae_cli.data.checks import NEEDED, digest_of
 from vae_cli.data.decode import (
-    UNREADABLE_PICTURE,
     Header,
     Preparation,
     decode,
+    or_reason,
     prepared,
     read_header,
-    reason,
 )
 from vae_cli.data.preparation import (
     check_background,
@@ -150,7 +149,7 @@ def _write(
     bad: dict[str, str] = {}
     with fraction_bar(f"reading {total:,} pictures") as progress:
         for name, image, _ in _all(splits, rows, config):
-            found = _guarded(_header, image)
+            found = or_reason(_header, image)
             if isinstance(found, Header):
                 headers.append((name, found))
             else:
@@ -253,14 +252,6 @@ def _decoded(
     records = _all(splits, rows, config)
     with ThreadPoolExecutor() as pool:
         while batch := list(islice(records, AT_A_TIME)):
-            images = pool.map(lambda record: _guarded(pixels, record[1]), batch)
+            images = pool.map(lambda record: or_reason(pixels, record[1]), batch)
             for (name, _, label), image in zip(batch, images, strict=True):
                 yield name, image, label
-
-
-def _guarded(function: Callable[[Any], Any], image: Any) -> Any:
-    """Return a function of a picture, or why the picture can't be read."""
-    try:
-        return function(image)
-    except UNREADABLE_PICTURE as error:
-        return reason(error)

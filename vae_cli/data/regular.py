@@ -14,6 +14,20 @@ KINDS = {
 }
 
 
+def special_kind(path: Path) -> str | None:
+    """Return what a path is, such as `a folder`; None if it is a regular file.
+
+    It isn't opened; symbolic links are followed.
+
+    Raises:
+        OSError: it doesn't exist, or can't be looked at.
+    """
+    mode = path.stat().st_mode
+    if stat.S_ISREG(mode):
+        return None
+    return KINDS.get(stat.S_IFMT(mode), "something else")
+
+
 def check_regular(path: Path, key: str) -> None:
     """Refuse what is no regular file, without opening it; symbolic links are followed.
 
@@ -25,9 +39,8 @@ def check_regular(path: Path, key: str) -> None:
         DataError: it is a folder, a pipe, a socket or a device.
         OSError: it doesn't exist, or can't be looked at.
     """
-    mode = path.stat().st_mode
-    if not stat.S_ISREG(mode):
-        kind = KINDS.get(stat.S_IFMT(mode), "something else")
+    kind = special_kind(path)
+    if kind:
         raise DataError(
             f"{key}={path} is {kind}, and only regular files are read.",
             "write what it gives into a file first",

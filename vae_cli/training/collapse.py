@@ -1,6 +1,7 @@
 """Posterior collapse: noticed in training, with its remedies."""
 
 import logging
+import math
 from typing import Any
 
 import keras
@@ -14,6 +15,8 @@ COLLAPSED_FRACTION = 0.1
 """Fewer active units than this fraction of the latent dimensions is a collapse."""
 MIN_STEPS = 100
 """Before so many steps, a posterior without active units has not trained yet."""
+ENOUGH_STEPS = 1500
+"""A run of fewer steps may not have trained for long enough."""
 
 
 class CollapseWarning(keras.callbacks.Callback):
@@ -44,12 +47,16 @@ class CollapseWarning(keras.callbacks.Callback):
                 active,
                 latent_dim,
                 epoch + 1,
-                "\n  ".join(self._remedies()),
+                "\n  ".join(self._remedies(steps / (epoch + 1))),
             )
 
-    def _remedies(self) -> list[str]:
+    def _remedies(self, steps_per_epoch: float) -> list[str]:
         config = self._config
         remedies = []
+        steps = round(config.epochs * steps_per_epoch)
+        if steps < ENOUGH_STEPS:
+            epochs = math.ceil(ENOUGH_STEPS / steps_per_epoch)
+            remedies.append(f"epochs={epochs}  ({steps:,} steps in all are few)")
         if not config.kl_annealing.anneals:
             remedies.append(
                 "kl_annealing=linear kl_annealing.duration=10  (a smaller weight of "
