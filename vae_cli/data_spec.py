@@ -118,7 +118,9 @@ def class_numbers(
     named = {
         name: number for number, name in enumerate(names or ()) if number in having
     }
-    known = numbers | named  # a name goes before a number
+    # where names are numbers themselves, a number means the name
+    by_name_only = any(name.lstrip("-").isdecimal() for name in named)
+    known = named if by_name_only else numbers | named
     unknown = [str(one) for one in wanted if str(one) not in known]
     if unknown:
         guess = closest(unknown[0], named)

@@ -37,8 +37,8 @@ class Pixels:
             mean and mean + standard deviation.
         levels: how many equally spaced values there are from low to high; None for
             real numbers.
-        observed: smallest and largest data value: black and white in pictures of
-            standardized data.
+        observed: smallest and largest data value: black and white in pictures of data
+            that aren't 8-bit.
         dequantized: whether models get levels with noise (`vae_cli.data.dequantize`),
             always as float32.
     """
@@ -77,7 +77,7 @@ class Pixels:
         8-bit pictures stay in [0, 1], as is usual for floating-point pictures.
         """
         values = self._without_noise(values)
-        if self.eight_bit:
+        if self.eight_bit:  # or uint8, as it is
             return values
         scaled = values.astype(np.float64) * (self.high - self.low) + self.low
         return scaled.astype(np.float32)
@@ -99,8 +99,9 @@ class Pixels:
 
     def shown(self, values: np.ndarray) -> np.ndarray:
         """Return a model's numbers as brightness, float32, black 0 and white 1."""
-        if self.bounded:
-            return self._without_noise(values)
+        values = self._without_noise(values)
+        if self.eight_bit:
+            return values
         black, white = ((v - self.low) / (self.high - self.low) for v in self.observed)
         return np.clip((values - black) / (white - black), 0, 1)
 
@@ -215,7 +216,8 @@ def pixels_of(
             "check dataset.path, and of arrays dataset.key",
         )
     count = last - first + 1
-    levels = int(count) if integers and count <= MAX_LEVELS else None
+    whole = integers and float(first).is_integer() and float(last).is_integer()
+    levels = int(count) if whole and count <= MAX_LEVELS else None
     return Pixels(dtype.name, float(first), float(last), True, levels, (low, high))
 
 

@@ -6,7 +6,7 @@ import zlib
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from vae_cli.data.decode import Preparation, decode, read_header
 
@@ -126,6 +126,37 @@ def test_pictures_are_turned_as_their_camera_says(orientation):
     expected = undo(COLOUR)
     assert read_header(data).size == expected.shape[:2]
     np.testing.assert_array_equal(decode(data, to(expected.shape[:2])), expected)
+
+
+@pytest.mark.parametrize("text", ["exif", "xmp"])
+def test_pngs_are_turned_by_what_other_programs_write_in_them(text):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    info = PngImagePlugin.PngInfo()
+    if text == "exif":  # as ImageMagick does
+        data = exif.tobytes()
+        info.add_text("Raw profile type exif", f"\nexif\n{len(data):8}\n{data.hex()}\n")
+    else:
+        info.add_itxt("XML:com.adobe.xmp", '<x tiff:Orientation="6"/>')
+    data = written(COLOUR, pnginfo=info)
+    expected = np.rot90(COLOUR, -1)
+    assert read_header(data).size == expected.shape[:2]
+    np.testing.assert_array_equal(decode(data, to(expected.shape[:2])), expected)
+
+
+def test_photographs_on_their_side_are_read_as_finely_as_upright_ones():
+    rng = np.random.default_rng(0)
+    photo = np.asarray(
+        Image.fromarray(rng.integers(0, 256, (40, 10, 3)).astype(np.uint8))
+        .resize((400, 1600), Image.Resampling.BICUBIC)
+    )  # fmt: skip
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    upright = written(photo, "JPEG", quality=95)
+    turned = written(np.rot90(photo), "JPEG", quality=95, exif=exif)
+    shape = to((64, 16))
+    difference = decode(turned, shape).astype(int) - decode(upright, shape)
+    assert np.abs(difference).mean() < 1.5
 
 
 def halves() -> np.ndarray:

@@ -47,6 +47,57 @@ def test_subfolders_are_classes_and_pixels_are_those_of_the_files(root):
     np.testing.assert_array_equal(means > 128, source.train.labels == 0)
 
 
+def test_folder_of_equal_names_sizes_and_times_is_told_apart(tmp_path):
+    for name, grey in (("first", 10), ("other", 200)):
+        for number in range(4):
+            pixels = np.full((8, 8, 3), grey + number, np.uint8)
+            file = picture(tmp_path / name / f"{number}.bmp", pixels)
+            os.utime(file, (0, 0))
+    first, other = (
+        load_data(config(tmp_path / name, validation_size=0, test_size=0))
+        for name in ("first", "other")
+    )
+    assert first.train.images[:].max() == 13
+    assert other.train.images[:].min() == 200
+
+
+def test_picture_that_is_changed_without_a_trace_in_its_times_is_read_again(root):
+    class_folders(root)
+    file = root / "night" / "00.bmp"
+    picture(file, np.full((12, 12, 3), 9, np.uint8))
+    os.utime(file, (0, 0))
+    load_source(config(root))
+    picture(file, np.full((12, 12, 3), 77, np.uint8))
+    os.utime(file, (0, 0))
+    source = load_source(config(root))
+    row = source.train.names.tolist().index("night/00.bmp")
+    assert (source.train.images[row] == 77).all()
+
+
+def test_folder_is_named_by_itself_and_not_by_a_link_to_it(root):
+    class_folders(root)
+    (root / "a link").symlink_to(root / "night")
+    assert load_source(config(root)).class_names == ("Food & Drink", "night")
+
+
+@pytest.mark.parametrize("label", ["", "cat\0"])
+def test_labels_that_name_no_class_are_refused(root, label):
+    class_folders(root)
+    names = [f"{c}/{i:02d}.png" for c in ("Food & Drink", "night") for i in range(10)]
+    rows = [f"{name},{label if i == 3 else 'dog'}" for i, name in enumerate(names)]
+    (root / "l.csv").write_text("file,label\n" + "\n".join(rows) + "\n")
+    message = refusal(root, labels="l.csv")
+    assert "the label of Food & Drink/03.png is" in message
+
+
+def test_modules_in_the_current_folder_are_not_imported(root, tmp_path, monkeypatch):
+    class_folders(root, each=150)
+    for name in ("queue", "json", "PIL"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('imported')")
+    monkeypatch.chdir(tmp_path)
+    assert len(load_source(config(root)).train) == 300
+
+
 def test_one_folder_is_split_by_seed_into_three(root):
     class_folders(root)
     first, again = (load_data(config(root)) for _ in range(2))

@@ -166,6 +166,25 @@ def test_second_start_reads_the_cache_and_other_contents_do_not(tmp_path, monkey
     assert everything(load(path)) == sorted(i.tobytes() for i in 255 - COLOUR)
 
 
+def test_pictures_that_a_table_names_are_read_again_once_they_change(tmp_path):
+    files = [tmp_path / "set" / f"{number}.png" for number in range(12)]
+    files[0].parent.mkdir()
+    for file, pixels in zip(files, COLOUR, strict=True):
+        Image.fromarray(pixels).save(file)
+    cells = pyarrow.array([{"bytes": None, "path": str(file)} for file in files])
+    rows = datasets.Dataset.from_dict(
+        {"picture": cells.to_pylist()},
+        features=datasets.Features({"picture": datasets.Image()}),
+    )
+    pyarrow_parquet = pytest.importorskip("pyarrow.parquet")
+    pyarrow_parquet.write_table(rows.data.table, tmp_path / "set" / "train.parquet")
+    assert everything(load(tmp_path / "set")) == sorted(i.tobytes() for i in COLOUR)
+    for file, pixels in zip(files, COLOUR, strict=True):
+        Image.fromarray(255 - pixels).save(file)
+    changed = everything(load(tmp_path / "set"))
+    assert changed == sorted(i.tobytes() for i in 255 - COLOUR)
+
+
 def test_large_set_is_streamed_from_the_cache(tmp_path):
     path = saved(tmp_path, table(grey_images(12, 300, 200, 3)))
     streamed, held = load(path, memory_mb=1), load(path)

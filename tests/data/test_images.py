@@ -91,7 +91,11 @@ def test_images_read_as_an_array_does(images):
     np.testing.assert_array_equal(some.take(slice(1, 2))[:], IMAGES[[2]])
     assert some.streamed == images.streamed
     assert not some.in_memory().streamed
-    batches = list(images.batches(999))
+
+
+def test_batches_hold_so_many_values_at_most(images, monkeypatch):
+    monkeypatch.setattr("vae_cli.data.images.AT_A_TIME", 999 * IMAGES[0].size + 59)
+    batches = list(images.batches())
     assert [len(batch) for batch in batches] == [999, 999, 999, 3]
     np.testing.assert_array_equal(np.concatenate(batches), IMAGES)
 

@@ -8,6 +8,7 @@ import pytest
 from tests.helpers import grey_images
 from vae_cli.config.dataset_formats import NpyConfig
 from vae_cli.data import cache_contents
+from vae_cli.data.images import to_float
 from vae_cli.data.prepare import load_data
 from vae_cli.errors import DataError
 
@@ -55,6 +56,35 @@ def test_array_is_held_where_it_fits(tmp_path):
     data = load(tmp_path, GREY)
     assert not data.streamed
     np.testing.assert_array_equal(pixels(data), ordered(GREY))
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        (LARGE > 127).astype(np.uint8),
+        LARGE > 127,
+        (LARGE / 255).astype(np.float32),
+        LARGE.astype(np.float64),
+        LARGE.astype(np.int32),
+    ],
+    ids=["bits", "booleans", "fractions", "whole floats", "integers"],
+)
+def test_array_has_the_same_levels_in_memory_and_on_disk(tmp_path, array):
+    held, streamed = (load(tmp_path, array, memory_mb=mb) for mb in (512, 1))
+    assert streamed.streamed and not held.streamed
+    levels = 2 if array.max() == 1 and array.dtype.kind in "bu" else 256
+    assert held.spec.pixels.levels == streamed.spec.pixels.levels == levels
+    ours, theirs = (to_float(data.train.images[:]) for data in (held, streamed))
+    np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+def test_booleans_are_resized_by_half(tmp_path):
+    square = np.zeros((12, 12, 12), bool)
+    square[:, 4:8, 4:8] = True
+    data = load(tmp_path, square, image_size=6)
+    middle = np.zeros((6, 6), np.uint8)
+    middle[2:4, 2:4] = 255
+    np.testing.assert_array_equal(data.train.images[0][..., 0], middle)
 
 
 def test_larger_array_is_streamed_from_its_file_without_a_copy(tmp_path):

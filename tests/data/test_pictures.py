@@ -13,6 +13,7 @@ from PIL import Image
 from tests.helpers import grey_images
 from vae_cli.data.fitting import Fitting
 from vae_cli.data.given_files import own_name
+from vae_cli.data.images import to_float
 from vae_cli.data.pictures import named_split
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import DataError
@@ -148,9 +149,50 @@ def test_values_become_the_models_as_those_of_its_data_did(tmp_path, low, high):
 def test_values_outside_the_range_are_clipped_with_a_warning(caplog):
     pixels = Pixels("float32", -1.0, 1.0, True, None, (-1.0, 1.0))
     spec = DataSpec((6, 8, 1), False, pixels=pixels)
-    split, _ = read(np.full((2, 6, 8), 2.0, np.float32), spec)
-    assert (split.images[:] == 1).all()
-    assert "96 values lie outside the range of the run's data, -1 to 1" in caplog.text
+    values = np.zeros((2, 6, 8), np.float32)
+    values[:, :2] = 2
+    split, _ = read(values, spec)
+    assert (split.images[:, :2] == 1).all()
+    assert "32 values lie outside the range of the run's data, -1 to 1" in caplog.text
+    with pytest.raises(DataError, match="pixels from 0 to 2, most of them outside"):
+        read(np.where(values == 0, 2, 0), spec)
+
+
+@pytest.mark.parametrize("shape", [(6, 8, 3), (9, 7, 3), (9, 7, 4), (9, 7, 1)])
+@pytest.mark.parametrize("spec", [GREY, COLOUR], ids=["grey", "colour"])
+def test_one_image_with_channels_is_one_image(shape, spec):
+    split, names = read(grey_images(1, *shape)[0], spec)
+    assert split.images.shape == (1, *spec.image_shape)
+    assert names == ["array[0]"]
+
+
+def test_sixteen_bit_pictures_are_scaled_for_data_of_eight_bits(tmp_path):
+    grey = PIXELS[0, ..., 0]
+    eight = saved(tmp_path / "8.png", grey)
+    sixteen = saved(tmp_path / "16.png", grey.astype(np.uint16) * 257)
+    standardized = Pixels("uint8", 90.0, 140.0, False, None, (0.0, 255.0))
+    for pixels in (Pixels(), standardized):
+        spec = DataSpec((6, 8, 1), False, pixels=pixels)
+        own = [read(path, spec)[0].images[:] for path in (eight, sixteen)]
+        np.testing.assert_array_equal(*own)
+        floats = read(grey[None] / 255, spec)[0]
+        np.testing.assert_allclose(to_float(floats.images[:]), to_float(own[0]), 1e-5)
+
+
+def test_eight_bit_pictures_fill_what_standardized_data_have(tmp_path):
+    path = saved(tmp_path / "8.png", np.array([[0, 255]] * 2, np.uint8))
+    pixels = Pixels("uint16", 900.0, 1000.0, False, None, (500.0, 2500.0))
+    split, _ = read(path, DataSpec((2, 2, 1), False, pixels=pixels))
+    np.testing.assert_allclose(split.values()[0, 0, :, 0], [500, 2500])
+
+
+def test_fractions_are_refused_where_data_are_larger_integers():
+    pixels = Pixels("uint16", 0.0, 4095.0, True, 4096, (0.0, 4000.0))
+    spec = DataSpec((6, 8, 1), False, pixels=pixels)
+    with pytest.raises(
+        DataError, match=r"from 0\S* to \S*; this run's images are uint16"
+    ):
+        read(PIXELS[..., 0] / np.float32(255), spec)
 
 
 def test_binary_model_gets_binary_images(tmp_path):

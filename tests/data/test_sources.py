@@ -287,6 +287,13 @@ def test_range_that_is_given_is_taken(tmp_path):
     np.testing.assert_allclose(all_images(data), in_rows(images / 16), atol=1e-7)
 
 
+def test_range_between_whole_numbers_gives_integers_no_levels(tmp_path):
+    images = np.arange(1, 201).astype(np.uint8).reshape(10, 4, 5)
+    data = load_arrays(tmp_path, {"x_train": images}, value_range=[0.5, 254.5])
+    assert data.spec.pixels.levels is None
+    assert len(np.unique(all_images(data))) == 200
+
+
 def test_values_outside_the_range_that_is_given_are_refused(tmp_path):
     message = refusal(tmp_path, {"x_train": GREY}, value_range=[0.0, 16.0])
     assert "dataset.value_range=[0,16]" in message
@@ -302,6 +309,29 @@ def test_standardized_images_have_mean_0_and_deviation_1(tmp_path):
     assert not data.spec.pixels.bounded
     own = data.spec.pixels.from_model(data.train.images[:])
     np.testing.assert_allclose(own.mean(), images.mean(), atol=0.5)
+
+
+@pytest.mark.parametrize(
+    ("middle", "spread", "dtype"),
+    [(1e9, 20, "int32"), (1e6, 0.05, "float64"), (-3e7, 9, "int64")],
+)
+def test_deviation_of_large_and_nearly_equal_values_is_exact(
+    tmp_path, middle, spread, dtype
+):
+    values = middle + np.random.default_rng(0).normal(0, spread, (10, 4, 5))
+    images = values.astype(dtype)
+    data = load_arrays(tmp_path, {"x_train": images}, value_range="standardize")
+    pixels = data.spec.pixels
+    assert pixels.high - pixels.low == pytest.approx(images.std(), rel=1e-6)
+    assert all_images(data).std() == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("value_range", ["auto", "standardize"])
+@pytest.mark.parametrize("largest", [1e200, 3e38])
+def test_values_that_overflow_are_refused(tmp_path, value_range, largest):
+    images = np.linspace(-1, 1, 200).reshape(10, 4, 5) * largest
+    message = refusal(tmp_path, {"x_train": images}, value_range=value_range)
+    assert "too large for 32-bit floats" in message
 
 
 def test_flat_images_are_refused(tmp_path):
@@ -386,6 +416,23 @@ def test_labels_in_words_are_names_of_classes(tmp_path):
         np.flatnonzero((x[..., 0] == GREY).all((1, 2)))[0] for x in data.train.images[:]
     ]
     np.testing.assert_array_equal(data.train.label_names, words[rows])
+
+
+def test_labels_that_are_true_or_false_are_classes_0_and_1(tmp_path):
+    labels = np.arange(10) % 3 == 0
+    data = load_arrays(tmp_path, {"x_train": GREY, "y_train": labels})
+    assert data.spec.labels == (0, 1)
+
+
+def test_other_labels_are_other_data(tmp_path):
+    labels = np.array(["cat", "dog"])[np.arange(10) % 2]
+    prints = [
+        load_arrays(tmp_path, {"x_train": GREY, "y_train": own}).fingerprint
+        for own in (labels, labels[::-1], np.char.upper(labels), labels)
+    ]
+    assert prints[0] == prints[3]
+    assert prints[0] != prints[1]
+    assert prints[0] != prints[2]
 
 
 def test_labels_of_two_kinds_are_refused(tmp_path):

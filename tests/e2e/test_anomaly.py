@@ -187,7 +187,7 @@ def test_own_pictures_are_scored_by_name(
     nll = {row["image"]: float(row["nll"]) for row in rows}
     assert nll["noise.png"] > nll["black.png"]
     done = command("anomaly", f"run={runs('label')}", f"images={tmp_path}")
-    refused(done, "label of each image", "conditioning=none")
+    refused(done, "lies in no folder named after a class")
     done = command(
         "anomaly", f"run={runs('unlabelled')}", f"images={tmp_path}", "normal=[0]"
     )

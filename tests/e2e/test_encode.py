@@ -13,6 +13,7 @@ from PIL import Image
 from tests.conftest import SMALL, Finished, refused, train_here
 from vae_cli import load
 from vae_cli.data import given_files
+from vae_cli.errors import VaeCliError
 from vae_cli.runs import codes as codes_module
 
 Command = Callable[..., Finished]
@@ -359,6 +360,28 @@ def test_label_that_is_missing_or_unknown_is_refused(
     save_pictures(tmp_path, "a.png")
     done = command("encode", f"run={trained}", f"images={tmp_path}", "label=1")
     refused(done, "conditioning=none")
+
+
+def test_other_commands_take_the_classes_of_folders_too(
+    command: Command, conditional: tuple[Path, Path], tmp_path: Path
+) -> None:
+    run, classes = conditional
+    opened = load(run)
+    labels = np.repeat([0, 1, 2], [14, 15, 16])
+    own = opened.encode(classes)
+    np.testing.assert_array_equal(own.mean, opened.encode(classes, label=labels).mean)
+    done = command("anomaly", f"run={run}", f"images={classes}", "posterior_samples=2")
+    assert done.status == 0, done.stderr
+    restored = command("reconstruct", f"run={run}", f"images={classes}")
+    assert restored.status == 0, restored.stderr
+    flat = f"images={classes / 'cat'}"
+    done = command("anomaly", f"run={run}", flat, "posterior_samples=2", "label=cat")
+    assert done.status == 0, done.stderr
+    done = command("anomaly", f"run={run}", flat, "posterior_samples=2")
+    refused(done, "0.png lies in no folder", "label='owl'")
+    array = np.zeros((12, 12, 3), np.uint8)
+    with pytest.raises(VaeCliError, match="the images have none"):
+        opened.encode(array)
 
 
 def test_split_of_a_folder_has_names_and_labels(

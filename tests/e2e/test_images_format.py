@@ -166,7 +166,7 @@ def test_generated_files_are_read_again_as_they_were_written(
     run = runs("uint16")
     files(command, run, tmp_path / "all", "images_format=tiff")
     opened = load(run)
-    split, names = opened.own_images(tmp_path / "all")
+    split, names = opened.images(tmp_path / "all")
     assert names[0] == "00000.tiff"
     read = opened.spec.pixels.from_model(split.images[:])
     np.testing.assert_allclose(read, expected(run, "uint16"), atol=1.01)

@@ -1,5 +1,6 @@
 """What commands share that use a run: opening it, options, names of files."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
@@ -10,6 +11,8 @@ from vae_cli.config.run import RunConfig
 from vae_cli.paths import configs_dir
 from vae_cli.run import Run, load
 
+UNUSUAL = re.compile(r"[^\w.,+=-]+")
+"""What names of files are better without."""
 BARE = (
     "checkpoint", "method", "spacing", "interpolation", "num_images", "score",
 )  # fmt: skip
@@ -43,6 +46,7 @@ def difference(defaults: dict[str, Any], config: Any, keys: Sequence[str]) -> st
             continue
         values = value if isinstance(value, list) else [value]
         text = "-".join(f"{v:g}" if isinstance(v, float) else str(v) for v in values)
+        text = UNUSUAL.sub("-", text)
         parts.append(
             f"-{text}" if key in BARE else f"-{key.removeprefix('num_')}{text}"
         )

@@ -37,6 +37,8 @@ def anomaly(config: AnomalyConfig, overrides: list[str]) -> None:
     folders = open_runs(config.run, config.output_root)
     # all configs are read before any work
     runs = [Run(f, config.checkpoint, config.dataset.path) for f in folders]
+    for run in runs:
+        run.labels.check(config.label)
     if config.output and len(runs) > 1:
         raise ConfigError(f"output={config.output} takes one run, got {len(runs)}.")
     reports = [_score(config, run) for run in runs]

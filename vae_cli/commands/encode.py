@@ -33,6 +33,7 @@ def encode(config: EncodeConfig, overrides: list[str]) -> None:
     output = Path(config.output) if config.output else None
     check_codes_file(output or Path("codes.csv"))
     run = opened(config)
+    run.labels.check(config.label)  # before TensorFlow starts
     check_outputs(run.folder, run.config, output=output)
     if not config.images and config.split != ALL:
         config = replace(config, split=run.split_name(config.split))

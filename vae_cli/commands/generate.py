@@ -35,6 +35,7 @@ def generate(config: GenerateConfig, overrides: list[str]) -> None:
     output = figure_path(config.output) if config.output else None
     gif = figure_path(config.gif, "gif", (".gif",)) if config.gif else None
     run = opened(config)
+    run.labels.check(config.label)  # before TensorFlow starts
     check_outputs(
         run.folder, run.config, output=output, save_npz=config.save_npz, gif=gif
     )

@@ -36,6 +36,7 @@ def reconstruct(config: ReconstructConfig, overrides: list[str]) -> None:
 
     output = figure_path(config.output) if config.output else None
     run = opened(config)
+    run.labels.check(config.label)  # before TensorFlow starts
     if config.images is None:
         run.split_name(config.split)  # a wrong one is reported without TensorFlow
     images = run.corrupt(config.images, **options(config, CORRUPT))

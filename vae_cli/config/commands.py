@@ -11,6 +11,7 @@ from vae_cli.config.option import option
 from vae_cli.config.run import (
     FIGURE,
     MAX_BATCH_SIZE,
+    OWN_LABEL,
     SPLIT,
     SPLITS,
     ImagesConfig,
@@ -185,6 +186,7 @@ class AnomalyConfig(ImagesConfig):
         "classes that are normal, by name or number; those that the run was trained on "
         "if null"
     )
+    label: str | None = option(OWN_LABEL)
     score: str = option(
         "score used for the threshold and for sorting; all six are always computed. "
         "by_validation_auroc: the score with the highest AUROC on validation images, "

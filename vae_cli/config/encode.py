@@ -5,7 +5,7 @@ from pathlib import PurePath
 
 from vae_cli.config.dataset import MAX_SEED
 from vae_cli.config.option import option
-from vae_cli.config.run import MAX_BATCH_SIZE, SPLIT, SPLITS, ImagesConfig
+from vae_cli.config.run import MAX_BATCH_SIZE, OWN_LABEL, SPLIT, SPLITS, ImagesConfig
 
 ENCODE = (
     "split", "images", "num_images", "label", "scores", "posterior_samples", "seed",
@@ -30,10 +30,7 @@ class EncodeConfig(ImagesConfig):
         "own ones; all if null",
         at_least=1,
     )
-    label: str | None = option(
-        "own images, run with conditioning=label: their class, by name or number; if "
-        "null, the class whose folder each lies in"
-    )
+    label: str | None = option(OWN_LABEL)
     scores: bool = option(
         "also neg_elbo, nll, reconstruction, kl and unexplained_variance of each "
         "image, as vae-anomaly computes them"

@@ -10,13 +10,17 @@ RESTORE = (
     "corruption",
 )  # fmt: skip
 SCORE = (
-    "split", "num_images", "normal", "score", "posterior_samples", "quantile", "seed",
-    "batch_size",
+    "split", "num_images", "normal", "label", "score", "posterior_samples", "quantile",
+    "seed", "batch_size",
 )  # fmt: skip
 """Keys of the commands that `corrupt`, `restore` and `anomaly_scores` take."""
 MAX_BATCH_SIZE = 2**31 - 1
 SPLITS = ("train", "validation", "test")
 SPLIT = "which images; null: test, or validation where a data set has no test images"
+OWN_LABEL = (
+    "own images, run with conditioning=label: their class, by name or number; if null, "
+    "the class whose folder each lies in"
+)
 FIGURE = "its suffix says what is written: .png, .jpg, .webp, .pdf, .svg"
 
 
@@ -32,7 +36,7 @@ class RunDataConfig:
     """Where the images of a run are now."""
 
     path: str | None = option(
-        "the .npz file of the run's images, if it is no longer where it was"
+        "file or folder of the run's images, if they are no longer where they were"
     )
 
 

@@ -2,18 +2,20 @@
 
 import hashlib
 import logging
-from collections.abc import Iterator
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from vae_cli.data.images import AT_A_TIME, is_mapped
+from vae_cli.data.images import batches, is_mapped
 from vae_cli.errors import DataError
 from vae_cli.pixels import Pixels, pixels_of, standardized
 
 log = logging.getLogger(__name__)
 
 NEEDED = "needed: integers or floats [N, H, W] or [N, H, W, C]"
+LARGEST = 1e37
+"""Pixel values beyond it overflow 32-bit floats in sums."""
 ROUNDING = 0.25
 """Largest distance from an 8-bit level that counts as rounding, in levels."""
 
@@ -63,6 +65,7 @@ def statistics(arrays: dict[str, np.ndarray]) -> Statistics:
         DataError: naming an array with values that are NaN or infinite.
     """
     low, high, total, square, count = np.inf, -np.inf, 0.0, 0.0, 0
+    first = None  # squares of large, nearly equal values would cancel
     for name, images in arrays.items():
         bad = 0
         for batch in batches(images):
@@ -71,25 +74,28 @@ def statistics(arrays: dict[str, np.ndarray]) -> Statistics:
                 if not finite.all():
                     bad += int((~finite).any(axis=(1, 2, 3)).sum())
                     continue
-            low, high = min(low, batch.min()), max(high, batch.max())
-            total += float(batch.sum(dtype=np.float64))
-            square += float(np.square(batch, dtype=np.float64).sum())
+            low = min(low, float(batch.min()))
+            high = max(high, float(batch.max()))
+            first = float(batch.flat[0]) if first is None else first
+            moved = np.subtract(batch, first, dtype=np.float64).ravel()
+            total += float(moved.sum())
+            with np.errstate(over="ignore"):  # refused below
+                square += float(moved @ moved)
             count += batch.size
         if bad:
             raise DataError(
                 f"{name} has NaN or infinite pixels in {bad} of {len(images)} images.",
                 "drop those images, or replace the pixels",
             )
+    if not math.isfinite(square) or high > LARGEST or low < -LARGEST:
+        raise DataError(
+            f"{', '.join(arrays)}: pixels from {low:g} to {high:g} are too large for "
+            "32-bit floats, with which models compute.",
+            "divide them by a constant",
+        )
     mean = total / count
-    return Statistics(
-        float(low), float(high), mean, max(square / count - mean**2, 0.0) ** 0.5
-    )
-
-
-def batches(images: np.ndarray) -> Iterator[np.ndarray]:
-    """Go through images, a few at a time."""
-    for start in range(0, len(images), AT_A_TIME):
-        yield images[start : start + AT_A_TIME]
+    variance = square / count - mean**2
+    return Statistics(low, high, mean + (first or 0.0), max(variance, 0.0) ** 0.5)
 
 
 def digest_of(images: Any) -> str:
@@ -106,7 +112,8 @@ def in_eight_bits(
     """Return images as uint8 where nothing is lost by it; None where something is.
 
     Bits are black and white; integers in 0..255, and floats that were divided by 255
-    or are such integers, are 8-bit pictures. Arrays on disk stay as they are.
+    or are such integers, are 8-bit pictures. Arrays on disk stay as they are, and get
+    the same levels by `range_of`.
 
     Args:
         arrays: name -> images.
@@ -118,18 +125,33 @@ def in_eight_bits(
         return None
     names = ", ".join(arrays)
     if all(images.dtype.kind in "biu" for images in arrays.values()):
-        if found.high <= 1:
+        if are_bits(arrays, found):
             log.info("%s: pixels 0 and 1 are taken as black and white", names)
             return {k: v.astype(np.uint8) * np.uint8(255) for k, v in arrays.items()}
         return {name: images.astype(np.uint8) for name, images in arrays.items()}
-    factor = 255 if found.high <= 1 + 1e-5 else 1
-    if not all(_on_levels(images, factor) for images in arrays.values()):
+    factor = eight_bit_factor(arrays, found)
+    if factor is None:
         return None
     log.info("%s: the floats hold 256 levels, which are kept as 8 bits", names)
     return {
         name: np.rint(np.minimum(images, 255 / factor) * factor).astype(np.uint8)
         for name, images in arrays.items()
     }
+
+
+def are_bits(arrays: dict[str, np.ndarray], found: Statistics) -> bool:
+    """Return whether images are integers or booleans, 0 and 1 alone."""
+    whole = all(images.dtype.kind in "biu" for images in arrays.values())
+    return whole and found.low >= 0 and found.high <= 1
+
+
+def eight_bit_factor(arrays: dict[str, np.ndarray], found: Statistics) -> int | None:
+    """Return what makes levels 0 to 255 of floats: 255 or 1; None if nothing does."""
+    if found.low < 0 or found.high > 255:
+        return None
+    factor = 255 if found.high <= 1 + 1e-5 else 1
+    every = all(_on_levels(images, factor) for images in arrays.values())
+    return factor if every else None
 
 
 def are_eight_bit(arrays: dict[str, np.ndarray]) -> bool:
@@ -171,12 +193,12 @@ def range_of(
     if dtype == np.bool_:
         dtype = np.dtype(np.uint8)
     observed = (found.low, found.high)
-    if (
-        value_range == "auto"
-        and dtype.kind in "iu"
-        and 0 <= found.low < found.high == 1
-    ):
-        value_range = [0, 1]  # black and white on disk, where they stay as they are
+    if value_range == "auto":
+        # what stays on disk has the levels that it would have in memory
+        if are_bits(arrays, found):
+            value_range = [0, 1]
+        elif dtype.kind == "f" and (factor := eight_bit_factor(arrays, found)):
+            return Pixels(dtype.name, 0.0, 255.0 / factor, True, 256, observed)
     if value_range == "standardize":
         return standardized(dtype, observed, found.mean, found.std)
     return pixels_of(dtype, observed, value_range)
@@ -199,6 +221,8 @@ def checked_labels(
         labels = np.char.decode(labels, "utf-8", "backslashreplace")
     if labels.dtype.kind == "U":
         return labels
+    if labels.dtype.kind == "b":
+        labels = labels.astype(np.int64)
     if not np.issubdtype(labels.dtype, np.integer):
         raise DataError(
             f"{y_name} must hold class numbers 0, 1, ... or names, got {labels.dtype}."

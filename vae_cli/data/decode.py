@@ -30,6 +30,10 @@ GREY = ("1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I", "F")
 KEEP = "keep"
 ORIENTATION = 0x0112
 """Tag of EXIF data."""
+SIDEWAYS = 5
+"""Orientations from here on swap width and height."""
+EXIF_IN_PNG = ("exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp")
+"""Where Pillow finds an orientation in what it read of a PNG."""
 
 warnings.filterwarnings("ignore", "Palette images with Transparency", UserWarning)
 
@@ -109,7 +113,7 @@ def read_header(data: bytes) -> Header:
     with _opened(data) as picture:
         height, width = picture.size[::-1]
         orientation = _orientation(picture)
-        if orientation >= 5:
+        if orientation >= SIDEWAYS:
             height, width = width, height
         dtype = _dtype(picture)
         return Header(
@@ -172,7 +176,7 @@ def _dtype(picture: Image.Image) -> str:
 def _orientation(picture: Image.Image) -> int:
     """Return the EXIF orientation, 1 to 8."""
     # Pillow would decode a whole PNG to look for EXIF data behind the pixels
-    if picture.format == "PNG" and "exif" not in picture.info:
+    if picture.format == "PNG" and not picture.info.keys() & EXIF_IN_PNG:
         return 1
     return int(picture.getexif().get(ORIENTATION, 1))
 
@@ -188,6 +192,8 @@ def _eight_bit(picture: Image.Image, to: Preparation) -> np.ndarray:
     """Return an 8-bit picture as uint8 [H, W, C]."""
     # JPEG decodes to a half, a quarter or an eighth in less time
     wanted = (2 * to.size[1], 2 * to.size[0])
+    if _orientation(picture) >= SIDEWAYS:
+        wanted = wanted[::-1]
     if to.channels in (1, 3) and picture.format == "JPEG":
         picture.draft("L" if to.channels == 1 else "RGB", wanted)
     picture = _turned(picture)
@@ -252,6 +258,8 @@ def _typed(pixels: np.ndarray, dtype: str) -> np.ndarray:
     to = np.dtype(dtype)
     if pixels.dtype == to:
         return pixels
+    if to.kind == "b":  # resized: what is at least half white
+        return pixels >= 0.5
     if to.kind in "iu":
         info = np.iinfo(to)
         pixels = np.clip(np.rint(pixels), info.min, info.max)

@@ -14,9 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from vae_cli.data.images import Images
+from vae_cli.data.images import Images, rows_at_a_time
 from vae_cli.data.likeness import alike, thumbnails
-from vae_cli.data.pixel_counts import rows_at_a_time
 from vae_cli.data.splits import Split
 from vae_cli.randomness import Stream, generator
 
@@ -160,7 +159,7 @@ def _read(
     total, done = sum(map(len, splits.values())), 0
     for name, split in splits.items():
         parts, row = [], 0
-        for batch in split.images.batches(rows_at_a_time(split.images)):
+        for batch in split.images.batches():
             for image in np.ascontiguousarray(batch):
                 digest = hashlib.blake2b(image.data, digest_size=16).digest()
                 places.setdefault(digest, []).append((name, row))
@@ -200,7 +199,7 @@ def _verified(
 
 
 def _fine(images: Images, rows: np.ndarray) -> list[np.ndarray]:
-    size = rows_at_a_time(images)
+    size = rows_at_a_time(images.shape)
     return [
         thumbnails(images[rows[start : start + size]], FINE)
         for start in range(0, len(rows), size)

@@ -124,16 +124,19 @@ def _picture(
 def _from_file(pixels: np.ndarray, spec: DataSpec, dtype: str) -> np.ndarray:
     """Return a picture's values as the model gets them.
 
-    8-bit pictures fill the range of data that aren't integers of 8 bits.
+    8-bit pictures fill the range of data of other types, and 16 bits that of 8-bit
+    data.
     """
-    if spec.pixels.eight_bit:
-        if dtype == "uint16":
-            return np.rint(pixels / 257).astype(np.uint8)
-        if dtype == "uint8":
-            return pixels
-        return _values(pixels[None], spec, "the picture")[0]
-    if dtype == "uint8" and spec.pixels.dtype != "uint8" and spec.pixels.bounded:
-        return to_float(pixels)
+    own = spec.pixels
+    if own.dtype == "uint8" and dtype == "uint16":
+        pixels = np.rint(pixels / 257).astype(np.uint8)
+    elif own.dtype != "uint8" and dtype == "uint8":
+        if own.bounded:
+            return to_float(pixels)
+        black, white = own.observed
+        pixels = black + to_float(pixels) * (white - black)
+    if own.eight_bit and pixels.dtype == np.uint8:
+        return pixels
     return _values(pixels[None], spec, "the picture")[0]
 
 
@@ -142,7 +145,10 @@ def fitted_array(
 ) -> np.ndarray:
     """Return an array as images [N, H, W, C] of the model's size and range."""
     spec = fitting.spec
-    if array.shape in (spec.image_shape, spec.image_shape[:2]):
+    size = spec.image_shape[:2]
+    # [H, W, 3] of another size, or for a grey model, is no batch of grey slivers
+    coloured = array.ndim == 3 and array.shape[2] in (1, 3, 4)
+    if array.shape == size or (coloured and array.shape[1:] != size):
         array = array[None]
     images = checked_images(array, name)
     shape = images.shape[1:]
@@ -176,7 +182,21 @@ def _values(images: np.ndarray, spec: DataSpec, name: str) -> np.ndarray:
     pixels = spec.pixels
     if pixels.eight_bit:
         return _eight_bit(images, found, name)
+    if np.dtype(pixels.dtype).kind in "iu" and _are_fractions(images, found):
+        if pixels.dtype != "uint8":
+            raise DataError(
+                f"{name} has pixels from {found.low:g} to {found.high:g}; this run's "
+                f"images are {pixels}.",
+                "give them in that range",
+            )
+        images = images * 255
     outside = pixels.outside(images)
+    if outside > images.size / 2:
+        raise DataError(
+            f"{name} has pixels from {found.low:g} to {found.high:g}, most of them "
+            f"outside the range of the run's data: {pixels}.",
+            "give them in that range",
+        )
     if outside:
         log.warning(
             "%s: %s values lie outside the range of the run's data, %g to %g, and are "
@@ -188,6 +208,12 @@ def _values(images: np.ndarray, spec: DataSpec, name: str) -> np.ndarray:
         )
         images = np.clip(images, pixels.low, pixels.high)
     return pixels.to_model(images.astype(images.dtype.newbyteorder("="), copy=False))
+
+
+def _are_fractions(images: np.ndarray, found: Statistics) -> bool:
+    """Return whether images are floats in [0, 1] between whole numbers."""
+    inside = images.dtype.kind == "f" and found.low >= 0 and found.high <= 1 + 1e-5
+    return inside and bool((images != np.rint(images)).any())
 
 
 def _eight_bit(images: np.ndarray, found: Statistics, name: str) -> np.ndarray:

@@ -95,13 +95,11 @@ def _entry(files: list[Listed], config: FolderConfig) -> cache.Entry:
     settings = [
         VERSION, config.image_size, config.resize, config.channels, config.background,
     ]  # fmt: skip
-    listing = cache.key_of(
-        settings, [[f.name, f.size, f.modified_ns, f.split] for f in files]
-    )
+    root = str(Path(config.path).resolve())
+    listing = cache.key_of(settings, root, [[f.name, f.status, f.split] for f in files])
     entry = cache.found_by(listing)
     if entry is not None:
         return entry
-    root = str(Path(config.path))
     paths = [f"{root}/{file.name}" for file in files]
     with fraction_bar(f"reading {len(files):,} pictures") as progress:
         headers = read_headers(paths, progress)

@@ -16,6 +16,7 @@ import numpy as np
 from vae_cli.config.dataset_formats import HuggingfaceConfig
 from vae_cli.data.columns import Column, chosen_columns, chosen_splits
 from vae_cli.data.decode import UNREADABLE_PICTURE, read_file, reason
+from vae_cli.data.listing import file_status
 from vae_cli.data.records import AT_A_TIME, Record, Records, sources_of
 from vae_cli.data.regular import check_regular
 from vae_cli.data.splits import Sources
@@ -69,7 +70,7 @@ def huggingface(config: HuggingfaceConfig) -> Sources:
             for split, table in chosen.items()
         },
         config,
-        [image, label, *(_identity(table) for table in chosen.values())],
+        [image, label, *(_identity(table, image) for table in chosen.values())],
         None if label_names is None else tuple(label_names),
     )
 
@@ -174,15 +175,32 @@ def _numbers(datasets: Any, feature: Any) -> tuple[str, int]:
     return str(getattr(feature, "dtype", "")), depth
 
 
-def _identity(table: Any) -> list[Any]:
+def _identity(table: Any, image: str) -> list[Any]:
     """Return values that differ if the table does."""
     files = [Path(file["filename"]) for file in table.cache_files]
+    files += [Path(path) for path in _paths(table, image)]
     status = [(str(file), file.stat()) for file in files if is_there(file)]
     return [
         table._fingerprint,
         table.num_rows,
-        [[name, s.st_size, s.st_mtime_ns] for name, s in status],
+        [[name, *file_status(s)] for name, s in status],
     ]
+
+
+def _paths(table: Any, image: str) -> list[str]:
+    """Return the files that a table names in place of pictures."""
+    import pyarrow
+
+    column = table.data.column(image)
+    if not pyarrow.types.is_struct(column.type):
+        return []
+    paths: list[str] = []
+    for chunk in column.chunks:  # together they may be larger than memory
+        cells = dict(zip(column.type.names, chunk.flatten(), strict=True))
+        if {"bytes", "path"} <= cells.keys():
+            bare = cells["path"].filter(cells["bytes"].is_null())
+            paths += [path for path in bare.to_pylist() if path]
+    return paths
 
 
 def _records(table: Any, image: str, label: str | None, name: str) -> Records:

@@ -5,7 +5,7 @@ import math
 import mmap
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,8 +14,8 @@ import numpy as np
 from vae_cli.errors import DataError
 from vae_cli.pixels import Pixels
 
-AT_A_TIME = 4096
-"""Images read at once where all are gone through."""
+AT_A_TIME = 2**22
+"""Values that are read at once where all images are gone through."""
 ALIGNMENT = 64
 """Bytes; what TensorFlow asks of memory that it shares with NumPy."""
 
@@ -99,10 +99,9 @@ class Images:
             return Images(aligned(self._source[rows]))
         return Images(self._source, self._index[rows], self._pixels)
 
-    def batches(self, size: int = AT_A_TIME) -> Iterator[np.ndarray]:
-        """Go through all of them, `size` at a time."""
-        for start in range(0, len(self), size):
-            yield self[start : start + size]
+    def batches(self) -> Iterator[np.ndarray]:
+        """Go through all of them, as many at a time as hold AT_A_TIME values."""
+        return batches(self)
 
     def in_memory(self) -> "Images":
         """Return the same images in memory."""
@@ -157,6 +156,18 @@ class Images:
         raise TypeError("compare pixels: images[rows] == ...")
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def batches(images: Any) -> Iterator[np.ndarray]:
+    """Go through images, an array or `Images`, some at a time."""
+    size = rows_at_a_time(images.shape)
+    for start in range(0, len(images), size):
+        yield images[start : start + size]
+
+
+def rows_at_a_time(shape: Sequence[int]) -> int:
+    """Return how many images hold at most AT_A_TIME values, and at least one."""
+    return max(1, AT_A_TIME // math.prod(shape[1:]))
 
 
 def _file_of(array: Any) -> tuple[str, int] | None:

@@ -29,15 +29,14 @@ class Listed(NamedTuple):
 
     Attributes:
         name: its path below the folder, with slashes.
-        size: bytes.
-        modified_ns: when it was last written, in nanoseconds.
+        status: its size, and when it and its directory entry were last changed: equal
+            for as long as its content is.
         split: train, validation or test.
         label: name of its class, or None.
     """
 
     name: str
-    size: int
-    modified_ns: int
+    status: tuple[int, ...]
     split: str = "train"
     label: str | None = None
 
@@ -91,7 +90,16 @@ def _walk(root: Path, others: Counter[str]) -> Iterator[Listed]:
     """Yield the pictures below a folder; links are followed, each folder once."""
     # text, not paths: making one takes longer than reading an entry
     waiting, entered = [(str(root), "")], {os.path.realpath(root)}
-    while waiting:
+    links: list[tuple[str, str]] = []  # after real folders, which give the names
+    while waiting or links:
+        if not waiting:
+            links.sort(reverse=True)
+            linked, prefix = links.pop()
+            real = os.path.realpath(linked)
+            if real not in entered:
+                entered.add(real)
+                waiting.append((linked, prefix))
+            continue
         folder, prefix = waiting.pop()
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -100,19 +108,25 @@ def _walk(root: Path, others: Counter[str]) -> Iterator[Listed]:
                     continue
                 suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122  as above
                 if _is_folder(entry):
-                    real = os.path.realpath(entry.path)
-                    if real not in entered:
-                        entered.add(real)
+                    if entry.is_symlink():
+                        links.append((entry.path, f"{prefix}{name}/"))
+                    else:
+                        entered.add(os.path.realpath(entry.path))
                         waiting.append((entry.path, f"{prefix}{name}/"))
                 elif suffix in SUFFIXES:
                     try:
                         status = entry.stat()
                     except OSError:  # a link to nothing is a file that can't be read
-                        yield Listed(prefix + name, 0, 0)
+                        yield Listed(prefix + name, ())
                     else:
-                        yield Listed(prefix + name, status.st_size, status.st_mtime_ns)
+                        yield Listed(prefix + name, file_status(status))
                 else:
                     others[printable(suffix)] += 1
+
+
+def file_status(status: os.stat_result) -> tuple[int, ...]:
+    """Return values that differ once a file was changed, or put in another's place."""
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:
@@ -141,9 +155,7 @@ def _split(files: list[Listed], root: Path) -> list[Listed]:
             f"{_some(outside)}.",
             "move them into one of these folders, or out of dataset.path",
         )
-    chosen = [
-        Listed(f.name, f.size, f.modified_ns, folders[str(_top(f.name))]) for f in files
-    ]
+    chosen = [Listed(f.name, f.status, folders[str(_top(f.name))]) for f in files]
     order = list(SPLIT_FOLDERS)
     return sorted(chosen, key=lambda f: (order.index(f.split), f.name))
 
@@ -162,7 +174,7 @@ def _labelled(files: list[Listed], config: FolderConfig) -> list[Listed]:
             return files
         labels = [str(top) for top in tops]
     return [
-        Listed(f.name, f.size, f.modified_ns, f.split, label)
+        Listed(f.name, f.status, f.split, label)
         for f, label in zip(files, labels, strict=True)
     ]
 
@@ -199,6 +211,14 @@ def _table(files: list[Listed], config: FolderConfig) -> list[str]:
         columns = [header.index("file"), header.index("label")]
     if not rows or any(len(row) <= max(columns) for row in rows):
         raise DataError(f"{key} needs two columns, file and label, in every row.")
+    for row in rows:
+        label = row[columns[1]].strip()
+        if not label or "\0" in label:
+            raise DataError(
+                f"{key}: the label of {printable(row[columns[0]])} is "
+                f"{'empty' if not label else repr(label)}.",
+                "write the name or number of a class in every row",
+            )
     labels = {row[columns[0]].strip(): row[columns[1]].strip() for row in rows}
     if len(labels) < len(rows):
         raise DataError(

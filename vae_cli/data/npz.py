@@ -25,6 +25,11 @@ def npz(config: NpzConfig) -> Sources:
     """
     path = Path(config.path)
     try:
+        if path.is_dir():
+            raise DataError(
+                f"dataset.path={path} is a folder, and dataset=npz takes a file.",
+                f"for a folder of pictures: dataset=folder dataset.path={path}",
+            )
         check_regular(path, "dataset.path")
         archive = np.load(path, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):

@@ -12,8 +12,6 @@ BINS = 256
 """Of a histogram; fewer levels have a bin each."""
 MOST_DISTINCT = 2**16
 """Real values that are told apart; more are not counted."""
-AT_A_TIME = 2**22
-"""Values counted at once."""
 
 
 @dataclass(frozen=True)
@@ -73,15 +71,10 @@ def count_pixels(images: Images, pixels: Pixels) -> PixelFacts:
     return _of_reals(images, pixels)
 
 
-def rows_at_a_time(images: Images, most: int = AT_A_TIME) -> int:
-    """Return how many images hold at most so many values, and at least one."""
-    return max(1, most // int(np.prod(images.shape[1:])))
-
-
 def _of_levels(images: Images, pixels: Pixels, levels: int) -> PixelFacts:
     channels = images.shape[-1]
     counts = np.zeros((channels, levels), np.int64)
-    for batch in images.batches(rows_at_a_time(images)):
+    for batch in images.batches():
         if batch.dtype != np.uint8:
             batch = np.rint(batch * (levels - 1)).astype(np.int64)
         for channel in range(channels):
@@ -112,7 +105,7 @@ def _of_reals(images: Images, pixels: Pixels) -> PixelFacts:
     least, most = np.full(channels, np.inf), np.full(channels, -np.inf)
     known: np.ndarray | None = np.empty(0, np.float32)
     number = 0
-    for batch in images.batches(rows_at_a_time(images)):
+    for batch in images.batches():
         flat = batch.reshape(-1, channels)
         if known is not None:
             known = np.unique(np.append(known, np.unique(flat)))

@@ -1,5 +1,6 @@
 """A data set as it is stored: its arrays checked, with range, labels and digests."""
 
+import hashlib
 import logging
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from vae_cli.config.dataset import DatasetConfig
 from vae_cli.data.checks import (
+    are_bits,
     are_eight_bit,
     checked_images,
     checked_labels,
@@ -84,6 +86,11 @@ def load_source(config: DatasetConfig) -> Source:
         f"x_{k}_sha256": given[k].sha256 or digest_of(v.images)
         for k, v in splits.items()
     }
+    digests |= {
+        f"y_{k}_sha256": digest_of_labels(split.label_names)
+        for k, split in splits.items()
+        if split.label_names is not None
+    }
     return Source(
         splits["train"],
         splits.get("test"),
@@ -93,6 +100,12 @@ def load_source(config: DatasetConfig) -> Source:
         {"x_test_sha256": None, **digests},
         sources.files,
     )
+
+
+def digest_of_labels(names: np.ndarray) -> str:
+    """Return the SHA-256 of the names of each image's class, text [N]."""
+    text = "\0".join(names.tolist())
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _ranged(
@@ -105,7 +118,7 @@ def _ranged(
     found = statistics(images)
     eight_bit = in_eight_bits(images, found) if auto else None
     if eight_bit is not None:
-        return eight_bit, Pixels()
+        return eight_bit, Pixels(levels=2 if are_bits(images, found) else 256)
     pixels = range_of(images, found, config.value_range)
     if pixels.eight_bit:
         return images, pixels

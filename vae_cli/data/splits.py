@@ -40,8 +40,9 @@ class Split:
     """Images of one split.
 
     Attributes:
-        images: [N, H, W, C], uint8 in 0..255 or float32 as the model gets it; an array
-            may be given for them, as for the others.
+        images: [N, H, W, C], uint8 in 0..255 or float32 as the model gets it (`values`
+            has the data's own range); an array may be given for them, as for the
+            others.
         labels: int64 [N], or None.
         factors: name -> float32 [N]; the factors that images were made from.
         names: str [N] of objects, of the files that they come from, or None.
@@ -78,6 +79,10 @@ class Split:
         if self.class_names is None:
             return self.labels.astype(str)
         return np.array(self.class_names)[self.labels]
+
+    def values(self, rows: Any = slice(None)) -> np.ndarray:
+        """Return images in the data's own range, [N, H, W, C]: uint8, or float32."""
+        return self.pixels.from_model(self.images[rows])
 
     def pictures(self, rows: Any = slice(None), which: str = "images") -> np.ndarray:
         """Return images as they are looked at: float32 [N, H, W, C] in [0, 1].
@@ -161,10 +166,12 @@ class ImageData:
         if bare:
             names = " and ".join(f"y_{name}" for name in bare)
             raise DataError(
-                f"conditioning=label needs the label of every image; this data set has "
-                f"no {names}.",
-                f"store {names} as class numbers 0, 1, ... beside the images, or train "
-                "without: conditioning=none",
+                "conditioning=label needs the label of every image; the "
+                f"{' and '.join(bare)} images of this data set have none.",
+                "pictures: put those of each class into a folder of its own, or give a "
+                "table: dataset.labels=labels.csv",
+                f"arrays: store class numbers or names as {names} beside the images",
+                "or train without: conditioning=none",
             )
         if (self.spec.num_classes or 0) > MAX_LABELS:
             raise DataError(

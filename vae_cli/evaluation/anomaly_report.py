@@ -146,11 +146,11 @@ def report_anomalies(
     """
     split, normal, score, seed = config.split, config.normal, config.score, config.seed
     samples, quantile = config.posterior_samples, config.quantile
-    _check_labels(run, images)
+    _check_labels(run)
     whole = run.data_of_all_classes
     if images is None:
         split = run.split_name(split, all_classes=True)
-    chosen, names = _images(run, images, str(split), config.num_images)
+    chosen, names = _images(run, images, str(split), config)
     if normal and chosen.labels is None:
         raise ConfigError(
             f"normal=[{', '.join(normal)}] needs the label of each image; these have "
@@ -212,9 +212,10 @@ def report_anomalies(
 
 
 def _images(
-    run: OpenRun, images: ImagesLike | None, split: str, num_images: int | None
+    run: OpenRun, images: ImagesLike | None, split: str, config: AnomalyConfig
 ) -> tuple[Split, list[str]]:
     """Return images to score, and a name for each."""
+    num_images = config.num_images
     if images is None:
         whole = run.split(split, all_classes=True)
         index = chosen_index(len(whole), num_images, run.config.dataset.seed)
@@ -222,7 +223,7 @@ def _images(
         if chosen.names is not None:
             return chosen, [printable(name) for name in chosen.names]
         return chosen, [f"{split}[{i}]" for i in index]
-    own, names = run.own_images(images)
+    own, names = run.images(images, config.label)
     if own.mask is not None:
         raise ConfigError(
             f"images={source_name(images)} has transparent pixels; a score of fewer "
@@ -234,16 +235,10 @@ def _images(
     return own.take(slice(num_images)), names[:num_images]
 
 
-def _check_labels(run: OpenRun, images: ImagesLike | None) -> None:
+def _check_labels(run: OpenRun) -> None:
     """Refuse at once what would fail, or mislead, after the computation."""
     if not run.config.conditioning.on_labels:
         return
-    if images is not None:
-        raise ConfigError(
-            f"images={source_name(images)}: {run.folder} is conditioned on the label "
-            "of each image, and these have none.",
-            "use a run with conditioning=none",
-        )
     if run.config.dataset.classes is not None:
         raise ConfigError(
             f"{run.folder} is conditioned on labels (conditioning=label), but was not "

@@ -101,7 +101,8 @@ def checked_condition(vae: VAE, condition: ConditionArrays | None) -> ConditionA
     if vae.num_labels and "label" not in condition:
         raise DataError(
             "The model needs the label of each image, and these have none.",
-            "use images with labels, or a run with conditioning=none",
+            "use images with labels, name their class by label=, or use a run with "
+            "conditioning=none",
         )
     if vae.observed_network and "corrupted" not in condition:
         raise DataError(

@@ -1,11 +1,13 @@
 """The evidence lower bound of a whole split."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from vae_cli.data_spec import DataSpec
 from vae_cli.evaluation.batches import (
     ConditionArrays,
     checked_condition,
@@ -119,3 +121,25 @@ def score_images(
     outputs = over_batches(score, arrays, batch_size)
     reconstruction, kl, to_normal, mean, *own = outputs
     return ImageScores(reconstruction, kl, own[0] if own else None, to_normal, mean)
+
+
+def bits_per_dim(vae: VAE, spec: DataSpec, nll: Any) -> dict[str, Any]:
+    """Return the bits that a pixel's channel takes, by their name; {} if unknown.
+
+    Probabilities of levels are -log2 P(x) / D. A density of pixels with noise of a
+    level's width, in units of [0, 1], bounds that from above: -log p + log L nats
+    (Theis et al. 2016). Other densities say nothing of bits.
+
+    Args:
+        vae: the model.
+        spec: of the images, all of whose pixels count.
+        nll: nats per image, of one or of several, or a bound of them.
+    """
+    nats = nll / math.prod(spec.image_shape)
+    if vae.likelihood.is_discrete(spec):
+        return {"bits_per_dim": nats / math.log(2)}
+    if spec.pixels.dequantized and spec.pixels.levels:
+        return {
+            "bits_per_dim_bound": (nats + math.log(spec.pixels.levels)) / math.log(2)
+        }
+    return {}

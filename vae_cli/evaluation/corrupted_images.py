@@ -3,8 +3,6 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from vae_cli.config.corruption import CorruptionConfig, MaskConfig, NoCorruptionConfig
 from vae_cli.data.corruption import corrupt_split, with_missing
 from vae_cli.data.given_files import source_name
@@ -55,7 +53,7 @@ def corrupt_images(
         ConfigError: an unknown label, or one is needed.
         DataError: images that can't be read, or don't fit.
     """
-    number = None if label is None else run.check_label(label)
+    run.labels.check(label)  # a wrong one is reported before images are read
     chosen_by_user = corruption is not None
     if corruption is None:
         corruption = (
@@ -69,7 +67,8 @@ def corrupt_images(
         name = run.split_name(split)
         images_of_split = run.split(name, corruption=corruption, num_images=num_images)
         return CorruptedImages(images_of_split, name, asdict(corruption), own=False)
-    own = _own_images(run, images, num_images, number)
+    own, _ = run.images(images, label)
+    own = own.take(slice(num_images))
     if own.mask is not None:
         if chosen_by_user:
             raise ConfigError(
@@ -84,22 +83,6 @@ def corrupt_images(
     _check_masked(run, corruption)
     own = corrupt_split(own, corruption, run.config.dataset.seed)
     return CorruptedImages(own, source_name(images), asdict(corruption), own=True)
-
-
-def _own_images(
-    run: OpenRun, images: ImagesLike, num_images: int | None, label: int | None
-) -> Split:
-    split, _ = run.own_images(images)
-    split = split.take(slice(num_images))
-    if not run.config.conditioning.on_labels:
-        return split
-    if label is None:
-        raise ConfigError(
-            f"images={source_name(images)}: {run.folder} is conditioned on labels, and "
-            "these images have none.",
-            run.label_choice(),
-        )
-    return replace(split, labels=np.full(len(split), label))
 
 
 def _check_masked(run: OpenRun, corruption: CorruptionConfig) -> None:

@@ -1,6 +1,6 @@
 """Codes of a split or of own images, some at a time: images are never all held."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -10,16 +10,15 @@ from vae_cli.config.encode import ALL, EncodeConfig
 from vae_cli.config.run import SPLITS
 from vae_cli.data.corruption import with_missing
 from vae_cli.data.given_files import source_name
-from vae_cli.data.listing import SPLIT_FOLDERS
 from vae_cli.data.pictures import image_batches
 from vae_cli.data.prepare import chosen_index
 from vae_cli.data.splits import Split
-from vae_cli.data_spec import DataSpec
 from vae_cli.errors import ConfigError
 from vae_cli.evaluation.anomaly import IMAGE_SCORES, image_scores
 from vae_cli.evaluation.batches import OneByOne, checked_condition
 from vae_cli.evaluation.importance import images_at_a_time
 from vae_cli.evaluation.latent import posterior_parameters
+from vae_cli.runs.class_labels import class_folder
 from vae_cli.runs.codes import Codes
 from vae_cli.runs.opened import ImagesLike, OpenRun
 from vae_cli.text import printable
@@ -54,8 +53,7 @@ def codes(
     if images is None:
         parts = _of_splits(run, how)
     else:
-        if how.label is not None:
-            run.check_label(how.label)
+        run.labels.check(how.label)
         if run.config.conditioning.on_observed:
             raise ConfigError(
                 f"images={source_name(images)}: {run.folder} inpaints "
@@ -135,8 +133,7 @@ def _of_splits(run: OpenRun, how: EncodeConfig) -> Iterator[_Part]:
 
 def _of_own(run: OpenRun, images: ImagesLike, how: EncodeConfig) -> Iterator[_Part]:
     """Yield images of one's own, as the encoder gets them."""
-    conditional = run.config.conditioning.on_labels
-    numbers = class_folders(run.spec, conditional)
+    folders = run.labels.folders()
     first, begin, end = 0, 0.0, 0.0
 
     def note(fraction: float) -> None:
@@ -155,21 +152,13 @@ def _of_own(run: OpenRun, images: ImagesLike, how: EncodeConfig) -> Iterator[_Pa
                 )
             split = with_missing(split)
         if how.label is not None:
-            number = run.check_label(how.label)
+            number = run.labels.number(how.label)
             labels = [printable(run.spec.class_name(number))] * len(names)
-            found: list[int | None] = [number] * len(names)
+            split = replace(split, labels=np.full(len(names), number))
         else:
-            labels = [class_of(name, numbers) or "" for name in names]
-            found = [numbers.get(label) for label in labels]
-        if conditional:
-            if None in found:
-                raise ConfigError(
-                    f"images={source_name(images)}: {run.folder} is conditioned on "
-                    f"labels, and {names[found.index(None)]} lies in no folder "
-                    "named after a class.",
-                    run.label_choice(),
-                )
-            split = replace(split, labels=np.array(found, np.int64))
+            own = run.labels.of_files(names, source_name(images))
+            split = replace(split, labels=own)
+            labels = [class_folder(name, folders) or "" for name in names]
         yield _Part(split, names, labels, begin, end, first)
         begin, first = end, first + len(names)
         if how.num_images is not None and first >= how.num_images:
@@ -180,30 +169,3 @@ def _first(split: Split, names: list[str], most: int) -> tuple[Split, list[str]]
     if len(names) <= most:
         return split, names
     return split.take(slice(most)), names[:most]
-
-
-def class_folders(spec: DataSpec, trained: bool) -> dict[str, int]:
-    """Return the names that folders of classes have, with the classes' numbers.
-
-    Args:
-        spec: of the run's images.
-        trained: only classes that the model was trained on.
-    """
-    numbers: Sequence[int] = spec.labels or ()
-    if not trained and spec.class_names is not None:
-        numbers = range(len(spec.class_names))
-    return {printable(spec.class_name(number)): number for number in numbers}
-
-
-def class_of(name: str, known: dict[str, int]) -> str | None:
-    """Return the class whose folder a file lies in, at the top or below a split's.
-
-    Args:
-        name: of the file, with the folders that it lies in.
-        known: the names of classes.
-    """
-    folders = name.split("/")[:-1]
-    splits = {folder for names in SPLIT_FOLDERS.values() for folder in names}
-    if folders and folders[0] not in known and folders[0].lower() in splits:
-        folders = folders[1:]
-    return folders[0] if folders and folders[0] in known else None

@@ -66,7 +66,7 @@ def prior(
     else:
         if free:
             columns = math.ceil(math.sqrt(count))
-        condition = run.label_condition(label, count)
+        condition = run.labels.condition(label, count)
     z = sample_prior(vae, count, seed, temperature, condition)
     return decoded(run, z, min(columns, count), batch_size, condition)
 
@@ -119,7 +119,7 @@ def manifold(
             f"(0 to {vae.latent_dim - 1}).",
             "a plane takes two of them; mode=traversal works for any number",
         )
-    condition = run.label_condition(label, rows * columns)
+    condition = run.labels.condition(label, rows * columns)
     z = plane(vae.latent_dim, (first, second), rows, columns, spacing, span)
     return decoded(run, z, columns, batch_size, condition)
 
@@ -146,7 +146,7 @@ def traversal(
     columns = columns or STEPS
     check_size(vae, min(rows or vae.latent_dim, vae.latent_dim) * columns)
     order = dimensions_by_kl(run)[:rows]
-    condition = run.label_condition(label, len(order) * columns)
+    condition = run.labels.condition(label, len(order) * columns)
     z = traversals(order, vae.latent_dim, columns, span)
     return decoded(run, z, columns, batch_size, condition)
 

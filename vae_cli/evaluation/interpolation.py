@@ -97,7 +97,7 @@ def path_between(
     condition: ConditionArrays = {}
     if run.config.conditioning.on_labels:
         label = label if label is not None else _one_label(pair, ends)
-        condition = run.label_condition(label, len(z))
+        condition = run.labels.condition(label, len(z))
     inputs = ends.images if ends.corrupted is None else ends.corrupted
     floats = to_float(inputs[:])[None]
     return decoded(run, z, columns, len(z), condition, floats)
@@ -118,9 +118,9 @@ def _one_label(pair: list[int], ends: Split) -> int:
 def _groups(run: OpenRun, split: Split, label: int | str | None) -> list[np.ndarray]:
     """Return groups of images between which there are paths, by their index."""
     if not run.config.conditioning.on_labels:
-        run.label_condition(label, 0)  # refuses a label
+        run.labels.condition(label, 0)  # refuses a label
         return [np.arange(len(split))]
-    wanted = run.vae.labels if label is None else [run.check_label(label)]
+    wanted = run.vae.labels if label is None else [run.labels.number(label)]
     groups = [np.flatnonzero(split.labels == y) for y in wanted]
     groups = [group for group in groups if len(group) > 1]
     if not groups:

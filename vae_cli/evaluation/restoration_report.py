@@ -116,7 +116,7 @@ def report_restoration(
         images: of `corrupt_images`.
         config: how.
     """
-    label = None if config.label is None else run.check_label(config.label)
+    label = None if config.label is None else run.labels.number(config.label)
     split, vae = images.split, run.vae
     candidates: dict[str, np.ndarray] = {}
     start = None

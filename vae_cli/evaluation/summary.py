@@ -10,7 +10,7 @@ import numpy as np
 
 from vae_cli.data.splits import Split
 from vae_cli.data_spec import DataSpec
-from vae_cli.evaluation.bounds import score_images
+from vae_cli.evaluation.bounds import bits_per_dim, score_images
 from vae_cli.evaluation.importance import ImportanceResult, importance_sampling
 from vae_cli.evaluation.latent import active_units, code_source, encode
 from vae_cli.evaluation.probes import Probes, probe
@@ -38,8 +38,7 @@ class Evaluation:
 
     def arrays(self, split: Split) -> dict[str, np.ndarray]:
         """Return the scores of each image beside the images that they are of."""
-        images = split.pixels.from_model(split.images[:])
-        scores = {"images": images, "neg_elbo": self.neg_elbo}
+        scores = {"images": split.values(), "neg_elbo": self.neg_elbo}
         if split.labels is not None:
             scores["labels"] = split.labels
         if self.importance is not None:
@@ -138,26 +137,9 @@ def _likelihood(
     if importance is None:
         return estimates
     nll = -importance.log_prob
-    bits = _bits_per_dim(vae, spec, nll) if all_pixels else {}
+    bits = bits_per_dim(vae, spec, nll) if all_pixels else {}
     name = "nll" if vae.likelihood.is_likelihood(spec) else "cross_entropy_bound"
     for key, values in {name: nll, **bits}.items():
         estimates[key] = float(values.mean())
         estimates[f"{key}_se"] = standard_error(values)
     return estimates
-
-
-def _bits_per_dim(vae: VAE, spec: DataSpec, nll: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the bits that a pixel's channel takes, of each image, by their name.
-
-    Probabilities of levels are -log2 P(x) / D. A density of pixels with noise of a
-    level's width, in units of [0, 1], bounds that from above: -log p + log L nats
-    (Theis et al. 2016). Other densities say nothing of bits.
-    """
-    nats = nll / math.prod(spec.image_shape)
-    if vae.likelihood.is_discrete(spec):
-        return {"bits_per_dim": nats / math.log(2)}
-    if spec.pixels.dequantized and spec.pixels.levels:
-        return {
-            "bits_per_dim_bound": (nats + math.log(spec.pixels.levels)) / math.log(2)
-        }
-    return {}

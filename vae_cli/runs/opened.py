@@ -13,13 +13,15 @@ from vae_cli.config.corruption import CorruptionConfig
 from vae_cli.config.encode import ENCODE
 from vae_cli.config.train import TrainConfig
 from vae_cli.data.fitting import Fitting
-from vae_cli.data.given_files import source_name
+from vae_cli.data.given_files import are_paths, source_name
+from vae_cli.data.images import Images
 from vae_cli.data.pictures import named_split
 from vae_cli.data.prepare import pick_split, split_source
 from vae_cli.data.source import Source
 from vae_cli.data.splits import ImageData, Split
-from vae_cli.data_spec import DataSpec, class_numbers
-from vae_cli.errors import ConfigError, DataError
+from vae_cli.data_spec import DataSpec
+from vae_cli.errors import DataError
+from vae_cli.runs.class_labels import ClassLabels
 from vae_cli.runs.codes import Codes
 from vae_cli.runs.data import load_run_source, run_data, split_name
 from vae_cli.runs.folder import RunFolder
@@ -142,100 +144,50 @@ class OpenRun:
             data, self.config.dataset, split_name(data, name), corruption, num_images
         )
 
-    def images(self, images: ImagesLike | Split, label: Any = None) -> Split:
-        """Return images as a split, checked to fit the model.
-
-        Args:
-            images: arrays, a path, or a split, which is returned as it is.
-            label: class of all images, or of each, int [N]; for a conditional model.
-
-        Raises:
-            DataError: they can't be read, or don't fit.
-            ConfigError: a label that the run doesn't know.
-        """
-        split = images
-        if not isinstance(split, Split):
-            split, _ = self.own_images(split)
-        if label is None:
-            return split
-        return replace(split, labels=self._labels(label, len(split)))
+    @cached_property
+    def labels(self) -> ClassLabels:
+        """The classes that the run knows."""
+        return ClassLabels(str(self.folder), self.spec, self.config.conditioning)
 
     @property
     def fitting(self) -> Fitting:
         """How images of one's own become the model's."""
         return Fitting.of(self.spec, self.config)
 
-    def own_images(self, images: ImagesLike) -> tuple[Split, list[str]]:
-        """Return images of one's own as a split, and a name for each; see `images`."""
-        return named_split(images, self.fitting)
-
-    def check_label(self, label: int | str) -> int:
-        """Return the number of a class that the model was trained on.
+    def images(
+        self, images: ImagesLike | Images | Split, label: Any = None
+    ) -> tuple[Split, list[str]]:
+        """Return images as a split, checked to fit the model, and a name for each.
 
         Args:
-            label: its number or its name.
+            images: arrays, a path, or images of `split`, which are returned as they
+                are.
+            label: for a model with conditioning=label: class of all images, or of
+                each; None: that whose folder a picture lies in.
 
         Raises:
-            ConfigError: it has no labels, or not this one.
+            DataError: they can't be read, or don't fit.
+            ConfigError: a label is missing, or one that the run doesn't know.
         """
-        if not self.config.conditioning.on_labels:
-            raise ConfigError(
-                f"label={label} needs a model with conditioning=label; {self.folder} "
-                f"was trained with conditioning={self.config.conditioning.name}.",
-                "train one: vae-train conditioning=label",
-            )
-        having, names = self.spec.labels or (), self.spec.class_names
-        try:
-            return class_numbers([label], having, names, "label")[0]
-        except DataError as error:
-            raise ConfigError(
-                f"label={label} is not a label of {self.folder}.", self.label_choice()
-            ) from error
-
-    def _labels(self, label: Any, count: int) -> np.ndarray:
-        """Return the label of each of so many images, int64 [count].
-
-        Raises:
-            ConfigError: not one integer or one for each, or a label there isn't.
-        """
-        labels = np.asarray(label)
-        if labels.shape not in ((), (count,)) or labels.dtype.kind not in "iuU":
-            raise ConfigError(
-                f"label={label} must be one class number or name, or one for each of "
-                f"the {count} images.",
-                self.label_choice() if self.config.conditioning.on_labels else "",
-            )
-        unique, place = np.unique(labels, return_inverse=True)
-        numbers = [self.check_label(one) for one in unique.tolist()]
-        own = np.array(numbers, np.int64)[place.reshape(labels.shape)]
-        return np.broadcast_to(own, (count,)).copy()
-
-    def label_choice(self) -> str:
-        """Say which labels the model was trained on."""
-        labels = list(self.spec.labels or ())
-        if self.spec.class_names is not None:
-            names = [self.spec.class_name(label) for label in labels]
-            return f"choose one of: {', '.join(names)}, such as label={names[-1]!r}"
-        low, high = labels[0], labels[-1]
-        every = labels == list(range(low, high + 1))
-        choice = f"{low} to {high}" if every else ", ".join(map(str, labels))
-        return f"choose one of: {choice}, such as label={high}"
-
-    def label_condition(self, label: Any, count: int) -> dict[str, Any]:
-        """Return what `count` codes are conditioned on: one label, or one each.
-
-        Raises:
-            ConfigError: there is no such label, or one is needed.
-        """
+        if isinstance(images, Images):
+            images = Split(images, pixels=self.spec.pixels)
+        if isinstance(images, Split):
+            split, labels = images, images.labels
+            names = [f"image[{index}]" for index in range(len(split))]
+        else:
+            split, names = named_split(images, self.fitting)
+            labels = None
         if label is not None:
-            return {"label": self._labels(label, count)}
-        if not self.config.conditioning.on_labels:
-            return {}
-        raise ConfigError(
-            f"{self.folder} needs a label, none was given.", self.label_choice()
-        )
+            labels = self.labels.of_each(label, len(split))
+        elif labels is None:
+            files = not isinstance(images, Split) and are_paths(images)
+            source = source_name(images) if files else None
+            labels = self.labels.of_files(names, source)
+        return replace(split, labels=labels), names
 
-    def encode(self, images: ImagesLike | Split, label: Any = None) -> Posterior:
+    def encode(
+        self, images: ImagesLike | Images | Split, label: Any = None
+    ) -> Posterior:
         """Return q(z|x) of images.
 
         Args:
@@ -245,7 +197,7 @@ class OpenRun:
         Raises:
             DataError: the images don't fit the model.
         """
-        split, vae = self.images(images, label), self.vae
+        (split, _), vae = self.images(images, label), self.vae
         from vae_cli.evaluation.latent import encode
 
         return Posterior(*encode(vae, split.images, condition=split.condition))
@@ -283,15 +235,17 @@ class OpenRun:
             raise DataError(f"z has the shape {list(codes.shape)}, not {wanted}.")
         if not np.isfinite(codes).all():
             raise DataError("z holds values that are NaN or infinite.")
-        condition = self.label_condition(label, len(codes))
+        condition = self.labels.condition(label, len(codes))
         return self.spec.pixels.from_model(decode(vae, codes, condition=condition))
 
-    def reconstruct(self, images: ImagesLike | Split, label: Any = None) -> np.ndarray:
+    def reconstruct(
+        self, images: ImagesLike | Images | Split, label: Any = None
+    ) -> np.ndarray:
         """Return reconstructions float32 [N, H, W, C] in the data's own range.
 
         Arguments and errors are those of `encode`.
         """
-        split, vae = self.images(images, label), self.vae
+        (split, _), vae = self.images(images, label), self.vae
         from vae_cli.evaluation.latent import reconstruct
 
         restored = reconstruct(vae, split.images, condition=split.condition)

@@ -50,6 +50,18 @@ class CollapseWarning(keras.callbacks.Callback):
                 "\n  ".join(self._remedies(steps / (epoch + 1))),
             )
 
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Say that a run without active units was too short to learn anything."""
+        progress = self._progress
+        active = (logs or {}).get("val_active_units", (logs or {}).get("active_units"))
+        if active == 0 and 0 < progress.step < MIN_STEPS:
+            log.warning(
+                "no latent unit is active after %d steps, which are few: train longer, "
+                "such as epochs=%d",
+                progress.step,
+                math.ceil(ENOUGH_STEPS * progress.epoch / progress.step),
+            )
+
     def _remedies(self, steps_per_epoch: float) -> list[str]:
         config = self._config
         remedies = []

@@ -1,6 +1,7 @@
 """The end of a run: evaluation, export, figures and summary."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import asdict
 from statistics import median
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from vae_cli.config.train import TrainConfig
 from vae_cli.data.prepare import pick_split
 from vae_cli.data.splits import ImageData
-from vae_cli.evaluation.bounds import ElboResult, evaluate_elbo
+from vae_cli.evaluation.bounds import ElboResult, bits_per_dim, evaluate_elbo
 from vae_cli.models.vae import VAE
 from vae_cli.runs.files import write_json
 from vae_cli.runs.folder import RunFolder
@@ -35,7 +36,8 @@ def complete_folder(
         vae: the model with its best weights.
         progress: where training ended.
     """
-    result = None
+    result: ElboResult | None = None
+    at_most: Iterable[float] = ()
     name = data.held_out
     held_out = pick_split(data, config.dataset, name, config.corruption)
     if name == "test":
@@ -43,6 +45,8 @@ def complete_folder(
         result = evaluate_elbo(
             vae, held_out.images, config.seed, condition=held_out.condition
         )
+        if held_out.mask is None:
+            at_most = bits_per_dim(vae, data.spec, result.neg_elbo).values()
     else:
         log.info("this data set has no test images; what it has: vae-evaluate")
     measure = vae.likelihood.measure(data.spec)
@@ -65,12 +69,13 @@ def complete_folder(
         )
     if result is not None:
         log.info(
-            "test neg. ELBO %.2f nats per image = %.2f %s + %.2f KL; %d of %d units "
+            "test neg. ELBO %.2f nats per image = %.2f %s + %.2f KL%s; %d of %d units "
             "active; weights of epoch %d",
             result.neg_elbo,
             result.reconstruction_loss,
             measure,
             result.kl_loss,
+            "".join(f"; at most {bits:.3f} bits per dimension" for bits in at_most),
             result.active_units,
             vae.latent_dim,
             progress.best_epoch,

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from vae_cli.visualize.files import text_width
 from vae_cli.visualize.images import stacked
-from vae_cli.visualize.plots import draw_kl_bars
+from vae_cli.visualize.plots import draw_kl_bars, draw_sheet
 
 OUTLIERS = 10
 """Images drawn at either end."""
@@ -92,6 +92,6 @@ def plot_rate_distortion(
 
 def _pictures(axis: Axes, kinds: tuple[np.ndarray, np.ndarray], title: str) -> None:
     sheet = stacked(kinds, columns=max(1, len(kinds[0])))
-    axis.imshow(sheet.squeeze(-1) if sheet.shape[-1] == 1 else sheet, cmap="gray")
+    draw_sheet(axis, sheet)
     axis.set_title(title, fontsize=9)
     axis.set_axis_off()

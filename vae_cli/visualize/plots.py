@@ -30,13 +30,19 @@ def plot_rows(rows: dict[str, np.ndarray], title: str) -> Figure:
     axes = np.reshape(figure.subplots(len(rows), 1), -1)
     for axis, (name, images) in zip(axes, rows.items(), strict=True):
         sheet = grid(images, columns=count)
-        axis.imshow(sheet.squeeze(-1) if sheet.shape[-1] == 1 else sheet, cmap="gray")
+        draw_sheet(axis, sheet)
         axis.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
         axis.set_xticks([])
         axis.set_yticks([])
         for spine in axis.spines.values():
             spine.set_visible(False)
     return figure
+
+
+def draw_sheet(axis: Axes, sheet: np.ndarray) -> None:
+    """Draw uint8 [H, W, 1 or 3]; grey is as bright as its values, not stretched."""
+    grey = sheet.shape[-1] == 1
+    axis.imshow(sheet.squeeze(-1) if grey else sheet, cmap="gray", vmin=0, vmax=255)
 
 
 def plot_curves(rows: list[dict[str, float]], measure: str) -> Figure:
