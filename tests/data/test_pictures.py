@@ -195,6 +195,16 @@ def test_fractions_are_refused_where_data_are_larger_integers():
         read(PIXELS[..., 0] / np.float32(255), spec)
 
 
+def test_files_of_one_name_are_named_with_their_folders(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("day", "night"):
+        Path(folder).mkdir()
+        saved(Path(folder) / "0.png", PIXELS[0])
+    saved(Path("night") / "1.png", PIXELS[1])
+    _, names = read(["day/0.png", "night/0.png", "night/1.png"], COLOUR)
+    assert names == ["day/0.png", "night/0.png", "1.png"]
+
+
 def test_binary_model_gets_binary_images(tmp_path):
     path = saved(tmp_path / "grey.png", PIXELS[0, :, :, 0])
     split, _ = read(path, DataSpec((6, 8, 1), True))

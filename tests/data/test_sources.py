@@ -152,7 +152,9 @@ def test_file_that_is_no_npz_is_refused(tmp_path, content):
 
 
 def test_folder_is_refused(tmp_path):
-    assert f"dataset.path={tmp_path} is a folder" in unreadable(tmp_path)
+    message = unreadable(tmp_path)
+    assert f"dataset.path={tmp_path} is a folder" in message
+    assert f"dataset=folder dataset.path={tmp_path}" in message
 
 
 def test_single_array_is_refused(tmp_path):

@@ -89,6 +89,15 @@ def test_collapse_is_warned_of_once_with_remedies(
     assert "posterior collapse" in (tmp_path / "run" / "train.log").read_text()
 
 
+def test_run_too_short_to_learn_anything_says_so(
+    tmp_path: Path, command: Command
+) -> None:
+    run = f"run_dir={tmp_path / 'run'}"
+    done = command("train", *SMALL, "epochs=2", "beta=1000", run)
+    assert "no latent unit is active after 16 steps, which are few" in done.stderr
+    assert "epochs=188" in done.stderr
+
+
 @pytest.mark.slow
 def test_interrupted_sweep_saves_its_job_and_ends(tmp_path: Path) -> None:
     child = subprocess.Popen(

@@ -87,6 +87,33 @@ def test_a_class_is_generated_by_its_name_or_number(
         np.testing.assert_array_equal(file["images"], expected)
 
 
+def test_name_of_a_class_makes_a_name_of_a_file(command: Command, labelled: Path):
+    done = command("generate", f"run={labelled}", "label=Food & Drink")
+    assert Path(done.stdout.split()[0]).name == "prior-labelFood-Drink.png"
+
+
+def test_labels_that_were_changed_since_are_noticed(
+    command: Command, root: Path, tmp_path: Path
+):
+    names = sorted(str(file.relative_to(root)) for file in root.rglob("*.png"))
+    table = tmp_path / "labels.csv"
+
+    def write(classes: str) -> None:
+        rows = [f"{name},{classes[i % 2]}" for i, name in enumerate(names)]
+        table.write_text("\n".join(["file,label", *rows]))
+
+    write("ab")
+    run = train_here(
+        tmp_path / "run", "dataset=folder", f"dataset.path={root}",
+        f"dataset.labels={table}", "conditioning=label", *TINY,
+    )  # fmt: skip
+    for other in ("ba", "cd"):
+        write(other)
+        refused(command("evaluate", f"run={run}"), "have changed since it started")
+    write("ab")
+    assert command("generate", f"run={run}", "label=b").status == 0
+
+
 def test_a_class_that_is_not_there_is_refused_with_the_names(command, labelled):
     done = command("generate", f"run={labelled}", "label=nigth")
     refused(done, "label=nigth", "Food & Drink, night")

@@ -49,6 +49,9 @@ def test_levels_are_trained_evaluated_in_bits_and_generated(
     done = command("train", *words)
     assert done.status == 0, done.stderr
     assert "negative log-likelihood" in done.stderr
+    test = json.loads((run / "metrics.json").read_text())["test"]
+    bound = test["neg_elbo"] / (64 * math.log(2))
+    assert f"; at most {bound:.3f} bits per dimension" in done.stderr
     done = command("evaluate", f"run={run}", "importance_samples=20")
     assert done.status == 0, done.stderr
     assert "bits per dimension" in done.stderr

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from vae_cli.visualize.files import save_figure
-from vae_cli.visualize.plots import plot_curves, plot_latent
+from vae_cli.visualize.plots import plot_curves, plot_latent, plot_rows
 
 RNG = np.random.default_rng(0)
 COLUMNS = ("neg_elbo", "reconstruction_loss", "kl_loss", "active_units")
@@ -187,3 +187,14 @@ def test_many_dimensions_are_drawn(tmp_path):
     path = tmp_path / "latent.png"
     latent(path, None, latent_dim=200)
     assert_picture(path)
+
+
+def test_rows_of_grey_images_share_one_scale(tmp_path):
+    dark, light = (np.full((1, 8, 8, 1), grey, np.float32) for grey in (0.2, 0.8))
+    dark[0, 0], light[0, 0] = 0.3, 0.9
+    figure = plot_rows({"dark": dark, "light": light}, "rows")
+    save_figure(figure, tmp_path / "rows.png")
+    for axis, grey in zip(figure.axes, (0.2, 0.8), strict=True):
+        image = axis.images[0]
+        drawn = image.to_rgba(image.get_array())[-20, 20, :3]
+        np.testing.assert_allclose(drawn, grey, atol=0.01)

@@ -35,7 +35,8 @@ class FileConfig(DatasetConfig):
     )
     resize: str = option(
         "how images are resized to image_size: crop (scale, and keep the middle), pad "
-        "(scale, and fill the edges), stretch (change the aspect ratio)",
+        "(scale, and fill the edges: with the background of 8-bit pictures, else 0), "
+        "stretch (change the aspect ratio)",
         choices=RESIZE,
         default="crop",
     )

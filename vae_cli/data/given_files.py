@@ -1,6 +1,7 @@
 """Files of images that a caller names: paths, folders and patterns, resolved."""
 
 import glob
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,9 @@ def _files(given: Given) -> list[tuple[Path, str]]:
             f"images={source_name(given)} matches no picture.",
             f"pictures are {', '.join(SUFFIXES)}",
         )
-    return files
+    # files of one name, from several folders, are named with these
+    names = Counter(name for _, name in files)
+    return [(p, printable(p) if names[name] > 1 else name) for p, name in files]
 
 
 def _above_wildcards(pattern: str) -> Path:

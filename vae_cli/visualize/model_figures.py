@@ -164,6 +164,7 @@ def anomaly_figures(
     """
     scored = report.scored_images
     order = np.argsort(-scored.scores[report.score])
+    columns = min(columns, -(-len(order) // 2))  # of few images, a half each
     rows: dict[str, np.ndarray] = {}
     for name, index in (("most", order[:columns]), ("least", order[::-1][:columns])):
         chosen = report.split.take(index)

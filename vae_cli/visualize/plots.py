@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from vae_cli.text import printable
 from vae_cli.visualize.files import text_width
@@ -25,7 +26,7 @@ def plot_rows(rows: dict[str, np.ndarray], title: str) -> Figure:
     beside = 0.3 + max(text_width(line, fontsize=9) for line in lines)
     wide = beside + max(0.3, count * side * width / height)
     size = (max(wide, 0.3 + text_width(title, fontsize=10)), 0.5 + len(rows) * side)
-    figure = Figure(figsize=size, layout="constrained")
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.08))
     figure.suptitle(title, fontsize=10)
     axes = np.reshape(figure.subplots(len(rows), 1), -1)
     for axis, (name, images) in zip(axes, rows.items(), strict=True):
