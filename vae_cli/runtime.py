@@ -92,10 +92,15 @@ def _settle(tf: Any, config: TrainConfig, own_process: bool) -> None:
         )
 
 
-@contextlib.contextmanager
-def without_retracing_advice() -> Iterator[None]:
+def without_retracing_advice() -> contextlib.AbstractContextManager[None]:
     """Hold TensorFlow's advice on retracing back: it is for loops of one's own."""
-    logger = logging.getLogger("tensorflow")
+    return errors_only("tensorflow")
+
+
+@contextlib.contextmanager
+def errors_only(package: str) -> Iterator[None]:
+    """Hold back what a package logs that is no error."""
+    logger = logging.getLogger(package)
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:

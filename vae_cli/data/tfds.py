@@ -5,12 +5,10 @@ Nothing that a folder names is imported, and a set is prepared only by the code 
 installed package has for it.
 """
 
-import contextlib
 import logging
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +28,7 @@ from vae_cli.data.tfds_files import (
 from vae_cli.errors import DataError, first_line
 from vae_cli.paths import is_there
 from vae_cli.registry import builds
-from vae_cli.runtime import import_keras
+from vae_cli.runtime import errors_only, import_keras
 
 NAME = re.compile(r"\w+(/[\w.-]+)?(:[\d.]+)?")
 """Of a set: its own, a configuration, a version."""
@@ -62,20 +60,8 @@ def tfds(config: TfdsConfig) -> Sources:
             "dataset=tfds needs a package that is not installed: tensorflow-datasets.",
             "pip install 'vae-cli[tfds]'",
         ) from error
-    with _without_advice():
+    with errors_only("absl"):  # warnings are for the package's developers
         return _sources(tensorflow_datasets, config)
-
-
-@contextlib.contextmanager
-def _without_advice() -> Iterator[None]:
-    """Hide warnings that are meant for the package's developers."""
-    logger = logging.getLogger("absl")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _sources(package: Any, config: TfdsConfig) -> Sources:

@@ -143,4 +143,5 @@ def _scatter(axis: Axes, points: np.ndarray, labels: np.ndarray | None) -> None:
         colour = palette(index % palette.N)
         axis.scatter(*chosen.T, color=colour, label=printable(label), **style)
     if len(classes) <= palette.N:
-        axis.legend(title="label", markerscale=3, fontsize=8)
+        # `best` is slow with many points
+        axis.legend(title="label", markerscale=3, fontsize=8, loc="upper right")
