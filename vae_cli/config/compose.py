@@ -27,9 +27,12 @@ FROM_FILE = "dataset=npz"
 """A data set that has a `dataset.path`, which is all that is read of it."""
 OF_RUN = {"train": "resume", "inspect": "run"}
 """Command with a group of data sets -> the key of a run, which has its own."""
+SHORT = {"init_from": "init_from.run"}
+"""Key of a section -> the key that its own name stands for."""
 QUOTED = (
-    "run", "resume", "run_dir", "output_root", "dataset.path", "dataset.labels",
-    "dataset.data_dir", "images", "output", "save_npz", "images_dir", "gif", "label",
+    "run", "init_from.run", "resume", "run_dir", "output_root", "dataset.path",
+    "dataset.labels", "dataset.data_dir", "images", "output", "save_npz", "images_dir",
+    "gif", "label",
 )  # fmt: skip
 """Keys of a file, a folder or a class, whose names may hold anything."""
 PLAIN = re.compile(r"[A-Za-z0-9_/\\+.$%*@?|: -]*")
@@ -53,7 +56,10 @@ def _for_moved_data(command: str, words: list[str]) -> list[str]:
 
 
 def _quoted(word: str) -> str:
-    key, _, value = word.partition("=")
+    key, equals, value = word.partition("=")
+    if equals and key in SHORT:
+        key = SHORT[key]
+        word = f"{key}={value}"
     if key not in QUOTED or PLAIN.fullmatch(value):
         return word
     return word if value.startswith(("'", '"', "[", "$")) else override(key, value)[0]

@@ -14,6 +14,7 @@ from vae_cli.config.corruption import CorruptionConfig, NoCorruptionConfig
 from vae_cli.config.dataset import MAX_SEED, DatasetConfig, MnistConfig
 from vae_cli.config.distribution import DistributionConfig, SingleConfig
 from vae_cli.config.hierarchy import HierarchyConfig, OneLevelConfig
+from vae_cli.config.init_from import PARTS, InitFromConfig
 from vae_cli.config.kl_annealing import AutoAnnealingConfig, KlAnnealingConfig
 from vae_cli.config.learning_rate_schedule import (
     ConstantConfig,
@@ -107,6 +108,14 @@ class TrainConfig:
     early_stopping: EarlyStoppingConfig = option(
         "when training stops early", default_factory=EarlyStoppingConfig
     )
+    init_from: InitFromConfig = option(
+        "weights of another run to start with", default_factory=InitFromConfig
+    )
+    freeze: str | None = option(
+        "network that keeps the weights it has from init_from; none if null",
+        choices=PARTS,
+        default=None,
+    )
     deterministic: bool = option(
         "bitwise repeatable on CPU: one thread, deterministic kernels; slower",
         default=False,
@@ -165,6 +174,7 @@ class TrainConfig:
             *standardized_problems(self),
             *self._device_problems(),
             *objective_problems(self),
+            *self._init_problems(),
             *self._name_problems(),
         ]
 
@@ -243,6 +253,23 @@ class TrainConfig:
             problems.append(
                 f"jit=true needs distribution=single, not {self.distribution.name}: "
                 "XLA doesn't compile a step that replicas share"
+            )
+        return problems
+
+    def _init_problems(self) -> list[str]:
+        run, parts = self.init_from.run, self.init_from.parts
+        problems = []
+        if run is None and parts != InitFromConfig.parts:
+            problems.append(
+                f"init_from.parts={parts} needs a run to take it from: "
+                "init_from=<run folder>"
+            )
+        if self.freeze is None:
+            return problems
+        if run is None or parts not in (self.freeze, InitFromConfig.parts):
+            problems.append(
+                f"freeze={self.freeze} keeps weights as they are, which then must come "
+                f"from a run: init_from=<run folder> init_from.parts={self.freeze}"
             )
         return problems
 

@@ -49,7 +49,10 @@ def _is_named(run: RunFolder, name: str) -> bool:
 
 
 def open_run(
-    run: str, output_root: str, usable: Callable[[RunFolder], bool] = has_weights
+    run: str,
+    output_root: str,
+    usable: Callable[[RunFolder], bool] = has_weights,
+    key: str = "run",
 ) -> RunFolder:
     """Find the run that a command names.
 
@@ -57,6 +60,7 @@ def open_run(
         run: a folder, or `latest`.
         output_root: where `latest` looks.
         usable: what `latest` takes; it passes over other runs, and says so.
+        key: that names the run, for messages.
 
     Raises:
         RunError: there is none.
@@ -66,8 +70,8 @@ def open_run(
         if not is_there(folder.path) or not folder.path.is_dir():
             named = [str(r) for r in find_runs(Path(output_root)) if _is_named(r, run)]
             raise RunError(
-                f"run={run} does not exist.",
-                *(f"did you mean: run={name}" for name in named[-3:]),
+                f"{key}={run} does not exist.",
+                *(f"did you mean: {key}={name}" for name in named[-3:]),
                 f"vae runs lists the runs below {output_root}/",
             )
         return folder

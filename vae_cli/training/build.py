@@ -25,21 +25,35 @@ from vae_cli.training.distribution import Distribution
 from vae_cli.training.features import num_kinds
 from vae_cli.training.learner import Learner
 from vae_cli.training.optimizer import build_optimizer, unscaled
+from vae_cli.training.warm_start import freeze, start_from
 
 WORTH_COMPILING = 5000
 """Steps of a run from which on XLA's speed outweighs the time it compiles."""
 
 
 def build_learner(
-    config: TrainConfig, data: ImageData, distribution: Distribution
+    config: TrainConfig,
+    data: ImageData,
+    distribution: Distribution,
+    resumed: bool = False,
 ) -> Learner:
-    """Return a compiled learner with its optimizer built, to fit or to restore."""
+    """Return a compiled learner with its optimizer built, to fit or to restore.
+
+    Args:
+        config: of the run.
+        data: its images.
+        distribution: the replicas.
+        resumed: whether a state is going to be restored, which needs no other weights.
+    """
     steps = steps_per_epoch(config, data)
     # not the learner itself: Keras would then call it to find its variables
     with distribution.scope():
         vae, objective = build_model_and_objective(
             config, data.spec, num_kinds(data), config.precision
         )
+        if config.init_from.run and not resumed:
+            start_from(vae, config)
+        freeze(vae, config.freeze)
         optimizer = build_optimizer(config, steps, distribution.replicas)
         # model and discriminator are minimised apart, and clipped apart
         unscaled(optimizer).clipped_apart = len(objective.trainable_variables)

@@ -23,6 +23,13 @@ from vae_cli.runs.metrics_file import MAX_DIGITS
 from vae_cli.runs.reading import check_number, read_arrays
 from vae_cli.training.learner import Learner
 
+STATE = "training_state.npz"
+
+
+def has_state(folder: Path) -> bool:
+    """Return whether a run's `checkpoints/` say where it stands."""
+    return (folder / STATE).exists()
+
 
 @dataclass
 class Progress:
@@ -57,7 +64,7 @@ class Checkpoints:
     def __init__(self, folder: Path, learner: Learner) -> None:
         self._folder = folder
         self._learner = learner
-        self._state_file = folder / "training_state.npz"
+        self._state_file = folder / STATE
 
     def save_epoch(self, progress: Progress) -> None:
         """Save a completed epoch; where it is the best one, as the best one too.

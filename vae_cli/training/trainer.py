@@ -26,7 +26,7 @@ from vae_cli.training.callbacks import (
     Saving,
     Validation,
 )
-from vae_cli.training.checkpoints import Checkpoints, Progress
+from vae_cli.training.checkpoints import Checkpoints, Progress, has_state
 from vae_cli.training.collapse import CollapseWarning
 from vae_cli.training.completion import complete_folder
 from vae_cli.training.distribution import Distribution
@@ -100,7 +100,8 @@ class Trainer:
                 f"{len(data.train):,}",
             )
         _warn_of_cycles(config)
-        learner = build_learner(config, data, self.distribution)
+        resumed = has_state(folder.checkpoints)
+        learner = build_learner(config, data, self.distribution, resumed)
         checkpoints = Checkpoints(folder.checkpoints, learner)
         progress = checkpoints.restore()
         log.info("%s", data_line(data))

@@ -1,0 +1,80 @@
+"""Starting from the weights of another run, as far as they fit."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from vae_cli.config.init_from import ALL
+from vae_cli.config.train import TrainConfig
+from vae_cli.errors import RunError
+from vae_cli.models.vae import VAE
+from vae_cli.runs.folder import RunFolder
+from vae_cli.runs.trained import load_trained
+from vae_cli.text import shortened
+
+SHOWN = 4
+"""Weights that a message names."""
+
+log = logging.getLogger(__name__)
+
+
+def start_from(vae: VAE, config: TrainConfig) -> None:
+    """Give a model the weights of the run that `init_from` names.
+
+    Weights are matched by network, layer and name. What has another shape, or isn't
+    in both models, keeps its random start, which is told.
+
+    Raises:
+        RunError: the run can't be opened, or none of its weights fits.
+    """
+    folder = RunFolder(Path(str(config.init_from.run)))
+    source_config, spec = folder.load_config(), folder.load_spec()
+    source = load_trained(folder, source_config, spec, "best")
+    parts = config.init_from.parts
+    wanted = dict(_named(vae, parts))
+    given = dict(_named(source, parts))
+    taken, left = [], []
+    for name, variable in wanted.items():
+        other = given.get(name)
+        if other is not None and tuple(other.shape) == tuple(variable.shape):
+            variable.assign(other)
+            taken.append(name)
+        else:
+            left.append(f"{name} {list(variable.shape)}{_other_shape(other)}")
+    if not taken:
+        raise RunError(
+            f"init_from={folder}: none of its weights fits this model.",
+            f"not fitting: {', '.join(shortened(left, SHOWN))}",
+            "use the sizes of that run (its config.yaml), or leave init_from out",
+        )
+    log.info(
+        "init_from=%s: %d of %d weights taken%s",
+        folder,
+        len(taken),
+        len(wanted),
+        f"; at random: {', '.join(shortened(left, SHOWN))}" if left else "",
+    )
+
+
+def freeze(vae: VAE, part: str | None) -> None:
+    """Leave a network out of training; before the optimizer is built."""
+    if part is None:
+        return
+    network: keras.Model = getattr(vae, part)
+    network.trainable = False
+    log.info("freeze=%s: its %d weights stay as they are", part, len(network.weights))
+
+
+def _named(vae: VAE, parts: str) -> Iterator[tuple[str, Any]]:
+    """Yield the weights of a model, or of one of its networks, with their names."""
+    for layer in vae.layers:
+        if parts == ALL or layer is getattr(vae, parts):
+            for weight in layer.weights:
+                yield f"{layer.name}/{weight.path}", weight
+
+
+def _other_shape(other: Any) -> str:
+    return " (not in that run)" if other is None else f" (there {list(other.shape)})"
