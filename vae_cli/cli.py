@@ -93,11 +93,17 @@ TOOLS = {
     ),
     "runs": Tool(
         "print a table of run folders",
-        "[folder]",
+        "[folder] [key=value ...] [--sort A] [--columns A] [--best] [--json]",
         (
             ("vae runs", "all below outputs/"),
             ("vae runs outputs/2026-01-31", "of one day"),
+            ("vae runs dataset=mnist latent_dim=2", "those with these values"),
+            ("vae runs --sort test_neg_elbo", "the best first"),
+            ("vae runs --best", "the best of each kind of bound"),
+            ("vae runs --columns run,seed,nll,minutes", "any config key is a column"),
+            ("vae runs --json", "or --csv: all digits, for programs"),
         ),
+        "vae_cli.commands.runs",
     ),
     "launch": Tool(
         "train with several workers on this machine",

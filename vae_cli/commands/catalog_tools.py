@@ -1,4 +1,4 @@
-"""`vae list`, `show`, `validate`, `copy`, `runs`: look around, without TensorFlow."""
+"""`vae list`, `show`, `validate`, `copy`: look around, without TensorFlow."""
 
 import dataclasses
 import shutil
@@ -17,7 +17,7 @@ from vae_cli.config.catalog import (
 from vae_cli.config.commands import COMMANDS, PRESETS
 from vae_cli.config.compose import composed
 from vae_cli.config.suggest import refuse_unknown_flags
-from vae_cli.errors import ConfigError, RunError, UsageError, closest
+from vae_cli.errors import ConfigError, UsageError, closest
 from vae_cli.registry import OPTIONS
 from vae_cli.runs.report import writing
 
@@ -105,27 +105,6 @@ def _file_of(option: str, own: Sequence[Path]) -> Path:
             f"its keys: vae-train --help {option.split('/')[0]}",
         )
     return file
-
-
-def runs_command(arguments: list[str]) -> int:
-    """Print a table of the runs below a folder, `outputs` by default."""
-    from vae_cli.runs.find import find_runs
-    from vae_cli.runs.table import runs_table
-
-    if len(arguments) > 1:
-        raise UsageError("vae runs takes one folder.", "vae runs outputs")
-    root = Path(arguments[0] if arguments else "outputs")
-    if arguments and not root.is_dir():
-        raise RunError(
-            f"{root} is not a folder.",
-            "name a folder of runs, such as: vae runs outputs",
-        )
-    runs = find_runs(root)
-    if not runs:
-        print(f"no runs below {root}/", file=sys.stderr)
-        return 0
-    print(runs_table(runs))
-    return 0
 
 
 def _parsed(arguments: list[str], tool: str) -> tuple[list[str], list[Path]]:

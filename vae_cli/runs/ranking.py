@@ -22,7 +22,7 @@ def ranking(folder: Path) -> list[str]:
     """
     ranked: dict[str, list[tuple[float, str]]] = {}
     for run in find_runs(folder):
-        bound, value = _best(run)
+        bound, value = comparable(run)
         if value is not None:
             ranked.setdefault(bound, []).append((value, run.path.name))
     lines = []
@@ -52,7 +52,7 @@ def _words(part: Any) -> str:
     return " ".join([name, *own])
 
 
-def _best(run: RunFolder) -> tuple[str, float | None]:
+def comparable(run: RunFolder) -> tuple[str, float | None]:
     """Return what a run's bound is, and its best value if there is one."""
     try:
         config = run.load_config()

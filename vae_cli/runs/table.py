@@ -1,81 +1,205 @@
-"""The table of `vae runs`."""
+"""The table of `vae runs`: what each run folder says of its run."""
 
 import math
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import is_dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
 
-from vae_cli.errors import PluginError, VaeCliError
+from vae_cli.config.keys import all_keys
+from vae_cli.config.train import TrainConfig
+from vae_cli.errors import ConfigError, PluginError, VaeCliError, closest
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.metrics_file import read_rows
 from vae_cli.text import printable
 
-HEADER = (
-    "state", "epochs", "dataset", "architecture", "z", "beta", "likelihood",
-    "binarize", "best epoch", "val neg. ELBO", "test neg. ELBO", "run",
+
+class Facts:
+    """What a run folder says of a run, read when it is asked for.
+
+    Args:
+        run: the folder, whose files may be missing or damaged.
+    """
+
+    def __init__(self, run: RunFolder) -> None:
+        self.run = run
+        self.config: TrainConfig | None = None
+        self.state, self.epoch = "unreadable", 0
+        try:
+            config, status = run.load_config(), run.status()
+        except PluginError:
+            self.state = "needs plugin"
+        except VaeCliError:
+            pass
+        else:
+            self.config = config
+            self.state, self.epoch = str(status["state"]), status["epoch"]
+
+    @cached_property
+    def best(self) -> dict[str, float]:
+        """The row of `metrics.csv` with the smallest bound; empty without one."""
+        if self.config is None:
+            return {}
+        bound = f"val_{self.config.objective.bound}"
+        try:
+            rows = read_rows(self.run.metrics_csv)
+        except VaeCliError:
+            return {}
+        measured = [row for row in rows if math.isfinite(row.get(bound, math.nan))]
+        return min(measured, key=lambda row: row[bound], default={})
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """`metrics.json`; empty before a run has finished."""
+        try:
+            return self.run.read_json(self.run.metrics_json)
+        except VaeCliError:
+            return {}
+
+    @cached_property
+    def evaluation(self) -> dict[str, Any]:
+        """What `vae-evaluate` found on test images; empty before."""
+        try:
+            return self.run.read_json(self.run.evaluation / "test.json")
+        except VaeCliError:
+            return {}
+
+    @cached_property
+    def _variants(self) -> dict[str, Any]:
+        try:
+            recorded = self.run.read_json(self.run.environment_file).get("variants")
+        except VaeCliError:
+            return {}
+        return recorded if isinstance(recorded, dict) else {}
+
+    def option(self, key: str) -> Any:
+        """Return the value of a config key; of a group the option that was typed."""
+        value: Any = self.config
+        for part in key.split("."):
+            value = getattr(value, part, None)
+        if is_dataclass(value):
+            variant = self._variants.get(key)
+            return variant if isinstance(variant, str) else getattr(value, "name", None)
+        return value
+
+    @property
+    def test_bound(self) -> Any:
+        """-ELBO of the test images at the end of training, nats per image."""
+        test = self.metrics.get("test")
+        return test.get("neg_elbo") if isinstance(test, dict) else None
+
+    @property
+    def minutes(self) -> Any:
+        """How long training took."""
+        seconds: Any = self.metrics.get("train_seconds")
+        return seconds / 60 if _is_number(seconds) else None
+
+
+class Column(NamedTuple):
+    """A column beside those of config keys: its title, value and format."""
+
+    title: str
+    value: Callable[[Facts], Any]
+    form: str = ""
+
+
+COLUMNS = {
+    "state": Column("state", lambda facts: facts.state),
+    "epochs": Column("epochs", lambda facts: f"{facts.epoch}/{facts.option('epochs')}"),
+    "latent_dim": Column("z", lambda facts: facts.option("latent_dim")),
+    "binarize": Column("binarize", lambda facts: facts.option("dataset.binarize")),
+    "best_epoch": Column("best epoch", lambda facts: facts.best.get("epoch"), ".0f"),
+    "val_neg_elbo": Column(
+        "val neg. ELBO", lambda facts: facts.best.get("val_neg_elbo"), ".2f"
+    ),
+    "test_neg_elbo": Column("test neg. ELBO", lambda facts: facts.test_bound, ".2f"),
+    "nll": Column("test NLL", lambda facts: facts.evaluation.get("nll"), ".2f"),
+    "bits_per_dim": Column(
+        "bits per dim", lambda facts: facts.evaluation.get("bits_per_dim"), ".4f"
+    ),
+    "minutes": Column("minutes", lambda facts: facts.minutes, ".1f"),
+    "run": Column("run", lambda facts: str(facts.run)),
+}
+"""Name -> column; every config key is a column, too."""
+SHOWN = (
+    "state", "epochs", "dataset", "architecture", "latent_dim", "beta", "likelihood",
+    "binarize", "best_epoch", "val_neg_elbo", "test_neg_elbo", "run",
 )  # fmt: skip
 """Bounds compare within a data set, a likelihood and a binarization."""
+ALWAYS = ("state", "run")
+"""Columns of runs whose config can't be read."""
 
 
-def runs_table(runs: list[RunFolder]) -> str:
-    """Return one line a run, oldest first."""
-    lines = [HEADER, *(tuple(map(printable, _line(run))) for run in runs)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADER))]
+def check_columns(names: Sequence[str]) -> None:
+    """Refuse what is neither a column nor a config key.
+
+    Raises:
+        ConfigError: naming the first, with the nearest.
+    """
+    known = [*COLUMNS, *all_keys(TrainConfig)]
+    for name in names:
+        if name not in known:
+            guess = closest(name, known)
+            raise ConfigError(
+                f"{name} is no column" + (f"; did you mean {guess}?" if guess else "."),
+                f"columns: {', '.join(COLUMNS)}, and every key of vae-train --help",
+            )
+
+
+def value_of(facts: Facts, name: str) -> Any:
+    """Return what a run has in a column: text, a number, a list or None."""
+    if facts.config is None and name not in ALWAYS:
+        return None
+    return COLUMNS[name].value(facts) if name in COLUMNS else facts.option(name)
+
+
+def matches(facts: Facts, name: str, wanted: str) -> bool:
+    """Return whether a run has a value, as it is typed, in a column."""
+    if facts.config is None and name not in ALWAYS:
+        return False
+    value = value_of(facts, name)
+    if _is_number(value):
+        try:
+            return float(wanted) == value
+        except ValueError:
+            return False
+    text = {None: "null", True: "true", False: "false"}.get(value, str(value))
+    return wanted == text
+
+
+def ordered(runs: list[Facts], name: str) -> list[Facts]:
+    """Return runs by a column, smallest first, those without a value at the end."""
+
+    def key(facts: Facts) -> tuple[int, float, str]:
+        value = value_of(facts, name)
+        if _is_number(value) and math.isfinite(value):
+            return 0, float(value), ""
+        return (2, 0.0, "") if value is None else (1, 0.0, str(value))
+
+    return sorted(runs, key=key)
+
+
+def runs_table(runs: Sequence[Facts], columns: Sequence[str] = SHOWN) -> str:
+    """Return a header, and one line a run."""
+    titles = [COLUMNS[c].title if c in COLUMNS else c for c in columns]
+    lines = [titles, *([_cell(facts, c) for c in columns] for facts in runs)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip()
         for line in lines
     )
 
 
-def _line(run: RunFolder) -> tuple[str, ...]:
-    try:
-        config, status = run.load_config(), run.status()
-    except VaeCliError as error:
-        state = "needs plugin" if isinstance(error, PluginError) else "unreadable"
-        return (state, *[""] * (len(HEADER) - 2), str(run))
-    best = _best_epoch(run, f"val_{config.objective.bound}")
-    return (
-        str(status["state"]),
-        f"{status['epoch']}/{config.epochs}",
-        _variant(run, "dataset", config.dataset.name),
-        _variant(run, "architecture", config.architecture.name),
-        str(config.latent_dim),
-        f"{config.beta:g}",
-        _variant(run, "likelihood", config.likelihood.name),
-        config.dataset.binarize,
-        _number(best.get("epoch"), ".0f"),
-        _number(best.get("val_neg_elbo"), ".2f"),
-        _number(_test_bound(run), ".2f"),
-        str(run),
-    )
-
-
-def _variant(run: RunFolder, group: str, base: str) -> str:
-    """Return the option that was typed, where the run has recorded it."""
-    try:
-        recorded = run.read_json(run.environment_file).get("variants")
-    except VaeCliError:
-        return base
-    named = recorded.get(group) if isinstance(recorded, dict) else None
-    return named if isinstance(named, str) else base
-
-
-def _best_epoch(run: RunFolder, bound: str) -> dict[str, float]:
-    try:
-        rows = read_rows(run.metrics_csv)
-    except VaeCliError:
-        return {}
-    measured = [row for row in rows if math.isfinite(row.get(bound, math.nan))]
-    return min(measured, key=lambda row: row[bound], default={})
-
-
-def _test_bound(run: RunFolder) -> Any:
-    try:
-        test = run.read_json(run.metrics_json).get("test")
-    except VaeCliError:  # not finished, or damaged: no figure
-        return None
-    return test.get("neg_elbo") if isinstance(test, dict) else None
-
-
-def _number(value: Any, form: str) -> str:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return "-"
+def _cell(facts: Facts, name: str) -> str:
+    value = value_of(facts, name)
+    if facts.config is None and name not in ALWAYS:
+        return ""
+    if not _is_number(value):
+        return "-" if value is None else printable(value)
+    form = COLUMNS[name].form if name in COLUMNS else ""
+    form = form or ("g" if isinstance(value, float) else "")
     return format(value, form if abs(value) < 1e6 else ".3g")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
