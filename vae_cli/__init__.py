@@ -17,7 +17,8 @@ __version__ = "0.1.0"
 
 PUBLIC = {
     # a run
-    **dict.fromkeys(("train", "load", "Run"), "vae_cli.run"),
+    **dict.fromkeys(("train", "load"), "vae_cli.entry"),
+    "Run": "vae_cli.run",
     "inspect": "vae_cli.inspection",
     "compose": "vae_cli.config.compose",
     "TrainConfig": "vae_cli.config.train",

@@ -1,20 +1,19 @@
 """`Run`: the handle of a trained model, for Python and for the commands."""
 
 import logging
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vae_cli.config.compose import as_overrides, command_options, composed
+from vae_cli.config.compose import command_options
 from vae_cli.config.corruption import CorruptionConfig
+from vae_cli.config.encode import ENCODE
 from vae_cli.config.run import RESTORE, SCORE
-from vae_cli.errors import RunError
+from vae_cli.data.given_files import source_name
 from vae_cli.inspection import Inspection, inspected
-from vae_cli.plugins import load_plugins
 from vae_cli.registry import option_named
-from vae_cli.runs.find import open_run
+from vae_cli.runs.codes import Codes
 from vae_cli.runs.opened import ImagesLike, OpenRun
 from vae_cli.runtime import start_tensorflow
 
@@ -31,62 +30,6 @@ if TYPE_CHECKING:
 
 # as libraries do: without a handler of the application's, nothing is printed
 logging.getLogger("vae_cli").addHandler(logging.NullHandler())
-
-
-def load(
-    run: str | Path = "latest",
-    *,
-    output_root: str | Path = "outputs",
-    checkpoint: str = "best",
-    data_path: str | Path | None = None,
-) -> "Run":
-    """Open a trained run.
-
-    TensorFlow is imported and images are loaded on first use. Nothing is printed.
-
-    Args:
-        run: a run folder, or `latest`.
-        output_root: where `latest` looks.
-        checkpoint: which weights: `best` or `last`.
-        data_path: where the data file of the run is now, if it was moved.
-
-    Raises:
-        RunError: there is no such run, or its config can't be read.
-    """
-    load_plugins()
-    folder = open_run(str(run), str(output_root))
-    return Run(folder, checkpoint, None if data_path is None else str(data_path))
-
-
-def train(*overrides: str, progress: bool = True, **settings: Any) -> "Run":
-    """Train a model, or continue to train one, and open the run.
-
-        run = train("experiment=quickstart", beta=4, epochs=2)
-        run = train(resume="latest", epochs=10)
-
-    Process settings are not changed, except TensorFlow's threads if `threads` or
-    `deterministic` is set. Ctrl-C leaves a run that can be resumed.
-
-    Args:
-        *overrides: as on the command line of `vae-train`.
-        progress: show a progress bar in a terminal or a notebook.
-        **settings: keys and their values, as `compose` takes them.
-
-    Raises:
-        ConfigError: listing every unknown key, wrong type and value out of range.
-        DataError: the images can't be loaded, or lack what the config needs.
-        RunError: the folder is taken, can't be written or can't be resumed.
-        TrainingError: a loss is not finite.
-        Interrupted: a `KeyboardInterrupt`; everything is saved.
-    """
-    from vae_cli.training.session import train as train_folder
-
-    load_plugins()
-    words = as_overrides(overrides, settings)
-    folder = train_folder(composed("train", words), words, progress=progress)
-    if folder is None:  # only the chief has a folder
-        raise RunError("This worker is not the chief, which has the run's folder.")
-    return Run(folder)
 
 
 class Run(OpenRun):
@@ -272,6 +215,18 @@ class Run(OpenRun):
         from vae_cli.evaluation.anomaly_report import report_anomalies
 
         return report_anomalies(self, images, how)
+
+    def codes(self, images: ImagesLike | None = None, **how: Any) -> Iterator[Codes]:
+        """Return codes with names, some images at a time, as `vae-encode` writes them.
+
+        `images` are own ones, in place of a split; `how` are other keys of the command.
+        """
+        given = None if images is None else source_name(images)
+        config = command_options("encode", ENCODE, images=given, **how)
+        start_tensorflow()
+        from vae_cli.evaluation.encoding import codes
+
+        return codes(self, images, config)
 
     def inspect(self, measure: bool = True) -> Inspection:
         """Return facts about images and model; `measure` times a few training steps."""

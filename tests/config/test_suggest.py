@@ -3,7 +3,8 @@ import pytest
 from vae_cli.config.commands import COMMANDS
 from vae_cli.config.compose import composed
 from vae_cli.config.keys import all_keys
-from vae_cli.config.suggest import FLAGS, SYNONYMS, refuse_unknown_flags
+from vae_cli.config.suggest import FLAGS, refuse_unknown_flags
+from vae_cli.config.synonyms import SYNONYMS
 from vae_cli.errors import ConfigError, UsageError
 
 

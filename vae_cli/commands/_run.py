@@ -8,8 +8,9 @@ from typing import Any
 import yaml
 
 from vae_cli.config.run import RunConfig
+from vae_cli.entry import load
 from vae_cli.paths import configs_dir
-from vae_cli.run import Run, load
+from vae_cli.run import Run
 
 UNUSUAL = re.compile(r"[^\w.,+=-]+")
 """What names of files are better without."""

@@ -170,10 +170,18 @@ class TrainConfig:
             *self.dataset.problems_with(self.likelihood, self.corruption),
             *self._schedule_problems(),
             *self._latent_problems(),
-            *inpainting_problems(self),
-            *standardized_problems(self),
+            *inpainting_problems(self.corruption, self.conditioning, self.hierarchy),
+            *standardized_problems(
+                self.dataset, self.likelihood, self.corruption, self.prior
+            ),
             *self._device_problems(),
-            *objective_problems(self),
+            *objective_problems(
+                self.objective,
+                self.dataset,
+                self.distribution,
+                self.corruption,
+                self.conditioning,
+            ),
             *self._init_problems(),
             *self._name_problems(),
         ]

@@ -1,6 +1,6 @@
 """A run folder opened for use: config, images and model, each loaded once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from vae_cli.config.compose import command_options
 from vae_cli.config.corruption import CorruptionConfig
-from vae_cli.config.encode import ENCODE
 from vae_cli.config.train import TrainConfig
 from vae_cli.data.fitting import Fitting
 from vae_cli.data.given_files import are_paths, source_name
@@ -22,7 +20,6 @@ from vae_cli.data.splits import ImageData, Split
 from vae_cli.data_spec import DataSpec
 from vae_cli.errors import DataError
 from vae_cli.runs.class_labels import ClassLabels
-from vae_cli.runs.codes import Codes
 from vae_cli.runs.data import load_run_source, run_data, split_name
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runtime import start_tensorflow
@@ -201,18 +198,6 @@ class OpenRun:
         from vae_cli.evaluation.latent import encode
 
         return Posterior(*encode(vae, split.images, condition=split.condition))
-
-    def codes(self, images: ImagesLike | None = None, **how: Any) -> Iterator[Codes]:
-        """Return codes with names, some images at a time, as `vae-encode` writes them.
-
-        `images` are own ones, in place of a split; `how` are other keys of the command.
-        """
-        given = None if images is None else source_name(images)
-        config = command_options("encode", ENCODE, images=given, **how)
-        start_tensorflow()
-        from vae_cli.evaluation.encoding import codes
-
-        return codes(self, images, config)
 
     def decode(self, z: np.ndarray, label: Any = None) -> np.ndarray:
         """Return pixel means of codes, float32 [N, H, W, C] in the data's own range.
