@@ -9,6 +9,7 @@ from vae_cli.config.by_size import resolved
 from vae_cli.config.compose import FROM_FILE, as_overrides, composed
 from vae_cli.config.dataset import DatasetConfig
 from vae_cli.config.dataset_files import FileConfig, PicturesConfig
+from vae_cli.config.init_from import InitFromConfig
 from vae_cli.config.inspect import InspectConfig
 from vae_cli.config.train import TrainConfig
 from vae_cli.data.inspection import DataReport, inspect_data
@@ -19,6 +20,7 @@ from vae_cli.plugins import load_plugins
 from vae_cli.progress import fraction_bar
 from vae_cli.runs.find import has_config, open_run
 from vae_cli.runs.opened import OpenRun
+from vae_cli.runs.source_of_weights import find_source_of_weights
 from vae_cli.runtime import start_tensorflow
 from vae_cli.training.checks import check_images
 
@@ -117,6 +119,7 @@ def inspect_config(
         UsageError: an override that can't be combined with `run=`.
     """
     if config.run is None:
+        find_source_of_weights(config)
         data, problem = _loaded(config.dataset)
         return inspected(
             config, data, config.measure, None, problem, own_process, progress
@@ -158,6 +161,8 @@ def inspected(
         own_process: whether this process does nothing else, as of `train`.
         progress: whether to show how much is done.
     """
+    if run is not None:  # the run that its weights came from may be gone
+        config = replace(config, init_from=InitFromConfig())
     original, drawn = data, (config.dataset.binarize, config.dataset.dequantize)
     if drawn != ("none", "none"):  # which would make copies differ
         stored = replace(config.dataset, binarize="none", dequantize="none")

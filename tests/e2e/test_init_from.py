@@ -131,3 +131,19 @@ def test_fine_tuned_run_begins_where_the_other_ended(
         assert done.status == 0, done.stderr
         bounds.append(float(rows(run)[0]["val_neg_elbo"]))
     assert bounds[1] < bounds[0] - 1
+
+
+def test_run_is_inspected_before_it_starts_from_another_and_when_that_is_gone(
+    command: Command, trained: Path, tmp_path: Path
+) -> None:
+    outputs, run = tmp_path / "outputs", tmp_path / "run"
+    shutil.copytree(trained, outputs / "source")
+    words = (*ALIKE, "latent_dim=3", "epochs=1", f"output_root={outputs}")
+    started = (*words, "init_from=latest")
+    done = command("inspect", *started, "measure=false", f"output={tmp_path / 'i'}")
+    assert done.status == 0, done.stderr
+    assert "weights taken" in done.stderr
+    assert command("train", *started, f"run_dir={run}").status == 0
+    shutil.rmtree(outputs)
+    done = command("inspect", f"run={run}", "measure=false")
+    assert done.status == 0, done.stderr

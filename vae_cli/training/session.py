@@ -17,13 +17,13 @@ from vae_cli.config.by_size import batch_size, resolved
 from vae_cli.config.dataset_files import FileConfig
 from vae_cli.config.train import TrainConfig
 from vae_cli.data.prepare import load_data
-from vae_cli.errors import Interrupted, RunError
+from vae_cli.errors import Interrupted
 from vae_cli.plugins import used_plugins
 from vae_cli.runs.data import load_run_data
-from vae_cli.runs.find import open_run
 from vae_cli.runs.folder import RunFolder, new_run
 from vae_cli.runs.record import record_start, record_stop, recorded
 from vae_cli.runs.resume import resumed_config
+from vae_cli.runs.source_of_weights import find_source_of_weights
 from vae_cli.runtime import start_tensorflow
 from vae_cli.training.checks import check_images
 from vae_cli.training.stop import StopSignal
@@ -76,8 +76,7 @@ def train(
     if isinstance(config.dataset, FileConfig):
         config.dataset.make_absolute()
         path = config.dataset.path
-    if config.init_from.run is not None:
-        config.init_from.run = str(_source_of_weights(config).path.absolute())
+    find_source_of_weights(config)
     resumed = config.resume is not None
     load: Callable[[], ImageData] = partial(load_data, config.dataset)
     if resumed:
@@ -94,25 +93,6 @@ def train(
     folder = new_run(prepared.config)
     with folder.locked():
         return _train(prepared, folder, False, stop, progress)
-
-
-def _source_of_weights(config: TrainConfig) -> RunFolder:
-    """Return the run that `init_from` names.
-
-    Raises:
-        RunError: there is none, it has no weights, or they are of other networks.
-    """
-    name = str(config.init_from.run)
-    source = open_run(name, config.output_root, key="init_from")
-    having = source.load_config().architecture.name
-    source.weights("best")
-    if having != config.architecture.name:
-        raise RunError(
-            f"init_from={name} has architecture={having}, and this run "
-            f"architecture={config.architecture.name}: none of its weights fits.",
-            f"use architecture={having}, with the sizes of that run",
-        )
-    return source
 
 
 def _work(
