@@ -27,6 +27,7 @@ from vae_cli.runs.resume import resumed_config
 from vae_cli.runtime import start_tensorflow
 from vae_cli.training.checks import check_images
 from vae_cli.training.stop import StopSignal
+from vae_cli.training.trackers.tracking import tracked
 from vae_cli.workers import worker_index
 
 if TYPE_CHECKING:
@@ -209,7 +210,9 @@ def _train(
     from vae_cli.training.trainer import Trainer
 
     again = distribution.resume_command(folder)
+    # around the record: how training ended is then written
     with (
+        tracked(config, folder) as tracking,
         recorded(folder, again, lambda: stop.received),
         matrix_products(config.tf32),
         without_retracing_advice(),
@@ -217,7 +220,9 @@ def _train(
         stop.last_words = partial(record_stop, folder)
         folder.save_config(config)
         record_start(folder, config, data.spec, data.fingerprint, resumed)
+        if tracking:
+            tracking.start()
         if chosen:
             log.info("chosen for %s: %s", _size(data), " ".join(chosen))
-        Trainer(config, data, folder, stop, distribution, progress).run()
+        Trainer(config, data, folder, stop, distribution, progress, tracking).run()
     return folder
