@@ -35,7 +35,9 @@ def write_projector(folder: Path, vae: VAE, split: Split, spec: DataSpec) -> Non
 
     split = split.take(slice(MAX_IMAGES))
     mean, _ = encode(vae, split.images[:], condition=split.condition)
-    codes = np.ascontiguousarray(mean, "<f4")
+    # of two columns TensorBoard shows no point: its third axis is not a number
+    padding = max(0, 3 - mean.shape[1])
+    codes = np.pad(mean, ((0, 0), (0, padding))).astype("<f4")
     (folder / "codes.bytes").write_bytes(codes.tobytes())
     rows = ["image" if split.labels is None else "label\timage"]
     for index in range(len(split)):

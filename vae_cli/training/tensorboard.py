@@ -25,6 +25,9 @@ SIDE = 6
 """Rows and columns of a grid."""
 
 
+NO_METRICS = ("best_epoch", "test_num_images")
+"""Numbers of `metrics.json` that are no column of the HParams table."""
+
 log = logging.getLogger(__name__)
 
 
@@ -122,7 +125,8 @@ def write_hparams(
     with writer.as_default(step=epoch):
         api.hparams(values, str(folder.path), now - seconds)
         for key, value in results(folder).items():
-            tf.summary.scalar(key, value)
+            if key not in NO_METRICS:
+                tf.summary.scalar(key, value)
         ended = session_end_pb(api_pb2.STATUS_SUCCESS, now)
         tf.summary.experimental.write_raw_pb(ended.SerializeToString())
     writer.close()

@@ -19,6 +19,8 @@ ALSO = ("checkpoints", "tensorboard")
 """What `tracker.artifacts=all` sends besides."""
 NO_PARAMS = ("name", "run_dir", "output_root", "resume", "tracker")
 """Keys of the config that say nothing about what a run computes."""
+MAX_REASON = 240
+"""Characters of a package's error message."""
 
 
 class TrackerError(VaeCliError):
@@ -115,3 +117,13 @@ def results(folder: RunFolder) -> dict[str, float]:
         for key, value in values.items()
         if isinstance(value, int | float) and not isinstance(value, bool)
     }
+
+
+def reason(error: Exception) -> str:
+    """Return an error in a few lines."""
+    if isinstance(error, VaeCliError):
+        return str(error)
+    first = next(iter(str(error).strip().splitlines()), "")
+    if len(first) > MAX_REASON:
+        first = f"{first[: MAX_REASON // 2]} ... {first[-MAX_REASON // 2 :]}"
+    return f"{type(error).__name__}: {first}"

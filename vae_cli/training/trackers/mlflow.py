@@ -13,6 +13,8 @@ STATES = {"finished": "FINISHED", "interrupted": "KILLED", "failed": "FAILED"}
 PARENT = "mlflow.parentRunId"
 GROUP = "vae_cli.group"
 """Tag of the parent run of a group, and of nothing else."""
+KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""Tag of an experiment whose page shows training runs and not conversations."""
 MAX_VALUE = 500
 """Characters of a parameter that servers of every version take."""
 MAX_METRICS = 1000
@@ -23,6 +25,7 @@ ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 """What is set where the user hasn't."""
@@ -128,7 +131,7 @@ class MlflowTracker(Tracker):
         found = self._client.get_experiment_by_name(name)
         if found is None:
             try:
-                return str(self._client.create_experiment(name, place))
+                return str(self._client.create_experiment(name, place, KIND))
             except Exception:  # another job of a sweep has just made it, or it raises
                 found = self._client.get_experiment_by_name(name)
                 if found is None:

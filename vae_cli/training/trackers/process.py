@@ -21,15 +21,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
-from vae_cli.errors import VaeCliError
 from vae_cli.plugins import load_plugins
 from vae_cli.runs.folder import RunFolder
-from vae_cli.training.trackers.sending import Sending
+from vae_cli.training.trackers.base import reason
+from vae_cli.training.trackers.sending import Sending, ended
 
 RETRY_SECONDS = 60.0
 """Between two attempts; the end of training is another one."""
-MAX_REASON = 240
-"""Characters of a package's error message."""
 
 Reply = Callable[[str, Any], None]
 
@@ -75,20 +73,7 @@ def serve(folder: RunFolder, lines: TextIO, reply: Reply) -> None:
     for _ in lines:
         if not failed or time.monotonic() >= next_try:
             attempt(sending.update)
-    state = folder.status()["state"]
-    if state not in ("finished", "failed"):
-        state = "interrupted"
-    attempt(lambda: sending.finish(state))
-
-
-def reason(error: Exception) -> str:
-    """Return an error in a few lines."""
-    if isinstance(error, VaeCliError):
-        return str(error)
-    first = next(iter(str(error).strip().splitlines()), "")
-    if len(first) > MAX_REASON:
-        first = f"{first[: MAX_REASON // 2]} ... {first[-MAX_REASON // 2 :]}"
-    return f"{type(error).__name__}: {first}"
+    attempt(lambda: sending.finish(ended(folder)))
 
 
 def main() -> None:

@@ -1,15 +1,56 @@
 """From a run folder to its record: what isn't there yet is sent."""
 
 import contextlib
+import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+from vae_cli.config.tracker import TrackerConfig
 from vae_cli.config.train import TrainConfig
+from vae_cli.errors import VaeCliError
 from vae_cli.registry import build
 from vae_cli.runs.files import write_json
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.metrics_file import read_rows
-from vae_cli.training.trackers.base import Tracker, results
+from vae_cli.training.trackers.base import Tracker, TrackerError, reason, results
+
+log = logging.getLogger(__name__)
+
+
+def send(folder: RunFolder, tracker: TrackerConfig) -> str:
+    """Send what the record of a run doesn't have yet, in this process.
+
+    Args:
+        folder: the run, which nothing trains meanwhile.
+        tracker: where to.
+
+    Returns:
+        where to look at the record.
+
+    Raises:
+        RunError: the folder is no run, or lacks files.
+        TrackerError: the tracker is missing, can't be reached or refuses something.
+    """
+    config = replace(folder.load_config(), tracker=tracker)
+    sending = Sending(folder, config, warn=lambda text: log.warning("%s", text))
+    try:
+        sending.finish(ended(folder))
+    except VaeCliError:
+        raise
+    except Exception as error:
+        raise TrackerError(
+            f"tracker={tracker.name}: {reason(error)}",
+            "nothing of the run folder has changed; try again when it answers",
+        ) from error
+    return sending.place
+
+
+def ended(folder: RunFolder) -> str:
+    """Return how training ended: finished, failed or interrupted."""
+    state = folder.status()["state"]
+    # what says that it is running was killed outright
+    return state if state in ("finished", "failed") else "interrupted"
 
 
 class Sending:

@@ -135,7 +135,7 @@ class Tracking:
         log.warning(
             "tracker=%s: %s\n  training goes on, and its folder holds everything; "
             "what is missing is sent at the end if it can be, or by:\n  "
-            "vae track run=%s",
+            "vae-track run=%s",
             self._name,
             _indented(reason),
             shlex.quote(str(self._folder)),
