@@ -10,7 +10,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 
-from tests.conftest import Finished, train_here
+from tests.conftest import SMALL, Finished, train_here
 from vae_cli.entry import load
 
 Command = Callable[..., Finished]
@@ -59,7 +59,7 @@ def test_projector_shows_the_codes_labels_and_images_of_validation(
     )
     assert done.stdout.split() == ["60", "3", "labels.tsv", "sprite.png", "12", "12"]
     run = load(trained)
-    images = run.images("validation")
+    images = run.split("validation")
     codes = np.fromfile(board / "codes.bytes", "<f4").reshape(60, 3)
     np.testing.assert_allclose(codes, run.encode(images.images[:]).mean, atol=1e-4)
     header, *lines = (board / "labels.tsv").read_text().splitlines()
@@ -72,22 +72,14 @@ def test_projector_shows_the_codes_labels_and_images_of_validation(
     np.testing.assert_array_equal(shown, images.images[10][..., 0])
 
 
-def test_resumed_run_is_one_row_of_hparams(tmp_path: Path, command: Command) -> None:
-    from tests.conftest import SMALL
-
-    run = train_here(tmp_path / "run", *SMALL, "epochs=1")
+def test_resumed_run_is_one_row_of_hparams_and_two_dimensions_are_filled_up(
+    tmp_path: Path, command: Command
+) -> None:
+    run = train_here(tmp_path / "run", *SMALL, "epochs=1", "latent_dim=2")
     assert command("train", f"resume={run}", "epochs=2").status == 0
     (events,) = (run / "tensorboard").glob("events.*")
     read = EventAccumulator(str(events))
     read.Reload()
     assert [event.step for event in read.Tensors("best_neg_elbo")] == [2]
-
-
-def test_codes_of_two_dimensions_get_a_third_that_is_zero(
-    tmp_path: Path, command: Command
-) -> None:
-    from tests.conftest import TINY
-
-    run = train_here(tmp_path / "run", *TINY, "latent_dim=2")
     codes = np.fromfile(run / "tensorboard" / "codes.bytes", "<f4").reshape(-1, 3)
     assert codes[:, :2].any() and not codes[:, 2].any()
