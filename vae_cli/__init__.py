@@ -39,6 +39,8 @@ PUBLIC = {
     "CorruptionConfig": "vae_cli.config.corruption",
     "MaskConfig": "vae_cli.config.corruption",
     "Corruption": "vae_cli.data.corruption",
+    "RecordConfig": "vae_cli.config.tracker",
+    "Tracker": "vae_cli.training.trackers",
     **dict.fromkeys(
         ("Distribution", "Gaussian", "Mixture", "StandardNormal"),
         "vae_cli.models.distributions",

@@ -36,6 +36,7 @@ COMMANDS = {
         "anomaly scores, thresholds and AUROC",
     ),
     "encode": ("vae_cli.commands.encode", "write the codes of images to a file"),
+    "track": ("vae_cli.commands.track", "send a run to MLflow or Weights & Biases"),
 }
 """Name -> (module whose `main` runs it, what it does); also installed as vae-<name>."""
 

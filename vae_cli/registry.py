@@ -51,6 +51,7 @@ IMPLEMENTED_IN = {
     "optimizer": ("vae_cli.training.optimizer",),
     "learning_rate_schedule": ("vae_cli.training.learning_rate_schedule",),
     "distribution": ("vae_cli.training.strategies",),
+    "tracker": ("vae_cli.training.trackers.mlflow", "vae_cli.training.trackers.wandb"),
 }
 """Group -> modules that build its shipped options; imported when one is built."""
 
@@ -60,6 +61,7 @@ BUILT = {
     "prior": "vae_cli.models.prior:Prior",
     "objective": "vae_cli.models.objective:Elbo",
     "corruption": "vae_cli.data.corruption:Corruption",
+    "tracker": "vae_cli.training.trackers:Tracker",
 }
 """Group -> base class of what is built, where a user's class can build an option."""
 

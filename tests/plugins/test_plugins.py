@@ -20,6 +20,7 @@ PLUGINS = {
     "tiny": ("architecture=tiny", "architecture.units=6", *TINY),
     "wide": ("prior=wide", "prior.variance=1.5", *TINY, *DENSE),
     "smooth": ("objective=smooth", "objective.smoothness=0.2", *TINY, *DENSE),
+    "journal": ("tracker=journal", "tracker.path=journal.txt", *TINY, *DENSE),
     "stripes": ("dataset=stripes", "dataset.num_images=150", "batch_size=50", *DENSE),
 }
 """File -> overrides that use its option; the first names it."""

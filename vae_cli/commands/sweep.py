@@ -79,7 +79,8 @@ def run_job(config: TrainConfig, hydra: Any, words: list[str]) -> float:
     safe = re.sub(r"[^\w=.,+-]", "_", varied)[:100]
     name = f"{hydra.job.num}-{safe}" if safe else str(hydra.job.num)
     folder = RunFolder(Path(hydra.sweep.dir) / name)
-    config = dataclasses.replace(config, run_dir=str(folder.path))
+    tracker = config.tracker.in_sweep(folder.path.parent)
+    config = dataclasses.replace(config, run_dir=str(folder.path), tracker=tracker)
     status = _train_in_child({"config": dataclasses.asdict(config), "argv": sys.argv})
     if status in (130, -signal.SIGINT, -signal.SIGTERM):
         raise KeyboardInterrupt

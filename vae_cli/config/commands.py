@@ -18,6 +18,7 @@ from vae_cli.config.run import (
     RunConfig,
     npz_problems,
 )
+from vae_cli.config.track import TrackConfig
 from vae_cli.config.train import TrainConfig
 
 SCORES = (
@@ -218,6 +219,7 @@ COMMANDS: dict[str, type] = {
     "reconstruct": ReconstructConfig,
     "anomaly": AnomalyConfig,
     "encode": EncodeConfig,
+    "track": TrackConfig,
 }
 """Primary config file -> dataclass."""
 

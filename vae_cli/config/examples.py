@@ -15,6 +15,7 @@ EXAMPLES = {
         ("vae-train dataset=npz dataset.path=images.npz", "your own images"),
         ("vae-train -m latent_dim=2,8 beta=1,4", "four runs in one sweep folder"),
         ("vae-train resume=latest", "continue where a run stopped"),
+        ("vae-train tracker=mlflow", "recorded by MLflow, too"),
         ("vae-train --cfg job", "print the config, run nothing"),
     ),
     "inspect": (
@@ -73,6 +74,17 @@ EXAMPLES = {
         (
             "vae-reconstruct task=interpolate 'pair=[4,7]'",
             "a path from one test image to another",
+        ),
+    ),
+    "track": (
+        ("vae-track tracker=mlflow", "send the latest run to MLflow"),
+        (
+            "vae-track tracker=mlflow tracker.artifacts=all",
+            "with checkpoints and TensorBoard files",
+        ),
+        (
+            "vae-track run=outputs/my-run tracker=wandb tracker.mode=offline",
+            "files that `wandb sync` sends",
         ),
     ),
     "encode": (

@@ -25,6 +25,7 @@ from vae_cli.config.objective import ElboConfig, ObjectiveConfig
 from vae_cli.config.optimizer import AdamConfig, OptimizerConfig
 from vae_cli.config.option import option
 from vae_cli.config.prior import PriorConfig, StandardPriorConfig
+from vae_cli.config.tracker import TensorBoardConfig, TrackerConfig
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
@@ -74,6 +75,10 @@ class TrainConfig:
     )
     distribution: DistributionConfig = option(
         "devices that share each batch", default_factory=SingleConfig
+    )
+    tracker: TrackerConfig = option(
+        "where the run is recorded besides its folder",
+        default_factory=TensorBoardConfig,
     )
     latent_dim: int = option(
         "dimensions of z; null: 2 for images up to 32 x 32 grey, 64 for larger ones, "

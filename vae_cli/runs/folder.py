@@ -41,6 +41,7 @@ class RunFolder:
         self.metrics_csv = path / "metrics.csv"
         self.metrics_json = path / "metrics.json"
         self.log_file = path / "train.log"
+        self.tracker_file = path / "tracker.json"
         self.checkpoints = path / "checkpoints"
         self.model = path / "model"
         self.figures = path / "figures"

@@ -107,7 +107,8 @@ def check_files(folder: RunFolder) -> None:
         if not isinstance(resumed, list):
             raise RunError(f"{folder.environment_file}: resumed is no list.", advice)
     written = (folder.status_file, folder.metrics_json, folder.log_file)
-    for file in (*written, folder.data_file, folder.environment_file):
+    given = (folder.data_file, folder.environment_file, folder.tracker_file)
+    for file in (*written, *given):
         if file.exists() and not file.is_file():
             raise RunError(
                 f"{file} must be a file, and is something else.",

@@ -20,6 +20,7 @@ from vae_cli.runs.metrics_file import append_row
 from vae_cli.runtime import matrix_products
 from vae_cli.training.checkpoints import Checkpoints, Progress, non_finite
 from vae_cli.training.stop import StopSignal
+from vae_cli.training.trackers.tracking import Tracking
 
 log = logging.getLogger(__name__)
 
@@ -173,6 +174,22 @@ class Saving(keras.callbacks.Callback):
         log.info("%s", epoch_line(progress, logs, self._epochs, latent_dim))
         if self._stop.requested():
             raise Interrupted(f"saved after epoch {progress.epoch}")
+
+
+class EpochWritten(keras.callbacks.Callback):
+    """Says to the tracker that an epoch is written.
+
+    Args:
+        tracking: sends it.
+    """
+
+    def __init__(self, tracking: Tracking) -> None:
+        super().__init__()
+        self._tracking = tracking
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Say so."""
+        self._tracking.epoch_written()
 
 
 class Validation(keras.callbacks.Callback):

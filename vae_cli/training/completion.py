@@ -16,6 +16,7 @@ from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.metrics_file import complete_rows
 from vae_cli.training.checkpoints import Progress
 from vae_cli.training.report import draw_figures
+from vae_cli.training.tensorboard import complete_tensorboard
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,10 @@ def complete_folder(
     encoder.save(folder.model / "encoder.keras")
     decoder.save(folder.model / "decoder.keras")
     draw_figures(folder, vae, name, held_out, rows, measure, config.seed)
+    if config.tracker.writes_tensorboard:
+        complete_tensorboard(
+            config, data, folder, vae, progress.epoch, progress.seconds
+        )
     best, last = rows[progress.best_epoch - 1]["beta"], rows[-1]["beta"]
     if best < 0.99 * last:
         log.warning(

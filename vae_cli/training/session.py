@@ -27,6 +27,7 @@ from vae_cli.runs.source_of_weights import find_source_of_weights
 from vae_cli.runtime import start_tensorflow
 from vae_cli.training.checks import check_images
 from vae_cli.training.stop import StopSignal
+from vae_cli.training.trackers.tracking import tracked
 from vae_cli.workers import worker_index
 
 if TYPE_CHECKING:
@@ -189,7 +190,9 @@ def _train(
     from vae_cli.training.trainer import Trainer
 
     again = distribution.resume_command(folder)
+    # around the record: how training ended is then written
     with (
+        tracked(config, folder) as tracking,
         recorded(folder, again, lambda: stop.received),
         matrix_products(config.tf32),
         without_retracing_advice(),
@@ -197,7 +200,9 @@ def _train(
         stop.last_words = partial(record_stop, folder)
         folder.save_config(config)
         record_start(folder, config, data.spec, data.fingerprint, resumed)
+        if tracking:
+            tracking.start()
         if chosen:
             log.info("chosen for %s: %s", _size(data), " ".join(chosen))
-        Trainer(config, data, folder, stop, distribution, progress).run()
+        Trainer(config, data, folder, stop, distribution, progress, tracking).run()
     return folder

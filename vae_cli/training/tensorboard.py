@@ -1,5 +1,7 @@
-"""Image grids for TensorBoard; its scalars come from Keras's own callback."""
+"""What TensorBoard shows besides the scalars, which Keras's own callback writes."""
 
+import logging
+import time
 from pathlib import Path
 from typing import Any
 
@@ -7,14 +9,26 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from vae_cli.data.splits import Split
+from vae_cli.config.train import TrainConfig
+from vae_cli.data.prepare import pick_split
+from vae_cli.data.splits import ImageData, Split
 from vae_cli.evaluation.batches import condition_tensors
 from vae_cli.evaluation.latent import reconstruct, row_condition, sample_prior
+from vae_cli.models.vae import VAE
+from vae_cli.runs.folder import RunFolder
+from vae_cli.training.projector import write_projector
+from vae_cli.training.trackers.base import flat, params, results
 from vae_cli.visualize.images import grid
 from vae_cli.visualize.model_figures import beside
 
 SIDE = 6
 """Rows and columns of a grid."""
+
+
+NO_METRICS = ("best_epoch", "test_num_images")
+"""Numbers of `metrics.json` that are no column of the HParams table."""
+
+log = logging.getLogger(__name__)
 
 
 class ImageGrids(keras.callbacks.Callback):
@@ -60,3 +74,66 @@ class ImageGrids(keras.callbacks.Callback):
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Close the event file."""
         self._writer.close()
+
+
+def complete_tensorboard(
+    config: TrainConfig,
+    data: ImageData,
+    folder: RunFolder,
+    vae: VAE,
+    epoch: int,
+    seconds: float,
+) -> None:
+    """Add HParams and the embedding projector to a finished run.
+
+    A run is complete without them, so that what fails here is a warning.
+
+    Args:
+        config: of the run.
+        data: its images; codes of validation images are shown.
+        folder: the run, with its `metrics.json`.
+        vae: the model with its best weights.
+        epoch: the last one.
+        seconds: that training took.
+    """
+    name = "validation" if len(data.validation) else data.held_out
+    try:
+        write_hparams(config, folder, epoch, seconds)
+        split = pick_split(data, config.dataset, name, config.corruption)
+        write_projector(folder.tensorboard, vae, split, data.spec)
+    except Exception as error:
+        log.warning(
+            "HParams and projector are missing in %s: %s", folder.tensorboard, error
+        )
+
+
+def write_hparams(
+    config: TrainConfig, folder: RunFolder, epoch: int, seconds: float
+) -> None:
+    """Write the config and the results as TensorBoard's HParams has them.
+
+    Those of an earlier finish are replaced: the run is one row of the table.
+    """
+    from tensorboard.plugins.hparams import api, api_pb2
+    from tensorboard.plugins.hparams.summary import session_end_pb
+
+    for earlier in folder.tensorboard.glob("events.*"):
+        earlier.unlink()
+    now = time.time()
+    values = {key: _hparam(value) for key, value in flat(params(config)).items()}
+    writer = tf.summary.create_file_writer(str(folder.tensorboard))
+    with writer.as_default(step=epoch):
+        api.hparams(values, str(folder.path), now - seconds)
+        for key, value in results(folder).items():
+            if key not in NO_METRICS:
+                tf.summary.scalar(key, value)
+        ended = session_end_pb(api_pb2.STATUS_SUCCESS, now)
+        tf.summary.experimental.write_raw_pb(ended.SerializeToString())
+    writer.close()
+
+
+def _hparam(value: Any) -> bool | int | float | str:
+    """Return a value that HParams takes."""
+    if isinstance(value, bool | int | float | str):
+        return value
+    return "null" if value is None else str(value)

@@ -22,6 +22,7 @@ from vae_cli.training.build import build_learner, steps_per_epoch
 from vae_cli.training.callbacks import (
     EarlyStopping,
     EpochLogs,
+    EpochWritten,
     Guard,
     Saving,
     Validation,
@@ -37,6 +38,7 @@ from vae_cli.training.progress_bar import ProgressBar
 from vae_cli.training.stop import StopSignal
 from vae_cli.training.summary import data_line, duration_line, model_line
 from vae_cli.training.tensorboard import SIDE, ImageGrids
+from vae_cli.training.trackers.tracking import Tracking
 from vae_cli.workers import worker_index
 
 log = logging.getLogger(__name__)
@@ -53,6 +55,7 @@ class Trainer:
         stop: checked after every step; on request, training saves and stops.
         distribution: the replicas that share each batch.
         progress: whether to show a progress bar where there is a place for one.
+        tracking: sends the run to a tracker; None without one.
     """
 
     config: TrainConfig
@@ -61,6 +64,7 @@ class Trainer:
     stop: StopSignal
     distribution: Distribution
     progress: bool = True
+    tracking: Tracking | None = None
 
     def run(self) -> None:
         """Train to the end and write the folder's results.
@@ -193,9 +197,18 @@ class Trainer:
             Validation(),
             *([EarlyStopping(progress, patience, bound)] if patience else []),
             CollapseWarning(progress, config),
-            keras.callbacks.TensorBoard(str(folder.tensorboard), write_graph=False),
-            ImageGrids(folder.tensorboard, _first(config, data), config.seed),
+            *self._tensorboard(),
             Saving(folder, progress, checkpoints, self.stop, config.epochs),
+            *([EpochWritten(self.tracking)] if self.tracking else []),
+        ]
+
+    def _tensorboard(self) -> list[keras.callbacks.Callback]:
+        config, place = self.config, self.folder.tensorboard
+        if not config.tracker.writes_tensorboard:
+            return []
+        return [
+            keras.callbacks.TensorBoard(str(place), write_graph=False),
+            ImageGrids(place, _first(config, self.data), config.seed),
         ]
 
 

@@ -1,0 +1,30 @@
+"""`vae-track`: send a run to a tracker."""
+
+import logging
+from typing import NoReturn
+
+from vae_cli.commands._main import run_command
+from vae_cli.config.track import TrackConfig
+from vae_cli.errors import RunError
+from vae_cli.runs.find import open_run
+from vae_cli.training.trackers.sending import send
+
+log = logging.getLogger("vae_cli")
+
+
+def main() -> NoReturn:
+    """Entry point of `vae-track`."""
+    run_command("track", track)
+
+
+def track(config: TrackConfig, overrides: list[str]) -> None:
+    """Send what a run's record doesn't have; prints where to look at it."""
+    folder = open_run(config.run, config.output_root)
+    tracker = config.tracker or folder.load_config().tracker
+    if not tracker.keeps_record:
+        raise RunError(
+            f"tracker={tracker.name} keeps no record outside of the run folder.",
+            "choose one that does: tracker=mlflow or tracker=wandb",
+        )
+    with folder.locked():
+        print(send(folder, tracker))

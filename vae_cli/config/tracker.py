@@ -1,0 +1,120 @@
+"""Options of trackers: where a run is recorded besides its folder."""
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar, Self
+
+from vae_cli.config.option import Options, option
+from vae_cli.registry import register
+
+PASSWORD = re.compile(r"://[^/@]*:[^/@]+@")
+UNUSUAL = re.compile(r"[^\w./=+,-]")
+"""What names of groups are better without; they enter a tracker's queries."""
+
+
+@dataclass
+class TrackerConfig(Options):
+    """Where a run is recorded besides its folder."""
+
+    writes_tensorboard: ClassVar[bool] = True
+    """Whether the run folder gets its `tensorboard/`."""
+    keeps_record: ClassVar[bool] = False
+    """Whether a process of its own sends the run to a place outside of the folder."""
+
+    def in_sweep(self, folder: Path) -> Self:
+        """Return the options of a job.
+
+        Args:
+            folder: of its sweep.
+        """
+        return self
+
+
+@register("tracker", "none")
+@dataclass
+class NoTrackerConfig(TrackerConfig):
+    """The run folder alone, without TensorBoard."""
+
+    writes_tensorboard = False
+
+
+@register("tracker", "tensorboard")
+@dataclass
+class TensorBoardConfig(TrackerConfig):
+    """TensorBoard files in the run folder: scalars, images, HParams, projector."""
+
+
+@dataclass
+class RecordConfig(TrackerConfig):
+    """A record of the run outside of its folder, besides TensorBoard."""
+
+    keeps_record = True
+
+    group: str | None = option(
+        "runs that belong together: children of one parent run, or a group; null: the "
+        "sweep, if any",
+        default=None,
+    )
+    artifacts: str = option(
+        "files that are sent: results (config, metrics, figures, networks, log), all "
+        "(checkpoints and TensorBoard, too) or none",
+        choices=("results", "all", "none"),
+        default="results",
+    )
+
+    def in_sweep(self, folder: Path) -> Self:
+        """Return the options of a job, which belongs to its sweep."""
+        if self.group is not None:
+            return self
+        name = "/".join(folder.absolute().parts[-2:])
+        return replace(self, group=UNUSUAL.sub("_", name))
+
+    def problems(self) -> list[str]:
+        """Return inconsistencies between fields."""
+        if self.group is None or (self.group and not UNUSUAL.search(self.group)):
+            return []
+        return [
+            f"tracker.group={self.group} must be of letters, digits and . / _ = + , -"
+        ]
+
+
+@register("tracker", "mlflow")
+@dataclass
+class MlflowConfig(RecordConfig):
+    """MLflow: a tracking server, or a database below output_root."""
+
+    uri: str | None = option(
+        "tracking server or database; null: MLFLOW_TRACKING_URI, or else "
+        "sqlite:///<output_root>/mlflow.db",
+        default=None,
+    )
+    experiment: str = option("experiment that holds the run", default="vae-cli")
+
+    def problems(self) -> list[str]:
+        """Return inconsistencies between fields."""
+        problems = super().problems()
+        if self.uri is not None and PASSWORD.search(self.uri):
+            problems.append(
+                "tracker.uri holds a password, which config.yaml would keep; set "
+                "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
+                "MLFLOW_TRACKING_URI, in the environment instead"
+            )
+        if not self.experiment.strip():
+            problems.append("tracker.experiment must not be empty")
+        return problems
+
+
+@register("tracker", "wandb")
+@dataclass
+class WandbConfig(RecordConfig):
+    """Weights & Biases: its server, or offline files in the run's wandb/."""
+
+    project: str = option("project that holds the run", default="vae-cli")
+    entity: str | None = option("user or team; that of the login if null", default=None)
+    mode: str | None = option(
+        "online, or offline: files in the run's wandb/ that `wandb sync` sends later; "
+        "null: WANDB_MODE, or else online",
+        choices=("online", "offline"),
+        default=None,
+    )

@@ -1,0 +1,129 @@
+"""What a tracker does, and what all of them send."""
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from vae_cli.config.train import TrainConfig
+from vae_cli.errors import VaeCliError
+from vae_cli.runs.folder import RunFolder
+
+RESULTS = (
+    "config.yaml", "environment.json", "data.json", "status.json", "metrics.csv",
+    "metrics.json", "train.log", "figures", "model", "evaluation",
+)  # fmt: skip
+"""Files and folders that `tracker.artifacts=results` sends."""
+ALSO = ("checkpoints", "tensorboard")
+"""What `tracker.artifacts=all` sends besides."""
+NO_PARAMS = ("name", "run_dir", "output_root", "resume", "tracker")
+"""Keys of the config that say nothing about what a run computes."""
+MAX_REASON = 240
+"""Characters of a package's error message."""
+
+
+class TrackerError(VaeCliError):
+    """A tracker is missing, can't be reached, or refuses something."""
+
+
+class Tracker(ABC):
+    """Sends a run to where it is recorded.
+
+    It is made anew after a failure, and whenever a run is resumed; `record` is what
+    carries over.
+
+    Args:
+        options: of the tracker.
+        config: of the run.
+        folder: the run.
+        record: what `tracker.json` keeps of the run's record, JSON values; to be
+            filled in by `start`.
+    """
+
+    def __init__(
+        self,
+        options: Any,
+        config: TrainConfig,
+        folder: RunFolder,
+        record: dict[str, Any],
+    ) -> None:
+        self.options = options
+        self.config = config
+        self.folder = folder
+        self.record = record
+        self.alive: Callable[[], None] = lambda: None
+        """To be called whenever something has been sent: who waits goes on waiting."""
+        self.warn: Callable[[str], None] = lambda text: None
+        """To be called with what the user should know."""
+
+    @abstractmethod
+    def start(self) -> str:
+        """Make the run's record, or go on with it; returns where to look at it."""
+
+    @abstractmethod
+    def log_epochs(self, rows: list[dict[str, float]]) -> None:
+        """Send epochs: rows of `metrics.csv`, none of them sent before."""
+
+    @abstractmethod
+    def finish(self, state: str, results: dict[str, float], epoch: int) -> None:
+        """Send figures, files and results of a finished run; close the record.
+
+        Args:
+            state: of `status.json`: finished, interrupted or failed.
+            results: of a finished run; see `results`.
+            epoch: the last one.
+        """
+
+    def stop(self) -> None:  # noqa: B027  # not every tracker holds something
+        """Let go of what a failed tracker holds."""
+
+    def files(self) -> Iterator[tuple[Path, str]]:
+        """Yield what `tracker.artifacts` sends: files, their names in the folder."""
+        names = {"none": (), "results": RESULTS, "all": RESULTS + ALSO}
+        for name in names[self.options.artifacts]:
+            path = self.folder.path / name
+            for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+                if file.is_file() and not file.is_symlink():
+                    yield file, file.relative_to(self.folder.path).as_posix()
+                    self.alive()
+
+
+def params(config: TrainConfig) -> dict[str, Any]:
+    """Return the config without places, nested."""
+    values = dataclasses.asdict(config)
+    return {key: value for key, value in values.items() if key not in NO_PARAMS}
+
+
+def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested values by dotted keys, as they are typed."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            found |= flat(value, f"{prefix}{key}.")
+        else:
+            found[prefix + key] = value
+    return found
+
+
+def results(folder: RunFolder) -> dict[str, float]:
+    """Return the numbers of `metrics.json`: `best_epoch`, ..., `test_neg_elbo`, ..."""
+    values = folder.read_json(folder.metrics_json)
+    values.pop("images_per_second", None)  # a column of metrics.csv, too
+    test = values.pop("test", None) or {}
+    values |= {f"test_{key}": value for key, value in test.items()}
+    return {
+        key: value
+        for key, value in values.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+
+
+def reason(error: Exception) -> str:
+    """Return an error in a few lines."""
+    if isinstance(error, VaeCliError):
+        return str(error)
+    first = next(iter(str(error).strip().splitlines()), "")
+    if len(first) > MAX_REASON:
+        first = f"{first[: MAX_REASON // 2]} ... {first[-MAX_REASON // 2 :]}"
+    return f"{type(error).__name__}: {first}"

@@ -1,0 +1,197 @@
+"""MLflow, by its client alone: no active run or setting of the process is touched."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from vae_cli.config.tracker import PASSWORD, MlflowConfig
+from vae_cli.registry import builds
+from vae_cli.training.trackers.base import Tracker, TrackerError, flat, params
+
+STATES = {"finished": "FINISHED", "interrupted": "KILLED", "failed": "FAILED"}
+PARENT = "mlflow.parentRunId"
+GROUP = "vae_cli.group"
+"""Tag of the parent run of a group, and of nothing else."""
+KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""Tag of an experiment whose page shows training runs and not conversations."""
+MAX_VALUE = 500
+"""Characters of a parameter that servers of every version take."""
+MAX_METRICS = 1000
+MAX_PARAMS = 100
+"""Of a request."""
+ENVIRONMENT = {
+    # a server that is gone is found to be gone within seconds instead of minutes
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
+"""What is set where the user hasn't."""
+
+
+@builds(MlflowConfig)
+class MlflowTracker(Tracker):
+    """A run of an experiment, and of a group a child of the group's parent run."""
+
+    def start(self) -> str:
+        """Make the run, or set it to running again."""
+        for name, value in ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
+        try:
+            from mlflow.tracking import MlflowClient
+        except ImportError as error:
+            raise TrackerError(
+                "MLflow is not installed.", "pip install 'vae-cli[mlflow]'"
+            ) from error
+        self.alive()
+        uri = self._uri()
+        if self.record.get("uri") != _shown(uri):
+            self.record.clear()
+            self.record["uri"] = _shown(uri)
+        self._client = MlflowClient(uri)
+        self.alive()
+        if "id" not in self.record:
+            experiment = self._experiment(uri)
+            run = self._client.create_run(
+                experiment, run_name=self.folder.path.name, tags=self._tags(experiment)
+            )
+            self.record |= {"id": run.info.run_id, "experiment": experiment}
+        self._id = self.record["id"]
+        run = self._client.get_run(self._id)
+        self._set_status(self._id, "RUNNING")
+        self._parent = run.data.tags.get(PARENT)
+        if self._parent:
+            self._set_status(self._parent, "RUNNING")
+        self._log_params(run.data.params)
+        if uri.startswith("http"):
+            experiment = self.record["experiment"]
+            return f"{_shown(uri)}/#/experiments/{experiment}/runs/{self._id}"
+        return f"mlflow ui --backend-store-uri {_shown(uri)}"
+
+    def log_epochs(self, rows: list[dict[str, float]]) -> None:
+        """Send epochs; those that the server has got before a failure are left out."""
+        from mlflow.entities import Metric
+
+        history = self._client.get_metric_history(self._id, "loss")
+        sent = max((metric.step for metric in history), default=0)
+        now = int(time.time() * 1000)
+        metrics = [
+            Metric(name, value, now, int(row["epoch"]))
+            for row in rows
+            if row["epoch"] > sent
+            # the one that says what has been sent comes last
+            for name, value in sorted(row.items(), key=lambda item: item[0] == "loss")
+            if name != "epoch"
+        ]
+        for start in range(0, len(metrics), MAX_METRICS):
+            self._client.log_batch(
+                self._id, metrics=metrics[start : start + MAX_METRICS]
+            )
+
+    def finish(self, state: str, results: dict[str, float], epoch: int) -> None:
+        """Send results and files, and end the run; its parent ends with it."""
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        metrics = [Metric(name, value, now, epoch) for name, value in results.items()]
+        self._client.log_batch(self._id, metrics=metrics)
+        if state == "finished":
+            for file, name in self.files():
+                place = str(Path(name).parent)
+                self._client.log_artifact(
+                    self._id, str(file), None if place == "." else place
+                )
+        self._set_status(self._id, STATES[state])
+        if self._parent:
+            self._set_status(self._parent, "FINISHED")
+
+    def _set_status(self, run: str, status: str) -> None:
+        if status == "RUNNING":
+            self._client.update_run(run, status)
+        else:
+            self._client.set_terminated(run, status)
+
+    def _uri(self) -> str:
+        """Return where runs are recorded; a resumed run keeps its place."""
+        given = self.options.uri or os.environ.get("MLFLOW_TRACKING_URI")
+        root = Path(self.config.output_root).absolute()
+        uri = given or self.record.get("uri") or f"sqlite:///{root / 'mlflow.db'}"
+        return str(uri).rstrip("/")
+
+    def _experiment(self, uri: str) -> str:
+        """Find or make the experiment; files of a local one lie beside its database."""
+        name = self.options.experiment
+        place = None
+        if uri.startswith("sqlite:///"):
+            database = Path(uri.removeprefix("sqlite:///")).absolute()
+            database.parent.mkdir(parents=True, exist_ok=True)
+            place = (database.parent / "mlflow-artifacts").as_uri()
+        found = self._client.get_experiment_by_name(name)
+        if found is None:
+            try:
+                return str(self._client.create_experiment(name, place, KIND))
+            except Exception:  # another job of a sweep has just made it, or it raises
+                found = self._client.get_experiment_by_name(name)
+                if found is None:
+                    raise
+        if found.lifecycle_stage != "active":
+            raise TrackerError(
+                f"tracker.experiment={name} has been deleted there.",
+                "restore it, or choose another name",
+            )
+        return str(found.experiment_id)
+
+    def _tags(self, experiment: str) -> dict[str, str]:
+        tags = {
+            "mlflow.source.name": "vae-train",
+            "vae_cli.run_dir": str(self.folder.path),
+        }
+        if self.options.group is not None:
+            tags[PARENT] = self._parent_of(experiment)
+        return tags
+
+    def _parent_of(self, experiment: str) -> str:
+        """Find or make the parent of a group."""
+        group = self.options.group
+        if not (found := self._parents(experiment)):
+            made = self._client.create_run(
+                experiment, run_name=group, tags={GROUP: group}
+            ).info.run_id
+            found = self._parents(experiment)
+            if found[0] != made:  # another job was first
+                self._client.delete_run(made)
+        return found[0]
+
+    def _parents(self, experiment: str) -> list[str]:
+        """Return the parent runs of the group, the first one first."""
+        runs = self._client.search_runs(
+            [experiment], f"tags.`{GROUP}` = '{self.options.group}'"
+        )
+        first = sorted((run.info.start_time, run.info.run_id) for run in runs)
+        return [run for _, run in first]
+
+    def _log_params(self, having: dict[str, str]) -> None:
+        """Send the config; a parameter keeps its first value, as MLflow demands."""
+        from mlflow.entities import Param
+
+        new = [
+            Param(key, _text(value)[:MAX_VALUE])
+            for key, value in flat(params(self.config)).items()
+            if key not in having
+        ]
+        for start in range(0, len(new), MAX_PARAMS):
+            self._client.log_batch(self._id, params=new[start : start + MAX_PARAMS])
+
+
+def _text(value: Any) -> str:
+    """Return a value as it is typed."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
+
+
+def _shown(uri: str) -> str:
+    """Return an address without its password, which no file and no log may hold."""
+    return PASSWORD.sub("://", uri)

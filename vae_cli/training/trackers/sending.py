@@ -1,0 +1,156 @@
+"""From a run folder to its record: what isn't there yet is sent."""
+
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from vae_cli.config.tracker import TrackerConfig
+from vae_cli.config.train import TrainConfig
+from vae_cli.errors import VaeCliError
+from vae_cli.registry import build
+from vae_cli.runs.files import write_json
+from vae_cli.runs.folder import RunFolder
+from vae_cli.runs.metrics_file import read_rows
+from vae_cli.training.trackers.base import Tracker, TrackerError, reason, results
+
+log = logging.getLogger(__name__)
+
+
+def send(folder: RunFolder, tracker: TrackerConfig) -> str:
+    """Send what the record of a run doesn't have yet, in this process.
+
+    Args:
+        folder: the run, which nothing trains meanwhile.
+        tracker: where to.
+
+    Returns:
+        where to look at the record.
+
+    Raises:
+        RunError: the folder is no run, or lacks files.
+        TrackerError: the tracker is missing, can't be reached or refuses something.
+    """
+    config = replace(folder.load_config(), tracker=tracker)
+    sending = Sending(folder, config, warn=lambda text: log.warning("%s", text))
+    try:
+        sending.finish(ended(folder))
+    except VaeCliError:
+        raise
+    except Exception as error:
+        raise TrackerError(
+            f"tracker={tracker.name}: {reason(error)}",
+            "nothing of the run folder has changed; try again when it answers",
+        ) from error
+    return sending.place
+
+
+def ended(folder: RunFolder) -> str:
+    """Return how training ended: finished, failed or interrupted."""
+    state = folder.status()["state"]
+    # what says that it is running was killed outright
+    return state if state in ("finished", "failed") else "interrupted"
+
+
+class Sending:
+    """Keeps a run's record up to its folder.
+
+    `tracker.json` in the folder holds, for each tracker, the record's id and how many
+    epochs it has, so that a resumed run continues the same record.
+
+    Args:
+        folder: the run.
+        config: its config, with the tracker.
+        alive: called whenever something has been sent.
+        warn: called with what the user should know.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        config: TrainConfig,
+        alive: Callable[[], None] = lambda: None,
+        warn: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self._alive = alive
+        self._warn = warn
+        self._folder = folder
+        self._config = config
+        self._tracker: Tracker | None = None
+        self._record: dict[str, Any] = {}
+        self.place = ""
+        """Where to look at the record."""
+
+    def update(self) -> None:
+        """Send the epochs that the record doesn't have.
+
+        Raises:
+            Exception: whatever a tracker raises; another call tries again.
+        """
+        try:
+            if self._tracker is None:
+                self._start()
+            self._send_epochs()
+        except BaseException:
+            self._drop()
+            raise
+
+    def finish(self, state: str) -> None:
+        """Send all that is missing, and close the record.
+
+        Args:
+            state: of the run: finished, interrupted or failed.
+
+        Raises:
+            Exception: as `update`.
+        """
+        self.update()
+        try:
+            assert self._tracker is not None  # noqa: S101  # update has started it
+            numbers = results(self._folder) if state == "finished" else {}
+            self._tracker.finish(state, numbers, self._record.get("epochs", 0))
+        except BaseException:
+            self._drop()
+            raise
+        self._tracker = None
+        self._record["state"] = state
+        self._save()
+
+    def _start(self) -> None:
+        name = self._config.tracker.name
+        self._record = self._records().get(name, {})
+        self._record.pop("state", None)
+        tracker: Tracker = build(
+            self._config.tracker, self._config, self._folder, self._record
+        )
+        self._tracker = tracker
+        tracker.alive, tracker.warn = self._alive, self._warn
+        try:
+            self.place = tracker.start()
+        finally:
+            self._save()
+
+    def _send_epochs(self) -> None:
+        assert self._tracker is not None  # noqa: S101
+        sent = self._record.setdefault("epochs", 0)
+        rows = [r for r in read_rows(self._folder.metrics_csv) if r["epoch"] > sent]
+        if rows:
+            self._tracker.log_epochs(rows)
+            self._record["epochs"] = int(rows[-1]["epoch"])
+            self._save()
+
+    def _drop(self) -> None:
+        """Let go of a tracker that has failed."""
+        tracker, self._tracker = self._tracker, None
+        if tracker is not None:
+            with contextlib.suppress(Exception):  # it has failed already
+                tracker.stop()
+
+    def _records(self) -> dict[str, Any]:
+        file = self._folder.tracker_file
+        return self._folder.read_json(file) if file.exists() else {}
+
+    def _save(self) -> None:
+        name = self._config.tracker.name
+        write_json(self._folder.tracker_file, {**self._records(), name: self._record})
