@@ -1,0 +1,51 @@
+"""Figures of a search, as Optuna draws them."""
+
+from typing import Any
+
+from vae_cli.commands._study import import_optuna, reading
+from vae_cli.runs.sweep_folder import SweepFolder
+
+MEASURE = "best bound, nats per image"
+
+
+def draw_study(settings: Any, folder: SweepFolder) -> None:
+    """Draw what Optuna knows of a search, into the sweep's `figures/`.
+
+    Args:
+        settings: the keys of `vae_cli.config.sweep.OPTUNA`.
+        folder: of the sweep.
+    """
+    optuna = import_optuna()
+    import matplotlib
+
+    matplotlib.use("agg")  # Optuna draws with pyplot
+    from matplotlib import pyplot
+    from optuna.visualization import matplotlib as draw
+
+    from vae_cli.visualize.files import save_figure
+
+    if settings["storage"] is None:  # the study was in memory
+        return
+    with reading(settings):
+        study = optuna.load_study(
+            study_name=settings["study_name"], storage=settings["storage"]
+        )
+        complete = (optuna.trial.TrialState.COMPLETE,)
+        values = {trial.value for trial in study.get_trials(states=complete)}
+    if len(values) < 2:
+        return
+    folder.figures.mkdir(exist_ok=True)
+    plots: dict[str, Any] = {
+        "optimization_history": draw.plot_optimization_history,
+        "slice": draw.plot_slice,
+        "param_importances": draw.plot_param_importances,
+    }
+    for name, plot in plots.items():
+        plot(study, target=_value, target_name=MEASURE)
+        figure = pyplot.gcf()
+        save_figure(figure, folder.figures / f"{name}.png")
+        pyplot.close(figure)
+
+
+def _value(trial: Any) -> float:
+    return float(trial.value)
