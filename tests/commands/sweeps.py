@@ -1,17 +1,21 @@
 """Sweeps whose jobs are trained at once, by a stand-in for the job's process."""
 
+import csv
 import json
 import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.conftest import Finished
 from vae_cli.config.load import load
 from vae_cli.config.train import TrainConfig
 from vae_cli.runs.files import write_json
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.metrics_file import append_row
 from vae_cli.runs.sweep_folder import STATE, SweepJob
+
+Command = Callable[..., Finished]
 
 
 class Training:
@@ -55,3 +59,25 @@ class Training:
         write_json(run.metrics_json, values)
         run.write_status("finished", 1)
         return 0
+
+
+Trains = Callable[..., Training]
+
+
+def sweep(command: Command, folder: Path, *words: str) -> Finished:
+    return command("train", "-m", *words, f"hydra.sweep.dir={folder}")
+
+
+def resume(command: Command, folder: Path, *words: str) -> Finished:
+    return command("train", "-m", *words, f"sweep.resume={folder}")
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    """What a sweep's table says, best first."""
+    with (folder / "summary.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def fails_at(beta: float, how: int | str = "loss is nan") -> dict[str, Any]:
+    """How `Training` fails for this beta alone."""
+    return {"fails": lambda config: how if config.beta == beta else None}

@@ -1,49 +1,21 @@
 """How sweeps number, skip, resume and sum up their jobs; the jobs are stand-ins."""
 
-import csv
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.commands.sweeps import Training
-from tests.conftest import Finished, refused
-from vae_cli.commands import _sweep_job
+from tests.commands.sweeps import (
+    Command,
+    Trains,
+    fails_at,
+    resume,
+    rows,
+    sweep,
+)
+from tests.conftest import refused
 from vae_cli.lock import take_lock
-
-Command = Callable[..., Finished]
-Trains = Callable[..., Training]
-
-
-@pytest.fixture
-def trains(monkeypatch: pytest.MonkeyPatch) -> Trains:
-    """Let jobs be trained by a stand-in."""
-
-    def start(**named: object) -> Training:
-        training = Training(**named)  # type: ignore[arg-type]
-        monkeypatch.setattr(_sweep_job, "_train_in_child", training)
-        return training
-
-    return start
-
-
-def sweep(command: Command, folder: Path, *words: str) -> Finished:
-    return command("train", "-m", *words, f"hydra.sweep.dir={folder}")
-
-
-def resume(command: Command, folder: Path, *words: str) -> Finished:
-    return command("train", "-m", *words, f"sweep.resume={folder}")
-
-
-def rows(folder: Path) -> list[dict[str, str]]:
-    with (folder / "summary.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def fails_at(beta: float, how: int | str = "loss is nan") -> dict[str, object]:
-    return {"fails": lambda config: how if config.beta == beta else None}
 
 
 def test_failed_job_does_not_end_a_sweep_and_its_folder_says_why(
@@ -205,7 +177,9 @@ def test_record_runs_no_words_of_hydra_that_run_code(
     assert harm not in file.read_text()
 
 
-@pytest.mark.parametrize("word", ["sweep.resume=x", "sweep.on_error=stop", "experiment=tune"])
+@pytest.mark.parametrize(
+    "word", ["sweep.resume=x", "sweep.on_error=stop", "experiment=tune"]
+)
 def test_options_of_sweeps_need_m(word: str, command: Command, tmp_path: Path) -> None:
     refused(command("train", word, f"run_dir={tmp_path / 'run'}"), "vae-train -m", word)
     assert not (tmp_path / "run").exists()

@@ -46,7 +46,8 @@ def fixed_keys(words: Sequence[str]) -> frozenset[str]:
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
     parsed = OverridesParser.create().parse_overrides(overrides_of(list(words)))
-    return frozenset(o.get_key_element() for o in parsed if not o.is_sweep_override())
+    last = {override.get_key_element(): override for override in parsed}
+    return frozenset(key for key, o in last.items() if not o.is_sweep_override())
 
 
 def check_sweep(words: list[str]) -> Rehearsal:
@@ -101,7 +102,9 @@ def check_sweep(words: list[str]) -> Rehearsal:
         if any(word.startswith("hydra.sweeper.storage=") for word in words):
             # nothing of a rehearsal belongs into the study of another sweeper
             own.append("hydra.sweeper.storage=null")
-        call_hydra("train", ["-m", *with_words(words, own)], rehearse)
+        # keys of the launcher that isn't used here
+        here = [w for w in words if not w.lstrip("+~").startswith("hydra.launcher.")]
+        call_hydra("train", ["-m", *with_words(here, own)], rehearse)
     if problems:
         raise ConfigProblems(problems)
     hydra = hydra_settings(words, list(seen[0].overrides.task))

@@ -47,7 +47,6 @@ class Study:
                 load_if_exists=True,
             )
             trials = self.study.get_trials(deepcopy=False)
-        self.study.sampler = _sampler(settings, len(trials))
         jobs = folder.jobs()
         if trials and not jobs:
             raise RunError(
@@ -68,6 +67,7 @@ class Study:
                     self.study.tell(trial.number, state=states.FAIL)
             if not trials:
                 self._add(jobs)
+            self.study.sampler = _sampler(settings, len(self.study.trials))
 
     def next_trials(self) -> list[Any]:
         """Return the next jobs, with consecutive numbers; none when all are done."""

@@ -3,6 +3,7 @@
 from typing import Any
 
 from vae_cli.commands._study import import_optuna, reading
+from vae_cli.runs.files import whole_file
 from vae_cli.runs.sweep_folder import SweepFolder
 
 MEASURE = "best bound, nats per image"
@@ -22,7 +23,7 @@ def draw_study(settings: Any, folder: SweepFolder) -> None:
     from matplotlib import pyplot
     from optuna.visualization import matplotlib as draw
 
-    from vae_cli.visualize.files import save_figure
+    from vae_cli.visualize.files import DPI
 
     if settings["storage"] is None:  # the study was in memory
         return
@@ -40,12 +41,12 @@ def draw_study(settings: Any, folder: SweepFolder) -> None:
         "slice": draw.plot_slice,
         "param_importances": draw.plot_param_importances,
     }
+    searched = len(study.best_params)
     for name, plot in plots.items():
-        plot(study, target=_value, target_name=MEASURE)
+        plot(study, target_name=MEASURE)
         figure = pyplot.gcf()
-        save_figure(figure, folder.figures / f"{name}.png")
+        figure.set_size_inches(max(9, 3 * searched) if name == "slice" else 9, 5)
+        figure.set_layout_engine("constrained")
+        with whole_file(folder.figures / f"{name}.png") as file:
+            figure.savefig(file, dpi=DPI, format="png")
         pyplot.close(figure)
-
-
-def _value(trial: Any) -> float:
-    return float(trial.value)

@@ -49,8 +49,13 @@ def write_figures(folder: SweepFolder, summary: SweepSummary) -> None:
     save_figure(figure, folder.figures / "parallel_coordinates.png")
 
 
-def report(folder: SweepFolder, summary: SweepSummary) -> None:
+def report(folder: SweepFolder, summary: SweepSummary, minimised: str) -> None:
     """Print the ranking and the folder.
+
+    Args:
+        folder: of the sweep.
+        summary: of its jobs.
+        minimised: name of what the best job has least of.
 
     Raises:
         RunError: a job has failed, or was not started.
@@ -58,6 +63,9 @@ def report(folder: SweepFolder, summary: SweepSummary) -> None:
     for line in ranking(folder.path):
         log.info("%s", line)
     print(folder)
+    if len(summary.kinds) == 1:
+        best = summary.rows[0]
+        log.info("least %s: %.2f nats per image, %s", minimised, best.bound, best.job)
     log.info("      vae-anomaly run=%s", folder)
     log.info("table: %s", folder.summary)
     done = summary.jobs("finished")

@@ -36,11 +36,12 @@ def sweep(words: list[str]) -> None:
     """
     before = resumed(words)
     record = SweepFolder(before).record() if before else None
-    words = completed(words, record) if record else words
+    if before and record:
+        words = in_folder(completed(words, record), before)
     plan = check_sweep(words)
     if is_optuna(plan.sweeper):
         check_search(plan.sweeper, [config for _, config in plan.jobs])
-    folder = SweepFolder(before or plan.folder)
+    folder = SweepFolder(plan.folder)
     if record:
         check_record(folder, record, plan)
     elif folder.is_used():
@@ -79,8 +80,8 @@ def _prepare(folder: SweepFolder, plan: Rehearsal) -> None:
 
 def _run(folder: SweepFolder, plan: Rehearsal, words: list[str]) -> None:
     jobs = f"{len(plan.jobs)} jobs" if plan.complete else "a search"
-    bound = plan.jobs[0][1].objective.bound
-    log.info("sweep: %s in %s; minimises best_%s, nats per image", jobs, folder, bound)
+    minimised = f"best_{plan.jobs[0][1].objective.bound}"
+    log.info("sweep: %s in %s; minimises %s, nats per image", jobs, folder, minimised)
     task = JobTask(fixed_keys(words), here())
     try:
         call_hydra("train", ["-m", *in_folder(words, folder.path)], task)
@@ -93,4 +94,4 @@ def _run(folder: SweepFolder, plan: Rehearsal, words: list[str]) -> None:
     write_figures(folder, summary)
     if is_optuna(plan.sweeper):
         draw_study(plan.sweeper, folder)
-    report(folder, summary)
+    report(folder, summary, minimised)

@@ -42,7 +42,8 @@ class SweepJob:
     run: RunFolder
 
     def __str__(self) -> str:
-        return f"job {self.number} ({words_of(self.overrides)})"
+        short = {key: short_number(value) for key, value in self.overrides.items()}
+        return f"job {self.number} ({words_of(short)})"
 
     @property
     def error_file(self) -> Path:
@@ -103,6 +104,13 @@ class SweepJob:
 def words_of(overrides: dict[str, str]) -> str:
     """Return overrides in one line."""
     return ",".join(f"{key}={value}" for key, value in overrides.items())
+
+
+def short_number(text: str) -> str:
+    """Return a number of many digits with four of them; anything else as it is."""
+    if re.fullmatch(r"-?\d+\.\d{4,}(e-?\d+)?", text):
+        return f"{float(text):.4g}"
+    return text
 
 
 class SweepFolder:
@@ -240,7 +248,8 @@ class SweepFolder:
         self._stop_file.unlink(missing_ok=True)
 
     def _job(self, number: int, overrides: dict[str, str]) -> SweepJob:
-        safe = re.sub(r"[^\w=.,+-]", "_", words_of(overrides))[:MAX_NAME]
+        short = {key: short_number(value) for key, value in overrides.items()}
+        safe = re.sub(r"[^\w=.,+-]", "_", words_of(short))[:MAX_NAME]
         name = f"{number}-{safe}" if safe else str(number)
         return SweepJob(number, overrides, RunFolder(self.path / name))
 

@@ -1,6 +1,7 @@
 """The table of a sweep: what varies, and how each job went."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ from vae_cli.errors import VaeCliError
 from vae_cli.runs.metrics_file import read_rows
 from vae_cli.runs.ranking import comparable
 from vae_cli.runs.report import csv_text, markdown_table
-from vae_cli.runs.sweep_folder import SweepFolder, SweepJob
+from vae_cli.runs.sweep_folder import SweepFolder, SweepJob, short_number
 from vae_cli.runs.table import Facts
 
 
@@ -68,14 +69,19 @@ class SweepSummary:
             lines += [f"Bound: best {kind}, nats per image, beta 1.", ""]
         if len(self.kinds) > 1:
             lines += ["**Bounds of different jobs here are not comparable.**", ""]
-        return "\n".join([*lines, *markdown_table(*self._cells(_rounded))]) + "\n"
+        return (
+            "\n".join([*lines, *markdown_table(*self._cells(_rounded, short_number))])
+            + "\n"
+        )
 
     def csv(self) -> str:
         """Return the table as CSV, figures in full."""
-        header, rows = self._cells(lambda value: "" if value is None else value)
+        header, rows = self._cells(lambda value: "" if value is None else value, str)
         return csv_text([header, *rows])
 
-    def _cells(self, text: Any) -> tuple[list[str], list[list[Any]]]:
+    def _cells(
+        self, text: Callable[[Any], Any], number: Callable[[str], str]
+    ) -> tuple[list[str], list[list[Any]]]:
         header = [
             "job", *self.keys, "state", "bound", "best epoch", "KL", "minutes",
             "folder", "error",
@@ -83,7 +89,7 @@ class SweepSummary:
         rows = [
             [
                 row.job.number,
-                *(_short(row.job.overrides.get(key), text) for key in self.keys),
+                *(number(row.job.overrides.get(key, "")) for key in self.keys),
                 row.job.state,
                 *map(text, (row.bound, row.best_epoch, row.kl, row.minutes)),
                 row.job.run.path.name,
@@ -125,18 +131,6 @@ def _epoch_row(job: SweepJob, epoch: Any) -> dict[str, float]:
     except VaeCliError:
         return {}
     return next((row for row in rows if row["epoch"] == epoch), {})
-
-
-def _short(value: str | None, text: Any) -> str:
-    """Return a value as typed; in a rounded table, a long number with four digits."""
-    if value is None:
-        return ""
-    if text is _rounded and len(value) > 8:
-        try:
-            return f"{float(value):.4g}"
-        except ValueError:
-            return value
-    return value
 
 
 def _rounded(value: Any) -> str:
