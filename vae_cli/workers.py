@@ -22,7 +22,7 @@ GRACE = 15
 """Seconds that workers have to end by themselves once one of them is gone."""
 
 LAUNCHER = "VAE_CLI_LAUNCHER"
-"""Environment variable: process id of the `vae launch` that started a worker."""
+"""Environment variable: process id of what started this: a launch, a sweep's job."""
 
 
 def worker_index(config: DistributionConfig) -> int:
@@ -81,17 +81,38 @@ def handing_on_signals(send: Callable[[int], None]) -> Iterator[None]:
 
 
 def follow_launcher() -> None:
-    """Stop this worker, saved, once `vae launch` is gone: it would train on unseen."""
+    """Stop this process, saved, once the one that started it is gone.
+
+    That is `vae launch` of a worker, or the sweep of a job: it would train on unseen.
+    """
     launcher = os.environ.get(LAUNCHER)
-    if launcher is None:
-        return
+    if launcher is not None:
+        follow(lambda: os.getppid() == int(launcher))
+
+
+def follow(alive: Callable[[], bool]) -> None:
+    """Stop this process, saved, once another one is gone.
+
+    Args:
+        alive: whether that one still runs; called every second, in a thread.
+    """
 
     def watch() -> None:
-        while os.getppid() == int(launcher):
+        while alive():
             time.sleep(1)
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def wait_until(done: Callable[[], bool], seconds: float = GRACE) -> bool:
+    """Wait until something holds, at most so long; returns whether it does."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def cores() -> int:

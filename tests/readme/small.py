@@ -35,6 +35,7 @@ ALSO = {
     "vae-train -m experiment=anomaly_one_digit": (
         'hydra.sweeper.params={dataset.classes:"[0]"}',
     ),
+    "vae-train -m experiment=tune": ("hydra.sweeper.n_trials=1",),
 }
 """Line -> overrides that it needs besides: here, one job of ten."""
 
@@ -42,6 +43,7 @@ COMPOSED = {
     "vae-train distribution=mirrored": "GPUs",
     "TF_CONFIG=": "two machines",
     "vae-train -m hydra/launcher=submitit_slurm": "a Slurm cluster",
+    "vae-train -m sweep.resume=": "a sweep that has begun",
     "vae-train experiment=fashion_gated_vae": "images that don't ship with the package",
 }
 """How a line starts -> what it needs; its config is checked by `vae validate` alone."""

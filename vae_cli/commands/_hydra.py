@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from vae_cli.commands._optuna import register_optuna
 from vae_cli.config.compose import store_defaults
 from vae_cli.config.translate import translated_errors
 from vae_cli.errors import RunError
@@ -32,13 +33,15 @@ def call_hydra(
     from hydra.errors import HydraException
 
     store_defaults()
+    register_optuna()
     # Hydra then raises instead of printing and exiting
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    terminal, typed = sys.stderr, sys.argv
+    terminal, typed = _Terminal(), sys.argv
 
-    def with_terminal(values: Any) -> Any:
+    def with_terminal(values: Any) -> Any:  # pickled if a launcher has own processes
         sys.argv = typed
-        with contextlib.redirect_stderr(terminal):  # a progress bar moves the cursor
+        # a progress bar moves the cursor
+        with contextlib.redirect_stderr(terminal.stream):
             return job(values)
 
     application = hydra.main(
@@ -49,7 +52,7 @@ def call_hydra(
         with (
             translated_errors(command, words),
             # argparse repeats a wrong flag as it was typed
-            contextlib.redirect_stderr(PrintableStream(terminal)),
+            contextlib.redirect_stderr(PrintableStream(terminal.stream)),
         ):
             application()
     except (BrokenPipeError, HydraException):
@@ -62,3 +65,13 @@ def call_hydra(
         ) from error
     finally:
         sys.argv = typed
+
+
+class _Terminal:
+    """The stderr of a process; pickled, it is that of whoever unpickles it."""
+
+    def __init__(self) -> None:
+        self.stream = sys.stderr
+
+    def __reduce__(self) -> tuple[type["_Terminal"], tuple[()]]:
+        return _Terminal, ()

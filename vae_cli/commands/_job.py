@@ -2,22 +2,48 @@
 
 import json
 import sys
+import traceback
+from pathlib import Path
+from typing import Any
 
 from vae_cli.commands._main import run_guarded, set_up_logging
 from vae_cli.commands.train import train_command
 from vae_cli.config.load import load
 from vae_cli.config.train import TrainConfig
+from vae_cli.errors import Interrupted, VaeCliError
 from vae_cli.plugins import load_plugins
+from vae_cli.runs.folder import RunFolder
+from vae_cli.runs.sweep_folder import SweepFolder, SweepJob
+from vae_cli.workers import follow
 
 
 def main() -> int:
     """Train one job; returns the exit status."""
     set_up_logging()
-    load_plugins()
     job = json.load(sys.stdin)
     sys.argv = job["argv"]  # the run records how it was made
-    train_command(load(TrainConfig, job["config"]), [])
+    if job["follows"]:
+        follow(SweepFolder(Path(job["sweep"])).in_use)
+    try:
+        _train(job)
+    except Interrupted:
+        raise
+    except Exception as error:
+        ours = isinstance(error, VaeCliError)
+        _write(job, str(error) if ours else traceback.format_exc())
+        raise
     return 0
+
+
+def _train(job: dict[str, Any]) -> None:
+    load_plugins()
+    train_command(load(TrainConfig, job["config"]), [])
+
+
+def _write(job: dict[str, Any], error: str) -> None:
+    """Write why the job failed into its folder, which may not be there yet."""
+    folder = job["config"]["resume"] or job["config"]["run_dir"]
+    SweepJob(0, {}, RunFolder(Path(folder))).fail(error)
 
 
 if __name__ == "__main__":

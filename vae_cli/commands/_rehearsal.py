@@ -3,14 +3,54 @@
 import contextlib
 import math
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from vae_cli.commands._hydra import call_hydra
-from vae_cli.config.compose import checked
+from vae_cli.commands._optuna import is_optuna, rehearsing
+from vae_cli.commands._sweep_job import varied
+from vae_cli.config.compose import checked, hydra_settings, override, overrides_of
+from vae_cli.config.train import TrainConfig
 from vae_cli.errors import ConfigError, ConfigProblems
 
 
-def check_sweep(words: list[str]) -> None:
+@dataclass(frozen=True)
+class Rehearsal:
+    """What a sweep will do.
+
+    Attributes:
+        jobs: of each, what distinguishes it and its config; of a search, the ends of
+            what it searches.
+        complete: whether these are all jobs; a search chooses its own.
+        folder: of the sweep.
+        sweeper: the settings of Hydra's sweeper.
+    """
+
+    jobs: list[tuple[dict[str, str], TrainConfig]]
+    complete: bool
+    folder: Path
+    sweeper: dict[str, Any]
+
+    @property
+    def varied(self) -> list[str]:
+        """The keys that distinguish jobs."""
+        return list(
+            dict.fromkeys(key for overrides, _ in self.jobs for key in overrides)
+        )
+
+
+def fixed_keys(words: Sequence[str]) -> frozenset[str]:
+    """Return the keys that words give one value, the same in all jobs."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    parsed = OverridesParser.create().parse_overrides(overrides_of(list(words)))
+    last = {override.get_key_element(): override for override in parsed}
+    return frozenset(key for key, o in last.items() if not o.is_sweep_override())
+
+
+def check_sweep(words: list[str]) -> Rehearsal:
     """Compose and check every job before the first one starts.
 
     Hydra itself finds unknown keys early, but not invalid values or combinations. A
@@ -23,6 +63,8 @@ def check_sweep(words: list[str]) -> None:
         ConfigError: naming the jobs that are refused, and why.
     """
     problems: list[str] = []
+    jobs: list[tuple[dict[str, str], TrainConfig]] = []
+    seen: list[Any] = []
     rehearsed = 0
 
     def rehearse(values: Any) -> float:
@@ -30,6 +72,7 @@ def check_sweep(words: list[str]) -> None:
         from hydra.core.hydra_config import HydraConfig
 
         hydra = HydraConfig.get()
+        seen[:] = seen or [hydra]
         if rehearsed and rehearsed >= _known_jobs(hydra.sweeper):
             raise _Enough
         rehearsed += 1
@@ -46,19 +89,43 @@ def check_sweep(words: list[str]) -> None:
             )
         if config.resume:
             problems.append(f"{job}resume={config.resume} can't be part of a sweep")
+        jobs.append((varied(hydra.overrides.task, fixed), config))
         return 0.0  # a sweeper that searches needs a number
 
-    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(_Enough):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.suppress(_Enough),
+        rehearsing(),
+    ):
+        fixed = fixed_keys(words)
         own = [f"hydra.sweep.dir={folder}", "hydra/launcher=basic"]
         if any(word.startswith("hydra.sweeper.storage=") for word in words):
-            # nothing of a rehearsal belongs into the study
+            # nothing of a rehearsal belongs into the study of another sweeper
             own.append("hydra.sweeper.storage=null")
-        # overrides must stand together: put these beside the first one
-        first = next((i for i, w in enumerate(words) if _is_override(w)), len(words))
-        rehearsal = ["-m", *words[:first], *own[:2], *words[first:], *own[2:]]
-        call_hydra("train", rehearsal, rehearse)
+        # keys of the launcher that isn't used here
+        here = [w for w in words if not w.lstrip("+~").startswith("hydra.launcher.")]
+        call_hydra("train", ["-m", *with_words(here, own)], rehearse)
     if problems:
         raise ConfigProblems(problems)
+    hydra = hydra_settings(words, list(seen[0].overrides.task))
+    sweeper = hydra["sweeper"]
+    complete = math.isinf(_known_jobs(sweeper)) and not is_optuna(sweeper)
+    return Rehearsal(jobs, complete, Path(hydra["sweep"]["dir"]), sweeper)
+
+
+def with_words(words: Sequence[str], more: Sequence[str]) -> list[str]:
+    """Return words with others of higher precedence, all overrides side by side."""
+    keys = {word.partition("=")[0] for word in more}
+    kept = [word for word in words if word.partition("=")[0] not in keys]
+    # overrides must stand together
+    last = max((i + 1 for i, w in enumerate(kept) if is_override(w)), default=0)
+    last = last or len(kept)
+    return [*kept[:last], *more, *kept[last:]]
+
+
+def in_folder(words: Sequence[str], folder: Path) -> list[str]:
+    """Return the words of a sweep in this folder."""
+    return with_words(words, override("hydra.sweep.dir", str(folder)))
 
 
 class _Enough(BaseException):
@@ -67,11 +134,13 @@ class _Enough(BaseException):
 
 def _known_jobs(sweeper: Any) -> float:
     """Return how many jobs are known before the first has ended."""
-    if sweeper.get("_target_", "").endswith(".BasicSweeper"):
+    own = (".BasicSweeper", ".OptunaSweeper")
+    if sweeper.get("_target_", "").endswith(own):
         return math.inf
     # the others choose what comes next by what came out
     return int(sweeper.get("n_jobs") or 1)
 
 
-def _is_override(word: str) -> bool:
+def is_override(word: str) -> bool:
+    """Return whether a word is `key=value`, and no flag."""
     return "=" in word and not word.startswith("-")

@@ -1,27 +1,23 @@
-"""`vae-train -m`: a sweep, each job in its own process.
+"""`vae-train -m`: a sweep, each job in its own process."""
 
-TensorFlow's threads, seeds, precision and memory are settled once a process; a fresh
-one for every job is what keeps them from leaking into the next.
-"""
-
-import dataclasses
-import json
 import logging
-import re
-import signal
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
 
 from vae_cli.commands._hydra import call_hydra
-from vae_cli.commands._rehearsal import check_sweep
-from vae_cli.config.compose import checked
-from vae_cli.config.train import TrainConfig
-from vae_cli.errors import RunError
-from vae_cli.runs.folder import RunFolder
-from vae_cli.runs.ranking import ranking
-from vae_cli.workers import handing_on_signals
+from vae_cli.commands._optuna import is_optuna
+from vae_cli.commands._rehearsal import Rehearsal, check_sweep, fixed_keys, in_folder
+from vae_cli.commands._study import check_search
+from vae_cli.commands._study_figures import draw_study
+from vae_cli.commands._sweep_end import (
+    report,
+    resume_command,
+    write_figures,
+    write_table,
+)
+from vae_cli.commands._sweep_job import JobTask, here
+from vae_cli.commands._sweep_record import check_record, completed, record_of, resumed
+from vae_cli.errors import Interrupted, RunError
+from vae_cli.runs.sweep_folder import NOT_STARTED, SweepFolder
+from vae_cli.workers import wait_until
 
 log = logging.getLogger("vae_cli")
 
@@ -33,72 +29,69 @@ def sweep(words: list[str]) -> None:
         words: overrides and flags as typed, without `-m`.
 
     Raises:
-        ConfigError: a job is refused; none has started.
-        RunError: a job failed; its folder says why.
-        KeyboardInterrupt: a job was interrupted, and so is the sweep.
+        ConfigError: a job is refused, or a sweep that goes on has changed; none has
+            started.
+        RunError: a job failed, and its folder says why; or the folder is in use.
+        Interrupted: the sweep was interrupted; what was trained is saved.
     """
-    check_sweep(words)
-    folders: list[Path] = []
-
-    def job(values: Any) -> float:
-        from hydra.core.hydra_config import HydraConfig
-
-        hydra = HydraConfig.get()
-        folders.append(Path(hydra.sweep.dir))
-        return run_job(checked("train", values), hydra, words)
-
+    before = resumed(words)
+    record = SweepFolder(before).record() if before else None
+    if before and record:
+        words = in_folder(completed(words, record), before)
+    plan = check_sweep(words)
+    if is_optuna(plan.sweeper):
+        check_search(plan.sweeper, [config for _, config in plan.jobs])
+    folder = SweepFolder(plan.folder)
+    if record:
+        check_record(folder, record, plan)
+    elif folder.is_used():
+        raise RunError(
+            f"hydra.sweep.dir={folder} holds a sweep already.",
+            f"go on with it: {resume_command(folder)}",
+            "or choose another folder",
+        )
     try:
-        call_hydra("train", ["-m", *words], job)
-    finally:
-        # Hydra raises a job's error when all have ended
-        if folders and not isinstance(sys.exception(), KeyboardInterrupt):
-            for line in ranking(folders[0]):
-                log.info("%s", line)
-            print(folders[0])
-            log.info("next: vae-evaluate run=%s", folders[0])
-            log.info("      vae-anomaly run=%s", folders[0])
+        with folder.locked():
+            folder.write_record(record_of(words, plan, record))
+            _prepare(folder, plan)
+            _run(folder, plan, words)
+    except OSError as error:
+        raise RunError(
+            f"The sweep folder can't be written: {error}.",
+            "choose another with hydra.sweep.dir=<folder>",
+        ) from error
 
 
-def run_job(config: TrainConfig, hydra: Any, words: list[str]) -> float:
-    """Train one job in a child process.
-
-    Args:
-        config: the job's config.
-        hydra: Hydra's own config, for the sweep's folder and the job's number.
-        words: of the sweep; what they say of all jobs is no part of a job's name.
-
-    Returns:
-        the best validation bound, nats per image: what a sweep minimises.
-
-    Raises:
-        RunError: the job failed; its folder says why.
-        KeyboardInterrupt: the job was interrupted, and so is the sweep.
-    """
-    typed = {word.lower() for word in words}  # Hydra writes True for true
-    varied = ",".join(o for o in hydra.overrides.task if o.lower() not in typed)
-    safe = re.sub(r"[^\w=.,+-]", "_", varied)[:100]
-    name = f"{hydra.job.num}-{safe}" if safe else str(hydra.job.num)
-    folder = RunFolder(Path(hydra.sweep.dir) / name)
-    tracker = config.tracker.in_sweep(folder.path.parent)
-    config = dataclasses.replace(config, run_dir=str(folder.path), tracker=tracker)
-    status = _train_in_child({"config": dataclasses.asdict(config), "argv": sys.argv})
-    if status in (130, -signal.SIGINT, -signal.SIGTERM):
-        raise KeyboardInterrupt
-    if status:
-        raise RunError(f"job {hydra.job.num} ({varied}) failed; see {folder}")
-    rows = folder.read_json(folder.metrics_json)
-    return float(rows[f"best_{config.objective.bound}"])
+def _prepare(folder: SweepFolder, plan: Rehearsal) -> None:
+    """Number the jobs, and wait for those that a killed sweep has left."""
+    folder.allow_to_start()
+    if plan.complete:
+        wanted = [overrides for overrides, _ in plan.jobs]
+        for job in folder.jobs():
+            if job.overrides not in wanted and job.state == NOT_STARTED:
+                folder.forget(job)
+        for overrides in wanted:
+            folder.job(overrides, folder.next_number())
+    running = [job for job in folder.jobs() if job.run.in_use()]
+    if running:
+        log.info("waiting for %d jobs of the sweep before to save", len(running))
+        wait_until(lambda: not any(job.run.in_use() for job in running))
 
 
-def _train_in_child(job: dict[str, Any]) -> int:
-    """Train in a new process; returns its exit status."""
-    # in its own session, so that a terminal's Ctrl-C reaches it through us, once
-    child = subprocess.Popen(
-        [sys.executable, "-P", "-m", "vae_cli.commands._job"],
-        stdin=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    with handing_on_signals(child.send_signal):
-        child.communicate(json.dumps(job))
-    return child.returncode
+def _run(folder: SweepFolder, plan: Rehearsal, words: list[str]) -> None:
+    jobs = f"{len(plan.jobs)} jobs" if plan.complete else "a search"
+    minimised = f"best_{plan.jobs[0][1].objective.bound}"
+    log.info("sweep: %s in %s; minimises %s, nats per image", jobs, folder, minimised)
+    task = JobTask(fixed_keys(words), here())
+    try:
+        call_hydra("train", ["-m", *in_folder(words, folder.path)], task)
+    except KeyboardInterrupt as error:
+        write_table(folder)
+        raise Interrupted(
+            f"the sweep was interrupted\n  go on with: {resume_command(folder)}"
+        ) from error
+    summary = write_table(folder)
+    write_figures(folder, summary)
+    if is_optuna(plan.sweeper):
+        draw_study(plan.sweeper, folder)
+    report(folder, summary, minimised)

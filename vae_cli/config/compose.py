@@ -1,8 +1,9 @@
 """Compose a command's config without running it, and check what was composed."""
 
+import contextlib
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from numbers import Real
 from pathlib import PurePath
@@ -17,6 +18,7 @@ from vae_cli.config.catalog import (
 )
 from vae_cli.config.commands import COMMANDS
 from vae_cli.config.load import load
+from vae_cli.config.sweep import OPTUNA
 from vae_cli.config.translate import translated_errors
 from vae_cli.errors import ConfigError, UsageError, closest
 from vae_cli.paths import configs_dir
@@ -30,9 +32,9 @@ OF_RUN = {"train": "resume", "inspect": "run"}
 SHORT = {"init_from": "init_from.run"}
 """Key of a section -> the key that its own name stands for."""
 QUOTED = (
-    "run", "init_from.run", "resume", "run_dir", "output_root", "dataset.path",
-    "dataset.labels", "dataset.data_dir", "images", "output", "save_npz", "images_dir",
-    "gif", "label",
+    "run", "init_from.run", "resume", "sweep.resume", "run_dir", "output_root",
+    "dataset.path", "dataset.labels", "dataset.data_dir", "images", "output",
+    "save_npz", "images_dir", "gif", "label",
 )  # fmt: skip
 """Keys of a file, a folder or a class, whose names may hold anything."""
 PLAIN = re.compile(r"[A-Za-z0-9_/\\+.$%*@?|: -]*")
@@ -137,6 +139,7 @@ def _typed(key: str, value: Any) -> str:
 def store_defaults() -> None:
     """Give Hydra the defaults of registered options that have no YAML file."""
     from hydra.core.config_store import ConfigStore
+    from hydra.core.plugins import Plugins
 
     for group, options in OPTIONS.items():
         for name in options:
@@ -146,6 +149,8 @@ def store_defaults() -> None:
                     if spec.name != "name":
                         values[spec.name] = default_of(spec)
                 ConfigStore.instance().store(name, values, group)
+    Plugins.instance()  # an installed plugin stores its own first
+    ConfigStore.instance().store("optuna", OPTUNA, "hydra/sweeper")
 
 
 def composed(command: str, arguments: list[str]) -> Any:
@@ -159,23 +164,52 @@ def composed(command: str, arguments: list[str]) -> Any:
         ConfigError: an override is wrong.
         UsageError: a flag is wrong, or something is no override.
     """
+    overrides, extra = _parsed(arguments)
+    overrides += _for_moved_data(command, overrides)
+    with _initialized(command, arguments) as hydra:
+        values = hydra.compose(command, overrides=[*overrides, *extra])
+    return checked(command, values)
+
+
+def hydra_settings(words: Sequence[str], job: Sequence[str]) -> dict[str, Any]:
+    """Return what Hydra has for a sweep of `vae-train`: `sweep` and `sweeper`.
+
+    Args:
+        words: of the sweep, as typed.
+        job: the overrides of one of its jobs.
+    """
+    from omegaconf import OmegaConf
+
+    overrides, extra = _parsed(list(words))
+    own = [word for word in overrides if word.lstrip("+~").startswith("hydra")]
+    with _initialized("train", list(words)) as hydra:
+        values = hydra.compose(
+            "train", overrides=[*job, *own, *extra], return_hydra_config=True
+        )
+        # their interpolations reach the keys of training
+        return {
+            part: OmegaConf.to_container(values.hydra[part], resolve=True)
+            for part in ("sweep", "sweeper")
+        }
+
+
+@contextlib.contextmanager
+def _initialized(command: str, arguments: Sequence[str]) -> Iterator[Any]:
+    """Yield the module `hydra`, set up to compose; its errors are translated."""
     import hydra
     from hydra.core.global_hydra import GlobalHydra
 
-    overrides, extra = _parsed(arguments)
-    overrides += _for_moved_data(command, overrides)
     store_defaults()
     # the caller's own Hydra, if this is called within an application of it
     outer, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
     try:
         with (
-            translated_errors(command, arguments),
+            translated_errors(command, list(arguments)),
             hydra.initialize_config_dir(str(configs_dir()), version_base="1.3"),
         ):
-            values = hydra.compose(command, overrides=[*overrides, *extra])
+            yield hydra
     finally:
         GlobalHydra.instance().hydra = outer
-    return checked(command, values)
 
 
 def command_options(command: str, keys: Sequence[str] = (), /, **settings: Any) -> Any:

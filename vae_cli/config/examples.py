@@ -14,6 +14,7 @@ EXAMPLES = {
         ),
         ("vae-train dataset=npz dataset.path=images.npz", "your own images"),
         ("vae-train -m latent_dim=2,8 beta=1,4", "four runs in one sweep folder"),
+        ("vae-train -m experiment=tune", "a search by Optuna"),
         ("vae-train resume=latest", "continue where a run stopped"),
         ("vae-train tracker=mlflow", "recorded by MLflow, too"),
         ("vae-train --cfg job", "print the config, run nothing"),

@@ -25,6 +25,7 @@ from vae_cli.config.objective import ElboConfig, ObjectiveConfig
 from vae_cli.config.optimizer import AdamConfig, OptimizerConfig
 from vae_cli.config.option import option
 from vae_cli.config.prior import PriorConfig, StandardPriorConfig
+from vae_cli.config.sweep import SweepConfig
 from vae_cli.config.tracker import TensorBoardConfig, TrackerConfig
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -163,6 +164,7 @@ class TrainConfig:
         "combined with a larger epochs= and dataset.path=",
         default=None,
     )
+    sweep: SweepConfig = option("of vae-train -m", default_factory=SweepConfig)
 
     @property
     def takes_free_bits(self) -> bool:

@@ -16,17 +16,16 @@ from vae_cli.paths import configs_dir
 from vae_cli.registry import OPTIONS
 
 PLUGINS = {
-    "hydra/launcher/submitit_local": "hydra-submitit-launcher",
-    "hydra/launcher/submitit_slurm": "hydra-submitit-launcher",
-    "hydra/launcher/joblib": "hydra-joblib-launcher",
+    "hydra/launcher/submitit_local": "'vae-cli[launchers]'",
+    "hydra/launcher/submitit_slurm": "'vae-cli[launchers]'",
+    "hydra/launcher/joblib": "'vae-cli[launchers]'",
     "hydra/launcher/ray": "hydra-ray-launcher",
     "hydra/launcher/ray_aws": "hydra-ray-launcher",
     "hydra/launcher/rq": "hydra-rq-launcher",
-    "hydra/sweeper/optuna": "hydra-optuna-sweeper",
     "hydra/sweeper/ax": "hydra-ax-sweeper",
     "hydra/sweeper/nevergrad": "hydra-nevergrad-sweeper",
 }
-"""Launcher or sweeper of Hydra -> the package that brings it."""
+"""Launcher or sweeper of Hydra -> what to install for it."""
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from vae_cli.config.train import TrainConfig
 from vae_cli.errors import VaeCliError
 from vae_cli.runs.find import find_runs
 from vae_cli.runs.folder import RunFolder
@@ -60,8 +61,13 @@ def comparable(run: RunFolder) -> tuple[str, float | None]:
     except VaeCliError:
         return "", None
     value = values.get(f"best_{config.objective.bound}")
+    kind = kind_of(config)
+    return kind, float(value) if isinstance(value, (int, float)) else None
+
+
+def kind_of(config: TrainConfig) -> str:
+    """Return what a run's bound is, and of what; other runs' compare if it is equal."""
     split = "training" if config.dataset.validation_size == 0 else "validation"
     parts = (config.dataset, config.likelihood, config.conditioning, config.corruption)
     words = [_words(part) for part in parts]
-    kind = f"{split} {config.objective.bound} ({', '.join(filter(None, words))})"
-    return kind, float(value) if isinstance(value, (int, float)) else None
+    return f"{split} {config.objective.bound} ({', '.join(filter(None, words))})"

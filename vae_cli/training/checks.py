@@ -1,16 +1,45 @@
 """Whether a config can be trained on images; imports no TensorFlow."""
 
 import logging
+import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from vae_cli.config.catalog import option_values
+from vae_cli.config.sweep import SweepConfig
 from vae_cli.config.train import TrainConfig
-from vae_cli.errors import DataError
+from vae_cli.errors import ConfigError, DataError
 from vae_cli.training.memory import check_training
 
 if TYPE_CHECKING:
     from vae_cli.data.splits import ImageData
 
 log = logging.getLogger(__name__)
+
+
+def check_no_sweep(config: TrainConfig, overrides: Sequence[str]) -> None:
+    """Refuse what only `vae-train -m` does, where one run is to be trained.
+
+    Args:
+        config: of the run.
+        overrides: as typed.
+
+    Raises:
+        ConfigError: an option of sweeps, or a recipe that searches.
+    """
+    own = [word for word in overrides if word.startswith("sweep.")]
+    if config.sweep != SweepConfig():
+        raise ConfigError(
+            f"{' '.join(own) or 'sweep.'} is an option of sweeps, and this is one run.",
+            f"for a sweep: vae-train -m {shlex.join(overrides)}",
+        )
+    typed = dict(word.partition("=")[::2] for word in overrides)
+    recipe = option_values("experiment", typed.get("experiment", ""))
+    if any("/hydra/sweeper" in str(entry) for entry in recipe.get("defaults") or ()):
+        raise ConfigError(
+            f"experiment={typed['experiment']} is a search of many runs.",
+            f"vae-train -m {shlex.join(overrides)}",
+        )
 
 
 def check_images(config: TrainConfig, data: "ImageData") -> None:

@@ -25,7 +25,7 @@ from vae_cli.runs.record import record_start, record_stop, recorded
 from vae_cli.runs.resume import resumed_config
 from vae_cli.runs.source_of_weights import find_source_of_weights
 from vae_cli.runtime import start_tensorflow
-from vae_cli.training.checks import check_images
+from vae_cli.training.checks import check_images, check_no_sweep
 from vae_cli.training.stop import StopSignal
 from vae_cli.training.trackers.tracking import tracked
 from vae_cli.workers import worker_index
@@ -66,12 +66,13 @@ def train(
         the finished run; None in a worker that isn't the chief, which writes it.
 
     Raises:
-        ConfigError: no such devices or workers.
+        ConfigError: no such devices or workers, or what only a sweep can do.
         DataError: the images can't be loaded, or lack what the config needs.
         RunError: the folder is taken, can't be written or can't be resumed.
         TrainingError: a loss is not finite, or another worker is gone.
         Interrupted: stopped; everything is saved.
     """
+    check_no_sweep(config, overrides)
     stop = stop or StopSignal()
     path = None
     if isinstance(config.dataset, FileConfig):

@@ -1,0 +1,18 @@
+"""What tests of commands share."""
+
+import pytest
+
+from tests.commands.sweeps import Training, Trains
+from vae_cli.commands import _sweep_job
+
+
+@pytest.fixture
+def trains(monkeypatch: pytest.MonkeyPatch) -> Trains:
+    """Let the jobs of sweeps be trained by a stand-in."""
+
+    def start(**named: object) -> Training:
+        training = Training(**named)  # type: ignore[arg-type]
+        monkeypatch.setattr(_sweep_job, "_train_in_child", training)
+        return training
+
+    return start

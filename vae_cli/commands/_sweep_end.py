@@ -1,0 +1,86 @@
+"""How a sweep ends: its table, its figures, and what to type next."""
+
+import logging
+import shlex
+from collections.abc import Sequence
+
+from vae_cli.errors import RunError
+from vae_cli.plugins import plugin_words
+from vae_cli.runs.files import write_text
+from vae_cli.runs.ranking import ranking
+from vae_cli.runs.sweep_folder import NOT_STARTED, SweepFolder
+from vae_cli.runs.sweep_summary import SweepSummary, summary_of
+
+log = logging.getLogger("vae_cli")
+
+
+def resume_command(folder: SweepFolder) -> str:
+    """Return what to type to go on with a sweep."""
+    named = f"sweep.resume={shlex.quote(str(folder))}"
+    return f"vae-train {plugin_words()}-m {named}"
+
+
+def write_table(folder: SweepFolder) -> SweepSummary:
+    """Write `summary.md` and `summary.csv`."""
+    summary = summary_of(folder)
+    write_text(folder.summary, summary.markdown(f"Sweep {folder.path.name}"))
+    write_text(folder.summary.with_suffix(".csv"), summary.csv())
+    return summary
+
+
+def write_figures(folder: SweepFolder, summary: SweepSummary) -> None:
+    """Draw the jobs whose bounds compare, those of the largest such group."""
+    if not summary.kinds or not summary.keys:
+        return
+    kind = summary.kinds[0]
+    rows = summary.finished(kind)
+    if len(rows) < 2:
+        return
+    from vae_cli.visualize.files import save_figure
+    from vae_cli.visualize.parallel_coordinates import plot_parallel_coordinates
+
+    figure = plot_parallel_coordinates(
+        {k: [row.job.overrides.get(k, "") for row in rows] for k in summary.keys},
+        [float(row.bound or 0.0) for row in rows],
+        f"best {kind.split(' (')[0]}, nats",
+        f"{len(rows)} of {len(summary.rows)} jobs of {folder.path.name}",
+    )
+    folder.figures.mkdir(exist_ok=True)
+    save_figure(figure, folder.figures / "parallel_coordinates.png")
+
+
+def report(folder: SweepFolder, summary: SweepSummary, minimised: str) -> None:
+    """Print the ranking and the folder.
+
+    Args:
+        folder: of the sweep.
+        summary: of its jobs.
+        minimised: name of what the best job has least of.
+
+    Raises:
+        RunError: a job has failed, or was not started.
+    """
+    for line in ranking(folder.path):
+        log.info("%s", line)
+    print(folder)
+    if len(summary.kinds) == 1:
+        best = summary.rows[0]
+        log.info("least %s: %.2f nats per image, %s", minimised, best.bound, best.job)
+    log.info("      vae-anomaly run=%s", folder)
+    log.info("table: %s", folder.summary)
+    done = summary.jobs("finished")
+    if len(done) == len(summary.rows):
+        return
+    lines = [f"{job} failed: {job.error}" for job in summary.jobs("failed")]
+    for state in ("interrupted", "running", "unreadable", NOT_STARTED):
+        lines += _counted(state, [job.number for job in summary.jobs(state)])
+    raise RunError(
+        f"{len(done)} of {len(summary.rows)} jobs are done.",
+        *lines,
+        f"go on with: {resume_command(folder)}",
+    )
+
+
+def _counted(state: str, numbers: Sequence[int]) -> list[str]:
+    plural = "job" if len(numbers) == 1 else "jobs"
+    return [f"{plural} {', '.join(map(str, numbers))}: {state}"] if numbers else []

@@ -1,0 +1,140 @@
+"""What a sweep was started with, and whether it still is that sweep."""
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vae_cli.commands._rehearsal import Rehearsal, is_override
+from vae_cli.config.compose import overrides_of
+from vae_cli.errors import ConfigError, UsageError
+from vae_cli.runs.sweep_folder import SweepFolder
+
+OWN = ("sweep.", "run_dir", "output_root", "resume", "name")
+"""Keys in which a resumed sweep may differ from what it was."""
+KEPT = re.compile(
+    r"hydra/sweeper=(basic|optuna)|hydra/launcher=(basic|joblib|submitit_local)"
+    r"|hydra\.sweeper\.(n_trials|n_jobs|sampler|startup_trials|seed|study_name"
+    r"|max_batch_size|params\.[\w.]+)=.*"
+)
+"""Words for Hydra that a record may hold: what a file says may not run code."""
+RESUME = "sweep.resume"
+
+
+def resumed(words: Sequence[str]) -> Path | None:
+    """Return the folder that `sweep.resume=` names, if it is there.
+
+    Raises:
+        UsageError: another folder is named as well.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    parsed = OverridesParser.create().parse_overrides(overrides_of(list(words)))
+    named = {override.get_key_element(): override for override in parsed}
+    if RESUME not in named or named[RESUME].value() is None:
+        return None
+    if "hydra.sweep.dir" in named:
+        raise UsageError(
+            "sweep.resume= goes on in its own folder; leave hydra.sweep.dir= out."
+        )
+    return Path(str(named[RESUME].value()))
+
+
+def completed(words: Sequence[str], record: dict[str, Any]) -> list[str]:
+    """Return the words of a sweep with those of its record that aren't typed again."""
+    typed = {_key(word): word for word in words if is_override(word)}
+    flags = [word for word in words if not is_override(word)]
+    before = {_key(word): word for word in record["words"] if _is_kept(word)}
+    # in the order that they had: it is that of the keys in the names of jobs
+    ordered = [typed.get(key, word) for key, word in before.items()]
+    added = [word for key, word in typed.items() if key not in before]
+    return [*flags, *ordered, *added]
+
+
+def record_of(
+    words: Sequence[str], rehearsal: Rehearsal, before: dict[str, Any] | None
+) -> dict[str, Any]:
+    """Return what is written down of a sweep.
+
+    Args:
+        words: as typed, and those of the record before.
+        rehearsal: of them.
+        before: the record of the sweep that goes on, if one does.
+    """
+    now = f"{datetime.now():%Y-%m-%d %H:%M:%S}"
+    return {
+        "started": (before or {}).get("started", now),
+        "minimises": f"best_{rehearsal.jobs[0][1].objective.bound}",
+        "varied": rehearsal.varied,
+        "words": [w for w in words if _is_kept(w) and not w.startswith("sweep.")],
+        "config": _common(rehearsal),
+    }
+
+
+def check_record(
+    folder: SweepFolder, record: dict[str, Any], rehearsal: Rehearsal
+) -> None:
+    """Refuse to go on with a sweep whose config has changed.
+
+    Raises:
+        ConfigError: naming the keys that differ.
+    """
+    advice = (
+        f"to go on with it as it was: vae-train -m sweep.resume={folder}",
+        "for another config, start another sweep",
+    )
+    if sorted(record.get("varied") or ()) != sorted(rehearsal.varied):
+        raise ConfigError(
+            f"the sweep {folder} varies {_listed(record.get('varied'))}, and this one "
+            f"{_listed(rehearsal.varied)}.",
+            *advice,
+        )
+    before, now = record["config"], _common(rehearsal)
+    changed = [
+        f"{key}: {before[key]} before, {value} now"
+        for key, value in now.items()
+        if key in before and before[key] != value
+    ]
+    if changed:
+        raise ConfigError(
+            f"the config of the sweep {folder} has changed:", *changed, *advice
+        )
+
+
+def _common(rehearsal: Rehearsal) -> dict[str, Any]:
+    """Return what all jobs have in common, key -> value, as YAML has it."""
+    configs = [_flat(dataclasses.asdict(config)) for _, config in rehearsal.jobs]
+    common = {
+        key: value
+        for key, value in configs[0].items()
+        if not key.startswith(OWN)
+        and all(key in other and other[key] == value for other in configs)
+    }
+    return dict(yaml.safe_load(yaml.safe_dump(common, sort_keys=False)))
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _is_kept(word: str) -> bool:
+    own = not word.lstrip("+~").startswith("hydra")
+    return is_override(word) and (own or bool(KEPT.fullmatch(word)))
+
+
+def _key(word: str) -> str:
+    return word.partition("=")[0]
+
+
+def _listed(keys: Any) -> str:
+    return ", ".join(map(str, keys)) if isinstance(keys, list) and keys else "nothing"
