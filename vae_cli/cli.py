@@ -36,6 +36,7 @@ COMMANDS = {
         "anomaly scores, thresholds and AUROC",
     ),
     "encode": ("vae_cli.commands.encode", "write the codes of images to a file"),
+    "report": ("vae_cli.commands.report", "write a run as one HTML page to mail"),
 }
 """Name -> (module whose `main` runs it, what it does); also installed as vae-<name>."""
 

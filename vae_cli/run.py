@@ -232,6 +232,12 @@ class Run(OpenRun):
         """Return facts about images and model; `measure` times a few training steps."""
         return inspected(self.config, self.data, measure, str(self.folder))
 
+    def report(self) -> str:
+        """Return the run on one HTML page, as `vae-report` writes it."""
+        from vae_cli.report.page import report_page
+
+        return report_page(self.folder)
+
     def plot_evaluation(self, report: "SplitReport") -> "Figure":
         """Draw a report of `evaluate`: scores, KL per dimension, extreme images."""
         from vae_cli.visualize.model_figures import evaluation_figure

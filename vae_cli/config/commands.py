@@ -8,6 +8,7 @@ from vae_cli.config.encode import EncodeConfig
 from vae_cli.config.generate import GenerateConfig
 from vae_cli.config.inspect import InspectConfig
 from vae_cli.config.option import option
+from vae_cli.config.report import ReportConfig
 from vae_cli.config.run import (
     FIGURE,
     MAX_BATCH_SIZE,
@@ -218,6 +219,7 @@ COMMANDS: dict[str, type] = {
     "reconstruct": ReconstructConfig,
     "anomaly": AnomalyConfig,
     "encode": EncodeConfig,
+    "report": ReportConfig,
 }
 """Primary config file -> dataclass."""
 

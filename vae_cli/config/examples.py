@@ -81,6 +81,10 @@ EXAMPLES = {
         ("vae-encode split=all output=codes.npz", "every split, as arrays"),
         ("vae-encode scores=true num_images=1000", "with neg_elbo and other scores"),
     ),
+    "report": (
+        ("vae-report", "the latest run: report.html in its folder"),
+        ("vae-report run=outputs/my-run output=my-run.html", "a file to mail"),
+    ),
     "anomaly": (
         ("vae-anomaly", "test images of the latest run: scores, threshold, figures"),
         ("vae-anomaly 'normal=[0,1,2,3,4]'", "all other classes are anomalies"),

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from vae_cli.config.train import TrainConfig
-from vae_cli.runs.evaluations import ROWS
 from vae_cli.runs.files import write_text
+from vae_cli.runs.measures import ROWS
 from vae_cli.runs.report import csv_text, markdown_table, writing
 from vae_cli.runs.selection import common_folder
 from vae_cli.text import printable

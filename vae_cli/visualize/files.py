@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -54,13 +54,18 @@ def figure_path(
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure of matplotlib as what the suffix says; no text is read as TeX."""
+    suffix = figure_path(path).suffix.lower()
+    with whole_file(path) as file:
+        write_figure(figure, file, suffix[1:])
+
+
+def write_figure(figure: Figure, file: Path | BinaryIO, form: str) -> None:
+    """Write a figure in a format; no text is read as TeX."""
     for text in figure.findobj(Text):
         # names of files, folders and labels are shown as they are, "$" included
         text.set_parse_math(False)
         text.set_text(printable(text.get_text(), keep="\n"))
-    suffix = figure_path(path).suffix.lower()
-    with whole_file(path) as file:
-        figure.savefig(file, dpi=DPI, format=suffix[1:])
+    figure.savefig(file, dpi=DPI, format=form)
 
 
 def text_width(text: str, fontsize: float) -> float:
