@@ -84,6 +84,10 @@ EXAMPLES = {
     "report": (
         ("vae-report", "the latest run: report.html in its folder"),
         ("vae-report run=outputs/my-run output=my-run.html", "a file to mail"),
+        (
+            "vae-report run=outputs/2026-01-31/10-00-00-sweep/0",
+            "one job of a sweep",
+        ),
     ),
     "anomaly": (
         ("vae-anomaly", "test images of the latest run: scores, threshold, figures"),

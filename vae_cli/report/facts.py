@@ -145,9 +145,8 @@ class Facts:
 
 def _measured(values: dict[str, Any]) -> dict[str, Any]:
     """Return the numbers and texts of `metrics.json`, those of the test included."""
-    kinds: dict[str, Any] = {
-        k: v for k, v in values.items() if isinstance(v, (int, float, str))
-    }
+    plain = (int, float, str)
+    kinds: dict[str, Any] = {k: v for k, v in values.items() if isinstance(v, plain)}
     test = values.get("test")
     if isinstance(test, dict):
         kinds["test"] = {k: v for k, v in test.items() if isinstance(v, (int, float))}

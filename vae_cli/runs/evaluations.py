@@ -160,10 +160,11 @@ def check_writable(folder: RunFolder, config: TrainConfig, checkpoint: str) -> N
             folder.evaluation.rmdir()
 
 
-def write_report(folder: RunFolder, report: dict[str, Any]) -> None:
+def write_report(folder: RunFolder, report: dict[str, Any], form: str = "png") -> None:
     """Write `evaluation/<split>.json` and `.md`.
 
-    An earlier report by another protocol moves to `evaluation/earlier/<number>/`.
+    `form` is the figure's format. An earlier report by another protocol moves to
+    `evaluation/earlier/<number>/`.
     """
     check_finite(folder.evaluation, report)
     folder.evaluation.mkdir(exist_ok=True)
@@ -172,10 +173,10 @@ def write_report(folder: RunFolder, report: dict[str, Any]) -> None:
     if file.exists() and not _is_of(folder, file, report["protocol"]):
         _put_aside(folder, split)
     write_json(folder.evaluation / f"{split}.json", report)
-    write_text(folder.evaluation / f"{split}.md", markdown(folder, report))
+    write_text(folder.evaluation / f"{split}.md", markdown(folder, report, form))
 
 
-def markdown(folder: RunFolder, report: dict[str, Any]) -> str:
+def markdown(folder: RunFolder, report: dict[str, Any], form: str = "png") -> str:
     """Return a report for reading."""
     lines = [
         f"# {printable(folder.path.resolve().name)}: {report['split']}",
@@ -185,7 +186,7 @@ def markdown(folder: RunFolder, report: dict[str, Any]) -> str:
     ]
     rows = measures(report)
     lines += [*markdown_table(["measure", "value", ""], rows), ""]
-    return "\n".join([*lines, f"![figure]({report['split']}.png)", ""])
+    return "\n".join([*lines, f"![figure]({report['split']}.{form})", ""])
 
 
 def one_line(report: dict[str, Any]) -> str:
