@@ -37,6 +37,7 @@ COMMANDS = {
     ),
     "encode": ("vae_cli.commands.encode", "write the codes of images to a file"),
     "track": ("vae_cli.commands.track", "send a run to MLflow or Weights & Biases"),
+    "report": ("vae_cli.commands.report", "write a run as one HTML page to mail"),
 }
 """Name -> (module whose `main` runs it, what it does); also installed as vae-<name>."""
 
@@ -93,8 +94,8 @@ TOOLS = {
         ),
     ),
     "runs": Tool(
-        "print a table of run folders",
-        "[folder] [key=value ...] [--sort A] [--columns A] [--best] [--json]",
+        "list, compare and delete run folders",
+        "[diff A B | delete RUN ... | folder] [key=value ...] [--sort A] [--json]",
         (
             ("vae runs", "all below outputs/"),
             ("vae runs outputs/2026-01-31", "of one day"),
@@ -103,6 +104,9 @@ TOOLS = {
             ("vae runs --best", "the best of each kind of bound"),
             ("vae runs --columns run,seed,nll,minutes", "any config key is a column"),
             ("vae runs --json", "or --csv: all digits, for programs"),
+            ("vae runs diff latest outputs/my-run", "keys, data, versions that differ"),
+            ("vae runs delete outputs/my-run", "shows its size, and asks"),
+            ("vae runs delete state=failed --dry-run", "what would be deleted"),
         ),
         "vae_cli.commands.runs",
     ),

@@ -9,6 +9,7 @@ import numpy as np
 from vae_cli.config.compose import command_options
 from vae_cli.config.corruption import CorruptionConfig
 from vae_cli.config.encode import ENCODE
+from vae_cli.config.figure import drawn_as
 from vae_cli.config.run import RESTORE, SCORE
 from vae_cli.data.given_files import source_name
 from vae_cli.inspection import Inspection, inspected
@@ -82,6 +83,7 @@ class Run(OpenRun):
         method: str = "auto",
         dims: list[int] | None = None,
         seed: int = 0,
+        cmap: str | None = None,
     ) -> "LatentPlot":
         """Draw where a split's images lie in latent space.
 
@@ -91,6 +93,7 @@ class Run(OpenRun):
             method: `auto`, `dims`, `pca` or `tsne`.
             dims: for `dims`: which two dimensions.
             seed: of t-SNE, and which points.
+            cmap: matplotlib's colours for classes.
 
         Returns:
             a matplotlib figure, and the codes that it shows.
@@ -101,7 +104,8 @@ class Run(OpenRun):
         images, vae = self.split(name), self.vae
         from vae_cli.visualize.model_figures import latent_plot
 
-        return latent_plot(vae, images, name, num_points, method, dims, seed)
+        with drawn_as(cmap=cmap):
+            return latent_plot(vae, images, name, num_points, method, dims, seed)
 
     def evaluate(
         self,
@@ -232,24 +236,39 @@ class Run(OpenRun):
         """Return facts about images and model; `measure` times a few training steps."""
         return inspected(self.config, self.data, measure, str(self.folder))
 
-    def plot_evaluation(self, report: "SplitReport") -> "Figure":
+    def report(self) -> str:
+        """Return the run on one HTML page, as `vae-report` writes it."""
+        from vae_cli.report.page import report_page
+
+        return report_page(self.folder)
+
+    def plot_evaluation(
+        self, report: "SplitReport", cmap: str | None = None
+    ) -> "Figure":
         """Draw a report of `evaluate`: scores, KL per dimension, extreme images."""
         from vae_cli.visualize.model_figures import evaluation_figure
 
-        return evaluation_figure(self.vae, report, self.name)
+        with drawn_as(cmap=cmap):
+            return evaluation_figure(self.vae, report, self.name)
 
     def plot_restoration(
-        self, report: "RestorationReport", columns: int = 10
+        self, report: "RestorationReport", columns: int = 10, cmap: str | None = None
     ) -> "Figure":
         """Draw a report of `restore`: clean, corrupted and restored images."""
         from vae_cli.visualize.model_figures import restoration_figure
 
-        return restoration_figure(report, self.name, columns)
+        with drawn_as(cmap=cmap):
+            return restoration_figure(report, self.name, columns)
 
     def plot_anomalies(
-        self, report: "AnomalyReport", columns: int = 10
+        self, report: "AnomalyReport", columns: int = 10, cmap: str | None = None
     ) -> "AnomalyFigures":
-        """Draw a report of `anomaly_scores`: scores with ROC, extreme images."""
+        """Draw a report of `anomaly_scores`: scores with ROC, extreme images.
+
+        `cmap`, here and in the other plots: matplotlib's colours for pictures of one
+        channel and for classes.
+        """
         from vae_cli.visualize.model_figures import anomaly_figures
 
-        return anomaly_figures(self.vae, report, self.name, columns)
+        with drawn_as(cmap=cmap):
+            return anomaly_figures(self.vae, report, self.name, columns)

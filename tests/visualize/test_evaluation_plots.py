@@ -60,20 +60,20 @@ def draw(
 def test_evaluation_is_written_with_and_without_an_estimate(tmp_path, nll, shape):
     path = tmp_path / "test.png"
     draw(path, nll=nll, shape=shape)
-    assert_picture(path, (1320, 770))
+    assert_picture(path, (1050, 720))
 
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_few_images_are_drawn(tmp_path, count):
     path = tmp_path / "test.png"
     draw(path, NEG_ELBO[:count], NEG_ELBO[:count] - 1, shown=count)
-    assert_picture(path, (1320, 770))
+    assert_picture(path, (1050, 720))
 
 
 def test_equal_scores_and_many_dimensions_are_drawn(tmp_path):
     path = tmp_path / "test.png"
     draw(path, np.full(20, 7.0), np.full(20, 7.0), kl=np.zeros(300))
-    assert_picture(path, (1320, 770))
+    assert_picture(path, (1050, 720))
 
 
 def counted(figure: Figure) -> list[float]:
@@ -117,7 +117,7 @@ def test_rate_and_distortion_are_written(tmp_path):
     save_figure(
         plot_rate_distortion([20.0, 5.0, 10.0], [80.0, 120.0, 95.0], [1, 4, 2]), path
     )
-    assert_picture(path, (770, 605))
+    assert_picture(path, (750, 600))
 
 
 def test_points_are_joined_in_the_order_of_their_rate(tmp_path, figures):
@@ -153,4 +153,4 @@ def test_points_carry_their_beta(tmp_path, figures):
 def test_one_point_is_drawn(tmp_path):
     path = tmp_path / "rate.png"
     save_figure(plot_rate_distortion([20.0], [80.0], [1.0]), path)
-    assert_picture(path, (770, 605))
+    assert_picture(path, (750, 600))

@@ -180,7 +180,7 @@ def test_bars_show_the_kl_of_each_dimension_the_largest_first(tmp_path, figures)
     bars = figures[0].axes[1]
     assert [bar.get_height() for bar in bars.patches] == [3.0, 1.0, 0.5, 0.0]
     assert [tick.get_text() for tick in bars.get_xticklabels()] == list("1302")
-    assert bars.get_title() == "KL to N(0, 1) 4.50 nats; 2 of 4 units active"
+    assert bars.get_title() == "KL to N(0, 1) 4.50 nats;\n2 of 4 units active"
 
 
 def test_many_dimensions_are_drawn(tmp_path):

@@ -69,12 +69,12 @@ def evaluate_run(config: EvaluateConfig, run: Run, reuse: bool) -> dict[str, Any
     values = {**report.to_json(), "protocol": how}
     log.info("%s", one_line(values))
     with writing(folder.evaluation):
-        _write(run, report, values, config.save_npz)
+        _write(run, report, values, config)
     return values
 
 
 def _write(
-    run: Run, report: "SplitReport", values: dict[str, Any], save_npz: str | None
+    run: Run, report: "SplitReport", values: dict[str, Any], config: EvaluateConfig
 ) -> None:
     """Write a report, its figure and its arrays; prints the files."""
     from vae_cli.visualize.files import save_figure
@@ -84,13 +84,14 @@ def _write(
         real = to_float(report.split.images[:NUM_SAMPLES])
         arrays = {"samples": report.samples[:NUM_SAMPLES], "real": real}
         write_npz(_samples_file(folder), arrays)
-    write_report(folder, values)
+    form = config.figure.format
+    write_report(folder, values, form)
     stem = folder.evaluation / report.split_name
-    save_figure(run.plot_evaluation(report), stem.with_suffix(".png"))
-    if save_npz:
-        write_npz(Path(save_npz), report.evaluation.arrays(report.split))
-        print(save_npz)
-    for suffix in (".json", ".md", ".png"):
+    save_figure(run.plot_evaluation(report), stem.with_suffix(f".{form}"))
+    if config.save_npz:
+        write_npz(Path(config.save_npz), report.evaluation.arrays(report.split))
+        print(config.save_npz)
+    for suffix in (".json", ".md", f".{form}"):
         print(stem.with_suffix(suffix))
 
 

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from vae_cli import __version__
 from vae_cli.commands._hydra import call_hydra
 from vae_cli.config.compose import composed, overrides_of, quoted
+from vae_cli.config.figure import drawn_as
 from vae_cli.config.help import command_help
 from vae_cli.config.suggest import refuse_unknown_flags
 from vae_cli.errors import Interrupted, UsageError, VaeCliError
@@ -102,7 +103,9 @@ def _run(
     if shown:
         call_hydra(command, quoted(command, arguments))
         return 0
-    task(composed(command, arguments), overrides_of(arguments))
+    config = composed(command, arguments)
+    with drawn_as(getattr(config, "figure", None)):
+        task(config, overrides_of(arguments))
     return 0
 
 

@@ -65,7 +65,8 @@ def _score(config: AnomalyConfig, run: Run) -> "AnomalyReport":
         config
     )
     figures = run.plot_anomalies(report, config.columns)
-    ends = (".json", ".csv", ".png", "-images.png")
+    form = config.figure.format
+    ends = (".json", ".csv", f".{form}", f"-images.{form}")
     files = [output / f"{stem}{end}" for end in ends]
     with writing(run.folder.path, "choose another place: output=<folder>"):
         output.mkdir(parents=True, exist_ok=True)

@@ -42,7 +42,7 @@ def evaluate(config: EvaluateConfig, overrides: list[str]) -> None:
     configs = [run.config for run in runs]
     files = write_comparison(names, configs, reports, split, config.output)
     if config.generated_images:
-        files.append(files[0].with_name(f"{split}-samples.png"))
+        files.append(files[0].with_name(f"{split}-samples.{config.figure.format}"))
         draw_side_by_side(names, reports, files[-1])
     print(files[0].read_text(encoding="utf-8"))
     print(*files, sep="\n")

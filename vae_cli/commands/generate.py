@@ -41,7 +41,7 @@ def generate(config: GenerateConfig, overrides: list[str]) -> None:
     )
     if output is None:
         changed = suffix("generate", config, DRAWN)
-        output = run.folder.samples / f"{config.mode}{changed}.png"
+        output = run.folder.samples / f"{config.mode}{changed}.{config.figure.format}"
     check_format(config.images_format, run.spec)
     generated = run.generate(**options(config, OPTIONS))
     from vae_cli.visualize.samples import save_generated
@@ -50,5 +50,7 @@ def generate(config: GenerateConfig, overrides: list[str]) -> None:
     folder, images_format = config.images_dir, config.images_format
     advice = "choose another place: output=<file>, save_npz=<file>, images_dir=<folder>"
     with writing(output, advice):
-        for file in save_generated(generated, output, npz, gif, folder, images_format):
+        for file in save_generated(
+            generated, output, npz, gif, folder, images_format, config.figure.labels
+        ):
             print(file)

@@ -32,7 +32,7 @@ def plot(config: PlotLatentConfig, overrides: list[str]) -> None:
     name = run.split_name(config.split)
     if output is None:
         changed = suffix("plot_latent", config, DRAWN)
-        output = run.folder.figures / f"latent-{name}{changed}.png"
+        output = run.folder.figures / f"latent-{name}{changed}.{config.figure.format}"
     latent = run.plot_latent(name, **options(config, OPTIONS))
     with writing(output, "choose another place: output=<file>, save_npz=<file>"):
         output.parent.mkdir(parents=True, exist_ok=True)

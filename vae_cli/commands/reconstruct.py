@@ -50,7 +50,8 @@ def reconstruct(config: ReconstructConfig, overrides: list[str]) -> None:
         changed = option_suffix("corruption", config.corruption) + changed
     if output is None:
         source = own_name(images.source) if images.own else images.source
-        output = run.folder.reconstructions / f"{source}{kind}{changed}.png"
+        name = f"{source}{kind}{changed}.{config.figure.format}"
+        output = run.folder.reconstructions / name
     check_outputs(
         run.folder, run.config, output=config.output, save_npz=config.save_npz
     )
@@ -84,11 +85,10 @@ def _interpolate(
 ) -> list[Path]:
     """Draw a path between two of the images; returns the files written."""
     from vae_cli.evaluation.interpolation import path_between
-    from vae_cli.visualize.files import save_pixels
-    from vae_cli.visualize.images import grid
+    from vae_cli.visualize.labelled_grid import save_grid
 
     path = path_between(run, images.split, config.pair, config.columns, config.label)
-    save_pixels(grid(*path.cells()), output)
+    save_grid(*path.cells(), path.names if config.figure.labels else None, output)
     written = [output]
     if config.save_npz:
         written.append(Path(config.save_npz))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from vae_cli.commands.runs_tools import delete_command, diff_command
 from vae_cli.errors import RunError, UsageError
 from vae_cli.runs.find import find_runs
 from vae_cli.runs.ranking import comparable
@@ -38,11 +39,17 @@ class _Wanted(NamedTuple):
 def runs_command(arguments: list[str]) -> int:
     """Print the runs below a folder, `outputs` by default, as a table, JSON or CSV.
 
+    `diff` and `delete` in place of a folder do something else with runs.
+
     Raises:
         ConfigError: a column that there isn't.
         RunError: the folder doesn't exist.
         UsageError: another flag, or more than one folder.
     """
+    if arguments[:1] == ["diff"]:
+        return diff_command(arguments[1:])
+    if arguments[:1] == ["delete"]:
+        return delete_command(arguments[1:])
     wanted = _parsed(arguments)
     root = Path(wanted.root or "outputs")
     if wanted.root is not None and not root.is_dir():

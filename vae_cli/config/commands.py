@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from vae_cli.config.corruption import CorruptionConfig
 from vae_cli.config.dataset import MAX_SEED
 from vae_cli.config.encode import EncodeConfig
+from vae_cli.config.figure import FigureConfig, GridFigureConfig, output_problems
 from vae_cli.config.generate import GenerateConfig
 from vae_cli.config.inspect import InspectConfig
 from vae_cli.config.option import option
+from vae_cli.config.report import ReportConfig
 from vae_cli.config.run import (
     FIGURE,
     MAX_BATCH_SIZE,
@@ -50,10 +52,12 @@ class PlotLatentConfig(RunConfig):
         f"file of the figure, in the run's figures/ if null; {FIGURE}"
     )
     save_npz: str | None = option("also write `mean`, `log_var`, labels to this .npz")
+    figure: FigureConfig = option("the figure", default_factory=FigureConfig)
 
     def problems(self) -> list[str]:
         """Return inconsistencies between fields."""
         problems = npz_problems(self.save_npz)
+        problems += output_problems(self.output, self.figure)
         if self.dims is None:
             return problems
         if len(self.dims) != 2 or self.dims[0] == self.dims[-1]:
@@ -107,6 +111,7 @@ class EvaluateConfig(RunConfig):
     output: str | None = option(
         "several runs: folder of the table; evaluation/ beside the runs if null"
     )
+    figure: FigureConfig = option("the figures", default_factory=FigureConfig)
 
     def problems(self) -> list[str]:
         """Return inconsistencies between fields."""
@@ -157,10 +162,12 @@ class ReconstructConfig(ImagesConfig):
     save_npz: str | None = option(
         "also write the images, clean to restored, to this .npz"
     )
+    figure: GridFigureConfig = option("the figure", default_factory=GridFigureConfig)
 
     def problems(self) -> list[str]:
         """Return inconsistencies between fields."""
         problems = npz_problems(self.save_npz)
+        problems += output_problems(self.output, self.figure)
         if len(self.pair) != 2:
             problems.append(
                 f"pair={self.pair} must name two images, such as 'pair=[0,1]'"
@@ -208,6 +215,7 @@ class AnomalyConfig(ImagesConfig):
     output: str | None = option(
         "one run: folder of the files; the run's anomaly/ if null"
     )
+    figure: FigureConfig = option("the figures", default_factory=FigureConfig)
 
 
 COMMANDS: dict[str, type] = {
@@ -220,6 +228,7 @@ COMMANDS: dict[str, type] = {
     "anomaly": AnomalyConfig,
     "encode": EncodeConfig,
     "track": TrackConfig,
+    "report": ReportConfig,
 }
 """Primary config file -> dataclass."""
 

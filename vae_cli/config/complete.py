@@ -75,7 +75,7 @@ def _of(name: str, rest: Sequence[str], current: str) -> Iterable[str]:
     if name == "completion":
         return SHELLS
     if name == "runs":
-        return _paths(current)
+        return [*(() if rest else ("diff", "delete")), *_paths(current)]
     if name == "cache":
         return () if rest else ("clear", "path", "--help")
     if name == "list":

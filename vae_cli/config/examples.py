@@ -94,6 +94,14 @@ EXAMPLES = {
         ("vae-encode split=all output=codes.npz", "every split, as arrays"),
         ("vae-encode scores=true num_images=1000", "with neg_elbo and other scores"),
     ),
+    "report": (
+        ("vae-report", "the latest run: report.html in its folder"),
+        ("vae-report run=outputs/my-run output=my-run.html", "a file to mail"),
+        (
+            "vae-report run=outputs/2026-01-31/10-00-00-sweep/0",
+            "one job of a sweep",
+        ),
+    ),
     "anomaly": (
         ("vae-anomaly", "test images of the latest run: scores, threshold, figures"),
         ("vae-anomaly 'normal=[0,1,2,3,4]'", "all other classes are anomalies"),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from vae_cli.config.dataset import MAX_SEED
+from vae_cli.config.figure import GridFigureConfig, output_problems
 from vae_cli.config.option import option
 from vae_cli.config.run import FIGURE, MAX_BATCH_SIZE, RunConfig, npz_problems
 
@@ -68,10 +69,12 @@ class GenerateConfig(RunConfig):
         "per row if null"
     )
     interpolation: str = option("path between codes", choices=("linear", "spherical"))
+    figure: GridFigureConfig = option("the grid", default_factory=GridFigureConfig)
 
     def problems(self) -> list[str]:
         """Return inconsistencies between fields."""
         problems = npz_problems(self.save_npz)
+        problems += output_problems(self.output, self.figure)
         if self.dims is not None and (
             len(self.dims) != 2 or self.dims[0] == self.dims[-1]
         ):

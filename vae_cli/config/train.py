@@ -13,6 +13,7 @@ from vae_cli.config.conflicts import (
 from vae_cli.config.corruption import CorruptionConfig, NoCorruptionConfig
 from vae_cli.config.dataset import MAX_SEED, DatasetConfig, MnistConfig
 from vae_cli.config.distribution import DistributionConfig, SingleConfig
+from vae_cli.config.figure import GridFigureConfig
 from vae_cli.config.hierarchy import HierarchyConfig, OneLevelConfig
 from vae_cli.config.init_from import PARTS, InitFromConfig
 from vae_cli.config.kl_annealing import AutoAnnealingConfig, KlAnnealingConfig
@@ -153,6 +154,9 @@ class TrainConfig:
     tf32: bool = option(
         "allow TF32 matrix products on GPUs in training: faster, 10-bit mantissa",
         default=True,
+    )
+    figure: GridFigureConfig = option(
+        "figures of the finished run", default_factory=GridFigureConfig
     )
     name: str | None = option("suffix of the run folder's name", default=None)
     run_dir: str | None = option(

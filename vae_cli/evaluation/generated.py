@@ -8,6 +8,7 @@ import numpy as np
 from vae_cli.errors import ConfigError
 from vae_cli.evaluation.batches import ConditionArrays
 from vae_cli.evaluation.latent import decode, encode, kl_to_normal
+from vae_cli.evaluation.names import GridNames
 from vae_cli.memory import check_arrays
 from vae_cli.models.vae import VAE
 from vae_cli.pixels import EIGHT_BIT, Pixels
@@ -25,6 +26,7 @@ class Generated:
         labels: class of each image, int [N]; None for a model without labels.
         ends: images drawn left and right of each row, float32 [rows, 2, H, W, C].
         pixels: range and precision of the data.
+        names: of rows and columns; None where there is nothing to say.
     """
 
     images: np.ndarray
@@ -33,6 +35,7 @@ class Generated:
     labels: np.ndarray | None = None
     ends: np.ndarray | None = None
     pixels: Pixels = EIGHT_BIT
+    names: GridNames | None = None
 
     def stored(self, rows: slice = slice(None)) -> np.ndarray:
         """Return images as values of the data's own type, [N, H, W, C]."""
@@ -74,11 +77,16 @@ def whole_images(run: OpenRun) -> VAE:
     return run.vae
 
 
-def dimensions_by_kl(run: OpenRun) -> np.ndarray:
-    """Return the latent dimensions, that of largest KL on held-out images first."""
+def dimensions_by_kl(run: OpenRun) -> tuple[np.ndarray, np.ndarray]:
+    """Return the latent dimensions, that of largest KL on held-out images first.
+
+    Returns:
+        int [latent_dim], and the KL of dimension 0, 1, ..., float [latent_dim], nats.
+    """
     some = run.split(run.data.held_out).take(slice(2000))
     codes = encode(run.vae, some.images, condition=some.condition)
-    return np.argsort(-kl_to_normal(*codes))
+    kl = kl_to_normal(*codes)
+    return np.argsort(-kl), kl
 
 
 def check_size(vae: VAE, count: int) -> None:
@@ -99,10 +107,11 @@ def decoded(
     batch_size: int,
     condition: ConditionArrays,
     ends: np.ndarray | None = None,
+    names: GridNames | None = None,
 ) -> Generated:
     """Decode codes; arguments as those of `Generated`, `ends` as models get them."""
     pixels = run.spec.pixels
     images = pixels.from_model(decode(run.vae, z, batch_size, condition))
     if ends is not None:
         ends = pixels.from_model(ends)
-    return Generated(images, z, columns, condition.get("label"), ends, pixels)
+    return Generated(images, z, columns, condition.get("label"), ends, pixels, names)

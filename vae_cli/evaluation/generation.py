@@ -18,6 +18,7 @@ from vae_cli.evaluation.generated import (
 )
 from vae_cli.evaluation.interpolation import STEPS, paths_between_pairs
 from vae_cli.evaluation.latent import sample_prior
+from vae_cli.evaluation.names import GridNames
 from vae_cli.evaluation.paths import plane, traversals
 from vae_cli.runs.opened import OpenRun
 
@@ -68,7 +69,22 @@ def prior(
             columns = math.ceil(math.sqrt(count))
         condition = run.labels.condition(label, count)
     z = sample_prior(vae, count, seed, temperature, condition)
-    return decoded(run, z, min(columns, count), batch_size, condition)
+    columns = min(columns, count)
+    names = class_names(run, condition.get("label"), columns)
+    return decoded(run, z, columns, batch_size, condition, names=names)
+
+
+def class_names(
+    run: OpenRun, labels: np.ndarray | None, columns: int
+) -> GridNames | None:
+    """Return names of rows that hold one class each; None where one has several."""
+    if labels is None:
+        return None
+    rows = [labels[start : start + columns] for start in range(0, len(labels), columns)]
+    if any(len(np.unique(row)) > 1 for row in rows):
+        return None
+    classes = tuple(run.spec.class_name(int(row[0])) for row in rows)
+    return GridNames("samples from the prior, by class", classes)
 
 
 def manifold(
@@ -106,7 +122,7 @@ def manifold(
             "mode=traversal works for any number",
         )
     if dims is None and vae.latent_dim > 2:
-        dims = sorted(dimensions_by_kl(run)[:2].tolist())
+        dims = sorted(dimensions_by_kl(run)[0][:2].tolist())
         log.info(
             "the plane of dimensions %d and %d, of largest KL of %d; the others are 0",
             *dims,
@@ -121,7 +137,15 @@ def manifold(
         )
     condition = run.labels.condition(label, rows * columns)
     z = plane(vae.latent_dim, (first, second), rows, columns, spacing, span)
-    return decoded(run, z, columns, batch_size, condition)
+    rest = "" if vae.latent_dim == 2 else ", all others 0"
+    names = GridNames(
+        f"decoded plane of z[{first}] and z[{second}]{rest}{_of_class(run, label)}",
+        _values(z[::columns, second], 2),
+        _values(z[:columns, first], 2),
+        f"z[{first}]",
+        f"z[{second}]",
+    )
+    return decoded(run, z, columns, batch_size, condition, names=names)
 
 
 def traversal(
@@ -145,10 +169,28 @@ def traversal(
     vae = whole_images(run)
     columns = columns or STEPS
     check_size(vae, min(rows or vae.latent_dim, vae.latent_dim) * columns)
-    order = dimensions_by_kl(run)[:rows]
+    order, kl = dimensions_by_kl(run)
+    order = order[:rows]
     condition = run.labels.condition(label, len(order) * columns)
     z = traversals(order, vae.latent_dim, columns, span)
-    return decoded(run, z, columns, batch_size, condition)
+    names = GridNames(
+        f"one latent dimension at a time, all others 0{_of_class(run, label)}",
+        tuple(f"z[{dim}]\nKL {kl[dim]:.2f} nats" for dim in order),
+        _values(z[:columns, order[0]], 1),
+        "value of the dimension",
+    )
+    return decoded(run, z, columns, batch_size, condition, names=names)
+
+
+def _of_class(run: OpenRun, label: int | str | None) -> str:
+    if label is None:
+        return ""
+    return f", class {run.spec.class_name(run.labels.number(label))}"
+
+
+def _values(codes: np.ndarray, digits: int) -> tuple[str, ...]:
+    """Return values along an axis as text; none is -0."""
+    return tuple(f"{round(float(z), digits) + 0.0:.{digits}f}" for z in codes)
 
 
 MODES: dict[str, tuple[Callable[..., Generated], tuple[str, ...]]] = {

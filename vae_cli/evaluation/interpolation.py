@@ -1,5 +1,7 @@
 """Interpolation: paths between the codes of images."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from vae_cli.data.images import to_float
@@ -8,6 +10,7 @@ from vae_cli.errors import ConfigError, RunError
 from vae_cli.evaluation.batches import ConditionArrays
 from vae_cli.evaluation.generated import Generated, check_size, decoded, whole_images
 from vae_cli.evaluation.latent import encode
+from vae_cli.evaluation.names import GridNames
 from vae_cli.evaluation.paths import interpolate
 from vae_cli.randomness import Stream, generator
 from vae_cli.runs.opened import OpenRun
@@ -66,7 +69,13 @@ def paths_between_pairs(
     condition: ConditionArrays = {}
     if vae.num_labels and ended.labels is not None:
         condition["label"] = np.repeat(ended.labels[::2], columns)
-    return decoded(run, np.concatenate(paths), columns, batch_size, condition, ends)
+    z, classes = np.concatenate(paths), condition.get("label", ())[::columns]
+    names = _path_names(
+        f"{interpolation} paths between codes of {run.data.held_out} images",
+        columns,
+        [run.spec.class_name(int(label)) for label in classes],
+    )
+    return decoded(run, z, columns, batch_size, condition, ends, names)
 
 
 def path_between(
@@ -100,7 +109,14 @@ def path_between(
         condition = run.labels.condition(label, len(z))
     inputs = ends.images if ends.corrupted is None else ends.corrupted
     floats = to_float(inputs[:])[None]
-    return decoded(run, z, columns, len(z), condition, floats)
+    names = _path_names(f"path from image {pair[0]} to image {pair[1]}", columns)
+    return decoded(run, z, columns, len(z), condition, floats, names)
+
+
+def _path_names(title: str, columns: int, rows: Sequence[str] = ()) -> GridNames:
+    """Return names of a grid of paths between two images each."""
+    steps = (f"{t:.2g}" for t in np.linspace(0, 1, columns))
+    return GridNames(title, tuple(rows), ("image", *steps, "image"), "part of the path")
 
 
 def _one_label(pair: list[int], ends: Split) -> int:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vae_cli.config.figure import figure_options
 from vae_cli.config.train import TrainConfig
-from vae_cli.runs.evaluations import ROWS
 from vae_cli.runs.files import write_text
+from vae_cli.runs.measures import ROWS
 from vae_cli.runs.report import csv_text, markdown_table, writing
 from vae_cli.runs.selection import common_folder
 from vae_cli.text import printable
@@ -130,7 +131,7 @@ def write_comparison(
     if mixed := mixed_protocols(reports):
         log.warning("%s", mixed)
     table, values = folder / f"{split}.md", folder / f"{split}.csv"
-    figure = folder / f"{split}-rate-distortion.png"
+    figure = folder / f"{split}-rate-distortion.{figure_options().format}"
     written = [table, values]
     with writing(folder, "choose another folder: output=<folder>"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -244,7 +245,7 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in values.items():
         if isinstance(value, dict):
             settings |= _flat(value, f"{prefix}{key}.")
-        elif prefix or key not in NOT_SETTINGS:
+        elif prefix != "figure." and (prefix or key not in NOT_SETTINGS):
             settings[prefix + key] = value
     return settings
 

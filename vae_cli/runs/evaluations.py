@@ -16,64 +16,18 @@ from vae_cli.errors import VaeCliError
 from vae_cli.evaluation.probes import MAX_CODES
 from vae_cli.runs.files import check_finite, write_json, write_text
 from vae_cli.runs.folder import RunFolder
+from vae_cli.runs.measures import (
+    ROWS,
+    measures,
+    protocol_sentence,
+    scored_pixels,
+    with_error,
+)
 from vae_cli.runs.reading import check_number
 from vae_cli.runs.report import markdown_table, writing
 from vae_cli.text import printable
 
 log = logging.getLogger(__name__)
-
-ROWS = (
-    ("neg_elbo", "neg. ELBO", "nats per image, one posterior sample"),
-    ("reconstruction_loss", "reconstruction loss", "nats per image"),
-    ("kl_loss", "KL", "nats per image"),
-    ("nll", "NLL", "nats per image, by importance sampling"),
-    (
-        "cross_entropy_bound",
-        "cross-entropy bound",
-        "nats per image; not a likelihood of such pixels",
-    ),
-    ("bits_per_dim", "bits per dimension", "probabilities of levels"),
-    (
-        "bits_per_dim_bound",
-        "bits per dimension, at most",
-        "density of pixels with uniform noise",
-    ),
-    ("effective_sample_size", "effective sample size", "mean over images"),
-    (
-        "active_units",
-        "active units",
-        "variance of posterior means above 0.01; a lower level's, at the top's mean",
-    ),
-    ("mse", "MSE", "mean over the pixels that count"),
-    ("psnr", "PSNR", "dB"),
-    ("ssim", "SSIM", "window 11, sigma 1.5"),
-    ("knn_accuracy", "kNN accuracy", "10 neighbours"),
-    ("linear_accuracy", "linear accuracy", "logistic regression"),
-    ("sharpness", "sharpness of samples", "variance of the Laplacian; 1: as held-out"),
-    (
-        "frechet_distance",
-        "Frechet distance of samples",
-        "in a small classifier's features; not an FID",
-    ),
-    ("frechet_floor", "its floor", "training against held-out images"),
-    ("classifier_accuracy", "classifier's accuracy", "on held-out images"),
-    ("label_agreement", "label agreement", "samples classified as the requested label"),
-    (
-        "class_spread",
-        "spread within a class",
-        "mean distance of two samples in pixels; 1: as held-out",
-    ),
-)
-"""Key, what it is called, and its unit or how it was obtained."""
-
-
-PIXELS = {
-    "all": "all pixels count",
-    "observed": "observed pixels alone count",
-    "missing": "missing pixels alone count",
-}
-"""Corruption's score -> which pixels bounds and errors are of."""
-SAMPLES_ARE = {"draws": "draws of binary pixels", "means": "pixel means"}
 
 
 def protocol(
@@ -206,10 +160,11 @@ def check_writable(folder: RunFolder, config: TrainConfig, checkpoint: str) -> N
             folder.evaluation.rmdir()
 
 
-def write_report(folder: RunFolder, report: dict[str, Any]) -> None:
+def write_report(folder: RunFolder, report: dict[str, Any], form: str = "png") -> None:
     """Write `evaluation/<split>.json` and `.md`.
 
-    An earlier report by another protocol moves to `evaluation/earlier/<number>/`.
+    `form` is the figure's format. An earlier report by another protocol moves to
+    `evaluation/earlier/<number>/`.
     """
     check_finite(folder.evaluation, report)
     folder.evaluation.mkdir(exist_ok=True)
@@ -218,44 +173,20 @@ def write_report(folder: RunFolder, report: dict[str, Any]) -> None:
     if file.exists() and not _is_of(folder, file, report["protocol"]):
         _put_aside(folder, split)
     write_json(folder.evaluation / f"{split}.json", report)
-    write_text(folder.evaluation / f"{split}.md", markdown(folder, report))
+    write_text(folder.evaluation / f"{split}.md", markdown(folder, report, form))
 
 
-def markdown(folder: RunFolder, report: dict[str, Any]) -> str:
+def markdown(folder: RunFolder, report: dict[str, Any], form: str = "png") -> str:
     """Return a report for reading."""
-    how = report["protocol"]
     lines = [
         f"# {printable(folder.path.resolve().name)}: {report['split']}",
         "",
-        f"{report['num_images']:,} images of {how['dataset']}, binarization "
-        f"{how['binarization']}{_noise(how)} (draw seed {how['draw_seed']}), model "
-        "trained on "
-        f"{how['train_size']:,} images, {how['checkpoint']} checkpoint, run "
-        f"{how['run_state']}. {scored_pixels(how).capitalize()}.",
+        protocol_sentence(report),
         "",
     ]
-    rows = []
-    for key, name, unit in ROWS:
-        if report.get(key) is not None:
-            if key in ("nll", "cross_entropy_bound"):
-                unit += f", {report['importance_samples']:,} samples"
-            if key in ("knn_accuracy", "linear_accuracy"):
-                unit += f", {report['probes_of']}"
-            if key == "sharpness":
-                unit += f"; of {SAMPLES_ARE[report['samples_are']]}"
-            rows.append([name, with_error(report, key), unit])
+    rows = measures(report)
     lines += [*markdown_table(["measure", "value", ""], rows), ""]
-    return "\n".join([*lines, f"![figure]({report['split']}.png)", ""])
-
-
-def _noise(how: dict[str, Any]) -> str:
-    noise = how.get("dequantization", "none")
-    return "" if noise == "none" else f", dequantization {noise}"
-
-
-def scored_pixels(protocol: dict[str, Any]) -> str:
-    """Return how images were corrupted, and which pixels bounds and errors are of."""
-    return f"corruption {protocol['corruption']}, {PIXELS[protocol['pixels']]}"
+    return "\n".join([*lines, f"![figure]({report['split']}.{form})", ""])
 
 
 def one_line(report: dict[str, Any]) -> str:
@@ -282,15 +213,3 @@ def one_line(report: dict[str, Any]) -> str:
     if not drawn:
         return line
     return f"{line}; samples ({report['samples_are']}): {', '.join(drawn)}"
-
-
-def with_error(report: dict[str, Any], key: str) -> str:
-    """Return a value, with its standard error where there is one."""
-    value, error = report[key], report.get(f"{key}_se")
-    if isinstance(value, int):
-        return str(value)
-    digits = 2 if abs(value) >= 10 else 4
-    shown = f"{value:.{digits}f}"
-    # bits per dimension differ in the third decimal
-    digits = 2 if error is None or error >= 0.01 else 4
-    return shown if error is None else f"{shown} (s.e. {error:.{digits}f})"

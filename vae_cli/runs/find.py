@@ -9,6 +9,9 @@ from vae_cli.errors import PluginError, RunError
 from vae_cli.paths import is_there
 from vae_cli.runs.folder import RunFolder
 
+DELETED = ".deleted-run"
+"""How the hidden name of a run ends while its files are deleted."""
+
 log = logging.getLogger(__name__)
 
 
@@ -17,9 +20,13 @@ def find_runs(root: Path) -> list[RunFolder]:
     moved: list[tuple[int, Path]] = []
     for file in root.rglob("status.json"):
         with contextlib.suppress(OSError):  # gone since, or not ours to look at
-            if file.is_file():
+            if file.is_file() and not _is_deleted(file.relative_to(root)):
                 moved.append((file.stat().st_mtime_ns, file))
     return [RunFolder(file.parent) for _, file in sorted(moved)]
+
+
+def _is_deleted(path: Path) -> bool:
+    return any(part[0] == "." and part.endswith(DELETED) for part in path.parts)
 
 
 def has_weights(run: RunFolder) -> bool:

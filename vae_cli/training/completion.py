@@ -6,6 +6,7 @@ from dataclasses import asdict
 from statistics import median
 from typing import Any
 
+from vae_cli.config.figure import drawn_as
 from vae_cli.config.train import TrainConfig
 from vae_cli.data.prepare import pick_split
 from vae_cli.data.splits import ImageData
@@ -59,7 +60,10 @@ def complete_folder(
     encoder, decoder = vae.export_networks()
     encoder.save(folder.model / "encoder.keras")
     decoder.save(folder.model / "decoder.keras")
-    draw_figures(folder, vae, name, held_out, rows, measure, config.seed)
+    with drawn_as(config.figure):
+        draw_figures(
+            folder, vae, name, held_out, rows, measure, config.seed, config.figure
+        )
     if config.tracker.writes_tensorboard:
         complete_tensorboard(
             config, data, folder, vae, progress.epoch, progress.seconds

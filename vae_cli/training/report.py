@@ -1,5 +1,8 @@
 """The figures a finished run shows."""
 
+from pathlib import Path
+
+from vae_cli.config.figure import GridFigureConfig
 from vae_cli.data.splits import Split
 from vae_cli.evaluation.latent import (
     decode,
@@ -11,8 +14,8 @@ from vae_cli.evaluation.latent import (
 from vae_cli.models.vae import VAE
 from vae_cli.runs.folder import RunFolder
 from vae_cli.visualize.files import save_figure
-from vae_cli.visualize.images import grid, write_png
-from vae_cli.visualize.model_figures import beside, latent_figure
+from vae_cli.visualize.labelled_grid import save_grid
+from vae_cli.visualize.model_figures import latent_figure, reconstructions, sample_names
 from vae_cli.visualize.plots import plot_curves
 
 MAX_POINTS = 5000
@@ -27,6 +30,7 @@ def draw_figures(
     rows: list[dict[str, float]],
     measure: str,
     seed: int,
+    figure: GridFigureConfig,
 ) -> None:
     """Write curves, samples, reconstructions and latent space into `figures/`.
 
@@ -38,19 +42,30 @@ def draw_figures(
         rows: the columns of `metrics.csv`.
         measure: what the reconstruction loss is.
         seed: of the samples.
+        figure: how they are drawn.
     """
-    save_figure(plot_curves(rows, measure), folder.figures / "curves.png")
+    form = figure.format
+
+    def file(stem: str) -> Path:
+        return folder.figures / f"{stem}.{form}"
+
+    run = folder.path.resolve().name
+    save_figure(plot_curves(rows, measure, run), file("curves"))
     condition = row_condition(vae, 100, 10, split)
     samples = decode(
         vae, sample_prior(vae, 100, seed, condition=condition), condition=condition
     )
     if vae.observed_network:
         samples = with_observed(samples, condition)
-    write_png(grid(split.pixels.shown(samples), 10), folder.figures / "samples.png")
+    named = condition.get("label") if figure.labels else None
+    rows_of = None if named is None else sample_names(split, named, 10)
+    save_grid(split.pixels.shown(samples), 10, rows_of, file("samples"))
     points = split.take(slice(MAX_POINTS))
     method = "auto" if len(points) > 2 else "dims"
-    figure, *_ = latent_figure(vae, points, name, method)
-    save_figure(figure, folder.figures / "latent.png")
+    latent, *_ = latent_figure(vae, points, name, method)
+    save_figure(latent, file("latent"))
     first = points.take(slice(40))
     restored = reconstruct(vae, first.images, condition=first.condition)
-    write_png(beside(first, restored, 10), folder.figures / "reconstructions.png")
+    title = f"{run}: {name} images and their reconstructions"
+    images, names = reconstructions(first, restored, 10, title)
+    save_grid(images, 10, names if figure.labels else None, file("reconstructions"))

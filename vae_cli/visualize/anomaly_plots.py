@@ -5,9 +5,12 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from vae_cli.visualize.style import WIDTH, styled
+
 UNITLESS = ("mahalanobis", "unexplained_variance")
 
 
+@styled
 def plot_detection(
     scores: dict[str, np.ndarray],
     anomalous: np.ndarray | None,
@@ -23,7 +26,7 @@ def plot_detection(
     if report["num_anomalous"] is None:
         anomalous = None
     labelled = anomalous is not None
-    figure = Figure(figsize=(11 if labelled else 6, 4.5), layout="constrained")
+    figure = Figure(figsize=(WIDTH if labelled else 4.5, 3.2), layout="constrained")
     axes = [
         figure.add_subplot(1, 1 + labelled, place) for place in range(1, 2 + labelled)
     ]
@@ -39,6 +42,7 @@ def plot_detection(
     unit = "" if name in UNITLESS else ", nats per image"
     axes[0].set_xlabel(f"{name}{unit}")
     axes[0].set_ylabel("density")
+    axes[0].set_title("distribution of the score")
     axes[0].legend()
     if labelled:
         from sklearn.metrics import roc_curve
@@ -50,6 +54,8 @@ def plot_detection(
         axes[1].plot([0, 1], [0, 1], color="grey", linestyle=":")
         axes[1].set_xlabel("false positive rate")
         axes[1].set_ylabel("recall")
-        axes[1].legend(fontsize=8)
-    figure.suptitle(f"{report['run']}: {report['images']}", fontsize=10)
+        axes[1].set_title("ROC of each score")
+        axes[1].legend(fontsize=6)
+    images = f"{report['num_images']:,} {report['images']} images"
+    figure.suptitle(f"{report['run']}: {images}")
     return figure

@@ -14,6 +14,7 @@ from vae_cli.text import printable
 from vae_cli.visualize.files import text_width
 from vae_cli.visualize.images import grid
 from vae_cli.visualize.plots import plot_rows
+from vae_cli.visualize.style import styled
 
 MAX_CLASSES = 24
 """Classes that have a row each; more are mixed."""
@@ -32,6 +33,7 @@ EMPTY = 0.25
 """Brightness where a row has no more images."""
 
 
+@styled
 def contact_sheet(
     split: Split, report: DataReport, num_images: int, seed: int
 ) -> Figure:

@@ -9,11 +9,13 @@ from matplotlib.figure import Figure
 from vae_cli.visualize.files import text_width
 from vae_cli.visualize.images import stacked
 from vae_cli.visualize.plots import draw_kl_bars, draw_sheet
+from vae_cli.visualize.style import WIDTH, styled
 
 OUTLIERS = 10
 """Images drawn at either end."""
 
 
+@styled
 def plot_evaluation(
     neg_elbo: np.ndarray,
     nll: np.ndarray | None,
@@ -34,8 +36,8 @@ def plot_evaluation(
         hardest: likewise.
         title: the run and the split.
     """
-    figure = Figure(figsize=(12, 7), layout="constrained")
-    figure.suptitle(title, fontsize=11)
+    figure = Figure(figsize=(WIDTH, 4.8), layout="constrained")
+    figure.suptitle(title)
     (spread, bars), (easy, hard) = figure.subplots(2, 2, height_ratios=(3, 1.6))
     scores = neg_elbo if nll is None else np.concatenate([neg_elbo, nll])
     edges = np.histogram_bin_edges(scores, 60)
@@ -45,13 +47,16 @@ def plot_evaluation(
         spread.hist(nll, edges, alpha=0.6, label=f"{nll_name}, mean {nll.mean():.2f}")
     spread.set_xlabel("nats per image")
     spread.set_ylabel("images")
+    spread.set_title("scores of images")
     spread.legend()
     draw_kl_bars(bars, kl)
-    _pictures(easy, easiest, "smallest neg. ELBO; below: reconstructions")
-    _pictures(hard, hardest, "largest neg. ELBO; below: reconstructions")
+    bars.set_title(f"KL to N(0, 1) {kl.sum():.2f} nats")
+    _pictures(easy, easiest, "smallest neg. ELBO")
+    _pictures(hard, hardest, "largest neg. ELBO")
     return figure
 
 
+@styled
 def plot_rate_distortion(
     rate: Sequence[float],
     distortion: Sequence[float],
@@ -71,8 +76,8 @@ def plot_rate_distortion(
     curves = curves or [""] * len(rate)
     names = [*dict.fromkeys(curves)] if len(set(curves)) > 1 else []
     # the names of the curves stand below it, a line each
-    wide = max([7, *(1 + text_width(name, fontsize=10) for name in names)])
-    figure = Figure(figsize=(wide, 5.5 + 0.22 * len(names)), layout="constrained")
+    wide = max([5, *(1 + text_width(name, fontsize=8) for name in names)])
+    figure = Figure(figsize=(wide, 4 + 0.18 * len(names)), layout="constrained")
     axis = figure.subplots()
     for name in dict.fromkeys(curves):
         points = zip(rate, distortion, curves, strict=True)
@@ -84,6 +89,7 @@ def plot_rate_distortion(
         axis.annotate(
             f"beta {label:g}", (x, y), xytext=(6, 5), textcoords="offset points"
         )
+    axis.set_title("rate and distortion, by beta")
     axis.set_xlabel("rate: KL, nats per image")
     axis.set_ylabel("distortion: reconstruction loss, nats per image")
     axis.grid(alpha=0.3)
@@ -93,5 +99,10 @@ def plot_rate_distortion(
 def _pictures(axis: Axes, kinds: tuple[np.ndarray, np.ndarray], title: str) -> None:
     sheet = stacked(kinds, columns=max(1, len(kinds[0])))
     draw_sheet(axis, sheet)
-    axis.set_title(title, fontsize=9)
-    axis.set_axis_off()
+    axis.set_title(title)
+    axis.set_xticks([])
+    height = sheet.shape[0]
+    axis.set_yticks([height / 4, 3 * height / 4], ["input", "reconstr."])
+    axis.tick_params(length=0)
+    for spine in axis.spines.values():
+        spine.set_visible(False)

@@ -2,18 +2,21 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
 from matplotlib.textpath import text_to_path
 from PIL import Image
 
+from vae_cli.config.figure import figure_options
 from vae_cli.errors import ConfigError
 from vae_cli.runs.files import whole_file
 from vae_cli.text import printable
+from vae_cli.visualize.style import STYLE
 
 RASTER: dict[str, tuple[str, int, dict[str, Any]]] = {
     ".png": ("PNG", 2**31 - 1, {}),
@@ -24,13 +27,12 @@ RASTER: dict[str, tuple[str, int, dict[str, Any]]] = {
 }
 """Suffix -> Pillow's format, the most pixels a side that it holds, and its options."""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".pdf", ".svg")
-DPI = 110
 
 
 def figure_path(
     name: str | Path, key: str = "output", suffixes: tuple[str, ...] = SUFFIXES
 ) -> Path:
-    """Return the file that a figure is written to; the first suffix where none came.
+    """Return the file that a figure is written to; `figure.format` where none came.
 
     Args:
         name: as typed.
@@ -42,25 +44,31 @@ def figure_path(
     """
     path = Path(name)
     if not path.suffix:
-        return path.with_name(path.name + suffixes[0]) if path.name else path
+        first = suffixes[0] if suffixes != SUFFIXES else f".{figure_options().format}"
+        return path.with_name(path.name + first) if path.name else path
     if path.suffix.lower() not in suffixes:
         raise ConfigError(
             f"{key}={name}: no figure is written as {path.suffix}.",
-            f"the name may end in {', '.join(suffixes)}; without any it becomes "
-            f"{suffixes[0]}",
+            f"the name may end in {', '.join(suffixes)}, or have no suffix",
         )
     return path
 
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure of matplotlib as what the suffix says; no text is read as TeX."""
+    suffix = figure_path(path).suffix.lower()
+    with whole_file(path) as file:
+        write_figure(figure, file, suffix[1:])
+
+
+def write_figure(figure: Figure, file: Path | BinaryIO, form: str) -> None:
+    """Write a figure in a format; no text is read as TeX."""
     for text in figure.findobj(Text):
         # names of files, folders and labels are shown as they are, "$" included
         text.set_parse_math(False)
         text.set_text(printable(text.get_text(), keep="\n"))
-    suffix = figure_path(path).suffix.lower()
-    with whole_file(path) as file:
-        figure.savefig(file, dpi=DPI, format=suffix[1:])
+    with rc_context(STYLE):
+        figure.savefig(file, dpi=figure_options().dpi, format=form)
 
 
 def text_width(text: str, fontsize: float) -> float:
@@ -79,7 +87,8 @@ def save_pixels(pixels: np.ndarray, path: Path) -> None:
         write_pictures([Image.fromarray(picture)], path, suffix)
         return
     height, width = picture.shape[:2]
-    figure = Figure(figsize=(width / DPI, height / DPI))
+    dpi = figure_options().dpi
+    figure = Figure(figsize=(width / dpi, height / dpi))
     axis = figure.add_axes((0, 0, 1, 1))
     axis.set_axis_off()
     scale: dict[str, Any] = {"cmap": "gray", "vmin": 0, "vmax": 255}

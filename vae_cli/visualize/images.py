@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from vae_cli.visualize.files import write_pictures
+from vae_cli.visualize.style import coloured
 
 CELL = 56
 """Smallest side of a grid cell in pixels; small images are enlarged, never smoothed."""
@@ -25,7 +26,7 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
 
 
 def grid(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
-    """Lay images out row by row.
+    """Lay images out row by row, those of one channel in the chosen colours.
 
     Args:
         images: float32 [N, H, W, C] in [0, 1].
@@ -35,7 +36,7 @@ def grid(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
     Returns:
         uint8 [rows * cell, columns * cell, 1 or 3].
     """
-    pixels = to_uint8(images)
+    pixels = coloured(to_uint8(images))
     count, height, width, channels = pixels.shape
     rows = -(-count // columns)
     sheet = np.full(
@@ -52,7 +53,12 @@ def grid(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
 
 
 def stacked(kinds: Sequence[np.ndarray], columns: int) -> np.ndarray:
-    """Return a grid that takes its rows from each kind in turn.
+    """Return a grid that takes its rows from each kind in turn, as `interleaved`."""
+    return grid(interleaved(kinds, columns), columns)
+
+
+def interleaved(kinds: Sequence[np.ndarray], columns: int) -> np.ndarray:
+    """Return images whose rows are of each kind in turn, float32 [M, H, W, C].
 
     Args:
         kinds: float32 [N, H, W, C] in [0, 1] each, such as images before and after.
@@ -66,7 +72,7 @@ def stacked(kinds: Sequence[np.ndarray], columns: int) -> np.ndarray:
         )
         for images in kinds
     ]
-    return grid(np.stack(rows, axis=1).reshape(-1, *kinds[0].shape[1:]), columns)
+    return np.stack(rows, axis=1).reshape(-1, *kinds[0].shape[1:])
 
 
 def write_png(pixels: np.ndarray, path: Path) -> None:

@@ -16,13 +16,14 @@ from vae_cli.evaluation.latent import (
     project,
     reconstruct,
 )
+from vae_cli.evaluation.names import GridNames
 from vae_cli.evaluation.restoration_report import RestorationReport
 from vae_cli.evaluation.split_report import SplitReport
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, generator
 from vae_cli.visualize.anomaly_plots import plot_detection
 from vae_cli.visualize.evaluation_plots import OUTLIERS, plot_evaluation
-from vae_cli.visualize.images import stacked
+from vae_cli.visualize.images import interleaved, stacked
 from vae_cli.visualize.plots import plot_latent, plot_rows
 
 
@@ -61,10 +62,39 @@ def beside(split: Split, restored: np.ndarray, columns: int) -> np.ndarray:
         split: the images.
         restored: float32 [N, H, W, C] in [0, 1].
         columns: images per row.
+
+    Returns:
+        uint8 [rows * cell, columns * cell, 1 or 3].
     """
-    corrupted = [] if split.corrupted is None else [split.pictures(which="corrupted")]
+    return stacked([*_kinds(split, restored).values()], columns)
+
+
+def reconstructions(
+    split: Split, restored: np.ndarray, columns: int, title: str
+) -> tuple[np.ndarray, GridNames]:
+    """Return the pictures of `beside` one by one, and what their rows show."""
+    kinds = _kinds(split, restored)
+    images = interleaved([*kinds.values()], columns)
+    rows = len(images) // columns
+    return images, GridNames(title, (*kinds,) * (rows // len(kinds)))
+
+
+def _kinds(split: Split, restored: np.ndarray) -> dict[str, np.ndarray]:
     restored = split.pixels.shown(restored)
-    return stacked([split.pictures(), *corrupted, restored], columns)
+    if split.corrupted is None:
+        return {"input": split.pictures(), "reconstruction": restored}
+    corrupted = split.pictures(which="corrupted")
+    return {"clean": split.pictures(), "corrupted": corrupted, "restored": restored}
+
+
+def sample_names(split: Split, labels: np.ndarray, columns: int) -> GridNames:
+    """Return names of rows of samples, each of one class: that of its first label."""
+    names = split.class_names or ()
+    rows = [
+        names[label] if label < len(names) else str(label)
+        for label in map(int, labels[::columns])
+    ]
+    return GridNames("samples from the prior, by class", tuple(rows))
 
 
 def latent_figure(

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -11,8 +10,10 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from vae_cli.text import printable
 from vae_cli.visualize.files import text_width
 from vae_cli.visualize.images import grid
+from vae_cli.visualize.style import WIDTH, class_colours, styled
 
 
+@styled
 def plot_rows(rows: dict[str, np.ndarray], title: str) -> Figure:
     """Draw images in rows, each with its name beside it.
 
@@ -21,18 +22,18 @@ def plot_rows(rows: dict[str, np.ndarray], title: str) -> Figure:
         title: of the figure.
     """
     count, height, width, _ = next(iter(rows.values())).shape
-    side = 0.75  # inches an image is high
+    side = 0.56  # inches an image is high
     lines = [line for name in rows for line in name.splitlines()]
-    beside = 0.3 + max(text_width(line, fontsize=9) for line in lines)
+    beside = 0.3 + max(text_width(line, fontsize=8) for line in lines)
     wide = beside + max(0.3, count * side * width / height)
-    size = (max(wide, 0.3 + text_width(title, fontsize=10)), 0.5 + len(rows) * side)
+    size = (max(wide, 0.3 + text_width(title, fontsize=9)), 0.5 + len(rows) * side)
     figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.08))
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(title)
     axes = np.reshape(figure.subplots(len(rows), 1), -1)
     for axis, (name, images) in zip(axes, rows.items(), strict=True):
         sheet = grid(images, columns=count)
         draw_sheet(axis, sheet)
-        axis.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+        axis.set_ylabel(name, rotation=0, ha="right", va="center")
         axis.set_xticks([])
         axis.set_yticks([])
         for spine in axis.spines.values():
@@ -46,12 +47,14 @@ def draw_sheet(axis: Axes, sheet: np.ndarray) -> None:
     axis.imshow(sheet.squeeze(-1) if grey else sheet, cmap="gray", vmin=0, vmax=255)
 
 
-def plot_curves(rows: list[dict[str, float]], measure: str) -> Figure:
+@styled
+def plot_curves(rows: list[dict[str, float]], measure: str, title: str = "") -> Figure:
     """Draw the terms of a run's loss over epochs, training against validation.
 
     Args:
         rows: one mapping an epoch, the columns of `metrics.csv`.
         measure: what the reconstruction loss is.
+        title: of the figure.
     """
     first, second = ("neg_elbo", "neg. ELBO (beta 1)"), f"reconstruction: {measure}"
     if "neg_iwae" in rows[0]:
@@ -63,15 +66,16 @@ def plot_curves(rows: list[dict[str, float]], measure: str) -> Figure:
         ("kl_loss", "KL term"),
         ("active_units", "active units"),
     )
-    figure = Figure(figsize=(11, 6.5), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 4.4), layout="constrained")
+    figure.suptitle(title)
     axes = figure.subplots(2, 2).reshape(-1)
     epochs = [row["epoch"] for row in rows]
-    for axis, (column, title) in zip(axes, panels, strict=True):
+    for axis, (column, name) in zip(axes, panels, strict=True):
         axis.plot(epochs, [row[column] for row in rows], ".-", label="training")
         if f"val_{column}" in rows[0]:
             validation = [row[f"val_{column}"] for row in rows]
             axis.plot(epochs, validation, ".-", label="validation")
-        axis.set_title(title, fontsize=10)
+        axis.set_title(name)
         axis.set_xlabel("epoch")
         axis.set_ylabel("units" if column == "active_units" else "nats per image")
         axis.grid(alpha=0.3)
@@ -82,10 +86,12 @@ def plot_curves(rows: list[dict[str, float]], measure: str) -> Figure:
         twin = axes[2].twinx()
         twin.plot(epochs, betas, color="grey", linestyle=":", label="beta")
         twin.set_ylabel("beta")
+        twin.spines["right"].set_visible(True)
     axes[0].legend()
     return figure
 
 
+@styled
 def plot_latent(
     points: np.ndarray,
     axis_names: tuple[str, str],
@@ -104,16 +110,15 @@ def plot_latent(
         active: number of active units.
         title: the run and the split.
     """
-    figure = Figure(figsize=(12, 6.5), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 3.9), layout="constrained")
     scatter, bars = figure.subplots(1, 2, width_ratios=(2, 1))
     _scatter(scatter, points, labels)
     scatter.set_xlabel(axis_names[0])
     scatter.set_ylabel(axis_names[1])
-    scatter.set_title(title, fontsize=10)
+    scatter.set_title(title)
     draw_kl_bars(bars, kl)
     bars.set_title(
-        f"KL to N(0, 1) {kl.sum():.2f} nats; {active} of {len(kl)} units active",
-        fontsize=10,
+        f"KL to N(0, 1) {kl.sum():.2f} nats;\n{active} of {len(kl)} units active"
     )
     return figure
 
@@ -124,24 +129,24 @@ def draw_kl_bars(axis: Axes, kl: np.ndarray) -> None:
     axis.bar(np.arange(len(kl)), kl[order], color="tab:grey")
     # the names of many would hide each other
     names = [str(j) for j in order] if len(kl) <= 32 else []
-    axis.set_xticks(np.arange(len(names)), names, fontsize=8)
+    size = 7 if len(names) <= 10 else 5 if len(names) <= 20 else 4
+    axis.set_xticks(np.arange(len(names)), names, fontsize=size)
     axis.set_xlabel("latent dimension, by KL")
     axis.set_ylabel("KL to N(0, 1), nats per image")
 
 
 def _scatter(axis: Axes, points: np.ndarray, labels: np.ndarray | None) -> None:
-    style: dict[str, Any] = {"s": 6, "alpha": 0.7, "linewidths": 0}
+    style: dict[str, Any] = {"s": 4, "alpha": 0.7, "linewidths": 0}
     if labels is None:
         axis.scatter(*points.T, **style)
         return
     # numbers in order of their value, names in that of the alphabet
     numbers = all(label.isdecimal() for label in labels)
     classes = sorted(np.unique(labels), key=int if numbers else str)
-    palette = colormaps["tab10" if len(classes) <= 10 else "tab20"]
+    colours, distinct = class_colours(len(classes))
     for index, label in enumerate(classes):
         chosen = points[labels == label]
-        colour = palette(index % palette.N)
-        axis.scatter(*chosen.T, color=colour, label=printable(label), **style)
-    if len(classes) <= palette.N:
+        axis.scatter(*chosen.T, color=colours[index], label=printable(label), **style)
+    if distinct:
         # `best` is slow with many points
-        axis.legend(title="label", markerscale=3, fontsize=8, loc="upper right")
+        axis.legend(title="label", markerscale=3, loc="upper right")

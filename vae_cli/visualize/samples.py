@@ -5,8 +5,8 @@ from pathlib import Path
 
 from vae_cli.evaluation.generation import Generated
 from vae_cli.runs.files import write_npz
-from vae_cli.visualize.files import save_pixels
 from vae_cli.visualize.images import grid, to_uint8, write_gif, write_png
+from vae_cli.visualize.labelled_grid import save_grid
 from vae_cli.visualize.own_precision import write_deep_png, write_tiff
 
 
@@ -17,6 +17,7 @@ def save_generated(
     gif: Path | None = None,
     images_dir: str | None = None,
     images_format: str = "png",
+    labels: bool = True,
 ) -> Iterator[Path]:
     """Write generated images; yields each file when it is there.
 
@@ -27,9 +28,10 @@ def save_generated(
         gif: also an animation along the rows, there and back.
         images_dir: also each image, in this folder.
         images_format: of these, `png` or `tiff`.
+        labels: draw the names of rows and columns, if there are any.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
-    save_pixels(grid(*generated.cells()), output)
+    save_grid(*generated.cells(), generated.names if labels else None, output)
     yield output
     images = generated.images
     if npz:

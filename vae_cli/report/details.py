@@ -1,0 +1,154 @@
+"""Sections about training, data, config and environment: what a number needs."""
+
+from typing import Any
+
+from vae_cli.report.facts import Facts
+from vae_cli.report.html import Html, code, element, folded, joined, table
+from vae_cli.runs.changes import changes, command_line
+from vae_cli.runs.differences import flattened
+from vae_cli.text import shortened
+
+CLASSES = 30
+"""Names of classes that are listed."""
+
+
+def training(facts: Facts) -> Html:
+    """Return how training went, in a table."""
+    rows = [
+        (name, _text(facts.metrics.get(key)))
+        for key, name in (
+            ("best_epoch", "best epoch"),
+            ("best_neg_elbo", "its validation neg. ELBO, nats per image"),
+            ("best_neg_iwae", "its validation -IWAE bound, nats per image"),
+            ("train_seconds", "seconds of training"),
+            ("images_per_second", "images a second, median of epochs"),
+        )
+        if key in facts.metrics
+    ]
+    test = facts.metrics.get("test")
+    for key, name in (
+        ("neg_elbo", "test neg. ELBO, nats per image"),
+        ("reconstruction_loss", "its reconstruction loss"),
+        ("kl_loss", "its KL term"),
+        ("active_units", "active units"),
+        ("num_images", "test images"),
+    ):
+        if isinstance(test, dict) and key in test:
+            rows.append((name, _text(test[key])))
+    return table(("", "value"), rows, "At the end of training") if rows else Html()
+
+
+def data(facts: Facts) -> Html:
+    """Return what the images are, in words."""
+    counts = ", ".join(f"{count:,} {name}" for name, count in facts.sizes.items())
+    dataset = facts.config.dataset
+    parts = [f"Data set {dataset.name}: {counts or 'an unknown number of'} images"]
+    spec = facts.spec
+    if spec is not None:
+        height, width, channels = spec.image_shape
+        noun = "channel" if channels == 1 else "channels"
+        parts[0] += f" of {height} x {width} pixels, {channels} {noun}."
+        values = "all 0 or 1" if spec.binary else str(spec.pixels)
+        parts.append(f"Pixels in the model: {values}.")
+        if spec.labels:
+            names = shortened(
+                [spec.class_name(label) for label in spec.labels], CLASSES
+            )
+            parts.append(f"{len(spec.labels):,} classes: {', '.join(names)}.")
+    prepared = [
+        f"{key.replace('_', ' ')} {value}"
+        for key in ("binarize", "dequantize", "image_size", "resize", "augment")
+        if (value := getattr(dataset, key, None)) not in (None, "none", [])
+    ]
+    if prepared:
+        parts.append(f"Preparation: {', '.join(prepared)}.")
+    digests = flattened(facts.fingerprint)
+    rows = [(k, _text(v)) for k, v in digests.items() if k.endswith("sha256")]
+    text = element("p", " ".join(parts))
+    if not rows:
+        return text
+    shown = table(("array", "SHA-256"), rows)
+    return joined(text, folded("Digests of images, labels and splits", shown))
+
+
+def configuration(facts: Facts) -> Html:
+    """Return the keys that differ from the defaults, and all of them."""
+    rows = [
+        (
+            element("code", change.key),
+            _text(change.value),
+            _text(change.default),
+            change.about,
+        )
+        for change in changes(facts.config)
+    ]
+    text = facts.run.config_file.read_text(encoding="utf-8", errors="replace")
+    differing = table(("key", "value", "default", "meaning"), rows)
+    return joined(
+        element("p", "What differs from vae-train without options."),
+        differing if rows else element("p", "Nothing."),
+        folded("All of config.yaml", code(text)),
+    )
+
+
+def environment(facts: Facts) -> Html:
+    """Return versions and machine, and later resumes."""
+    if not facts.environment:
+        return Html()
+    shown = [("", facts.environment)]
+    resumed = facts.environment.get("resumed")
+    for number, later in enumerate(resumed if isinstance(resumed, list) else [], 1):
+        shown.append((f"Resume {number}", later if isinstance(later, dict) else {}))
+    parts = []
+    for title, values in shown:
+        known = {k: v for k, v in values.items() if k not in ("resumed", "command")}
+        flat = {k: v for k, v in flattened(known).items() if v not in (None, [], {})}
+        rows = [(key.removeprefix("packages."), _text(v)) for key, v in flat.items()]
+        content = table(("", "version or value"), rows)
+        parts.append(folded(title, content) if title else content)
+    return joined(*parts)
+
+
+def reproduction(facts: Facts) -> Html:
+    """Return the command that made the run, and one that trains it again."""
+    parts = []
+    if isinstance(facts.environment.get("command"), str):
+        parts += [
+            element("p", "It was made by:"),
+            code(facts.environment["command"]),
+        ]
+    version = facts.package("vae-cli")
+    install = f"pip install vae-cli{f'=={version}' if version else ''}\n"
+    git = facts.environment.get("git")
+    if isinstance(git, dict) and git.get("commit"):
+        changed = ", with changes that weren't committed" if git.get("dirty") else ""
+        parts.append(element("p", f"Source: commit {git['commit']}{changed}."))
+    plugins = facts.environment.get("plugins")
+    if plugins:
+        parts.append(element("p", f"It needs plugins: {_text(plugins)}."))
+    parts += [
+        element("p", "Every value that differs from the defaults, typed out:"),
+        code(install + command_line(facts.config)),
+        element(
+            "p",
+            f"With deterministic={str(facts.config.deterministic).lower()} and seed "
+            f"{facts.config.seed}, a second run gives "
+            + ("the same bits on the same machine and versions."
+               if facts.config.deterministic
+               else "the same figures but for rounding: threads share a batch."),
+        ),
+    ]  # fmt: skip
+    return joined(*parts)
+
+
+def _text(value: Any) -> str:
+    """Return a value for people: numbers short, lists without quotes."""
+    if isinstance(value, bool) or value is None:
+        return "null" if value is None else str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {_text(v)}" for k, v in value.items())
+    return str(value)

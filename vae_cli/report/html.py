@@ -1,0 +1,68 @@
+"""HTML whose text is escaped: names of files, classes and keys come from anyone."""
+
+import html
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from vae_cli.text import printable
+
+
+class Html(str):
+    """Text that is HTML already; any other text is escaped."""
+
+    __slots__ = ()
+
+
+def joined(*content: Any) -> Html:
+    """Return contents one after another, escaped unless they are `Html`."""
+    return Html("".join(c if isinstance(c, Html) else _escaped(c) for c in content))
+
+
+def element(name: str, /, *content: Any, **attributes: str) -> Html:
+    """Return an element; an underscore after an attribute's name is left out."""
+    given = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{_escaped(value)}"'
+        for key, value in attributes.items()
+    )
+    if name in ("img", "meta"):
+        return Html(f"<{name}{given}>\n")
+    return Html(f"<{name}{given}>{joined(*content)}</{name}>\n")
+
+
+def table(
+    header: Sequence[Any], rows: Iterable[Sequence[Any]], caption: str = ""
+) -> Html:
+    """Return a table whose first column names its rows; it scrolls where it's wide."""
+    lines = [
+        element(
+            "tr",
+            element("th", row[0], scope="row"),
+            *(element("td", cell) for cell in row[1:]),
+        )
+        for row in rows
+    ]
+    heads = (element("th", title, scope="col") for title in header)
+    parts = [element("caption", caption)] if caption else []
+    parts += [element("thead", element("tr", *heads)), element("tbody", *lines)]
+    return element(
+        "div",
+        element("table", *parts),
+        class_="wide",
+        role="region",
+        aria_label=caption or ", ".join(map(str, filter(None, header))),
+        tabindex="0",
+    )
+
+
+def folded(title: str, *content: Any) -> Html:
+    """Return content that is shown when its title is clicked, and in print."""
+    return element("details", element("summary", title), *content)
+
+
+def code(text: str) -> Html:
+    """Return text in lines of its own, as it is."""
+    return element("pre", element("code", text), tabindex="0")
+
+
+def _escaped(text: Any) -> str:
+    return html.escape(printable(text, keep="\n"))

@@ -1,0 +1,168 @@
+"""Deleting run folders, and nothing else.
+
+A folder counts as a run if it has the files that training makes first. It is renamed
+before its files go, so that what an interruption leaves does not look like a run: such
+a folder is hidden, no command finds it, and the next deletion beside it removes it.
+"""
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from vae_cli.errors import RunError
+from vae_cli.runs.find import DELETED, find_runs
+from vae_cli.runs.folder import RunFolder
+from vae_cli.runs.report import writing
+from vae_cli.text import megabytes, printable, shortened
+
+OWN = {
+    "config.yaml", "environment.json", "data.json", "status.json", "metrics.csv",
+    "metrics.json", "train.log", ".lock", ".reserve", "checkpoints", "model", "figures",
+    "tensorboard", "samples", "reconstructions", "anomaly", "inspection", "evaluation",
+    "codes", "export", "report.html",
+}  # fmt: skip
+"""What commands write into a run folder."""
+
+
+class Doomed(NamedTuple):
+    """A run that is to be deleted.
+
+    Attributes:
+        run: its folder.
+        size: of its files, bytes.
+        foreign: names in it that no command writes.
+    """
+
+    run: RunFolder
+    size: int
+    foreign: list[str]
+
+
+def looks_like_run(folder: Path) -> bool:
+    """Return whether a folder has the files that every run begins with."""
+    files = (folder / "config.yaml", folder / "status.json")
+    made = (folder / "train.log").is_file() or (folder / "checkpoints").is_dir()
+    return made and all(map(Path.is_file, files))
+
+
+def runs_of(folder: Path) -> list[RunFolder]:
+    """Return the run that a folder is, or the runs below it.
+
+    Raises:
+        RunError: it is a symbolic link, or there are no runs.
+    """
+    if folder.is_symlink():
+        raise RunError(
+            f"{folder} is a symbolic link: nothing is deleted through one.",
+            f"name the folder itself: {folder.resolve()}",
+        )
+    if looks_like_run(folder):
+        return [RunFolder(folder)]
+    runs = [run for run in find_runs(folder) if looks_like_run(run.path)]
+    if not runs:
+        raise RunError(
+            f"{folder} is not a run folder, and holds none: nothing is deleted.",
+            "a run has config.yaml, status.json and checkpoints/; vae runs lists them",
+        )
+    return runs
+
+
+def doomed(runs: Iterable[RunFolder]) -> list[Doomed]:
+    """Return runs with what would go, in the order of their names, each once.
+
+    Raises:
+        RunError: one is being trained, is needed by this process, or holds other runs
+            than these.
+    """
+    chosen = {run.path.resolve(): run for run in runs}
+    for place, run in chosen.items():
+        if run.in_use():
+            raise RunError(
+                f"{run} is being trained: nothing is deleted.",
+                "wait for it or stop it, or choose others, such as state=finished",
+            )
+        if Path.cwd().is_relative_to(place):
+            raise RunError(
+                f"{run} is the folder that you are in: nothing is deleted.",
+                "change to another folder first",
+            )
+        inside = [str(r) for r in find_runs(run.path) if r.path.resolve() not in chosen]
+        if inside:
+            raise RunError(
+                f"{run} holds other runs: nothing is deleted.",
+                *shortened(inside, 5),
+                "move them, or delete them, too",
+            )
+    ordered = sorted(chosen.values(), key=lambda run: run.path)
+    return [Doomed(r, _size(r.path), _foreign(r.path)) for r in ordered]
+
+
+def plan_lines(plan: Sequence[Doomed]) -> list[str]:
+    """Return what would be deleted, a line each, and how much that is."""
+    lines = [
+        f"{megabytes(d.size / 2**20):>10}  {printable(d.run)}"
+        + (f"  with {', '.join(map(printable, d.foreign))}" if d.foreign else "")
+        for d in plan
+    ]
+    total = megabytes(sum(d.size for d in plan) / 2**20)
+    return [*lines, f"{len(plan)} run{'' if len(plan) == 1 else 's'}, {total}"]
+
+
+def delete(plan: Iterable[Doomed], roots: Sequence[Path]) -> Iterator[Doomed]:
+    """Delete runs; yields each when it is gone.
+
+    Folders above them that have become empty go, too, as long as they lie below one of
+    the `roots`; never the one that the process is in.
+
+    Raises:
+        RunError: one is being trained by now, or can't be deleted.
+    """
+    for each in plan:
+        path = each.run.path
+        if not path.exists():  # it went with a run that it lay in
+            yield each
+            continue
+        with writing(path, "what is left of it is hidden, and is no run any more"):
+            with each.run.locked():  # nobody resumes it from here on
+                trash = _free(path)
+                path.rename(trash)
+            shutil.rmtree(trash)
+            for left in path.parent.glob(f".*{DELETED}"):  # of an interrupted one
+                shutil.rmtree(left, ignore_errors=True)
+            _remove_empty(path.parent, roots)
+        yield each
+
+
+def _free(path: Path) -> Path:
+    """Return a hidden name beside a run that nothing has."""
+    for number in range(1000):
+        trash = path.with_name(f".{path.name[:200]}.{number}{DELETED}")
+        if not os.path.lexists(trash):
+            return trash
+    raise RunError(f"{path.parent} holds too many folders {path.name}{DELETED}.")
+
+
+def _remove_empty(folder: Path, roots: Sequence[Path]) -> None:
+    """Remove a folder and those above it while they are empty and below a root."""
+    here, tops = Path.cwd(), [root.resolve() for root in roots]
+    place = folder.resolve()
+    while place not in tops and any(place.is_relative_to(top) for top in tops):
+        if here.is_relative_to(place):
+            return
+        try:
+            place.rmdir()
+        except OSError:  # something is left in it
+            return
+        place = place.parent
+
+
+def _size(folder: Path) -> int:
+    """Return the bytes of a folder's files, links not followed."""
+    paths = (Path(at, name) for at, _, names in os.walk(folder) for name in names)
+    return sum(path.lstat().st_size for path in paths)
+
+
+def _foreign(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir() if p.name not in OWN)
