@@ -36,6 +36,10 @@ COMMANDS = {
         "anomaly scores, thresholds and AUROC",
     ),
     "encode": ("vae_cli.commands.encode", "write the codes of images to a file"),
+    "export": (
+        "vae_cli.commands.export",
+        "files for ONNX Runtime, LiteRT, TensorFlow, Keras",
+    ),
 }
 """Name -> (module whose `main` runs it, what it does); also installed as vae-<name>."""
 
