@@ -138,15 +138,19 @@ class _Exporter:
         calibration = None
         if quantize == "int8":
             calibration = self._calibration(network)
-        kind.write(network, path, Settings(how.batch_size, quantize, calibration))
-        call = kind.open(path)
-        outputs = outputs_of(call, example.inputs, how.batch_size)
+        settings = Settings(how.batch_size, quantize, calibration)
+        name, inputs = network.name, example.inputs
+        kind.attempt(name, "converted", lambda: kind.write(network, path, settings))
+        call = kind.attempt(name, "opened again", lambda: kind.open(path))
+        outputs = kind.attempt(
+            name, "run", lambda: outputs_of(call, inputs, how.batch_size)
+        )
         found = differences(outputs, example)
         tolerance = how.tolerance or TOLERANCES[quantize]
         if any(array.dtype == "uint8" for array in network.outputs):
             tolerance = max(tolerance, LEVEL * (1 + 1e-6))
         row = FileReport(
-            network=network.name,
+            network=name,
             format=kind.name,
             file=path.name,
             runtime=kind.version(),
@@ -164,9 +168,7 @@ class _Exporter:
             differences=found,
             tolerance=tolerance,
             bytes=_size(path),
-            milliseconds_an_image=milliseconds_an_image(
-                call, example.inputs, how.batch_size
-            ),
+            milliseconds_an_image=milliseconds_an_image(call, inputs, how.batch_size),
         )
         _check(row)
         log.info("%s", row.one_line())

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
 
-from vae_cli.errors import ConfigError
+from vae_cli.errors import ConfigError, VaeCliError, first_line
 from vae_cli.runtime import errors_only, stderr_kept_back
 
 Arrays = dict[str, np.ndarray]
 Call = Callable[[Arrays], Arrays]
 """An opened file: from inputs to outputs, by name."""
+Result = TypeVar("Result")
+INSTEAD = "a SavedModel holds any operation of TensorFlow: format=[saved_model]"
 
 
 @dataclass(frozen=True)
@@ -81,16 +83,44 @@ class Format:
                 "format=[saved_model,keras]",
             )
 
-    def inexpressible(
-        self, network: keras.Model, operations: Sequence[str], advice: str
-    ) -> ConfigError:
+    def inexpressible(self, network: str, operations: Sequence[str]) -> ConfigError:
         """Return the error for a network with operations that there is no form of."""
-        names = ", ".join(operations)
+        names = ", ".join(dict.fromkeys(operations))
         return ConfigError(
-            f"format={self.name}: the {network.name} can't be exported; this format "
-            f"has no form of: {names}.",
-            advice,
+            f"format={self.name} has no form of what the {network} computes: {names}.",
+            INSTEAD,
         )
+
+    def attempt(self, network: str, verb: str, action: Callable[[], Result]) -> Result:
+        """Return what a converter or runtime gives; it stays quiet, even if it fails.
+
+        Args:
+            network: its name.
+            verb: what is done with it, for messages.
+            action: what to call.
+
+        Raises:
+            ConfigError: it fails; the error names operations where it does.
+        """
+        with quiet():
+            try:
+                return action()
+            except Exception as error:  # of converters and runtimes, whatever it is
+                failure = error
+        if isinstance(failure, (VaeCliError, OSError)):
+            raise failure
+        operations = self.operations_in(failure)
+        if operations:
+            raise self.inexpressible(network, operations) from failure
+        raise ConfigError(
+            f"format={self.name}: the {network} can't be {verb}: "
+            f"{first_line(failure)}.",
+            INSTEAD,
+        ) from failure
+
+    def operations_in(self, error: Exception) -> list[str]:
+        """Return the operations that an error of the converter names."""
+        return []
 
 
 def signature(network: keras.Model, batch_size: int | None) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import keras
 
-from vae_cli.export.formats import Arrays, Call, Format, Settings, quiet
+from vae_cli.export.formats import Arrays, Call, Format, Settings
 
 
 class KerasFormat(Format):
@@ -22,17 +22,12 @@ class KerasFormat(Format):
             if type(operation).__module__.partition(".")[0] != "keras"
         }
         if own:
-            raise self.inexpressible(
-                network,
-                sorted(own),
-                "others hold classes of your own, too: format=[saved_model,onnx]",
-            )
+            raise self.inexpressible(network.name, sorted(own))
         network.save(path)
 
     def open(self, path: Path) -> Call:
         """Open a file as a model."""
-        with quiet():
-            network = keras.saving.load_model(path)
+        network = keras.saving.load_model(path)
 
         def call(inputs: Arrays) -> Arrays:
             outputs: Arrays = network.predict_on_batch(inputs)

@@ -1,5 +1,6 @@
 """LiteRT, which was TensorFlow Lite: for phones and small computers."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from vae_cli.export.formats import Arrays, Call, Format, Settings, quiet, signature
+from vae_cli.export.formats import Arrays, Call, Format, Settings, signature
+
+OPERATIONS = re.compile(r"(?:Custom|TF Select) ops: (.+)")
+"""How the converter names operations that LiteRT has no form of."""
 
 
 class LiteRT(Format):
@@ -31,25 +35,29 @@ class LiteRT(Format):
         if settings.quantize == "int8":
             target["supported_ops"].append(operations.TFLITE_BUILTINS_INT8)
             options["representative_dataset"] = lambda: _one_by_one(settings)
-        with quiet():
-            network.export(
-                path,
-                format="litert",
-                verbose=False,
-                input_signature=signature(network, settings.batch_size),
-                **options,
-            )
+        network.export(
+            path,
+            format="litert",
+            verbose=False,
+            input_signature=signature(network, settings.batch_size),
+            **options,
+        )
+
+    def operations_in(self, error: Exception) -> list[str]:
+        """Return the operations that an error of the converter names."""
+        lists = OPERATIONS.findall(str(error))
+        return [name for names in lists for name in names.split(", ")]
 
     def open(self, path: Path) -> Call:
         """Open a file in an interpreter."""
         from ai_edge_litert.interpreter import Interpreter
 
-        with quiet():
-            interpreter = Interpreter(model_path=str(path))
-            runner = interpreter.get_signature_runner("serving_default")
+        interpreter = Interpreter(model_path=str(path))
+        runner = interpreter.get_signature_runner()
 
         def call(inputs: Arrays, _kept: object = interpreter) -> Arrays:
-            return runner(**inputs)
+            outputs: Arrays = runner(**inputs)
+            return outputs
 
         return call
 

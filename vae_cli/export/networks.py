@@ -13,7 +13,7 @@ import numpy as np
 from keras import ops
 
 from vae_cli.data.corruption import MISSING
-from vae_cli.models.distributions import Distribution, Mixture
+from vae_cli.models.distributions import Distribution, Gaussian, Mixture
 from vae_cli.models.vae import VAE, Condition
 from vae_cli.pixels import Pixels
 
@@ -44,7 +44,7 @@ class Builder:
         self._pixels = pixels
         self._batch_size = batch_size
         self._keeps_observed = keeps_observed
-        self._encoder, self._decoder = vae.export_networks()
+        self._encoder, _ = vae.export_networks()
 
     def build(self, name: str) -> keras.Model:
         """Return `encoder`, `decoder` or `sampler`; inputs and outputs are dicts.
@@ -76,44 +76,45 @@ class Builder:
 
     def _build_decoder(self) -> tuple[Tensors, Tensors]:
         z = self._input((self._vae.latent_dim,), "z")
-        inputs, condition = self._condition()
-        image = self._decoded(z, condition)
+        inputs, _, embedding = self._condition()
+        image = self._decoded(z, embedding)
         return {"z": z, **inputs}, {"image": self._given(image)}
 
     def _build_sampler(self) -> tuple[Tensors, Tensors]:
         vae = self._vae
         noise = self._input((vae.latent_dim,), "noise")
-        inputs, condition = self._condition()
-        embedding = condition[0] if condition else None
-        if vae.observed_network:
-            embedding = vae.observed_network(condition[0])
-        prior: Distribution = vae.prior(Condition(embedding=embedding))
+        inputs, observed, embedding = self._condition()
+        condition = Condition(embedding=embedding)
+        prior = with_layers(vae.prior(condition))
         choice = None
         if prior.has_components:
             inputs["choice"] = choice = self._input((), "choice")
-        if isinstance(prior, Mixture):
-            prior = MixtureLayers(prior)
-        z = vae.sample_prior(noise, choice, Condition(embedding=embedding), prior)
-        image = self._decoded(z, condition)
+        z = vae.sample_prior(noise, choice, condition, prior)
+        image = self._decoded(z, embedding)
         if self._keeps_observed:
             mask = inputs["mask"]
-            image = image * (1 - mask) + condition[0] * mask
+            image = image * (1 - mask) + observed * mask
         return {"noise": noise, **inputs}, {"image": self._given(image)}
 
-    def _condition(self) -> tuple[Tensors, list[Any]]:
-        """Return the inputs that decoder and sampler have besides, and their values."""
-        if self._vae.num_labels:
+    def _condition(self) -> tuple[Tensors, Any, Any]:
+        """Return what decoder and sampler take besides: inputs, pixels, embedding."""
+        vae = self._vae
+        if vae.num_labels:
             label = self._input((), "label", "int32")
-            return {"label": label}, [self._one_hot(label)]
-        if self._vae.observed_network:
-            observed = self._image("observed")
-            mask = self._input((*observed.shape[1:3], 1), "mask")
-            pixels = self._prepared(observed) * mask + MISSING * (1 - mask)
-            return {"observed": observed, "mask": mask}, [pixels]
-        return {}, []
+            return {"label": label}, None, self._one_hot(label)
+        if vae.observed_network:
+            image = self._image("observed")
+            mask = self._input((*image.shape[1:3], 1), "mask")
+            observed = self._prepared(image) * mask + MISSING * (1 - mask)
+            inputs = {"observed": image, "mask": mask}
+            return inputs, observed, vae.observed_network(observed)
+        return {}, None, None
 
-    def _decoded(self, z: Any, condition: Sequence[Any]) -> Any:
-        return self._decoder([z, *condition] if condition else z)
+    def _decoded(self, z: Any, embedding: Any) -> Any:
+        """Return pixel means, by the decoder as Keras has it."""
+        if embedding is not None:
+            z = ops.concatenate([z, embedding], axis=-1)
+        return self._vae.likelihood.mean(self._vae.decoder(z))
 
     def _one_hot(self, label: Any) -> Any:
         return ops.one_hot(label, self._vae.num_labels)
@@ -160,10 +161,40 @@ class Builder:
         return ops.cast(ops.clip(ops.round(x), 0.0, 255.0), "uint8")
 
 
-class MixtureLayers(Distribution):
-    """A mixture whose arrays are weights of Keras's own layers.
+def with_layers(distribution: Distribution) -> Distribution:
+    """Return a prior whose arrays are weights of Keras's own layers.
 
-    Arrays that are no weights would be inputs of an ONNX file.
+    Arrays that are no weights would be inputs of an ONNX file. Those that come out of
+    the network itself, from a condition, are as they should be.
+    """
+    if isinstance(distribution, Mixture):
+        return MixtureLayers(distribution)
+    if isinstance(distribution, Gaussian):
+        arrays = distribution.mean, distribution.log_var
+        if not any(isinstance(array, keras.KerasTensor) for array in arrays):
+            return GaussianLayers(distribution)
+    return distribution
+
+
+class GaussianLayers(Distribution):
+    """A Gaussian whose mean and scale are a row of a table each.
+
+    Args:
+        gaussian: its arrays are [d] or [1, d].
+    """
+
+    def __init__(self, gaussian: Gaussian) -> None:
+        self._mean = _table(gaussian.mean, "prior_mean")
+        self._scale = _table(ops.exp(0.5 * gaussian.log_var), "prior_scale")
+
+    def sample(self, noise: Any, choice: Any = None) -> Any:
+        """Return mean + scale * noise, [N, d]."""
+        first = ops.cast(0 * noise[:, 0], "int32")
+        return self._mean(first) + self._scale(first) * noise
+
+
+class MixtureLayers(Distribution):
+    """A mixture whose means and scales are rows of a table.
 
     Args:
         mixture: as it is now.
@@ -174,13 +205,12 @@ class MixtureLayers(Distribution):
     def __init__(self, mixture: Mixture) -> None:
         reached = np.array(ops.cumsum(ops.softmax(mixture.log_weights)))
         reached[-1] = 2.0  # never passed
-        scale = np.exp(0.5 * np.asarray(mixture.log_var))
         count = len(reached)
         self._passed = keras.layers.Dense(count, name="component_passed")
         self._passed.build((None, 1))
         self._passed.set_weights([np.ones((1, count)), -reached])
-        self._mean = _table(np.asarray(mixture.mean), "component_mean")
-        self._scale = _table(scale, "component_scale")
+        self._mean = _table(mixture.mean, "component_mean")
+        self._scale = _table(ops.exp(0.5 * mixture.log_var), "component_scale")
 
     def sample(self, noise: Any, choice: Any = None) -> Any:
         """Pick a component for each code, then draw from it, as `Mixture` does."""
@@ -190,8 +220,9 @@ class MixtureLayers(Distribution):
         return noise * self._scale(picked) + self._mean(picked)
 
 
-def _table(rows: np.ndarray, name: str) -> keras.layers.Layer:
-    """Return a layer from numbers of rows to these rows."""
+def _table(rows: Any, name: str) -> keras.layers.Layer:
+    """Return a layer from numbers of rows to these rows, [C, d] or [d]."""
+    rows = np.atleast_2d(np.asarray(rows))
     layer = keras.layers.Embedding(*rows.shape, name=name)
     layer.build()
     layer.set_weights([rows])

@@ -1,7 +1,7 @@
 """ONNX: for ONNX Runtime, and whatever else reads it."""
 
-import re
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -10,13 +10,9 @@ from vae_cli.export.formats import (
     Call,
     Format,
     Settings,
-    errors_only,
-    quiet,
     signature,
 )
-
-UNKNOWN = re.compile(r"[Tt]ensorflow op \[[^:\]]*: (\w+)\]")
-"""How tf2onnx names an operation that it can't convert."""
+from vae_cli.runtime import errors_only
 
 
 class Onnx(Format):
@@ -29,24 +25,38 @@ class Onnx(Format):
 
     def write(self, network: keras.Model, path: Path, settings: Settings) -> None:
         """Write a network."""
-        with quiet(), errors_only("tf2onnx"):
+        import onnx
+
+        with errors_only("tf2onnx"):
             network.export(
                 path,
                 format="onnx",
                 verbose=False,
                 input_signature=signature(network, settings.batch_size),
             )
-        self._finish(network, path, settings)
-
-    def _finish(self, network: keras.Model, path: Path, settings: Settings) -> None:
-        """Name the number of images `batch`, the same in every array."""
-        import onnx
-
         model = onnx.load(path)
-        if settings.batch_size is None:
+        self._check(network, model)
+        if settings.batch_size is None:  # one name in every array
             for array in (*model.graph.input, *model.graph.output):
                 array.type.tensor_type.shape.dim[0].dim_param = "batch"
         onnx.save(model, path)
+
+    def _check(self, network: keras.Model, model: Any) -> None:
+        """Refuse what the converter has left as it was."""
+        import onnx
+
+        unknown = [
+            node.op_type
+            for node in model.graph.node
+            if not onnx.defs.has(node.op_type, node.domain)
+        ]
+        if unknown:
+            raise self.inexpressible(network.name, unknown)
+        names = {array.name for array in network.inputs}
+        values = [a.name for a in model.graph.input if a.name not in names]
+        if values:
+            kept = [f"{name} (a tensor that is no weight)" for name in values]
+            raise self.inexpressible(network.name, kept)
 
     def open(self, path: Path) -> Call:
         """Open a file as a session."""

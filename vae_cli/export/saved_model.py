@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from vae_cli.export.formats import Arrays, Call, Format, Settings, quiet, signature
+from vae_cli.export.formats import Arrays, Call, Format, Settings, signature
 
 
 class SavedModel(Format):
@@ -17,18 +17,16 @@ class SavedModel(Format):
 
     def write(self, network: keras.Model, path: Path, settings: Settings) -> None:
         """Write a network; the format holds any operation of TensorFlow."""
-        with quiet():
-            network.export(
-                path,
-                format="tf_saved_model",
-                verbose=False,
-                input_signature=signature(network, settings.batch_size),
-            )
+        network.export(
+            path,
+            format="tf_saved_model",
+            verbose=False,
+            input_signature=signature(network, settings.batch_size),
+        )
 
     def open(self, path: Path) -> Call:
         """Open a folder; the object is kept, since its function needs it alive."""
-        with quiet():
-            loaded = tf.saved_model.load(str(path))
+        loaded = tf.saved_model.load(str(path))
         serve = loaded.signatures["serving_default"]
 
         def call(inputs: Arrays, _loaded: object = loaded) -> Arrays:
