@@ -36,8 +36,12 @@ COMMANDS = {
         "anomaly scores, thresholds and AUROC",
     ),
     "encode": ("vae_cli.commands.encode", "write the codes of images to a file"),
-    "track": ("vae_cli.commands.track", "send a run to MLflow or Weights & Biases"),
     "report": ("vae_cli.commands.report", "write a run as one HTML page to mail"),
+    "export": (
+        "vae_cli.commands.export",
+        "files for ONNX Runtime, LiteRT, TensorFlow, Keras",
+    ),
+    "track": ("vae_cli.commands.track", "send a run to MLflow or Weights & Biases"),
 }
 """Name -> (module whose `main` runs it, what it does); also installed as vae-<name>."""
 

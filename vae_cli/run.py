@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from vae_cli.evaluation.generation import Generated
     from vae_cli.evaluation.restoration_report import RestorationReport
     from vae_cli.evaluation.split_report import SplitReport
+    from vae_cli.export.report import ExportReport
     from vae_cli.visualize.model_figures import AnomalyFigures, LatentPlot
 
 
@@ -231,6 +233,36 @@ class Run(OpenRun):
         from vae_cli.evaluation.encoding import codes
 
         return codes(self, images, config)
+
+    def export(
+        self,
+        output: str | Path | None = None,
+        *,
+        progress: Callable[[float], None] = lambda fraction: None,
+        **options: Any,
+    ) -> "ExportReport":
+        """Write the networks as files of other runtimes, each compared with the run.
+
+        Args:
+            output: folder of the files; the run's `export/` if None.
+            progress: called with the fraction that is done.
+            **options: keys of `vae-export`: `format`, `networks`, `pixels`,
+                `batch_size`, `quantize`, `tolerance`.
+
+        Raises:
+            ConfigError: a package is missing, or a format can't hold a network.
+            RunError: a file differs from the run, or can't be written.
+        """
+        how = command_options(
+            "export",
+            output=None if output is None else str(output),
+            checkpoint=self.checkpoint,
+            **options,
+        )
+        start_tensorflow()
+        from vae_cli.export.exporter import export
+
+        return export(self, how, progress)
 
     def inspect(self, measure: bool = True) -> Inspection:
         """Return facts about images and model; `measure` times a few training steps."""

@@ -3,7 +3,6 @@
 from typing import Any
 
 from vae_cli.commands._study import import_optuna, reading
-from vae_cli.runs.files import whole_file
 from vae_cli.runs.sweep_folder import SweepFolder
 
 MEASURE = "best bound, nats per image"
@@ -23,7 +22,7 @@ def draw_study(settings: Any, folder: SweepFolder) -> None:
     from matplotlib import pyplot
     from optuna.visualization import matplotlib as draw
 
-    from vae_cli.visualize.files import DPI
+    from vae_cli.visualize.files import figure_path, save_figure
 
     if settings["storage"] is None:  # the study was in memory
         return
@@ -47,6 +46,5 @@ def draw_study(settings: Any, folder: SweepFolder) -> None:
         figure = pyplot.gcf()
         figure.set_size_inches(max(9, 3 * searched) if name == "slice" else 9, 5)
         figure.set_layout_engine("constrained")
-        with whole_file(folder.figures / f"{name}.png") as file:
-            figure.savefig(file, dpi=DPI, format="png")
+        save_figure(figure, figure_path(folder.figures / name))
         pyplot.close(figure)

@@ -36,7 +36,7 @@ def write_figures(folder: SweepFolder, summary: SweepSummary) -> None:
     rows = summary.finished(kind)
     if len(rows) < 2:
         return
-    from vae_cli.visualize.files import save_figure
+    from vae_cli.visualize.files import figure_path, save_figure
     from vae_cli.visualize.parallel_coordinates import plot_parallel_coordinates
 
     figure = plot_parallel_coordinates(
@@ -46,7 +46,7 @@ def write_figures(folder: SweepFolder, summary: SweepSummary) -> None:
         f"{len(rows)} of {len(summary.rows)} jobs of {folder.path.name}",
     )
     folder.figures.mkdir(exist_ok=True)
-    save_figure(figure, folder.figures / "parallel_coordinates.png")
+    save_figure(figure, figure_path(folder.figures / "parallel_coordinates"))
 
 
 def report(folder: SweepFolder, summary: SweepSummary, minimised: str) -> None:

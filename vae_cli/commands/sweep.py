@@ -15,6 +15,7 @@ from vae_cli.commands._sweep_end import (
 )
 from vae_cli.commands._sweep_job import JobTask, here
 from vae_cli.commands._sweep_record import check_record, completed, record_of, resumed
+from vae_cli.config.figure import drawn_as
 from vae_cli.errors import Interrupted, RunError
 from vae_cli.runs.sweep_folder import NOT_STARTED, SweepFolder
 from vae_cli.workers import wait_until
@@ -91,7 +92,8 @@ def _run(folder: SweepFolder, plan: Rehearsal, words: list[str]) -> None:
             f"the sweep was interrupted\n  go on with: {resume_command(folder)}"
         ) from error
     summary = write_table(folder)
-    write_figures(folder, summary)
-    if is_optuna(plan.sweeper):
-        draw_study(plan.sweeper, folder)
+    with drawn_as(plan.jobs[0][1].figure):
+        write_figures(folder, summary)
+        if is_optuna(plan.sweeper):
+            draw_study(plan.sweeper, folder)
     report(folder, summary, minimised)

@@ -20,6 +20,9 @@ LOG_2PI = math.log(2 * math.pi)
 class Distribution:
     """Base: has a log-density, and samples."""
 
+    has_components = False
+    """Whether `sample` needs `choice`."""
+
     def log_prob(self, z: Any) -> Any:
         """Return the log-density in nats: float32 [..., d] -> [...]."""
         raise TypeError(f"{type(self).__name__} defines no density")
@@ -75,6 +78,8 @@ class Gaussian(Distribution):
 @dataclass(frozen=True)
 class Mixture(Distribution):
     """sum_c w_c N(mean_c, diag(exp(log_var_c)))."""
+
+    has_components = True
 
     log_weights: Any  # [C]
     mean: Any  # [C, d]

@@ -91,11 +91,15 @@ class TwoLevelVAE(VAE):
         )
 
     def sample_prior(
-        self, noise: Any, choice: Any, condition: Condition = UNCONDITIONAL
+        self,
+        noise: Any,
+        choice: Any,
+        condition: Condition = UNCONDITIONAL,
+        prior: Distribution | None = None,
     ) -> Any:
         """Turn noise into codes of both levels, [N, latent_dim]."""
         top_dim = self.encoder.output["mean"].shape[-1]
-        top = super().sample_prior(noise[:, :top_dim], choice, condition)
+        top = super().sample_prior(noise[:, :top_dim], choice, condition, prior)
         return ops.concatenate([top, noise[:, top_dim:]], axis=-1)
 
     def _bottom(self, features: Any, top: Any, training: bool) -> tuple[Any, Any]:

@@ -168,10 +168,17 @@ class VAE(keras.Model):
         return self.mean_posterior(self.encode(images, condition))
 
     def sample_prior(
-        self, noise: Any, choice: Any, condition: Condition = UNCONDITIONAL
+        self,
+        noise: Any,
+        choice: Any,
+        condition: Condition = UNCONDITIONAL,
+        prior: Distribution | None = None,
     ) -> Any:
-        """Turn noise into codes of all levels: [N, latent_dim], as `Distribution`'s."""
-        return self.prior(condition).sample(noise, choice)
+        """Turn noise into codes of all levels: [N, latent_dim], as `Distribution`'s.
+
+        `prior` is p(z|y) of the top where it was computed before.
+        """
+        return (prior or self.prior(condition)).sample(noise, choice)
 
     def decode(
         self, z: Any, condition: Condition = UNCONDITIONAL, training: bool = False

@@ -1,0 +1,76 @@
+"""Networks with what a format has no form of: one message that names it."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from vae_cli.errors import ConfigError
+from vae_cli.export.exporter import FORMATS
+from vae_cli.export.formats import Settings
+from vae_cli.export.networks import MixtureLayers
+from vae_cli.models.distributions import Mixture
+
+
+class Own(keras.layers.Layer):
+    """A layer of a plugin's."""
+
+    def call(self, x):
+        return ops.erfinv(ops.tanh(x))
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
+def network(layer: keras.layers.Layer) -> keras.Model:
+    z = keras.Input((4,), name="z")
+    return keras.Model({"z": z}, {"image": layer(z)}, name="decoder")
+
+
+def write(name: str, model: keras.Model, folder: Path) -> None:
+    kind = FORMATS[name]
+    path = folder / f"decoder{kind.suffix}"
+    kind.attempt("decoder", "converted", lambda: kind.write(model, path, Settings()))
+
+
+@pytest.mark.parametrize(
+    ("name", "named"), [("onnx", "Erfinv"), ("litert", "Erfinv"), ("keras", "Own")]
+)
+def test_what_a_format_cannot_express_is_named(
+    name: str, named: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        write(name, network(Own()), tmp_path)
+    text = str(refusal.value)
+    assert f"format={name} has no form of what the decoder computes: {named}" in text
+    assert "format=[saved_model]" in text
+    assert capfd.readouterr().err == ""  # the converter's own lines are held back
+
+
+def test_tensors_that_are_no_weights_are_refused_by_onnx(tmp_path: Path) -> None:
+    z = keras.Input((4,), name="z")
+    large = ops.convert_to_tensor(np.arange(400, dtype=np.float32).reshape(100, 4))
+    model = keras.Model(
+        {"z": z}, {"image": ops.matmul(z, ops.transpose(large))}, name="decoder"
+    )
+    with pytest.raises(ConfigError, match="a tensor that is no weight"):
+        write("onnx", model, tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore:You are using a softmax")
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_layers_of_a_mixture_sample_what_the_mixture_samples(count: int) -> None:
+    rng = np.random.default_rng(count)
+    weights = rng.dirichlet(np.ones(count)).astype(np.float32)
+    mean, log_var = rng.standard_normal((2, count, 3)).astype(np.float32)
+    mixture = Mixture(np.log(weights), mean, log_var)
+    noise = rng.standard_normal((500, 3)).astype(np.float32)
+    choice = rng.random(500).astype(np.float32)
+    # where one component ends and the next begins, and the largest value there is
+    edges = np.asarray(ops.cumsum(ops.softmax(mixture.log_weights)))
+    choice[: len(edges)] = edges
+    choice[-1] = np.nextafter(np.float32(1), np.float32(0))
+    found = MixtureLayers(mixture).sample(noise, choice)
+    np.testing.assert_allclose(found, mixture.sample(noise, choice), rtol=1e-6)

@@ -1,0 +1,164 @@
+"""What an export found: a row a file, in `report.json`."""
+
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from vae_cli.errors import RunError
+from vae_cli.runs.reading import read_json
+
+
+@dataclass(frozen=True)
+class Array:
+    """An input or output of a network.
+
+    Attributes:
+        dtype: of its values.
+        shape: of the array; None where the number of images is free.
+    """
+
+    dtype: str
+    shape: tuple[int | None, ...]
+
+    def __str__(self) -> str:
+        sizes = ("N" if size is None else str(size) for size in self.shape)
+        return f"{self.dtype} [{', '.join(sizes)}]"
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """A file, compared with the run.
+
+    Attributes:
+        network: `encoder`, `decoder` or `sampler`.
+        format: of the file.
+        file: its name in the folder of the export.
+        runtime: what opened it, with its version.
+        checkpoint: whose weights.
+        weights_sha256: digest of that checkpoint.
+        pixels: `model` or `data`.
+        batch_size: images a call; None: any number.
+        quantize: what its weights are rounded to: `none`, `float16`, `int8`.
+        inputs: by name.
+        outputs: by name.
+        images: that it was compared on.
+        differences: largest difference of each output from the run's.
+        tolerance: that they don't exceed.
+        bytes: size, of a folder that of its files.
+        milliseconds_an_image: by images a call.
+    """
+
+    network: str
+    format: str
+    file: str
+    runtime: str
+    checkpoint: str
+    weights_sha256: str
+    pixels: str
+    batch_size: int | None
+    quantize: str
+    inputs: dict[str, Array]
+    outputs: dict[str, Array]
+    images: str
+    differences: dict[str, float]
+    tolerance: float
+    bytes: int
+    milliseconds_an_image: dict[int, float]
+
+    @property
+    def difference(self) -> float:
+        """The largest of the differences."""
+        return max(self.differences.values())
+
+    def one_line(self) -> str:
+        """Return the row in a line."""
+        times = ", ".join(
+            f"{value:.3g} ms an image by {size}"
+            for size, value in self.milliseconds_an_image.items()
+        )
+        return (
+            f"{self.file}: difference {self.difference:.1e}, "
+            f"{self.bytes / 1024:,.0f} KiB, {times}, {self.runtime}"
+        )
+
+    @staticmethod
+    def from_json(values: dict[str, Any]) -> "FileReport":
+        """Rebuild a row of `report.json`.
+
+        Raises:
+            KeyError, TypeError, ValueError, AttributeError: it is none.
+        """
+        row = {field.name: values[field.name] for field in fields(FileReport)}
+        for key in ("inputs", "outputs"):
+            row[key] = {
+                str(name): Array(str(array["dtype"]), tuple(array["shape"]))
+                for name, array in row[key].items()
+            }
+        row["differences"] = {
+            str(name): float(value) for name, value in row["differences"].items()
+        }
+        row["milliseconds_an_image"] = {
+            int(size): float(value)
+            for size, value in row["milliseconds_an_image"].items()
+        }
+        file = str(row["file"])
+        if Path(file).name != file or not row["differences"]:
+            raise ValueError(f"file={file}")
+        return FileReport(**row)
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """The files of an export.
+
+    Attributes:
+        folder: of the files.
+        run: name of the run folder.
+        version: of this package.
+        pixels: range and type of the data.
+        classes: number -> name, of a conditional model.
+        latent_dim: dimensions of z.
+        cores: of the machine that timed them.
+        files: a row each.
+    """
+
+    folder: Path
+    run: str
+    version: str
+    pixels: str
+    classes: dict[int, str]
+    latent_dim: int
+    cores: int
+    files: list[FileReport]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `report.json` holds."""
+        values = asdict(self)
+        del values["folder"]
+        for row, file in zip(values["files"], self.files, strict=True):
+            row["difference"] = file.difference
+        return values
+
+
+def files_before(folder: Path, replaced: list[FileReport]) -> list[FileReport]:
+    """Return the rows of an earlier export whose files are still there.
+
+    Args:
+        folder: of the export.
+        replaced: rows of files that take the place of earlier ones.
+
+    Raises:
+        RunError: `report.json` is there and is none.
+    """
+    path = folder / "report.json"
+    if not path.exists():
+        return []
+    try:
+        rows = [FileReport.from_json(row) for row in read_json(path)["files"]]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RunError(
+            f"{path} is not a report of vae-export: {error}.",
+            "delete it, or choose another place: output=<folder>",
+        ) from error
+    names = {row.file for row in replaced}
+    return [r for r in rows if r.file not in names and (folder / r.file).exists()]
