@@ -36,6 +36,7 @@ COMMANDS = {
         "anomaly scores, thresholds and AUROC",
     ),
     "encode": ("vae_cli.commands.encode", "write the codes of images to a file"),
+    "explore": ("vae_cli.commands.explore", "look into a run on a page in the browser"),
 }
 """Name -> (module whose `main` runs it, what it does); also installed as vae-<name>."""
 

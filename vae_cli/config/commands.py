@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from vae_cli.config.corruption import CorruptionConfig
 from vae_cli.config.dataset import MAX_SEED
 from vae_cli.config.encode import EncodeConfig
+from vae_cli.config.explore import ExploreConfig
 from vae_cli.config.generate import GenerateConfig
 from vae_cli.config.inspect import InspectConfig
 from vae_cli.config.option import option
@@ -218,6 +219,7 @@ COMMANDS: dict[str, type] = {
     "reconstruct": ReconstructConfig,
     "anomaly": AnomalyConfig,
     "encode": EncodeConfig,
+    "explore": ExploreConfig,
 }
 """Primary config file -> dataclass."""
 

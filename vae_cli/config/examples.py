@@ -81,6 +81,14 @@ EXAMPLES = {
         ("vae-encode split=all output=codes.npz", "every split, as arrays"),
         ("vae-encode scores=true num_images=1000", "with neg_elbo and other scores"),
     ),
+    "explore": (
+        ("vae-explore", "the latest run, on a page in the browser"),
+        ("vae-explore run=outputs/a,outputs/b", "two runs side by side"),
+        (
+            "vae-explore open_browser=false port=8801",
+            "on a machine without a screen: ssh -L 8801:127.0.0.1:8801 <machine>",
+        ),
+    ),
     "anomaly": (
         ("vae-anomaly", "test images of the latest run: scores, threshold, figures"),
         ("vae-anomaly 'normal=[0,1,2,3,4]'", "all other classes are anomalies"),
