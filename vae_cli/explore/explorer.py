@@ -23,7 +23,6 @@ from vae_cli.evaluation.paths import interpolate
 from vae_cli.explore.plane import Plane, plane_of, ranges
 from vae_cli.randomness import Stream, generator
 from vae_cli.run import Run
-from vae_cli.runtime import evaluating
 
 STRIP = 9
 """Pictures of a strip."""
@@ -167,9 +166,8 @@ class Explorer:
             float32 [N, H, W, C] in [0, 1], as they are looked at.
         """
         arrays = self._condition(context, len(z))
-        with evaluating():
-            tensors = {name: as_float(array) for name, array in arrays.items()}
-            images = self._decode(tf.constant(z, tf.float32), tensors).numpy()
+        tensors = {name: as_float(array) for name, array in arrays.items()}
+        images = self._decode(tf.constant(z, tf.float32), tensors).numpy()
         if self.inpaints:
             images = with_observed(images, arrays)
         # weights that have diverged give no brightness

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-MODEL = ThreadPoolExecutor(1, thread_name_prefix="model")
-"""Where models compute: one at a time, so that the page goes on answering."""
+PICTURE = ThreadPoolExecutor(1, thread_name_prefix="picture")
+"""Where the decoded picture is computed, which waits for nothing else."""
+REST = ThreadPoolExecutor(1, thread_name_prefix="rest")
+"""Where everything else is, one at a time."""
 
 
 class Latest:
@@ -14,15 +16,21 @@ class Latest:
 
     Args:
         failed: called with the error of a request that failed.
+        thread: where to compute.
     """
 
-    def __init__(self, failed: Callable[[Exception], None]) -> None:
+    def __init__(
+        self,
+        failed: Callable[[Exception], None],
+        thread: ThreadPoolExecutor = REST,
+    ) -> None:
         self._failed = failed
+        self._thread = thread
         self._waiting: tuple[Callable[[], Any], Callable[[Any], None]] | None = None
         self._task: asyncio.Task[None] | None = None
 
     def submit(self, compute: Callable[[], Any], show: Callable[[Any], None]) -> None:
-        """Compute in the model's thread, then show the result in this one.
+        """Compute in the thread, then show the result in this one.
 
         Another request that still waits is dropped.
         """
@@ -36,6 +44,6 @@ class Latest:
             compute, show = self._waiting
             self._waiting = None
             try:
-                show(await loop.run_in_executor(MODEL, compute))
+                show(await loop.run_in_executor(self._thread, compute))
             except Exception as error:
                 self._failed(error)

@@ -10,7 +10,7 @@ from vae_cli.data.decode import SUFFIXES
 from vae_cli.errors import DataError
 from vae_cli.explore import pictures
 from vae_cli.explore.explorer import Scored
-from vae_cli.explore.latest import MODEL
+from vae_cli.explore.latest import REST
 from vae_cli.explore.panel import Panel, button, heading, quiet, thumbnail
 from vae_cli.text import printable
 
@@ -76,7 +76,7 @@ class OwnPictures:
         for path in paths:  # one by one: a damaged one must not hide the others
             try:
                 found = await loop.run_in_executor(
-                    MODEL, score, [path], panel.context.label
+                    REST, score, [path], panel.context.label
                 )
             except Exception as error:
                 panel.failed(error)

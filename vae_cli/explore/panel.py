@@ -12,14 +12,14 @@ from vae_cli.errors import DataError, VaeCliError
 from vae_cli.explore import pictures
 from vae_cli.explore.components import Picture, Scatter, Sliders
 from vae_cli.explore.explorer import Context, Explorer
-from vae_cli.explore.latest import Latest
+from vae_cli.explore.latest import PICTURE, REST, Latest
 
 FIRST_SLIDERS = 8
 """Shown until all are asked for."""
-PATH_STEPS, GIF_STEPS = 11, 24
+PATH_STEPS, PATH_COLUMNS, GIF_STEPS = 12, 7, 24
 SAMPLES, SAMPLE_COLUMNS = 16, 8
-REST = 0.15
-"""Seconds without a move until strips follow."""
+REST_SECONDS = 0.15
+"""Seconds without a move until strips and the nearest image follow."""
 MAX_BUTTONS = 12
 """Classes with a button each; more are in a list."""
 
@@ -46,8 +46,9 @@ class Panel:
         self._seed = 0
         self._ends: tuple[int, int] | None = None
         self._resting: asyncio.TimerHandle | None = None
-        self._picture, self._sampling, self._pathing, self._strips, self._restoring = (
-            Latest(self.failed) for _ in range(5)
+        self._picture = Latest(self.failed, PICTURE)
+        self._sampling, self._pathing, self._strips, self._restoring = (
+            Latest(self.failed) for _ in range(4)
         )
         with ui.element("section").classes("ve-run") as self.element:
             self.element.props["aria-label"] = explorer.run.name
@@ -133,7 +134,10 @@ class Panel:
                 button("Interpolate", self._path_of_numbers)
                 self._save = button("Save as GIF", self._save_gif)
                 self._save.disable()
-            quiet("Or drag in the latent space from one image to the other.")
+            quiet(
+                "Or drag in the latent space. First and last are the images, between "
+                "them is what the decoder makes of the line from code to code."
+            )
             self._path_strip = _strip("Path between two images, decoded")
 
     def _build_samples(self) -> None:
@@ -167,24 +171,26 @@ class Panel:
         """Decode a code, and let every control stand for it."""
         self.z = z.astype(np.float32)
         self.sliders.set_code(self.z)
+        self._decode(move)
         x, y = self._place()
         self.scatter.set_marker(x, y)
-        self._mark(self.explorer.nearest(x, y))
-        self._decode(move)
+        self.near = self.explorer.nearest(x, y)
         self._rest()
 
     def _point(self, x: float, y: float, move: int) -> None:
         self.z = self.explorer.plane.code(x, y).astype(np.float32)
         self._decode(move)
         self.sliders.set_code(self.z)
-        self._mark(self.explorer.nearest(x, y))
+        self.near = self.explorer.nearest(x, y)
         self._rest()
 
     def _move(self, dim: int, value: float, move: int) -> None:
         self.z = self.z.copy()
         self.z[dim] = value
         self._decode(move)
-        self.scatter.set_marker(*self._place())
+        x, y = self._place()
+        self.scatter.set_marker(x, y)
+        self.near = self.explorer.nearest(x, y)
         self._rest(moving=dim)
 
     def _choose_class(self, label: int) -> None:
@@ -219,11 +225,14 @@ class Panel:
         self._to.set_value(end)
         self.scatter.set_path(start, end)
         self._save.enable()
-        context = self.context
-        self._pathing.submit(
-            lambda: pictures.url(pictures.row(self.explorer.decode(codes, context))),
-            lambda url: _show(self._path_strip, url),
-        )
+        own, context = self.explorer, self.context
+
+        def draw() -> str:
+            ends = own.picture(start)[None], own.picture(end)[None]
+            images = np.concatenate([ends[0], own.decode(codes, context), ends[1]])
+            return pictures.url(pictures.rows(images, PATH_COLUMNS))
+
+        self._pathing.submit(draw, lambda url: _show(self._path_strip, url))
 
     async def _save_gif(self) -> None:
         if self._ends is None:
@@ -232,7 +241,7 @@ class Panel:
         codes = self.explorer.path(start, end, GIF_STEPS)
         loop = asyncio.get_running_loop()
         images = await loop.run_in_executor(
-            None, self.explorer.decode, codes, self.context
+            REST, self.explorer.decode, codes, self.context
         )
         name = f"{self.explorer.run.name}-{start}-to-{end}.gif"
         ui.download.content(pictures.gif(images), name, "image/gif")
@@ -269,18 +278,19 @@ class Panel:
         )
 
     def _rest(self, moving: int | None = None) -> None:
-        """Draw the strips when the user has come to rest.
+        """Let what takes longer follow when the user has come to rest.
 
-        That of the dimension that moves stays as it is.
+        The strip of the dimension that moves stays as it is.
         """
         if self._resting is not None:
             self._resting.cancel()
         dims = [dim for dim in self.sliders.shown if dim != moving]
         loop = asyncio.get_running_loop()
-        self._resting = loop.call_later(REST, self._rested, dims)
+        self._resting = loop.call_later(REST_SECONDS, self._rested, dims)
 
     def _rested(self, dims: list[int]) -> None:
         own, near = self.explorer, self.near
+        self._mark(near)
         self._restoring.submit(
             lambda: pictures.url(own.reconstruction(near)),
             lambda url: _show(self._near_restored, url),
@@ -309,13 +319,11 @@ class Panel:
     def _place(self) -> tuple[float, float]:
         """Return where the code lies in the scatter."""
         own = self.explorer
-        level = own.log_var[self.near : self.near + 1] * 0 + own.log_var.mean(0)
-        x, y = own.plane.points(self.z[None], level)[0]
+        x, y = own.plane.points(self.z[None], own.log_var.mean(axis=0)[None])[0]
         return float(x), float(y)
 
     def _mark(self, index: int) -> None:
         """Show the image that is nearest to the decoded point."""
-        self.near = index
         names = self.explorer.split.label_names
         own = "" if names is None else f", class {names[index]}"
         self._near_name.set_text(f"Nearest: image {index}{own}")

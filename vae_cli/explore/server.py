@@ -19,6 +19,7 @@ from vae_cli.explore.guard import Guard, is_loopback
 from vae_cli.explore.pictures import png
 from vae_cli.explore.ports import address_of
 from vae_cli.explore.results import figures
+from vae_cli.runtime import evaluating
 
 STATIC = Path(__file__).parent / "static"
 
@@ -61,7 +62,8 @@ def serve(
     log.info("Ctrl-C ends it")
     if open_browser:
         threading.Thread(target=_open, args=(address,), daemon=True).start()
-    uvicorn.Server(config).run(sockets=[own])
+    with evaluating():  # threads of the page must not each set and reset this
+        uvicorn.Server(config).run(sockets=[own])
 
 
 def _open(address: str) -> None:
