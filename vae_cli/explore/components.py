@@ -82,6 +82,44 @@ class Picture(ui.element, component="static/picture.js"):
         self.run_method("show", url, move)
 
 
+class Range(ui.element, component="static/range.js"):
+    """One labelled slider; emits `move` with its value.
+
+    Args:
+        name: unique in the page.
+        label: what it sets.
+        low: its least value.
+        high: its largest.
+        step: between values.
+        start: where it begins.
+    """
+
+    def __init__(
+        self, name: str, label: str, low: float, high: float, step: float, start: float
+    ) -> None:
+        super().__init__()
+        self._props |= {"id": name, "label": label, "low": low, "high": high}
+        self._props |= {"step": step, "start": start}
+
+
+class Drop(ui.upload, component="static/drop.js"):
+    """A place to drop files on; the uploader of the library has no label to read out.
+
+    Args:
+        name: unique in the page.
+        accept: suffixes, separated by commas.
+        **how: as `ui.upload` takes it.
+    """
+
+    def __init__(self, name: str, accept: str, **how: Any) -> None:
+        super().__init__(multiple=True, auto_upload=True, **how)
+        self._props |= {"id": name, "accept": accept}
+
+    def say(self, state: str) -> None:
+        """Show what happens to the files."""
+        self.run_method("say", state)
+
+
 class Sliders(ui.element, component="static/sliders.js"):
     """A slider with a strip for each latent dimension, in order of KL.
 

@@ -144,11 +144,25 @@ class Explorer:
         return self.decode(self.mean[index : index + 1], self.context(index))[0]
 
     def example_pair(self) -> tuple[int, int]:
-        """Return two images to begin with, of different classes if there are some."""
+        """Return two images to begin with.
+
+        Of different classes if there are some; of one, where the model draws one class
+        at a time.
+        """
         labels = self.split.labels
-        if labels is not None and (labels != labels[0]).any():
-            return 0, int((labels != labels[0]).argmax())
+        if labels is not None:
+            wanted = (labels == labels[0]) if self.classes else (labels != labels[0])
+            wanted[0] = False
+            if wanted.any():
+                return 0, int(wanted.argmax())
         return 0, min(1, len(self.split) - 1)
+
+    def path_context(self, start: int, end: int, chosen: Context) -> Context:
+        """Return what a path is decoded with: the class of both images, or `chosen`."""
+        labels = self.split.labels
+        if self.classes and labels is not None and labels[start] == labels[end]:
+            return self.context(start)
+        return chosen
 
     def nearest(self, x: float, y: float) -> int:
         """Return the image that lies closest to a point of the plane."""

@@ -13,6 +13,8 @@ from typing import Any
 Scope = MutableMapping[str, Any]
 Application = Callable[[Scope, Any, Any], Awaitable[None]]
 
+MAX_BODY = 2**29
+"""Bytes of an upload."""
 LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
@@ -41,16 +43,19 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         """Pass a request on, or answer it with 403."""
-        if scope["type"] == "lifespan" or self.allows(scope["headers"]):
+        if scope["type"] == "lifespan":
             await self._application(scope, receive, send)
+        elif self.allows(scope["headers"]):
+            if scope.get("method") == "POST" and not is_bounded(scope["headers"]):
+                await _answer(send, 413, b"Refused: too large, or of no known size.\n")
+            else:
+                await self._application(scope, receive, send)
         elif scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 1008})
         else:
             text = b"Refused: this address is not one of vae-explore's own.\n"
-            head = [(b"content-type", b"text/plain")]
-            await send({"type": "http.response.start", "status": 403, "headers": head})
-            await send({"type": "http.response.body", "body": text})
+            await _answer(send, 403, text)
 
     def allows(self, headers: list[tuple[bytes, bytes]]) -> bool:
         """Return whether a request with these headers may pass."""
@@ -71,6 +76,18 @@ class Guard:
         except ValueError:
             return False
         return True
+
+
+def is_bounded(headers: list[tuple[bytes, bytes]]) -> bool:
+    """Return whether a request says its size, and it is one of a few pictures."""
+    sizes = [value for name, value in headers if name.lower() == b"content-length"]
+    return len(sizes) == 1 and sizes[0].isdigit() and int(sizes[0]) <= MAX_BODY
+
+
+async def _answer(send: Any, status: int, text: bytes) -> None:
+    head = [(b"content-type", b"text/plain")]
+    await send({"type": "http.response.start", "status": status, "headers": head})
+    await send({"type": "http.response.body", "body": text})
 
 
 def _without_port(address: str) -> str:

@@ -7,8 +7,9 @@ from pathlib import Path, PurePath
 from nicegui import events, ui
 
 from vae_cli.data.decode import SUFFIXES
-from vae_cli.errors import DataError
+from vae_cli.errors import DataError, VaeCliError
 from vae_cli.explore import pictures
+from vae_cli.explore.components import Drop
 from vae_cli.explore.explorer import Scored
 from vae_cli.explore.latest import REST
 from vae_cli.explore.panel import Panel, button, heading, quiet, thumbnail
@@ -39,36 +40,45 @@ class OwnPictures:
         with ui.element("div").classes("ve-card ve-wide"):
             heading("Your own pictures")
             quiet(
-                "Drop picture files, or choose them with +. They are prepared as the "
-                "run's data were, encoded, reconstructed and scored. They stay on this "
-                "machine."
+                "They are prepared as the run's data were, encoded, reconstructed and "
+                "scored, and stay on this machine."
             )
-            self._upload = ui.upload(
-                label="Drop pictures here",
-                multiple=True,
-                auto_upload=True,
+            self._drop = Drop(
+                "own-pictures",
+                ",".join(SUFFIXES),
                 max_files=MAX_FILES,
                 max_file_size=MAX_MEGABYTES * 2**20,
                 on_multi_upload=self._received,
-                on_rejected=lambda: ui.notify(
-                    f"Not taken: at most {MAX_FILES} pictures ({', '.join(SUFFIXES)}) "
-                    f"of {MAX_MEGABYTES} MB each.",
-                    type="negative",
-                ),
             )
-            self._upload.props["accept"] = ",".join(SUFFIXES)
-            self._upload.props("flat bordered")
             self._results = ui.element("div").classes("ve-own")
             self._results.props["aria-live"] = "polite"
 
     async def _received(self, event: events.MultiUploadEventArguments) -> None:
         """Score what has come, run by run."""
         self._results.clear()
-        self._upload.reset()
         with tempfile.TemporaryDirectory(prefix="vae-explore-") as folder:
-            paths = await _saved(event.files, Path(folder))
+            paths = await self._saved(event.files, Path(folder))
             for panel in self._panels:
                 await self._score(panel, paths)
+        self._drop.say("")
+
+    async def _saved(
+        self, files: list[ui.upload.FileUpload], folder: Path
+    ) -> list[Path]:
+        """Write what came below a folder, under safe names; refuse what is no picture."""
+        paths = []
+        for number, file in enumerate(files[:MAX_FILES]):
+            name = PurePath(printable(file.name)).name[-80:] or "picture"
+            try:
+                check_upload(name, file.size())
+            except DataError as error:
+                self._refuse(str(error))
+                continue
+            own = folder / str(number)
+            own.mkdir()
+            await file.save(own / name)
+            paths.append(own / name)
+        return paths
 
     async def _score(self, panel: Panel, paths: list[Path]) -> None:
         loop = asyncio.get_running_loop()
@@ -78,11 +88,19 @@ class OwnPictures:
                 found = await loop.run_in_executor(
                     REST, score, [path], panel.context.label
                 )
+            except VaeCliError as error:
+                self._refuse(str(error))
+                continue
             except Exception as error:
                 panel.failed(error)
                 continue
             with self._results:
                 self._show(panel, found[0])
+
+    def _refuse(self, message: str) -> None:
+        """Say what is wrong with a picture, where its scores would be."""
+        with self._results, ui.element("article").classes("ve-scored ve-refused"):
+            ui.label(message)
 
     def _show(self, panel: Panel, scored: Scored) -> None:
         run = f" ({panel.explorer.run.name})" if len(self._panels) > 1 else ""
@@ -107,23 +125,6 @@ class OwnPictures:
                         f"{split} images."
                     )
                     button("Use its code", lambda: panel.set_code(scored.mean))
-
-
-async def _saved(files: list[ui.upload.FileUpload], folder: Path) -> list[Path]:
-    """Write what came to files of a folder, under safe names; others are left out."""
-    paths = []
-    for number, file in enumerate(files[:MAX_FILES]):
-        name = PurePath(printable(file.name)).name[-80:] or "picture"
-        try:
-            check_upload(name, file.size())
-        except DataError as error:
-            ui.notify(str(error), type="negative", multi_line=True)
-            continue
-        own = folder / str(number)
-        own.mkdir()
-        await file.save(own / name)
-        paths.append(own / name)
-    return paths
 
 
 def check_upload(name: str, size: int) -> None:

@@ -28,7 +28,7 @@ def build(explorers: list[Explorer], notices: list[str]) -> list[Panel]:
         with ui.tabs().props("dense no-caps inline-label") as tabs:
             explore = ui.tab("Explore")
             results = ui.tab("Results")
-        switch = ui.button(icon="dark_mode", on_click=lambda: _switch(dark))
+        switch = ui.button(icon="dark_mode", on_click=lambda: _switch(dark), color=None)
         switch.props('flat dense round aria-label="Dark or light"')
     with ui.tab_panels(tabs, value=explore, animated=False, keep_alive=True).classes(
         "w-full"
@@ -49,7 +49,7 @@ def build(explorers: list[Explorer], notices: list[str]) -> list[Panel]:
                     OwnPictures(taking)
         with ui.tab_panel(results), ui.element("div").classes(f"ve-page{two}"):
             for number, explorer in enumerate(explorers):
-                _results(explorer, number)
+                _results(explorer, number, bool(two))
     return panels
 
 
@@ -58,11 +58,12 @@ def _switch(dark: ui.dark_mode) -> None:
     dark.set_value(not dark.value)
 
 
-def _results(explorer: Explorer, number: int) -> None:
+def _results(explorer: Explorer, number: int, title: bool) -> None:
     """Show what the run folder says."""
     run = explorer.run
     with ui.element("section").classes("ve-results") as section:
         section.props["aria-label"] = f"Results of {run.name}"
+        heading(run.name, 2, hidden=not title)
         curves = losses(run)
         if curves:
             with ui.element("div").classes("ve-card"):

@@ -10,7 +10,7 @@ from nicegui import ui
 
 from vae_cli.errors import DataError, VaeCliError
 from vae_cli.explore import pictures
-from vae_cli.explore.components import Picture, Scatter, Sliders
+from vae_cli.explore.components import Picture, Range, Scatter, Sliders
 from vae_cli.explore.explorer import Context, Explorer
 from vae_cli.explore.latest import PICTURE, REST, Latest
 
@@ -43,7 +43,7 @@ class Panel:
         if explorer.classes:
             self.context = Context(label=next(iter(explorer.classes)))
         self.near = 0
-        self._seed = 0
+        self._seed, self._temperature = 0, 1.0
         self._ends: tuple[int, int] | None = None
         self._resting: asyncio.TimerHandle | None = None
         self._picture = Latest(self.failed, PICTURE)
@@ -52,8 +52,7 @@ class Panel:
         )
         with ui.element("section").classes("ve-run") as self.element:
             self.element.props["aria-label"] = explorer.run.name
-            if title:
-                heading(explorer.run.name, 2)
+            heading(explorer.run.name, 2, hidden=not title)
             self._build_latent()
             self._build_picture()
             self._build_sliders()
@@ -145,14 +144,8 @@ class Panel:
             heading("Samples of the prior")
             with ui.element("div").classes("ve-row"):
                 name = f"run{self.number}-temperature"
-                ui.html("Temperature", tag="label", sanitize=False).props(f"for={name}")
-                self._temperature = (
-                    ui.slider(min=0, max=2, step=0.05, value=1)
-                    .props(f'aria-label="Temperature" id="{name}"')
-                    .style("flex: 1; min-width: 90px")
-                )
-                self._temperature_text = ui.label("1.00")
-                self._temperature.on_value_change(lambda: self.draw_samples())
+                temperature = Range(name, "Temperature", 0, 2, 0.05, self._temperature)
+                temperature.on("move", lambda e: self._heat(e.args))
                 button("Draw others", self._draw_others)
             quiet("Temperature scales the noise: 1 is the model, less is more typical.")
             self._samples = _strip(f"{SAMPLES} samples of the prior")
@@ -225,7 +218,8 @@ class Panel:
         self._to.set_value(end)
         self.scatter.set_path(start, end)
         self._save.enable()
-        own, context = self.explorer, self.context
+        own = self.explorer
+        context = own.path_context(start, end, self.context)
 
         def draw() -> str:
             ends = own.picture(start)[None], own.picture(end)[None]
@@ -239,12 +233,15 @@ class Panel:
             return
         start, end = self._ends
         codes = self.explorer.path(start, end, GIF_STEPS)
+        context = self.explorer.path_context(start, end, self.context)
         loop = asyncio.get_running_loop()
-        images = await loop.run_in_executor(
-            REST, self.explorer.decode, codes, self.context
-        )
+        images = await loop.run_in_executor(REST, self.explorer.decode, codes, context)
         name = f"{self.explorer.run.name}-{start}-to-{end}.gif"
         ui.download.content(pictures.gif(images), name, "image/gif")
+
+    def _heat(self, temperature: float) -> None:
+        self._temperature = float(temperature)
+        self.draw_samples()
 
     def _draw_others(self) -> None:
         self._seed += 1
@@ -252,9 +249,7 @@ class Panel:
 
     def draw_samples(self) -> None:
         """Draw samples of the prior, at the temperature of the slider."""
-        temperature, seed = float(self._temperature.value), self._seed
-        self._temperature_text.set_text(f"{temperature:.2f}")
-        context = self.context
+        temperature, seed, context = self._temperature, self._seed, self.context
 
         def draw() -> str:
             _, images = self.explorer.samples(SAMPLES, temperature, seed, context)
@@ -342,9 +337,11 @@ class Panel:
             ui.notify(str(error), type="negative", multi_line=True, close_button="OK")
 
 
-def heading(text: str, level: int = 3) -> None:
-    """Add a heading; those of cards are of level 3."""
-    ui.html(text, tag=f"h{level}", sanitize=_escaped)
+def heading(text: str, level: int = 3, hidden: bool = False) -> None:
+    """Add a heading; those of cards are of level 3, hidden ones are only read out."""
+    shown = ui.html(text, tag=f"h{level}", sanitize=_escaped)
+    if hidden:
+        shown.classes("ve-hidden")
 
 
 def quiet(text: str) -> None:
@@ -354,7 +351,7 @@ def quiet(text: str) -> None:
 
 def button(text: str, clicked: Callable[..., Any]) -> ui.button:
     """Add a small button."""
-    return ui.button(text, on_click=clicked).props("dense no-caps outline size=sm")
+    return ui.button(text, on_click=clicked, color=None).props("dense no-caps outline")
 
 
 def thumbnail(name: str) -> ui.element:
