@@ -65,7 +65,7 @@ class OwnPictures:
     async def _saved(
         self, files: list[ui.upload.FileUpload], folder: Path
     ) -> list[Path]:
-        """Write what came below a folder, under safe names; refuse what is no picture."""
+        """Write what came below a folder, by safe names; refuse what is no picture."""
         paths = []
         for number, file in enumerate(files[:MAX_FILES]):
             name = PurePath(printable(file.name)).name[-80:] or "picture"

@@ -30,7 +30,8 @@ export default {
         return;
       }
       const form = new FormData();
-      for (const file of files) form.append("files", file, file.name);
+      // a name each: of fields of one name, the server keeps the last
+      files.forEach((file, i) => form.append(`file${i}`, file, file.name));
       this.state = "Scoring …";
       const answer = await fetch(this.url, { method: "POST", body: form });
       if (!answer.ok) this.state = `The server refused the files (${answer.status}).`;

@@ -1,6 +1,7 @@
 // Codes of images as points. Hover: the image. Click: decode. Drag: a path.
 const NEAR = 14; // pixels: closer is on an image
 const CLICK = 5; // pixels: a shorter drag is a click
+const REST = 40; // milliseconds on a point until its image is loaded
 
 export default {
   template: `
@@ -134,6 +135,8 @@ export default {
     down(event) {
       if (event.button !== 0) return;
       const at = this.place(event);
+      clearTimeout(this.loading);
+      this.hovered = null;
       this.$refs.above.setPointerCapture(event.pointerId);
       this.drag = { start: at, at, pans: event.shiftKey, from: this.nearest(...at).index };
     },
@@ -167,6 +170,8 @@ export default {
       this.drawAbove();
     },
     leave() {
+      clearTimeout(this.loading);
+      this.hovered = null;
       this.$refs.hover.style.display = "none";
     },
     key(event) {
@@ -206,7 +211,9 @@ export default {
       }
       if (this.hovered !== index) {
         this.hovered = index;
-        image.src = `${this.images}/${index}.png`;
+        clearTimeout(this.loading); // of a point that was only passed
+        const load = () => (image.src = `${this.images}/${index}.png`);
+        this.loading = setTimeout(load, REST);
         const own = this.legend[this.classes[index]];
         name.textContent = `image ${index}` + (own === undefined ? "" : `: ${own}`);
       }
