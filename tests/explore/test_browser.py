@@ -170,6 +170,8 @@ def test_hovering_shows_the_image(watched: Watched, trained: Path) -> None:
             break
     assert hover.is_visible()
     index = int(hover.inner_text().split()[1].rstrip(":"))
+    loaded = "i => document.querySelector('.ve-hover img').src.endsWith(`/${i}.png`)"
+    watched.until(loaded, index)
     content = page.request.get(
         page.evaluate("document.querySelector('.ve-hover img').src")
     ).body()
