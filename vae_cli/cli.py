@@ -36,6 +36,7 @@ COMMANDS = {
         "anomaly scores, thresholds and AUROC",
     ),
     "encode": ("vae_cli.commands.encode", "write the codes of images to a file"),
+    "explore": ("vae_cli.commands.explore", "look into a run on a page in the browser"),
     "report": ("vae_cli.commands.report", "write a run as one HTML page to mail"),
     "export": (
         "vae_cli.commands.export",

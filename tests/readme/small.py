@@ -45,6 +45,7 @@ COMPOSED = {
     "vae-train -m hydra/launcher=submitit_slurm": "a Slurm cluster",
     "vae-train -m sweep.resume=": "a sweep that has begun",
     "vae-train experiment=fashion_gated_vae": "images that don't ship with the package",
+    "vae-explore": "a browser; tests/explore has one",
 }
 """How a line starts -> what it needs; its config is checked by `vae validate` alone."""
 

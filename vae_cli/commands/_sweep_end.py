@@ -66,8 +66,9 @@ def report(folder: SweepFolder, summary: SweepSummary, minimised: str) -> None:
     if len(summary.kinds) == 1:
         best = summary.rows[0]
         log.info("least %s: %.2f nats per image, %s", minimised, best.bound, best.job)
-    log.info("      vae-anomaly run=%s", folder)
     log.info("table: %s", folder.summary)
+    log.info("next: vae-evaluate run=%s", folder)
+    log.info("      vae-anomaly run=%s", folder)
     done = summary.jobs("finished")
     if len(done) == len(summary.rows):
         return

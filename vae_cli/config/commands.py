@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from vae_cli.config.corruption import CorruptionConfig
 from vae_cli.config.dataset import MAX_SEED
 from vae_cli.config.encode import EncodeConfig
+from vae_cli.config.explore import ExploreConfig
 from vae_cli.config.export import ExportConfig
 from vae_cli.config.figure import FigureConfig, GridFigureConfig, output_problems
 from vae_cli.config.generate import GenerateConfig
@@ -228,6 +229,7 @@ COMMANDS: dict[str, type] = {
     "reconstruct": ReconstructConfig,
     "anomaly": AnomalyConfig,
     "encode": EncodeConfig,
+    "explore": ExploreConfig,
     "export": ExportConfig,
     "report": ReportConfig,
     "track": TrackConfig,

@@ -94,6 +94,14 @@ EXAMPLES = {
         ("vae-encode split=all output=codes.npz", "every split, as arrays"),
         ("vae-encode scores=true num_images=1000", "with neg_elbo and other scores"),
     ),
+    "explore": (
+        ("vae-explore", "the latest run, on a page in the browser"),
+        ("vae-explore run=outputs/a,outputs/b", "two runs side by side"),
+        (
+            "vae-explore open_browser=false port=8801",
+            "on a machine without a screen: ssh -L 8801:127.0.0.1:8801 <machine>",
+        ),
+    ),
     "report": (
         ("vae-report", "the latest run: report.html in its folder"),
         ("vae-report run=outputs/my-run output=my-run.html", "a file to mail"),

@@ -1,0 +1,1 @@
+"""`vae-explore`: a page in the browser, around a trained run."""

@@ -1,0 +1,310 @@
+"""What the page shows of one run: arrays in, arrays and pictures out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from vae_cli.data.splits import Split
+from vae_cli.errors import DataError
+from vae_cli.evaluation.anomaly import IMAGE_SCORES
+from vae_cli.evaluation.batches import ConditionArrays, as_float, checked_condition
+from vae_cli.evaluation.latent import (
+    encode,
+    kl_to_normal,
+    sample_prior,
+    with_observed,
+)
+from vae_cli.evaluation.paths import interpolate
+from vae_cli.explore.plane import Plane, plane_of, ranges
+from vae_cli.randomness import Stream, generator
+from vae_cli.run import Run
+
+STRIP = 9
+"""Pictures of a strip."""
+REFERENCE = 200
+"""Images of the split whose scores own pictures are compared with."""
+POSTERIOR_SAMPLES = 20
+"""Of an own picture, for its scores."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What decoding depends on besides the code.
+
+    Attributes:
+        label: class number, for a model that is conditioned on labels.
+        image: index of the image whose observed pixels an inpainting model gets.
+    """
+
+    label: int | None = None
+    image: int = 0
+
+
+@dataclass(frozen=True)
+class Scored:
+    """An own picture, and what the model makes of it.
+
+    Attributes:
+        name: of the file, safe to print.
+        picture: as the model gets it, float32 [H, W, C] in [0, 1].
+        reconstruction: likewise.
+        mean: its code, float32 [latent_dim].
+        scores: name -> nats, but for `unexplained_variance`.
+        rank: fraction of images of the split with a lower `neg_elbo`.
+    """
+
+    name: str
+    picture: np.ndarray
+    reconstruction: np.ndarray
+    mean: np.ndarray
+    scores: dict[str, float]
+    rank: float
+
+
+class Explorer:
+    """A run, and the codes of some of its images.
+
+    Args:
+        run: the run.
+        split: whose images; None: test if it exists, else validation.
+        num_points: at most this many images.
+        seed: chooses them.
+
+    Attributes:
+        split: the images that are shown.
+        mean: their codes, posterior means, float32 [N, latent_dim].
+        log_var: likewise.
+        kl: KL(q(z_j|x) || N(0, 1)) of each dimension, nats, float [latent_dim].
+        order: the dimensions, that of largest KL first.
+        plane: where codes are shown.
+        points: coordinates of the images there, float32 [N, 2].
+        ranges: where the slider of each dimension begins and ends.
+    """
+
+    def __init__(
+        self, run: Run, split: str | None = None, num_points: int = 3000, seed: int = 0
+    ) -> None:
+        self.run = run
+        self.split_name = run.split_name(split)
+        chosen = run.split(self.split_name)
+        if num_points < len(chosen):
+            rows = generator(seed, Stream.CHOICE).permutation(len(chosen))
+            chosen = chosen.take(rows[:num_points])
+        self.split: Split = chosen
+        self.vae = run.vae
+        codes = encode(self.vae, chosen.images, condition=chosen.condition)
+        self.mean, self.log_var = codes
+        self.kl = kl_to_normal(*codes)
+        self.order = np.argsort(-self.kl)
+        self.plane: Plane = plane_of(self.mean)
+        self.points = self.plane.points(*codes)
+        self.ranges = ranges(self.mean)
+        self._decode = self._compiled()
+
+    @property
+    def inpaints(self) -> bool:
+        """Whether pictures depend on an image's observed pixels."""
+        return self.run.config.conditioning.on_observed
+
+    @cached_property
+    def classes(self) -> dict[int, str]:
+        """Number and name of the classes that can be chosen; none if unconditional."""
+        numbers = self.vae.labels.tolist() if self.vae.num_labels else []
+        return {number: self.run.spec.class_name(number) for number in numbers}
+
+    def dimension_name(self, dim: int) -> str:
+        """Return what a latent dimension is called, with its level if several."""
+        hierarchy = self.run.config.hierarchy
+        if hierarchy.levels == 1:
+            return f"z[{dim}]"
+        top = dim < hierarchy.top_size(self.vae.latent_dim)
+        return f"z[{dim}], {'top' if top else 'lower'} level"
+
+    def context(self, index: int) -> Context:
+        """Return what an image of the split is decoded with."""
+        label = None
+        if self.classes and self.split.labels is not None:
+            label = int(self.split.labels[index])
+        return Context(label, index)
+
+    def picture(self, index: int) -> np.ndarray:
+        """Return an image of the split, float32 [H, W, C] in [0, 1]."""
+        return self.split.pictures(slice(index, index + 1))[0]
+
+    def reconstruction(self, index: int) -> np.ndarray:
+        """Return an image's reconstruction, float32 [H, W, C] in [0, 1].
+
+        It is decoded from the code that it has in the scatter.
+        """
+        return self.decode(self.mean[index : index + 1], self.context(index))[0]
+
+    def example_pair(self) -> tuple[int, int]:
+        """Return two images to begin with.
+
+        Of different classes if there are some; of one, where the model draws one class
+        at a time.
+        """
+        labels = self.split.labels
+        if labels is not None:
+            wanted = (labels == labels[0]) if self.classes else (labels != labels[0])
+            wanted[0] = False
+            if wanted.any():
+                return 0, int(wanted.argmax())
+        return 0, min(1, len(self.split) - 1)
+
+    def path_context(self, start: int, end: int, chosen: Context) -> Context:
+        """Return what a path is decoded with: the class of both images, or `chosen`."""
+        labels = self.split.labels
+        if self.classes and labels is not None and labels[start] == labels[end]:
+            return self.context(start)
+        return chosen
+
+    def nearest(self, x: float, y: float) -> int:
+        """Return the image that lies closest to a point of the plane."""
+        distance = ((self.points - np.array([x, y], np.float32)) ** 2).sum(axis=1)
+        return int(distance.argmin())
+
+    def decode(self, z: np.ndarray, context: Context) -> np.ndarray:
+        """Return pictures of codes.
+
+        Args:
+            z: float32 [N, latent_dim].
+            context: of all of them.
+
+        Returns:
+            float32 [N, H, W, C] in [0, 1], as they are looked at.
+        """
+        arrays = self._condition(context, len(z))
+        tensors = {name: as_float(array) for name, array in arrays.items()}
+        images = self._decode(tf.constant(z, tf.float32), tensors).numpy()
+        if self.inpaints:
+            images = with_observed(images, arrays)
+        # weights that have diverged give no brightness
+        return np.nan_to_num(self.run.spec.pixels.shown(images))
+
+    def strip(self, z: np.ndarray, dim: int, context: Context) -> np.ndarray:
+        """Return pictures of one dimension going from end to end, the others at z's.
+
+        Args:
+            z: float32 [latent_dim].
+            dim: which dimension.
+            context: of the pictures.
+
+        Returns:
+            float32 [STRIP, H, W, C] in [0, 1].
+        """
+        return self.decode(self.strip_codes(z, [dim]), context)
+
+    def strip_codes(self, z: np.ndarray, dims: Sequence[int]) -> np.ndarray:
+        """Return the codes of the strips of dimensions, [len(dims) * STRIP, d]."""
+        codes = np.tile(z.astype(np.float32), (len(dims), STRIP, 1))
+        for row, dim in enumerate(dims):
+            low, high = self.ranges[dim]
+            codes[row, :, dim] = np.linspace(low, high, STRIP)
+        return codes.reshape(-1, codes.shape[-1])
+
+    def path(self, start: int, end: int, steps: int) -> np.ndarray:
+        """Return codes on the straight line from one image to another, [steps, d].
+
+        Raises:
+            DataError: there are no such images.
+        """
+        for index in (start, end):
+            if not 0 <= index < len(self.mean):
+                raise DataError(
+                    f"There is no image {index}: they are numbered 0 to "
+                    f"{len(self.mean) - 1}."
+                )
+        return interpolate(self.mean[start], self.mean[end], steps, "linear")
+
+    def samples(
+        self, count: int, temperature: float, seed: int, context: Context
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Draw codes from the prior; returns them, [count, d], and their pictures."""
+        arrays = self._condition(context, count)
+        z = sample_prior(self.vae, count, seed, temperature, arrays)
+        return z, self.decode(z, context)
+
+    def score(self, paths: Sequence[Path], label: int | None) -> list[Scored]:
+        """Encode, reconstruct and score picture files.
+
+        They are prepared as the run's data were.
+
+        Args:
+            paths: of the files.
+            label: class of all, for a model that is conditioned on labels.
+
+        Raises:
+            VaeCliError: one can't be read, or doesn't fit.
+        """
+        given = [str(path) for path in paths]
+        own = label if self.classes else None
+        split, names = self.run.images(given, own)
+        # as a command's label=: a name or number in words
+        typed = None if own is None else str(own)
+        (*codes,) = self.run.codes(
+            given, scores=True, posterior_samples=POSTERIOR_SAMPLES, label=typed
+        )
+        mean = np.concatenate([part.mean for part in codes])
+        restored = np.concatenate([self.decode(z[None], Context(own)) for z in mean])
+        scores = {
+            name: np.concatenate([part.scores[name] for part in codes])
+            for name in IMAGE_SCORES
+            if name in codes[0].scores
+        }
+        return [
+            Scored(
+                names[i],
+                split.pictures(slice(i, i + 1))[0],
+                restored[i],
+                mean[i],
+                {name: float(values[i]) for name, values in scores.items()},
+                float((self.reference < scores["neg_elbo"][i]).mean()),
+            )
+            for i in range(len(mean))
+        ]
+
+    @cached_property
+    def reference(self) -> np.ndarray:
+        """The `neg_elbo` of a few images of the split, ascending, nats."""
+        codes = self.run.codes(
+            split=self.split_name,
+            num_images=min(REFERENCE, len(self.split)),
+            scores=True,
+            posterior_samples=POSTERIOR_SAMPLES,
+        )
+        return np.sort(np.concatenate([part.scores["neg_elbo"] for part in codes]))
+
+    def warm_up(self) -> None:
+        """Compile what the page calls, so that the first click is as fast as later."""
+        z = np.zeros((1, self.vae.latent_dim), np.float32)
+        context = self.context(0)
+        self.decode(z, context)
+        self.decode(z, context)
+        self.decode(self.strip_codes(z[0], [0]), context)
+
+    def _condition(self, context: Context, count: int) -> ConditionArrays:
+        """Return the condition of so many codes, arrays [count, ...]."""
+        if self.inpaints:
+            rows = np.full(count, context.image)
+            condition = self.split.take(rows).condition
+            names = ("corrupted", "mask")
+            return {name: condition[name][:] for name in names if name in condition}
+        label = context.label if self.classes else None
+        if self.classes and label is None:
+            label = next(iter(self.classes))
+        return checked_condition(self.vae, self.run.labels.condition(label, count))
+
+    def _compiled(self) -> Any:
+        vae = self.vae
+
+        @tf.function(reduce_retracing=True)
+        def pixels(z: Any, condition: Any) -> Any:
+            return vae.pixel_means(z, vae.condition(**condition))
+
+        return pixels

@@ -1,0 +1,139 @@
+"""Pictures that the user drops on the page: encoded, reconstructed and scored."""
+
+import asyncio
+import tempfile
+from pathlib import Path, PurePath
+
+from nicegui import events, ui
+
+from vae_cli.data.decode import SUFFIXES
+from vae_cli.errors import DataError, VaeCliError
+from vae_cli.explore import pictures
+from vae_cli.explore.components import Drop
+from vae_cli.explore.explorer import Scored
+from vae_cli.explore.latest import REST
+from vae_cli.explore.panel import Panel, button, heading, quiet, thumbnail
+from vae_cli.text import printable
+
+MAX_FILES = 20
+"""Pictures at a time."""
+MAX_MEGABYTES = 20
+"""Of a picture."""
+SHOWN = (
+    ("neg_elbo", "neg. ELBO"),
+    ("reconstruction", "reconstruction"),
+    ("kl", "KL"),
+    ("nll", "NLL"),
+)
+"""Scores of a picture, in nats."""
+
+
+class OwnPictures:
+    """A place to drop pictures on, and what each run makes of them.
+
+    Args:
+        panels: the runs that take pictures.
+    """
+
+    def __init__(self, panels: list[Panel]) -> None:
+        self._panels = panels
+        with ui.element("div").classes("ve-card ve-wide"):
+            heading("Your own pictures")
+            quiet(
+                "They are prepared as the run's data were, encoded, reconstructed and "
+                "scored, and stay on this machine."
+            )
+            self._drop = Drop(
+                "own-pictures",
+                ",".join(SUFFIXES),
+                max_files=MAX_FILES,
+                max_file_size=MAX_MEGABYTES * 2**20,
+                on_multi_upload=self._received,
+            )
+            self._results = ui.element("div").classes("ve-own")
+            self._results.props["aria-live"] = "polite"
+
+    async def _received(self, event: events.MultiUploadEventArguments) -> None:
+        """Score what has come, run by run."""
+        self._results.clear()
+        with tempfile.TemporaryDirectory(prefix="vae-explore-") as folder:
+            paths = await self._saved(event.files, Path(folder))
+            for panel in self._panels:
+                await self._score(panel, paths)
+        self._drop.say("")
+
+    async def _saved(
+        self, files: list[ui.upload.FileUpload], folder: Path
+    ) -> list[Path]:
+        """Write what came below a folder, by safe names; refuse what is no picture."""
+        paths = []
+        for number, file in enumerate(files[:MAX_FILES]):
+            name = PurePath(printable(file.name)).name[-80:] or "picture"
+            try:
+                check_upload(name, file.size())
+            except DataError as error:
+                self._refuse(str(error))
+                continue
+            own = folder / str(number)
+            own.mkdir()
+            await file.save(own / name)
+            paths.append(own / name)
+        return paths
+
+    async def _score(self, panel: Panel, paths: list[Path]) -> None:
+        loop = asyncio.get_running_loop()
+        score = panel.explorer.score
+        for path in paths:  # one by one: a damaged one must not hide the others
+            try:
+                found = await loop.run_in_executor(
+                    REST, score, [path], panel.context.label
+                )
+            except VaeCliError as error:
+                self._refuse(str(error))
+                continue
+            except Exception as error:
+                panel.failed(error)
+                continue
+            with self._results:
+                self._show(panel, found[0])
+
+    def _refuse(self, message: str) -> None:
+        """Say what is wrong with a picture, where its scores would be."""
+        with self._results, ui.element("article").classes("ve-scored ve-refused"):
+            ui.label(message)
+
+    def _show(self, panel: Panel, scored: Scored) -> None:
+        run = f" ({panel.explorer.run.name})" if len(self._panels) > 1 else ""
+        with ui.element("article").classes("ve-scored"):
+            heading(scored.name + run)
+            with ui.element("div").classes("ve-near"):
+                for image, what in (
+                    (scored.picture, "as encoded"),
+                    (scored.reconstruction, "reconstructed"),
+                ):
+                    thumbnail(what).props["src"] = pictures.url(image)
+                with ui.element("div"):
+                    parts = [
+                        f"{name} {scored.scores[key]:,.1f}"
+                        for key, name in SHOWN
+                        if key in scored.scores
+                    ]
+                    quiet(", ".join(parts) + " nats")
+                    split = panel.explorer.split_name
+                    quiet(
+                        f"Its neg. ELBO is higher than that of {scored.rank:.0%} of "
+                        f"{split} images."
+                    )
+                    button("Use its code", lambda: panel.set_code(scored.mean))
+
+
+def check_upload(name: str, size: int) -> None:
+    """Refuse what is no picture by its name, or too large.
+
+    Raises:
+        DataError: it is.
+    """
+    if PurePath(name).suffix.lower() not in SUFFIXES:
+        raise DataError(f"{name} is no picture: those are {', '.join(SUFFIXES)}.")
+    if size > MAX_MEGABYTES * 2**20:
+        raise DataError(f"{name} is larger than {MAX_MEGABYTES} MB.")

@@ -1,0 +1,380 @@
+"""One run on the page: its latent space, a decoded picture, sliders, paths, samples."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from nicegui import ui
+
+from vae_cli.errors import DataError, VaeCliError
+from vae_cli.explore import pictures
+from vae_cli.explore.components import Picture, Range, Scatter, Sliders
+from vae_cli.explore.explorer import Context, Explorer
+from vae_cli.explore.latest import PICTURE, REST, Latest
+
+FIRST_SLIDERS = 8
+"""Shown until all are asked for."""
+PATH_STEPS, PATH_COLUMNS, GIF_STEPS = 12, 7, 24
+SAMPLES, SAMPLE_COLUMNS = 16, 8
+REST_SECONDS = 0.15
+"""Seconds without a move until strips and the nearest image follow."""
+MAX_BUTTONS = 12
+"""Classes with a button each; more are in a list."""
+
+log = logging.getLogger(__name__)
+
+
+class Panel:
+    """The controls of a run, and the code that they stand for.
+
+    Args:
+        explorer: the run.
+        number: its place among the runs of the page.
+        title: whether its name stands above it.
+    """
+
+    def __init__(self, explorer: Explorer, number: int, title: bool) -> None:
+        self.explorer = explorer
+        self.number = number
+        self.z = np.zeros(explorer.vae.latent_dim, np.float32)
+        self.context = Context(image=0)
+        if explorer.classes:
+            self.context = Context(label=next(iter(explorer.classes)))
+        self.near = 0
+        self._seed, self._temperature = 0, 1.0
+        self._ends: tuple[int, int] | None = None
+        self._resting: asyncio.TimerHandle | None = None
+        self._picture = Latest(self.failed, PICTURE)
+        self._sampling, self._pathing, self._strips, self._restoring = (
+            Latest(self.failed) for _ in range(4)
+        )
+        with ui.element("section").classes("ve-run") as self.element:
+            self.element.props["aria-label"] = explorer.run.name
+            heading(explorer.run.name, 2, hidden=not title)
+            self._build_latent()
+            self._build_picture()
+            self._build_sliders()
+            self.bottom = ui.element("div").classes("ve-bottom ve-wide")
+            with self.bottom:
+                self._build_path()
+                self._build_samples()
+
+    # --- layout
+
+    def _build_latent(self) -> None:
+        own = self.explorer
+        with _card("ve-latent"):
+            heading(f"Latent space: {len(own.split):,} {own.split_name} images")
+            quiet(
+                "Hover: the image. Click: decode that point. Drag from one image to "
+                "another: the path between them. Wheel: zoom; Shift and drag: move."
+            )
+            self.scatter = Scatter(own, f"runs/{self.number}/images")
+            self.scatter.on("decode", lambda e: self._point(**e.args))
+            self.scatter.on("path", lambda e: self._path(e.args["from"], e.args["to"]))
+
+    def _build_picture(self) -> None:
+        own = self.explorer
+        with _card():
+            heading("Decoded picture")
+            if own.classes:
+                self._build_classes()
+            self.picture = Picture("Picture that the decoder makes of the code")
+            self._near_name = ui.label().classes("ve-near-name")
+            with ui.element("div").classes("ve-near"):
+                self._near_image = thumbnail("the image")
+                self._near_restored = thumbnail("its reconstruction")
+                if own.inpaints:
+                    self._observed = thumbnail("observed")
+            with ui.element("div").classes("ve-row"):
+                button("Use its code", self._use_near)
+                button("Back to zero", lambda: self.set_code(np.zeros_like(self.z)))
+
+    def _build_classes(self) -> None:
+        classes, chosen = self.explorer.classes, self.context.label
+        with ui.element("div").props('role="group" aria-label="Class to decode as"'):
+            if len(classes) <= MAX_BUTTONS:
+                self._class: ui.toggle | ui.select = ui.toggle(classes, value=chosen)
+                self._class.props("dense no-caps size=sm spread").classes("ve-classes")
+            else:
+                self._class = ui.select(classes, value=chosen, label="Class")
+                self._class.props("dense outlined options-dense")
+            self._class.on_value_change(lambda e: self._choose_class(e.value))
+
+    def _build_sliders(self) -> None:
+        own = self.explorer
+        count = own.vae.latent_dim
+        with _card("ve-dims"):
+            heading("Dimensions, by KL")
+            quiet(
+                "KL: how many nats of information about an image a dimension carries; "
+                "near 0, it is not used. The strip is what moving it changes."
+            )
+            with ui.element("div").classes("ve-scroll").props('tabindex="-1"'):
+                first = min(FIRST_SLIDERS, count)
+                self.sliders = Sliders(own, first, f"run{self.number}-z")
+                self.sliders.on("move", lambda e: self._move(**e.args))
+                if count > first:
+                    more = button(f"Show all {count}", lambda: self._show_all(more))
+
+    def _build_path(self) -> None:
+        last = len(self.explorer.mean) - 1
+        with _card():
+            heading("From one image to another")
+            with ui.element("div").classes("ve-row"):
+                self._from, self._to = (
+                    ui.number(name, value=value, min=0, max=last, precision=0)
+                    .props("dense outlined")
+                    .style("width: 92px")
+                    for name, value in (("From image", 0), ("To image", min(1, last)))
+                )
+                button("Interpolate", self._path_of_numbers)
+                self._save = button("Save as GIF", self._save_gif)
+                self._save.disable()
+            quiet(
+                "Or drag in the latent space. First and last are the images, between "
+                "them is what the decoder makes of the line from code to code."
+            )
+            self._path_strip = _strip("Path between two images, decoded")
+
+    def _build_samples(self) -> None:
+        with _card():
+            heading("Samples of the prior")
+            with ui.element("div").classes("ve-row"):
+                name = f"run{self.number}-temperature"
+                temperature = Range(name, "Temperature", 0, 2, 0.05, self._temperature)
+                temperature.on("move", lambda e: self._heat(e.args))
+                button("Draw others", self._draw_others)
+            quiet("Temperature scales the noise: 1 is the model, less is more typical.")
+            self._samples = _strip(f"{SAMPLES} samples of the prior")
+
+    # --- what the user does
+
+    def start(self) -> None:
+        """Show a first picture, its strips and samples."""
+        if self.explorer.inpaints:
+            self._show_observed()
+        self.set_code(np.zeros_like(self.z))
+        self.draw_samples()
+        self._path(*self.explorer.example_pair())
+
+    def set_code(self, z: np.ndarray, move: int = 0) -> None:
+        """Decode a code, and let every control stand for it."""
+        self.z = z.astype(np.float32)
+        self.sliders.set_code(self.z)
+        self._decode(move)
+        x, y = self._place()
+        self.scatter.set_marker(x, y)
+        self.near = self.explorer.nearest(x, y)
+        self._rest()
+
+    def _point(self, x: float, y: float, move: int) -> None:
+        self.z = self.explorer.plane.code(x, y).astype(np.float32)
+        self._decode(move)
+        self.sliders.set_code(self.z)
+        self.near = self.explorer.nearest(x, y)
+        self._rest()
+
+    def _move(self, dim: int, value: float, move: int) -> None:
+        self.z = self.z.copy()
+        self.z[dim] = value
+        self._decode(move)
+        x, y = self._place()
+        self.scatter.set_marker(x, y)
+        self.near = self.explorer.nearest(x, y)
+        self._rest(moving=dim)
+
+    def _choose_class(self, label: int) -> None:
+        self.context = Context(label, self.context.image)
+        self._decode()
+        self._rest()
+        self.draw_samples()
+        if self._ends:
+            self._path(*self._ends)
+
+    def _use_near(self) -> None:
+        context = self.explorer.context(self.near)
+        changed, self.context = context != self.context, context
+        if self.explorer.classes:
+            self._class.set_value(context.label)
+        self.set_code(self.explorer.mean[self.near])
+        if changed and self.explorer.inpaints:
+            self._show_observed()
+            self.draw_samples()
+
+    def _path_of_numbers(self) -> None:
+        self._path(int(self._from.value or 0), int(self._to.value or 0))
+
+    def _path(self, start: int, end: int) -> None:
+        try:
+            codes = self.explorer.path(start, end, PATH_STEPS)
+        except DataError as error:
+            self.failed(error)
+            return
+        self._ends = start, end
+        self._from.set_value(start)
+        self._to.set_value(end)
+        self.scatter.set_path(start, end)
+        self._save.enable()
+        own = self.explorer
+        context = own.path_context(start, end, self.context)
+
+        def draw() -> str:
+            ends = own.picture(start)[None], own.picture(end)[None]
+            images = np.concatenate([ends[0], own.decode(codes, context), ends[1]])
+            return pictures.url(pictures.rows(images, PATH_COLUMNS))
+
+        self._pathing.submit(draw, lambda url: _show(self._path_strip, url))
+
+    async def _save_gif(self) -> None:
+        if self._ends is None:
+            return
+        start, end = self._ends
+        codes = self.explorer.path(start, end, GIF_STEPS)
+        context = self.explorer.path_context(start, end, self.context)
+        loop = asyncio.get_running_loop()
+        images = await loop.run_in_executor(REST, self.explorer.decode, codes, context)
+        name = f"{self.explorer.run.name}-{start}-to-{end}.gif"
+        ui.download.content(pictures.gif(images), name, "image/gif")
+
+    def _heat(self, temperature: float) -> None:
+        self._temperature = float(temperature)
+        self.draw_samples()
+
+    def _draw_others(self) -> None:
+        self._seed += 1
+        self.draw_samples()
+
+    def draw_samples(self) -> None:
+        """Draw samples of the prior, at the temperature of the slider."""
+        temperature, seed, context = self._temperature, self._seed, self.context
+
+        def draw() -> str:
+            _, images = self.explorer.samples(SAMPLES, temperature, seed, context)
+            return pictures.url(pictures.rows(images, SAMPLE_COLUMNS))
+
+        self._sampling.submit(draw, lambda url: _show(self._samples, url))
+
+    def _show_all(self, more: ui.button) -> None:
+        more.set_visibility(False)
+        self.sliders.show_first(self.explorer.vae.latent_dim)
+        self.sliders.set_code(self.z)
+        self._rest()
+
+    # --- pictures
+
+    def _decode(self, move: int = 0) -> None:
+        z, context = self.z[None], self.context
+        self._picture.submit(
+            lambda: pictures.url(self.explorer.decode(z, context)[0]),
+            lambda url: self.picture.show(url, move),
+        )
+
+    def _rest(self, moving: int | None = None) -> None:
+        """Let what takes longer follow when the user has come to rest.
+
+        The strip of the dimension that moves stays as it is.
+        """
+        if self._resting is not None:
+            self._resting.cancel()
+        dims = [dim for dim in self.sliders.shown if dim != moving]
+        loop = asyncio.get_running_loop()
+        self._resting = loop.call_later(REST_SECONDS, self._rested, dims)
+
+    def _rested(self, dims: list[int]) -> None:
+        own, near = self.explorer, self.near
+        self._mark(near)
+        self._restoring.submit(
+            lambda: pictures.url(own.reconstruction(near)),
+            lambda url: _show(self._near_restored, url),
+        )
+        self._draw_strips(dims)
+
+    def _draw_strips(self, dims: list[int]) -> None:
+        """Draw strips one by one, so that a picture waits for no more than one."""
+        if not dims:
+            return
+        dim, z, context = dims[0], self.z, self.context
+
+        def show(url: str) -> None:
+            self.sliders.set_strip(dim, url)
+            if z is self.z and context is self.context:
+                self._strips.submit(*request(dims[1:]))
+
+        def draw() -> str:
+            return pictures.url(pictures.row(self.explorer.strip(z, dim, context)))
+
+        def request(rest: list[int]) -> tuple[Callable[[], Any], Callable[[Any], None]]:
+            return (lambda: None), lambda _: self._draw_strips(rest)
+
+        self._strips.submit(draw, show)
+
+    def _place(self) -> tuple[float, float]:
+        """Return where the code lies in the scatter."""
+        own = self.explorer
+        x, y = own.plane.points(self.z[None], own.log_var.mean(axis=0)[None])[0]
+        return float(x), float(y)
+
+    def _mark(self, index: int) -> None:
+        """Show the image that is nearest to the decoded point."""
+        names = self.explorer.split.label_names
+        own = "" if names is None else f", class {names[index]}"
+        self._near_name.set_text(f"Nearest: image {index}{own}")
+        _show(self._near_image, f"runs/{self.number}/images/{index}.png")
+
+    def _show_observed(self) -> None:
+        """Show the observed pixels that decoding depends on."""
+        index = self.context.image
+        _show(self._observed, f"runs/{self.number}/observed/{index}.png")
+
+    def failed(self, error: Exception) -> None:
+        """Tell the user what went wrong; a bug of ours goes to the log as well."""
+        if not isinstance(error, VaeCliError):
+            log.error("vae-explore: %s", error, exc_info=error)
+        with self.element:
+            ui.notify(str(error), type="negative", multi_line=True, close_button="OK")
+
+
+def heading(text: str, level: int = 3, hidden: bool = False) -> None:
+    """Add a heading; those of cards are of level 3, hidden ones are only read out."""
+    shown = ui.html(text, tag=f"h{level}", sanitize=_escaped)
+    if hidden:
+        shown.classes("ve-hidden")
+
+
+def quiet(text: str) -> None:
+    """Add an explanation."""
+    ui.html(text, tag="p", sanitize=_escaped)
+
+
+def button(text: str, clicked: Callable[..., Any]) -> ui.button:
+    """Add a small button."""
+    return ui.button(text, on_click=clicked, color=None).props("dense no-caps outline")
+
+
+def thumbnail(name: str) -> ui.element:
+    """Add a small picture with its name below; returns the picture."""
+    with ui.element("figure").classes("ve-small"):
+        image = ui.element("img").classes("ve-thumb")
+        image.props["alt"] = name
+        with ui.element("figcaption"):
+            ui.label(name)
+    return image
+
+
+def _card(name: str = "") -> ui.element:
+    return ui.element("div").classes(f"ve-card {name}")
+
+
+def _strip(alt: str) -> ui.element:
+    return ui.element("img").classes("ve-strip").props(f'alt="{alt}"')
+
+
+def _show(image: ui.element, url: str) -> None:
+    image.props["src"] = url
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

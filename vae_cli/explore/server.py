@@ -1,0 +1,134 @@
+"""The server of the page: its port, its files, the browser that it opens."""
+
+import logging
+import os
+import socket
+import sys
+import threading
+import webbrowser
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI, HTTPException
+from fastapi.responses import FileResponse, Response
+from nicegui import Client, ui
+
+from vae_cli.explore import page
+from vae_cli.explore.explorer import Explorer
+from vae_cli.explore.guard import Guard, is_loopback
+from vae_cli.explore.pictures import png
+from vae_cli.explore.ports import address_of
+from vae_cli.explore.results import figures
+from vae_cli.runtime import evaluating
+
+STATIC = Path(__file__).parent / "static"
+
+log = logging.getLogger(__name__)
+
+
+def serve(
+    explorers: list[Explorer],
+    notices: list[str],
+    own: socket.socket,
+    host: str,
+    open_browser: bool,
+) -> None:
+    """Serve the page until the process is interrupted.
+
+    Args:
+        explorers: one or two runs.
+        notices: sentences to show above them.
+        own: from `listening_socket`.
+        host: address that it listens on.
+        open_browser: whether to open the page.
+    """
+    address = address_of(host, own.getsockname()[1])
+    if not is_loopback(host):
+        log.warning(
+            "host=%s: everyone who reaches this machine can use the page and see the "
+            "run's images",
+            host,
+        )
+    application = _application(explorers, notices)
+    config = uvicorn.Config(
+        Guard(application, host),
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=1,
+        lifespan="on",
+        ws_max_size=2**20,
+    )
+    print(address, flush=True)
+    log.info("Ctrl-C ends it")
+    if open_browser:
+        threading.Thread(target=_open, args=(address,), daemon=True).start()
+    with evaluating():  # threads of the page must not each set and reset this
+        uvicorn.Server(config).run(sockets=[own])
+
+
+def _open(address: str) -> None:
+    """Open a browser with a window; one in the terminal would take it over."""
+    windows = sys.platform in ("darwin", "win32") or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+    )
+    if not windows or not webbrowser.open(address):
+        log.warning("no browser could be opened here; type the address into one")
+
+
+def _application(explorers: list[Explorer], notices: list[str]) -> FastAPI:
+    application = FastAPI(openapi_url=None)
+    shown = [list(figures(explorer.run).values()) for explorer in explorers]
+
+    def explorer(run: int) -> Explorer:
+        if not 0 <= run < len(explorers):
+            raise HTTPException(404)
+        return explorers[run]
+
+    @application.get("/runs/{run}/images/{index}.png")
+    def image(run: int, index: int) -> Response:
+        own = explorer(run)
+        if not 0 <= index < len(own.split):
+            raise HTTPException(404)
+        return _picture(png(own.picture(index)))
+
+    @application.get("/runs/{run}/observed/{index}.png")
+    def observed(run: int, index: int) -> Response:
+        own = explorer(run)
+        if not 0 <= index < len(own.split) or own.split.corrupted is None:
+            raise HTTPException(404)
+        rows = slice(index, index + 1)
+        return _picture(png(own.split.pictures(rows, "corrupted")[0]))
+
+    @application.get("/runs/{run}/figures/{index}.png")
+    def figure(run: int, index: int) -> Response:
+        explorer(run)
+        if not 0 <= index < len(shown[run]) or not shown[run][index].is_file():
+            raise HTTPException(404)
+        return FileResponse(shown[run][index])
+
+    @ui.page("/", title="vae explore")
+    async def root(client: Client) -> None:
+        ui.add_head_html(f"<script>{(STATIC / 'latency.js').read_text()}</script>")
+        ui.add_css(STATIC / "style.css")
+        panels = page.build(explorers, notices)
+        await client.connected(timeout=60)
+        for panel in panels:
+            panel.start()
+
+    ui.run_with(
+        application,
+        title="vae explore",
+        dark=None,
+        language="en-US",
+        tailwind=False,
+        message_history_length=100,
+        show_welcome_message=False,
+    )
+    return application
+
+
+def _picture(content: bytes) -> Response:
+    # another run may have the same address tomorrow
+    return Response(
+        content, media_type="image/png", headers={"cache-control": "no-cache"}
+    )
