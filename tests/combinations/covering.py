@@ -130,6 +130,8 @@ AXES: dict[str, dict[str, tuple[str, ...]]] = {
         "two": ("distribution=mirrored", "distribution.devices=[CPU:0,CPU:1]"),
     },
     "validation": {"20": (), "none": ("dataset.validation_size=0",)},
+    # records of MLflow and W&B are sent by another process, from the run folder
+    "tracker": {"tensorboard": (), "none": ("tracker=none",)},
     "classes": {"all": (), "two of three": ("dataset.classes=[0,1]",)},
     "memory": {"held": (), "streamed": ("dataset.memory_mb=1",)},
 }

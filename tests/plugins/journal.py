@@ -35,17 +35,14 @@ class Journal(vae.Tracker):
 
     def log_epochs(self, rows):
         """Write the numbers of the epochs."""
-        fault = self.options.fault
-        if fault and "fault" not in self.record:
-            self.record["fault"] = fault
-            if fault == "error":
+        mark = Path(f"{self.options.path}.fault")
+        if self.options.fault and not mark.exists():
+            mark.touch()
+            if self.options.fault == "error":
                 raise ConnectionError("the ink has dried")
-            mark = Path(f"{self.options.path}.fault")
-            if not mark.exists():
-                mark.touch()
-                if fault == "kill":
-                    os.kill(os.getpid(), signal.SIGKILL)
-                time.sleep(600)
+            if self.options.fault == "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            time.sleep(600)
         self.write(*(f"epoch {row['epoch']:.0f}" for row in rows))
 
     def finish(self, state, results, epoch):

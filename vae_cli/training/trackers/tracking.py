@@ -22,6 +22,9 @@ from vae_cli.runs.folder import RunFolder
 PATIENCE = 30.0
 """Seconds that the end of training waits without anything being sent."""
 
+MOST_REPLACED = 3
+"""Processes that take the place of one that has died."""
+
 log = logging.getLogger("vae_cli")
 
 
@@ -39,45 +42,57 @@ class Tracking:
         self._process: subprocess.Popen[bytes] | None = None
         self._unread = b""
         self._failed = False
+        self._place = ""
+        self._replaced = 0
 
     def start(self) -> None:
         """Start to send; the config is in the folder."""
-        folder = self._folder.path.absolute()
+        with self._guarded():
+            self._start()
+
+    def epoch_written(self) -> None:
+        """Say that there is an epoch to send; log what has been answered so far."""
+        with self._guarded():
+            self._read()
+            self._replace_dead()
+            if self._process and self._process.stdin:
+                # a full pipe has been heard of already
+                with contextlib.suppress(BrokenPipeError, BlockingIOError):
+                    os.write(self._process.stdin.fileno(), b"epoch\n")
+
+    def finish(self) -> None:
+        """Let the rest be sent; wait while something is being sent, then leave it."""
+        with self._guarded():
+            self._read()
+            self._replace_dead()
+            if self._process:
+                self._finish(self._process)
+
+    @contextlib.contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Turn whatever a tracker does wrong into a warning."""
         try:
-            with (folder / "tracker.log").open("ab") as noise:
-                process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", f"{__package__}.process", str(folder)],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=noise,
-                    # a terminal's Ctrl-C is for training, which tells of its end
-                    start_new_session=True,
-                )
-        except OSError as error:
-            self._warn_of_failure(f"no process can be started: {error}")
-            return
+            yield
+        except Exception as error:
+            self._warn_of_failure(f"{type(error).__name__}: {error}")
+
+    def _start(self) -> None:
+        folder = self._folder.path.absolute()
+        with (folder / "tracker.log").open("ab") as noise:
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", f"{__package__}.process", str(folder)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=noise,
+                # a terminal's Ctrl-C is for training, which tells of its end
+                start_new_session=True,
+            )
         assert process.stdin and process.stdout  # noqa: S101
         os.set_blocking(process.stdin.fileno(), False)
         os.set_blocking(process.stdout.fileno(), False)
         self._process = process
 
-    def epoch_written(self) -> None:
-        """Say that there is an epoch to send; log what has been answered so far."""
-        if self._process is None or self._process.stdin is None:
-            return
-        # a full pipe has been heard of already
-        with contextlib.suppress(BrokenPipeError, BlockingIOError):
-            os.write(self._process.stdin.fileno(), b"epoch\n")
-        self._read()
-
-    def finish(self) -> None:
-        """Let the rest be sent; wait while something is being sent, then leave it."""
-        if self._process is None:
-            return
-        if self._process.poll() is not None:  # killed in the middle: once more
-            self._read()
-            self.start()
-        process = self._process
+    def _finish(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdin and process.stdout  # noqa: S101
         try:
             process.stdin.close()
@@ -103,9 +118,23 @@ class Tracking:
                 with contextlib.suppress(OSError):
                     (self._folder.path / "tracker.log").unlink(missing_ok=True)
 
+    def _replace_dead(self) -> None:
+        """Start anew what was killed, by lack of memory or by hand."""
+        process = self._process
+        if process is None or process.poll() is None or self._replaced == MOST_REPLACED:
+            return
+        self._replaced += 1
+        for stream in (process.stdin, process.stdout):
+            if stream:
+                stream.close()
+        self._unread = b""
+        self._process = None
+        self._start()
+
     def _read(self) -> bool:
         """Log what the process has answered; returns whether it may answer more."""
-        assert self._process and self._process.stdout  # noqa: S101
+        if self._process is None or self._process.stdout is None:
+            return False
         while True:
             try:
                 part = os.read(self._process.stdout.fileno(), 65536)
@@ -118,7 +147,8 @@ class Tracking:
                 self._take(json.loads(line))
 
     def _take(self, answer: dict[str, Any]) -> None:
-        if "place" in answer:
+        if "place" in answer and answer["place"] != self._place:
+            self._place = answer["place"]
             log.info("tracker=%s: %s", self._name, answer["place"])
         elif "warning" in answer:
             log.warning("tracker=%s: %s", self._name, _indented(answer["warning"]))
