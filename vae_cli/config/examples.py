@@ -79,6 +79,10 @@ EXAMPLES = {
     "track": (
         ("vae-track tracker=mlflow", "send the latest run to MLflow"),
         (
+            "vae-track tracker=mlflow tracker.artifacts=all",
+            "with checkpoints and TensorBoard files",
+        ),
+        (
             "vae-track run=outputs/my-run tracker=wandb tracker.mode=offline",
             "files that `wandb sync` sends",
         ),
