@@ -19,6 +19,8 @@ found = []
 for experiment in client.search_experiments():
     for run in client.search_runs([experiment.experiment_id]):
         files, folders = [], [None]
+        if run.info.artifact_uri.startswith("mlflow-artifacts:"):
+            folders = []  # they are the server's, which may be gone
         while folders:
             for entry in client.list_artifacts(run.info.run_id, folders.pop()):
                 (folders if entry.is_dir else files).append(entry.path)

@@ -44,34 +44,6 @@ def ok(done: Finished) -> Finished:
     return done
 
 
-@pytest.mark.slow
-def test_mlflow_record_of_a_resumed_run_equals_its_folder(
-    here: Path, command: Command
-) -> None:
-    first = ok(command("train", *SMALL, "epochs=2", "tracker=mlflow", "run_dir=run"))
-    uri = f"sqlite:///{here}/outputs/mlflow.db"
-    assert f"mlflow ui --backend-store-uri {uri}" in first.stderr
-    ok(command("train", "resume=run", "epochs=3"))
-    (run,) = mlflow_runs(uri)
-    assert (run["name"], run["status"]) == ("run", "FINISHED")
-    assert run["id"] == json.loads(Path("run/tracker.json").read_text())["mlflow"]["id"]
-    for row in rows(Path("run")):
-        for name, value in row.items():
-            if name != "epoch" and value:
-                sent = dict(run["metrics"][name])
-                assert sent[int(row["epoch"])] == float(value), name
-    assert [step for step, _ in run["metrics"]["loss"]] == [1, 2, 3], "none twice"
-    test = json.loads(Path("run/metrics.json").read_text())["test"]
-    assert dict(run["metrics"]["test_neg_elbo"])[3] == test["neg_elbo"]
-    assert run["params"]["optimizer.learning_rate"] == "0.01"
-    assert run["params"]["architecture.hidden_units"] == "[16]"
-    assert {"config.yaml", "figures/samples.png", "model/decoder.keras"} <= set(
-        run["files"]
-    )
-    assert not any(name.startswith("checkpoints") for name in run["files"])
-    assert not Path("run/tracker.log").exists()
-
-
 def test_wandb_offline_files_of_a_resumed_run_continue_one_record(
     here: Path, command: Command
 ) -> None:
@@ -196,21 +168,7 @@ def test_bad_options_are_refused_before_a_run_is_made(command: Command) -> None:
     refused(command("train", "tracker=mlfow"), "mlflow")
 
 
-def interrupted(program: str, *words: str) -> subprocess.CompletedProcess[str]:
-    """Train, with Ctrl-C after step 12 of 8 an epoch."""
-    return subprocess.run(
-        [sys.executable, "-c", program, "train", *SMALL, "epochs=3", *words],
-        capture_output=True,
-        text=True,
-    )
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("words", [("tracker=mlflow",), OFFLINE], ids=lambda w: w[0])
-def test_interrupted_run_is_recorded_so_and_resumes_its_record(
-    words: tuple[str, ...], here: Path
-) -> None:
-    stop_at_twelve = """
+STOPPING = """
 import signal, sys
 from vae_cli.training import callbacks
 before = callbacks.Guard.on_train_batch_end
@@ -222,22 +180,58 @@ callbacks.Guard.on_train_batch_end = stop
 from vae_cli.cli import main
 main()
 """
-    done = interrupted(stop_at_twelve, *words, "run_dir=run")
+"""Trains as if Ctrl-C came after step 12 of 8 an epoch."""
+
+
+def interrupted(*words: str) -> dict[str, object]:
+    """Train, stop within the second epoch; returns the tracker's record."""
+    done = subprocess.run(
+        [sys.executable, "-c", STOPPING, "train", *SMALL, "epochs=3", *words],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 130, done.stderr
     assert "Traceback" not in done.stderr
-    name = words[0].partition("=")[2]
-    record = json.loads(Path("run/tracker.json").read_text())[name]
+    (record,) = json.loads(Path("run/tracker.json").read_text()).values()
     assert (record["epochs"], record["state"]) == (1, "interrupted")
+    return record
+
+
+@pytest.mark.slow
+def test_mlflow_record_of_an_interrupted_and_resumed_run_equals_its_folder(
+    here: Path,
+) -> None:
+    record = interrupted("tracker=mlflow", "run_dir=run")
     uri = f"sqlite:///{here}/outputs/mlflow.db"
-    if name == "mlflow":
-        assert [run["status"] for run in mlflow_runs(uri)] == ["KILLED"]
+    assert [run["status"] for run in mlflow_runs(uri)] == ["KILLED"]
+    done = ok(vae("train", "resume=run", cwd=here))
+    assert f"mlflow ui --backend-store-uri {uri}" in done.stderr
+    (run,) = mlflow_runs(uri)
+    assert (run["name"], run["status"]) == ("run", "FINISHED")
+    assert run["id"] == record["id"]
+    for row in rows(Path("run")):
+        for name, value in row.items():
+            if name != "epoch" and value:
+                sent = dict(run["metrics"][name])
+                assert sent[int(row["epoch"])] == float(value), name
+    assert [step for step, _ in run["metrics"]["loss"]] == [1, 2, 3], "none twice"
+    test = json.loads(Path("run/metrics.json").read_text())["test"]
+    assert dict(run["metrics"]["test_neg_elbo"])[3] == test["neg_elbo"]
+    assert run["params"]["optimizer.learning_rate"] == "0.01"
+    assert run["params"]["architecture.hidden_units"] == "[16]"
+    assert {"config.yaml", "figures/samples.png", "model/decoder.keras"} <= set(
+        run["files"]
+    )
+    assert not any(name.startswith("checkpoints") for name in run["files"])
+    assert not Path("run/tracker.log").exists()
+
+
+@pytest.mark.slow
+def test_interrupted_run_of_wandb_goes_on_with_its_record(here: Path) -> None:
+    record = interrupted(*OFFLINE, "run_dir=run")
     ok(vae("train", "resume=run", cwd=here))
-    again = json.loads(Path("run/tracker.json").read_text())[name]
+    again = json.loads(Path("run/tracker.json").read_text())["wandb"]
     assert (again["id"], again["epochs"]) == (record["id"], 3)
-    if name == "mlflow":
-        (run,) = mlflow_runs(uri)
-        assert [step for step, _ in run["metrics"]["loss"]] == [1, 2, 3]
-        assert run["status"] == "FINISHED"
 
 
 @pytest.mark.slow

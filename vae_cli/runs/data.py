@@ -17,6 +17,7 @@ from vae_cli.runs.folder import RunFolder
 OWN = (
     "config.yaml", "environment.json", "data.json", "status.json", "metrics.csv",
     "metrics.json", "train.log", ".lock", "checkpoints", "model", "tensorboard",
+    "tracker.json",
 )  # fmt: skip
 """Files and folders of a run that training alone writes."""
 MAX_PATH = 4096
