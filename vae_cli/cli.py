@@ -100,7 +100,7 @@ TOOLS = {
     ),
     "runs": Tool(
         "list, compare and delete run folders",
-        "[diff A B | delete RUN ... | folder] [key=value ...] [--sort A] [--json]",
+        "[folder | diff A B | delete RUN ...] [key=value ...] [--sort A]",
         (
             ("vae runs", "all below outputs/"),
             ("vae runs outputs/2026-01-31", "of one day"),

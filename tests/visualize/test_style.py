@@ -61,10 +61,8 @@ def test_colours_are_those_of_the_block_alone() -> None:
     with drawn_as(FigureConfig(dpi=99)), drawn_as(cmap="magma"):
         assert (figure_options().dpi, figure_options().cmap) == (99, "magma")
     assert figure_options().cmap is None
-    with (
-        pytest.raises(ConfigError, match=r"did you mean figure\.cmap=magma"),
-        drawn_as(cmap="magmaa"),
-    ):
+    wrong = pytest.raises(ConfigError, match=r"did you mean figure\.cmap=magma")
+    with wrong, drawn_as(cmap="magmaa"):
         pass
 
 

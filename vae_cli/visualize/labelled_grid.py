@@ -49,11 +49,9 @@ def plot_grid(images: np.ndarray, columns: int, names: GridNames) -> Figure:
     figure = Figure(figsize=(across, up), dpi=dpi)
     place = (left / across, below / up, width / across, height / up)
     axis = figure.add_axes(place)
-    grey = sheet.shape[-1] == 1
-    axis.imshow(
-        sheet.squeeze(-1) if grey else sheet,
-        cmap="gray", vmin=0, vmax=255, aspect="auto", interpolation="none",
-    )  # fmt: skip
+    # grey as colour: a map of colours would round
+    colour = np.broadcast_to(sheet, (*sheet.shape[:2], 3))
+    axis.imshow(colour, aspect="auto", interpolation="none")
     axis.tick_params(length=0, labelsize=SMALL, pad=3)
     axis.set_yticks(*_ticks(names.rows, tall, rows, 0.0, tall * scale / dpi))
     longest = max([0.0, *(text_width(name, SMALL) for name in names.columns)])
