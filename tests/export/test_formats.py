@@ -10,8 +10,8 @@ from keras import ops
 from vae_cli.errors import ConfigError
 from vae_cli.export.exporter import FORMATS
 from vae_cli.export.formats import Settings
-from vae_cli.export.networks import CHOICES, MixtureLayers
-from vae_cli.models.distributions import Mixture
+from vae_cli.export.networks import CHOICES, GaussianLayers, MixtureLayers, with_layers
+from vae_cli.models.distributions import Gaussian, Mixture
 
 
 class Own(keras.layers.Layer):
@@ -80,3 +80,13 @@ def test_layers_of_a_mixture_sample_what_the_mixture_samples(count: int) -> None
     found = MixtureLayers(mixture).sample(noise, choice)
     wanted = mixture.sample(noise, choice.astype(np.float32) / CHOICES)
     np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
+def test_layers_of_a_learned_gaussian_sample_what_it_samples() -> None:
+    rng = np.random.default_rng(0)
+    mean, log_var = rng.standard_normal((2, 1, 3)).astype(np.float32)
+    noise = rng.standard_normal((50, 3)).astype(np.float32)
+    gaussian = Gaussian(mean, log_var)
+    layers = with_layers(gaussian)
+    assert isinstance(layers, GaussianLayers)
+    np.testing.assert_allclose(layers.sample(noise), gaussian.sample(noise), rtol=1e-6)
