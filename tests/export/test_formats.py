@@ -10,8 +10,8 @@ from keras import ops
 from vae_cli.errors import ConfigError
 from vae_cli.export.exporter import FORMATS
 from vae_cli.export.formats import Settings
-from vae_cli.export.networks import MixtureLayers
-from vae_cli.models.distributions import Mixture
+from vae_cli.export.networks import CHOICES, GaussianLayers, MixtureLayers, with_layers
+from vae_cli.models.distributions import Gaussian, Mixture
 
 
 class Own(keras.layers.Layer):
@@ -67,10 +67,26 @@ def test_layers_of_a_mixture_sample_what_the_mixture_samples(count: int) -> None
     mean, log_var = rng.standard_normal((2, count, 3)).astype(np.float32)
     mixture = Mixture(np.log(weights), mean, log_var)
     noise = rng.standard_normal((500, 3)).astype(np.float32)
-    choice = rng.random(500).astype(np.float32)
+    choice = rng.integers(CHOICES, size=500, dtype=np.int32)
     # where one component ends and the next begins, and the largest value there is
-    edges = np.asarray(ops.cumsum(ops.softmax(mixture.log_weights)))
-    choice[: len(edges)] = edges
-    choice[-1] = np.nextafter(np.float32(1), np.float32(0))
+    edges = np.asarray(ops.cumsum(ops.softmax(mixture.log_weights)), np.float64)
+    below = np.floor(edges * CHOICES).astype(np.int32)
+    choice[:count], choice[count : 2 * count], choice[-1] = (
+        below,
+        below - 1,
+        CHOICES - 1,
+    )
+    choice = np.clip(choice, 0, CHOICES - 1)
     found = MixtureLayers(mixture).sample(noise, choice)
-    np.testing.assert_allclose(found, mixture.sample(noise, choice), rtol=1e-6)
+    wanted = mixture.sample(noise, choice.astype(np.float32) / CHOICES)
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
+def test_layers_of_a_learned_gaussian_sample_what_it_samples() -> None:
+    rng = np.random.default_rng(0)
+    mean, log_var = rng.standard_normal((2, 1, 3)).astype(np.float32)
+    noise = rng.standard_normal((50, 3)).astype(np.float32)
+    gaussian = Gaussian(mean, log_var)
+    layers = with_layers(gaussian)
+    assert isinstance(layers, GaussianLayers)
+    np.testing.assert_allclose(layers.sample(noise), gaussian.sample(noise), rtol=1e-6)

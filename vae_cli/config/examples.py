@@ -112,12 +112,12 @@ EXAMPLES = {
     ),
     "export": (
         ("vae-export", "the latest run, in every format"),
-        ("vae-export format=[onnx] pixels=data", "uint8 images in and out"),
+        ("vae-export 'format=[onnx]' pixels=data", "uint8 images in and out"),
         (
-            "vae-export format=[litert] quantize=int8 batch_size=1",
+            "vae-export 'format=[litert]' quantize=int8 batch_size=1",
             "for a phone: a quarter of the size",
         ),
-        ("vae-export networks=[sampler] format=[keras]", "one network alone"),
+        ("vae-export 'networks=[sampler]' 'format=[keras]'", "one network alone"),
     ),
     "anomaly": (
         ("vae-anomaly", "test images of the latest run: scores, threshold, figures"),

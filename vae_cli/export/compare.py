@@ -30,20 +30,23 @@ def outputs_of(call: Call, inputs: Arrays, batch_size: int | None) -> Arrays:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def differences(outputs: Arrays, example: Example) -> dict[str, float]:
-    """Return the largest difference of each output from the run's.
+def differences(
+    outputs: Arrays, example: Example
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the largest difference of each output from the run's, and the RMS.
 
-    It is relative to the largest value of the run's where that is above 1; that of
-    uint8 images is in units of their range, 0 to 255.
+    They are relative to the largest value of the run's where that is above 1; those of
+    uint8 images are in units of their range, 0 to 255.
     """
-    found = {}
+    largest, rms = {}, {}
     for name, expected in example.outputs.items():
-        largest = 255.0
+        unit = 255.0
         if expected.dtype != np.uint8:
-            largest = max(1.0, float(np.abs(expected).max()))
-        difference = outputs[name].astype(np.float64) - expected
-        found[name] = float(np.abs(difference).max()) / largest
-    return found
+            unit = max(1.0, float(np.abs(expected).max()))
+        difference = (outputs[name].astype(np.float64) - expected) / unit
+        largest[name] = float(np.abs(difference).max())
+        rms[name] = float(np.sqrt((difference**2).mean()))
+    return largest, rms
 
 
 def milliseconds_an_image(

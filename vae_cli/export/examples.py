@@ -11,6 +11,7 @@ from vae_cli.data.splits import Split
 from vae_cli.evaluation.batches import ConditionArrays
 from vae_cli.evaluation.latent import decode, encode, sample_prior, with_observed
 from vae_cli.export.formats import Arrays
+from vae_cli.export.networks import CHOICES
 from vae_cli.pixels import Pixels
 from vae_cli.randomness import Stream, generator
 from vae_cli.runs.opened import OpenRun
@@ -90,7 +91,7 @@ class Examples:
         inputs = {"noise": noise.astype(np.float32), **self._inputs}
         choice = generator(seed, Stream.PRIOR, 1).random(count)
         return Example(
-            {**inputs, "choice": choice.astype(np.float32)},
+            {**inputs, "choice": (choice * CHOICES).astype(np.int32)},
             {"image": self._taken(image)},
         )
 

@@ -145,7 +145,7 @@ class _Exporter:
         outputs = kind.attempt(
             name, "run", lambda: outputs_of(call, inputs, how.batch_size)
         )
-        found = differences(outputs, example)
+        largest, rms = differences(outputs, example)
         tolerance = how.tolerance or TOLERANCES[quantize]
         if any(array.dtype == "uint8" for array in network.outputs):
             tolerance = max(tolerance, LEVEL * (1 + 1e-6))
@@ -165,7 +165,8 @@ class _Exporter:
                 for name, x in network.output.items()
             },
             images=f"{self._count} {self._split} images",
-            differences=found,
+            differences=largest,
+            root_mean_squares=rms,
             tolerance=tolerance,
             bytes=_size(path),
             milliseconds_an_image=milliseconds_an_image(call, inputs, how.batch_size),
@@ -183,15 +184,16 @@ class _Exporter:
 
 def _check(row: FileReport) -> None:
     """Refuse a file that isn't what the run is; NaN is refused, too."""
-    for name, difference in row.differences.items():
+    for name, difference in row.held_to_tolerance.items():
         if difference <= row.tolerance:
             continue
         advice = "the format computes otherwise than TensorFlow; use another"
         if row.quantize == "int8":
             advice = "quantize=float16 is closer"
+        how = "" if row.quantize == "none" else " (root mean square)"
         raise RunError(
             f"format={row.format}: {name} of the {row.network} differs from the run's "
-            f"by {difference:.2g} on {row.images}, more than tolerance="
+            f"by {difference:.2g}{how} on {row.images}, more than tolerance="
             f"{row.tolerance:.2g}; no file is kept.",
             f"{advice}, or accept it: tolerance={1.2 * difference:.2g}",
         )

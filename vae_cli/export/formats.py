@@ -19,7 +19,7 @@ Arrays = dict[str, np.ndarray]
 Call = Callable[[Arrays], Arrays]
 """An opened file: from inputs to outputs, by name."""
 Result = TypeVar("Result")
-INSTEAD = "a SavedModel holds any operation of TensorFlow: format=[saved_model]"
+INSTEAD = "a SavedModel holds any operation of TensorFlow: 'format=[saved_model]'"
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Format:
                 f"format={self.name} needs {' and '.join(missing)}, which "
                 f"{'is' if len(missing) == 1 else 'are'} not installed.",
                 "pip install 'vae-cli[export]', or leave it out: "
-                "format=[saved_model,keras]",
+                "'format=[saved_model,keras]'",
             )
 
     def inexpressible(self, network: str, operations: Sequence[str]) -> ConfigError:

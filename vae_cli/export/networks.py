@@ -19,6 +19,8 @@ from vae_cli.pixels import Pixels
 
 Tensors = dict[str, Any]
 """Inputs or outputs of a network, by name."""
+CHOICES = 2**24
+"""Integers that pick a component: as many as float32 has in [0.5, 1)."""
 
 
 class Builder:
@@ -88,7 +90,7 @@ class Builder:
         prior = with_layers(vae.prior(condition))
         choice = None
         if prior.has_components:
-            inputs["choice"] = choice = self._input((), "choice")
+            inputs["choice"] = choice = self._input((), "choice", "int32")
         z = vae.sample_prior(noise, choice, condition, prior)
         image = self._decoded(z, embedding)
         if self._keeps_observed:
@@ -117,7 +119,8 @@ class Builder:
         return self._vae.likelihood.mean(self._vae.decoder(z))
 
     def _one_hot(self, label: Any) -> Any:
-        return ops.one_hot(label, self._vae.num_labels)
+        # a table: LiteRT loses the label where `one_hot` has int8 around it
+        return _table(np.eye(self._vae.num_labels), "label_one_hot")(label)
 
     def _input(self, shape: Sequence[int], name: str, dtype: str = "float32") -> Any:
         return keras.Input(shape, batch_size=self._batch_size, dtype=dtype, name=name)
@@ -203,20 +206,19 @@ class MixtureLayers(Distribution):
     has_components = True
 
     def __init__(self, mixture: Mixture) -> None:
-        reached = np.array(ops.cumsum(ops.softmax(mixture.log_weights)))
-        reached[-1] = 2.0  # never passed
-        count = len(reached)
-        self._passed = keras.layers.Dense(count, name="component_passed")
-        self._passed.build((None, 1))
-        self._passed.set_weights([np.ones((1, count)), -reached])
+        reached = np.asarray(ops.cumsum(ops.softmax(mixture.log_weights)), np.float64)
+        # integers, which no format rounds to fewer bits
+        self._reached = np.ceil(reached[:-1] * CHOICES).astype(np.int32)
         self._mean = _table(mixture.mean, "component_mean")
         self._scale = _table(ops.exp(0.5 * mixture.log_var), "component_scale")
 
     def sample(self, noise: Any, choice: Any = None) -> Any:
-        """Pick a component for each code, then draw from it, as `Mixture` does."""
-        # choice - reached >= 0 exactly where choice >= reached
-        passed = ops.cast(self._passed(ops.reshape(choice, (-1, 1))) >= 0.0, "int32")
-        picked = ops.sum(passed, axis=1)
+        """Pick a component for each code, then draw from it, as `Mixture` does.
+
+        `choice` is an integer below `CHOICES`: that of `Mixture` times `CHOICES`.
+        """
+        passed = ops.reshape(choice, (-1, 1)) >= self._reached
+        picked = ops.sum(ops.cast(passed, "int32"), axis=1)
         return noise * self._scale(picked) + self._mean(picked)
 
 

@@ -11,7 +11,7 @@ MEANINGS = {
     "label": "number of the class of each image",
     "z": "codes",
     "noise": "standard normal noise, of all levels side by side",
-    "choice": "uniform in [0, 1): picks a component of the prior",
+    "choice": "uniform from 0 to 2^24 - 1: picks a component of the prior",
     "observed": "images whose missing pixels may have any value",
     "mask": "1 for observed pixels, 0 for missing ones",
     "mean": "of q(z|x)",
@@ -20,7 +20,7 @@ MEANINGS = {
 """Input or output -> what it is."""
 MADE = {
     "label": 'np.full({n}, {label}, "int32")',
-    "choice": 'rng.random({n}, "float32")',
+    "choice": 'rng.integers(2**24, size={n}, dtype="int32")',
     "z": 'rng.standard_normal({shape}, "float32")',
     "noise": 'rng.standard_normal({shape}, "float32")',
     "mask": 'np.ones({shape}, "float32")',
@@ -39,7 +39,9 @@ def page(report: ExportReport) -> str:
         *_table(report),
         "",
         "The difference is the largest of any value, relative to the run's largest "
-        "value where that is above 1, or to 255 for uint8. Milliseconds are the "
+        "value where that is above 1, or to 255 for uint8; RMS is the root mean "
+        "square. The tolerance is that of the difference, and of the RMS where weights "
+        "are rounded. Milliseconds are the "
         f"median of repeated calls on {report.cores} CPU cores.",
         "",
         "## Inputs and outputs",
@@ -67,7 +69,7 @@ def page(report: ExportReport) -> str:
 
 def _table(report: ExportReport) -> list[str]:
     sizes = sorted({n for row in report.files for n in row.milliseconds_an_image})
-    header = ["file", "runtime", "difference", "tolerance", "KiB"]
+    header = ["file", "runtime", "difference", "RMS", "tolerance", "KiB"]
     header += [f"ms an image, {n} a call" for n in sizes]
     rows = []
     for row in report.files:
@@ -77,6 +79,7 @@ def _table(report: ExportReport) -> list[str]:
                 row.file,
                 row.runtime,
                 f"{row.difference:.1e}",
+                f"{max(row.root_mean_squares.values()):.1e}",
                 f"{row.tolerance:.1e}",
                 f"{row.bytes / 1024:,.0f}",
                 *(f"{times[n]:.3g}" if n in times else "" for n in sizes),

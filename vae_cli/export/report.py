@@ -43,7 +43,8 @@ class FileReport:
         outputs: by name.
         images: that it was compared on.
         differences: largest difference of each output from the run's.
-        tolerance: that they don't exceed.
+        root_mean_squares: of the differences of each output.
+        tolerance: that `held_to_tolerance` don't exceed.
         bytes: size, of a folder that of its files.
         milliseconds_an_image: by images a call.
     """
@@ -61,6 +62,7 @@ class FileReport:
     outputs: dict[str, Array]
     images: str
     differences: dict[str, float]
+    root_mean_squares: dict[str, float]
     tolerance: float
     bytes: int
     milliseconds_an_image: dict[int, float]
@@ -70,6 +72,12 @@ class FileReport:
         """The largest of the differences."""
         return max(self.differences.values())
 
+    @property
+    def held_to_tolerance(self) -> dict[str, float]:
+        """The differences, or where weights are rounded their root mean squares."""
+        exact = self.quantize == "none"
+        return self.differences if exact else self.root_mean_squares
+
     def one_line(self) -> str:
         """Return the row in a line."""
         times = ", ".join(
@@ -77,7 +85,8 @@ class FileReport:
             for size, value in self.milliseconds_an_image.items()
         )
         return (
-            f"{self.file}: difference {self.difference:.1e}, "
+            f"{self.file}: difference {self.difference:.1e}, root mean square "
+            f"{max(self.root_mean_squares.values()):.1e}, "
             f"{self.bytes / 1024:,.0f} KiB, {times}, {self.runtime}"
         )
 
@@ -94,9 +103,8 @@ class FileReport:
                 str(name): Array(str(array["dtype"]), tuple(array["shape"]))
                 for name, array in row[key].items()
             }
-        row["differences"] = {
-            str(name): float(value) for name, value in row["differences"].items()
-        }
+        for key in ("differences", "root_mean_squares"):
+            row[key] = {str(name): float(value) for name, value in row[key].items()}
         row["milliseconds_an_image"] = {
             int(size): float(value)
             for size, value in row["milliseconds_an_image"].items()
