@@ -21,6 +21,7 @@ def draw_study(settings: Any, folder: SweepFolder) -> None:
 
     matplotlib.use("agg")  # Optuna draws with pyplot
     from matplotlib import pyplot
+    from matplotlib.ticker import NullFormatter
     from optuna.visualization import matplotlib as draw
 
     from vae_cli.visualize.files import DPI
@@ -47,6 +48,8 @@ def draw_study(settings: Any, folder: SweepFolder) -> None:
         figure = pyplot.gcf()
         figure.set_size_inches(max(9, 3 * searched) if name == "slice" else 9, 5)
         figure.set_layout_engine("constrained")
+        for axes in figure.axes:  # those of logarithmic axes overlap
+            axes.xaxis.set_minor_formatter(NullFormatter())
         with whole_file(folder.figures / f"{name}.png") as file:
             figure.savefig(file, dpi=DPI, format="png")
         pyplot.close(figure)
