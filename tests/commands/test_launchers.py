@@ -149,13 +149,15 @@ def test_twelve_jobs_of_joblib_killed_outright_go_on(tmp_path: Path) -> None:
         stdout=subprocess.DEVNULL,
     )  # fmt: skip
     deadline = time.perf_counter() + 200
-    while len(list(tmp_path.glob("sweep/*/metrics.json"))) < 3:
+    while len(list(tmp_path.glob("sweep/*/metrics.json"))) < 4:
         assert time.perf_counter() < deadline and begun.poll() is None
         time.sleep(0.05)
     begun.kill()
     begun.wait()
     before = {
-        path: path.stat().st_mtime_ns for path in tmp_path.glob("sweep/*/metrics.json")
+        status: status.stat().st_mtime_ns
+        for status in tmp_path.glob("sweep/*/status.json")
+        if json.loads(status.read_text())["state"] == "finished"
     }
     done = vae("train", "-m", *launcher, "sweep.resume=sweep", cwd=tmp_path)
     # the rate of 1e30 fails in four
@@ -169,7 +171,7 @@ def test_twelve_jobs_of_joblib_killed_outright_go_on(tmp_path: Path) -> None:
         ("0.01", "finished"), ("0.001", "finished"), ("1e+30", "failed"),
     }  # fmt: skip
     # what had finished was left as it was
-    assert len(before) >= 3
+    assert len(before) >= 2
     assert all(path.stat().st_mtime_ns == mtime for path, mtime in before.items())
     # each bound is that of its own config, read from its own folder
     for row in table[:8]:

@@ -20,6 +20,7 @@ def draw_study(settings: Any, folder: SweepFolder) -> None:
 
     matplotlib.use("agg")  # Optuna draws with pyplot
     from matplotlib import pyplot
+    from matplotlib.ticker import NullFormatter
     from optuna.visualization import matplotlib as draw
 
     from vae_cli.visualize.files import figure_path, save_figure
@@ -46,5 +47,7 @@ def draw_study(settings: Any, folder: SweepFolder) -> None:
         figure = pyplot.gcf()
         figure.set_size_inches(max(9, 3 * searched) if name == "slice" else 9, 5)
         figure.set_layout_engine("constrained")
+        for axes in figure.axes:  # those of logarithmic axes overlap
+            axes.xaxis.set_minor_formatter(NullFormatter())
         save_figure(figure, figure_path(folder.figures / name))
         pyplot.close(figure)

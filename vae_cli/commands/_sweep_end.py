@@ -60,15 +60,14 @@ def report(folder: SweepFolder, summary: SweepSummary, minimised: str) -> None:
     Raises:
         RunError: a job has failed, or was not started.
     """
-    for line in ranking(folder.path):
-        log.info("%s", line)
-    print(folder)
     if len(summary.kinds) == 1:
         best = summary.rows[0]
         log.info("least %s: %.2f nats per image, %s", minimised, best.bound, best.job)
     log.info("table: %s", folder.summary)
-    log.info("next: vae-evaluate run=%s", folder)
+    for line in ranking(folder.path):
+        log.info("%s", line)
     log.info("      vae-anomaly run=%s", folder)
+    print(folder)
     done = summary.jobs("finished")
     if len(done) == len(summary.rows):
         return
