@@ -56,6 +56,7 @@ class Scored:
         mean: its code, float32 [latent_dim].
         scores: name -> nats, but for `unexplained_variance`.
         rank: fraction of images of the split with a lower `neg_elbo`.
+        label: class that it was encoded as, for a conditional model.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Scored:
     mean: np.ndarray
     scores: dict[str, float]
     rank: float
+    label: int | None = None
 
 
 class Explorer:
@@ -265,6 +267,7 @@ class Explorer:
                 mean[i],
                 {name: float(values[i]) for name, values in scores.items()},
                 float((self.reference < scores["neg_elbo"][i]).mean()),
+                own,
             )
             for i in range(len(mean))
         ]

@@ -124,6 +124,9 @@ class OwnPictures:
                         f"Its neg. ELBO is higher than that of {scored.rank:.0%} of "
                         f"{split} images."
                     )
+                    if scored.label is not None:
+                        name = panel.explorer.classes[scored.label]
+                        quiet(f"Encoded as class {name}, which was chosen above.")
                     button("Use its code", lambda: panel.set_code(scored.mean))
 
 

@@ -84,7 +84,7 @@ def _results(explorer: Explorer, number: int, title: bool) -> None:
                 quiet(f"Not evaluated yet: vae-evaluate run={run.folder}")
         pictures = figures(run)
         if pictures:
-            with ui.element("div").classes("ve-card"):
+            with ui.element("div").classes("ve-card ve-wide"):
                 heading("Figures")
                 with ui.element("div").classes("ve-figures"):
                     for place, name in enumerate(pictures):
