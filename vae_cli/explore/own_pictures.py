@@ -10,9 +10,10 @@ from vae_cli.data.decode import SUFFIXES
 from vae_cli.errors import DataError, VaeCliError
 from vae_cli.explore import pictures
 from vae_cli.explore.components import Drop
-from vae_cli.explore.explorer import Scored
 from vae_cli.explore.latest import REST
-from vae_cli.explore.panel import Panel, button, heading, quiet, thumbnail
+from vae_cli.explore.panel import Panel
+from vae_cli.explore.parts import button, heading, quiet, thumbnail
+from vae_cli.explore.scored import Scored
 from vae_cli.text import printable
 
 MAX_FILES = 20

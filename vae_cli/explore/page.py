@@ -4,7 +4,8 @@ from nicegui import ui
 
 from vae_cli.explore.explorer import Explorer
 from vae_cli.explore.own_pictures import OwnPictures
-from vae_cli.explore.panel import Panel, heading, quiet
+from vae_cli.explore.panel import Panel
+from vae_cli.explore.parts import heading, quiet
 from vae_cli.explore.results import Table, evaluations, facts, figures, losses
 
 
