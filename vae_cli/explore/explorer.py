@@ -21,6 +21,7 @@ from vae_cli.evaluation.latent import (
 )
 from vae_cli.evaluation.paths import interpolate
 from vae_cli.explore.plane import Plane, plane_of, ranges
+from vae_cli.explore.scored import Scored
 from vae_cli.randomness import Stream, generator
 from vae_cli.run import Run
 
@@ -43,27 +44,6 @@ class Context:
 
     label: int | None = None
     image: int = 0
-
-
-@dataclass(frozen=True)
-class Scored:
-    """An own picture, and what the model makes of it.
-
-    Attributes:
-        name: of the file, safe to print.
-        picture: as the model gets it, float32 [H, W, C] in [0, 1].
-        reconstruction: likewise.
-        mean: its code, float32 [latent_dim].
-        scores: name -> nats, but for `unexplained_variance`.
-        rank: fraction of images of the split with a lower `neg_elbo`.
-    """
-
-    name: str
-    picture: np.ndarray
-    reconstruction: np.ndarray
-    mean: np.ndarray
-    scores: dict[str, float]
-    rank: float
 
 
 class Explorer:
@@ -265,6 +245,7 @@ class Explorer:
                 mean[i],
                 {name: float(values[i]) for name, values in scores.items()},
                 float((self.reference < scores["neg_elbo"][i]).mean()),
+                own,
             )
             for i in range(len(mean))
         ]

@@ -10,9 +10,10 @@ from vae_cli.data.decode import SUFFIXES
 from vae_cli.errors import DataError, VaeCliError
 from vae_cli.explore import pictures
 from vae_cli.explore.components import Drop
-from vae_cli.explore.explorer import Scored
 from vae_cli.explore.latest import REST
-from vae_cli.explore.panel import Panel, button, heading, quiet, thumbnail
+from vae_cli.explore.panel import Panel
+from vae_cli.explore.parts import button, heading, quiet, thumbnail
+from vae_cli.explore.scored import Scored
 from vae_cli.text import printable
 
 MAX_FILES = 20
@@ -124,6 +125,9 @@ class OwnPictures:
                         f"Its neg. ELBO is higher than that of {scored.rank:.0%} of "
                         f"{split} images."
                     )
+                    if scored.label is not None:
+                        name = panel.explorer.classes[scored.label]
+                        quiet(f"Encoded as class {name}, which was chosen above.")
                     button("Use its code", lambda: panel.set_code(scored.mean))
 
 

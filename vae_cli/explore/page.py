@@ -4,7 +4,8 @@ from nicegui import ui
 
 from vae_cli.explore.explorer import Explorer
 from vae_cli.explore.own_pictures import OwnPictures
-from vae_cli.explore.panel import Panel, heading, quiet
+from vae_cli.explore.panel import Panel
+from vae_cli.explore.parts import heading, quiet
 from vae_cli.explore.results import Table, evaluations, facts, figures, losses
 
 
@@ -84,7 +85,7 @@ def _results(explorer: Explorer, number: int, title: bool) -> None:
                 quiet(f"Not evaluated yet: vae-evaluate run={run.folder}")
         pictures = figures(run)
         if pictures:
-            with ui.element("div").classes("ve-card"):
+            with ui.element("div").classes("ve-card ve-wide"):
                 heading("Figures")
                 with ui.element("div").classes("ve-figures"):
                     for place, name in enumerate(pictures):

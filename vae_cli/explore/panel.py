@@ -13,6 +13,16 @@ from vae_cli.explore import pictures
 from vae_cli.explore.components import Picture, Range, Scatter, Sliders
 from vae_cli.explore.explorer import Context, Explorer
 from vae_cli.explore.latest import PICTURE, REST, Latest
+from vae_cli.explore.parts import (
+    button,
+    card,
+    class_choice,
+    heading,
+    quiet,
+    show,
+    strip,
+    thumbnail,
+)
 
 FIRST_SLIDERS = 8
 """Shown until all are asked for."""
@@ -20,8 +30,6 @@ PATH_STEPS, PATH_COLUMNS, GIF_STEPS = 12, 7, 24
 SAMPLES, SAMPLE_COLUMNS = 16, 8
 REST_SECONDS = 0.15
 """Seconds without a move until strips and the nearest image follow."""
-MAX_BUTTONS = 12
-"""Classes with a button each; more are in a list."""
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +73,7 @@ class Panel:
 
     def _build_latent(self) -> None:
         own = self.explorer
-        with _card("ve-latent"):
+        with card("ve-latent"):
             heading(f"Latent space: {len(own.split):,} {own.split_name} images")
             quiet(
                 "Hover: the image. Click: decode that point. Drag from one image to "
@@ -77,10 +85,11 @@ class Panel:
 
     def _build_picture(self) -> None:
         own = self.explorer
-        with _card():
+        with card():
             heading("Decoded picture")
             if own.classes:
-                self._build_classes()
+                self._class = class_choice(own.classes, self.context.label)
+                self._class.on_value_change(lambda e: self._choose_class(e.value))
             self.picture = Picture("Picture that the decoder makes of the code")
             self._near_name = ui.label().classes("ve-near-name")
             with ui.element("div").classes("ve-near"):
@@ -92,21 +101,10 @@ class Panel:
                 button("Use its code", self._use_near)
                 button("Back to zero", lambda: self.set_code(np.zeros_like(self.z)))
 
-    def _build_classes(self) -> None:
-        classes, chosen = self.explorer.classes, self.context.label
-        with ui.element("div").props('role="group" aria-label="Class to decode as"'):
-            if len(classes) <= MAX_BUTTONS:
-                self._class: ui.toggle | ui.select = ui.toggle(classes, value=chosen)
-                self._class.props("dense no-caps size=sm spread").classes("ve-classes")
-            else:
-                self._class = ui.select(classes, value=chosen, label="Class")
-                self._class.props("dense outlined options-dense")
-            self._class.on_value_change(lambda e: self._choose_class(e.value))
-
     def _build_sliders(self) -> None:
         own = self.explorer
         count = own.vae.latent_dim
-        with _card("ve-dims"):
+        with card("ve-dims"):
             heading("Dimensions, by KL")
             quiet(
                 "KL: how many nats of information about an image a dimension carries; "
@@ -121,7 +119,7 @@ class Panel:
 
     def _build_path(self) -> None:
         last = len(self.explorer.mean) - 1
-        with _card():
+        with card():
             heading("From one image to another")
             with ui.element("div").classes("ve-row"):
                 self._from, self._to = (
@@ -137,10 +135,10 @@ class Panel:
                 "Or drag in the latent space. First and last are the images, between "
                 "them is what the decoder makes of the line from code to code."
             )
-            self._path_strip = _strip("Path between two images, decoded")
+            self._path_strip = strip("Path between two images, decoded")
 
     def _build_samples(self) -> None:
-        with _card():
+        with card():
             heading("Samples of the prior")
             with ui.element("div").classes("ve-row"):
                 name = f"run{self.number}-temperature"
@@ -148,7 +146,7 @@ class Panel:
                 temperature.on("move", lambda e: self._heat(e.args))
                 button("Draw others", self._draw_others)
             quiet("Temperature scales the noise: 1 is the model, less is more typical.")
-            self._samples = _strip(f"{SAMPLES} samples of the prior")
+            self._samples = strip(f"{SAMPLES} samples of the prior")
 
     # --- what the user does
 
@@ -226,7 +224,7 @@ class Panel:
             images = np.concatenate([ends[0], own.decode(codes, context), ends[1]])
             return pictures.url(pictures.rows(images, PATH_COLUMNS))
 
-        self._pathing.submit(draw, lambda url: _show(self._path_strip, url))
+        self._pathing.submit(draw, lambda url: show(self._path_strip, url))
 
     async def _save_gif(self) -> None:
         if self._ends is None:
@@ -255,7 +253,7 @@ class Panel:
             _, images = self.explorer.samples(SAMPLES, temperature, seed, context)
             return pictures.url(pictures.rows(images, SAMPLE_COLUMNS))
 
-        self._sampling.submit(draw, lambda url: _show(self._samples, url))
+        self._sampling.submit(draw, lambda url: show(self._samples, url))
 
     def _show_all(self, more: ui.button) -> None:
         more.set_visibility(False)
@@ -288,7 +286,7 @@ class Panel:
         self._mark(near)
         self._restoring.submit(
             lambda: pictures.url(own.reconstruction(near)),
-            lambda url: _show(self._near_restored, url),
+            lambda url: show(self._near_restored, url),
         )
         self._draw_strips(dims)
 
@@ -298,7 +296,7 @@ class Panel:
             return
         dim, z, context = dims[0], self.z, self.context
 
-        def show(url: str) -> None:
+        def drawn(url: str) -> None:
             self.sliders.set_strip(dim, url)
             if z is self.z and context is self.context:
                 self._strips.submit(*request(dims[1:]))
@@ -309,7 +307,7 @@ class Panel:
         def request(rest: list[int]) -> tuple[Callable[[], Any], Callable[[Any], None]]:
             return (lambda: None), lambda _: self._draw_strips(rest)
 
-        self._strips.submit(draw, show)
+        self._strips.submit(draw, drawn)
 
     def _place(self) -> tuple[float, float]:
         """Return where the code lies in the scatter."""
@@ -322,12 +320,12 @@ class Panel:
         names = self.explorer.split.label_names
         own = "" if names is None else f", class {names[index]}"
         self._near_name.set_text(f"Nearest: image {index}{own}")
-        _show(self._near_image, f"runs/{self.number}/images/{index}.png")
+        show(self._near_image, f"runs/{self.number}/images/{index}.png")
 
     def _show_observed(self) -> None:
         """Show the observed pixels that decoding depends on."""
         index = self.context.image
-        _show(self._observed, f"runs/{self.number}/observed/{index}.png")
+        show(self._observed, f"runs/{self.number}/observed/{index}.png")
 
     def failed(self, error: Exception) -> None:
         """Tell the user what went wrong; a bug of ours goes to the log as well."""
@@ -335,46 +333,3 @@ class Panel:
             log.error("vae-explore: %s", error, exc_info=error)
         with self.element:
             ui.notify(str(error), type="negative", multi_line=True, close_button="OK")
-
-
-def heading(text: str, level: int = 3, hidden: bool = False) -> None:
-    """Add a heading; those of cards are of level 3, hidden ones are only read out."""
-    shown = ui.html(text, tag=f"h{level}", sanitize=_escaped)
-    if hidden:
-        shown.classes("ve-hidden")
-
-
-def quiet(text: str) -> None:
-    """Add an explanation."""
-    ui.html(text, tag="p", sanitize=_escaped)
-
-
-def button(text: str, clicked: Callable[..., Any]) -> ui.button:
-    """Add a small button."""
-    return ui.button(text, on_click=clicked, color=None).props("dense no-caps outline")
-
-
-def thumbnail(name: str) -> ui.element:
-    """Add a small picture with its name below; returns the picture."""
-    with ui.element("figure").classes("ve-small"):
-        image = ui.element("img").classes("ve-thumb")
-        image.props["alt"] = name
-        with ui.element("figcaption"):
-            ui.label(name)
-    return image
-
-
-def _card(name: str = "") -> ui.element:
-    return ui.element("div").classes(f"ve-card {name}")
-
-
-def _strip(alt: str) -> ui.element:
-    return ui.element("img").classes("ve-strip").props(f'alt="{alt}"')
-
-
-def _show(image: ui.element, url: str) -> None:
-    image.props["src"] = url
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

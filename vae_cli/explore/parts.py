@@ -1,0 +1,68 @@
+"""Small things that the page is put together from."""
+
+from collections.abc import Callable
+from typing import Any
+
+from nicegui import ui
+
+MAX_BUTTONS = 12
+"""Classes with a button each; more are in a list."""
+
+
+def heading(text: str, level: int = 3, hidden: bool = False) -> None:
+    """Add a heading; those of cards are of level 3, hidden ones are only read out."""
+    shown = ui.html(text, tag=f"h{level}", sanitize=escaped)
+    if hidden:
+        shown.classes("ve-hidden")
+
+
+def quiet(text: str) -> None:
+    """Add an explanation."""
+    ui.html(text, tag="p", sanitize=escaped)
+
+
+def button(text: str, clicked: Callable[..., Any]) -> ui.button:
+    """Add a small button."""
+    return ui.button(text, on_click=clicked, color=None).props("dense no-caps outline")
+
+
+def class_choice(classes: dict[int, str], chosen: int | None) -> ui.toggle | ui.select:
+    """Add the choice of a class; its value is the number."""
+    with ui.element("div").props('role="group" aria-label="Class to decode as"'):
+        if len(classes) <= MAX_BUTTONS:
+            buttons = ui.toggle(classes, value=chosen).classes("ve-classes")
+            buttons.props("dense no-caps size=sm spread")
+            return buttons
+        names = ui.select(classes, value=chosen, label="Class")
+        names.props("dense outlined options-dense")
+        return names
+
+
+def thumbnail(name: str) -> ui.element:
+    """Add a small picture with its name below; returns the picture."""
+    with ui.element("figure").classes("ve-small"):
+        image = ui.element("img").classes("ve-thumb")
+        image.props["alt"] = name
+        with ui.element("figcaption"):
+            ui.label(name)
+    return image
+
+
+def card(name: str = "") -> ui.element:
+    """Add a card; returns it, to put things in."""
+    return ui.element("div").classes(f"ve-card {name}")
+
+
+def strip(alt: str) -> ui.element:
+    """Add a wide picture; returns it."""
+    return ui.element("img").classes("ve-strip").props(f'alt="{alt}"')
+
+
+def show(image: ui.element, url: str) -> None:
+    """Let a picture be another one."""
+    image.props["src"] = url
+
+
+def escaped(text: str) -> str:
+    """Return text as HTML shows it."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
