@@ -23,3 +23,18 @@ class InitFromConfig:
         choices=(ALL, *PARTS),
         default=ALL,
     )
+
+    def problems_with(self, freeze: str | None) -> list[str]:
+        """Return what is inconsistent in these options and `freeze`."""
+        problems = []
+        if self.run is None and self.parts != ALL:
+            problems.append(
+                f"init_from.parts={self.parts} needs a run to take it from: "
+                "init_from=<run folder>"
+            )
+        if freeze and (self.run is None or self.parts not in (freeze, ALL)):
+            problems.append(
+                f"freeze={freeze} keeps weights as they are, which then must come "
+                f"from a run: init_from=<run folder> init_from.parts={freeze}"
+            )
+        return problems

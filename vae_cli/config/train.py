@@ -193,7 +193,7 @@ class TrainConfig:
                 self.corruption,
                 self.conditioning,
             ),
-            *self._init_problems(),
+            *self.init_from.problems_with(self.freeze),
             *self._name_problems(),
         ]
 
@@ -272,23 +272,6 @@ class TrainConfig:
             problems.append(
                 f"jit=true needs distribution=single, not {self.distribution.name}: "
                 "XLA doesn't compile a step that replicas share"
-            )
-        return problems
-
-    def _init_problems(self) -> list[str]:
-        run, parts = self.init_from.run, self.init_from.parts
-        problems = []
-        if run is None and parts != InitFromConfig.parts:
-            problems.append(
-                f"init_from.parts={parts} needs a run to take it from: "
-                "init_from=<run folder>"
-            )
-        if self.freeze is None:
-            return problems
-        if run is None or parts not in (self.freeze, InitFromConfig.parts):
-            problems.append(
-                f"freeze={self.freeze} keeps weights as they are, which then must come "
-                f"from a run: init_from=<run folder> init_from.parts={self.freeze}"
             )
         return problems
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from nicegui import ui
 
-from vae_cli.errors import DataError, VaeCliError
+from vae_cli.errors import VaeCliError
 from vae_cli.explore import pictures
 from vae_cli.explore.components import Picture, Range, Scatter, Sliders
 from vae_cli.explore.explorer import Context, Explorer
-from vae_cli.explore.latest import PICTURE, REST, Latest
+from vae_cli.explore.latest import PICTURE, Latest
 from vae_cli.explore.parts import (
     button,
     card,
@@ -23,10 +23,10 @@ from vae_cli.explore.parts import (
     strip,
     thumbnail,
 )
+from vae_cli.explore.path_card import PathCard
 
 FIRST_SLIDERS = 8
 """Shown until all are asked for."""
-PATH_STEPS, PATH_COLUMNS, GIF_STEPS = 12, 7, 24
 SAMPLES, SAMPLE_COLUMNS = 16, 8
 REST_SECONDS = 0.15
 """Seconds without a move until strips and the nearest image follow."""
@@ -52,11 +52,10 @@ class Panel:
             self.context = Context(label=next(iter(explorer.classes)))
         self.near = 0
         self._seed, self._temperature = 0, 1.0
-        self._ends: tuple[int, int] | None = None
         self._resting: asyncio.TimerHandle | None = None
         self._picture = Latest(self.failed, PICTURE)
-        self._sampling, self._pathing, self._strips, self._restoring = (
-            Latest(self.failed) for _ in range(4)
+        self._sampling, self._strips, self._restoring = (
+            Latest(self.failed) for _ in range(3)
         )
         with ui.element("section").classes("ve-run") as self.element:
             self.element.props["aria-label"] = explorer.run.name
@@ -66,7 +65,7 @@ class Panel:
             self._build_sliders()
             self.bottom = ui.element("div").classes("ve-bottom ve-wide")
             with self.bottom:
-                self._build_path()
+                self._path = PathCard(self, self.scatter)
                 self._build_samples()
 
     # --- layout
@@ -81,7 +80,9 @@ class Panel:
             )
             self.scatter = Scatter(own, f"runs/{self.number}/images")
             self.scatter.on("decode", lambda e: self._point(**e.args))
-            self.scatter.on("path", lambda e: self._path(e.args["from"], e.args["to"]))
+            self.scatter.on(
+                "path", lambda e: self._path.draw(e.args["from"], e.args["to"])
+            )
 
     def _build_picture(self) -> None:
         own = self.explorer
@@ -117,26 +118,6 @@ class Panel:
                 if count > first:
                     more = button(f"Show all {count}", lambda: self._show_all(more))
 
-    def _build_path(self) -> None:
-        last = len(self.explorer.mean) - 1
-        with card():
-            heading("From one image to another")
-            with ui.element("div").classes("ve-row"):
-                self._from, self._to = (
-                    ui.number(name, value=value, min=0, max=last, precision=0)
-                    .props("dense outlined")
-                    .style("width: 92px")
-                    for name, value in (("From image", 0), ("To image", min(1, last)))
-                )
-                button("Interpolate", self._path_of_numbers)
-                self._save = button("Save as GIF", self._save_gif)
-                self._save.disable()
-            quiet(
-                "Or drag in the latent space. First and last are the images, between "
-                "them is what the decoder makes of the line from code to code."
-            )
-            self._path_strip = strip("Path between two images, decoded")
-
     def _build_samples(self) -> None:
         with card():
             heading("Samples of the prior")
@@ -156,7 +137,7 @@ class Panel:
             self._show_observed()
         self.set_code(np.zeros_like(self.z))
         self.draw_samples()
-        self._path(*self.explorer.example_pair())
+        self._path.draw(*self.explorer.example_pair())
 
     def set_code(self, z: np.ndarray, move: int = 0) -> None:
         """Decode a code, and let every control stand for it."""
@@ -189,8 +170,7 @@ class Panel:
         self._decode()
         self._rest()
         self.draw_samples()
-        if self._ends:
-            self._path(*self._ends)
+        self._path.draw_again()
 
     def _use_near(self) -> None:
         context = self.explorer.context(self.near)
@@ -202,40 +182,8 @@ class Panel:
             self._show_observed()
             self.draw_samples()
 
-    def _path_of_numbers(self) -> None:
-        self._path(int(self._from.value or 0), int(self._to.value or 0))
-
-    def _path(self, start: int, end: int) -> None:
-        try:
-            codes = self.explorer.path(start, end, PATH_STEPS)
-        except DataError as error:
-            self.failed(error)
-            return
-        self._ends = start, end
-        self._from.set_value(start)
-        self._to.set_value(end)
-        self.scatter.set_path(start, end)
-        self._save.enable()
-        own = self.explorer
-        context = own.path_context(start, end, self.context)
-
-        def draw() -> str:
-            ends = own.picture(start)[None], own.picture(end)[None]
-            images = np.concatenate([ends[0], own.decode(codes, context), ends[1]])
-            return pictures.url(pictures.rows(images, PATH_COLUMNS))
-
-        self._pathing.submit(draw, lambda url: show(self._path_strip, url))
-
-    async def _save_gif(self) -> None:
-        if self._ends is None:
-            return
-        start, end = self._ends
-        codes = self.explorer.path(start, end, GIF_STEPS)
-        context = self.explorer.path_context(start, end, self.context)
-        loop = asyncio.get_running_loop()
-        images = await loop.run_in_executor(REST, self.explorer.decode, codes, context)
-        name = f"{self.explorer.run.name}-{start}-to-{end}.gif"
-        ui.download.content(pictures.gif(images), name, "image/gif")
+    def _draw_path(self, event: Any) -> None:
+        self._path.draw(event.args["from"], event.args["to"])
 
     def _heat(self, temperature: float) -> None:
         self._temperature = float(temperature)
