@@ -21,6 +21,9 @@ from vae_cli.errors import ConfigError, Interrupted
 GRACE = 15
 """Seconds that workers have to end by themselves once one of them is gone."""
 
+_signalled = threading.Lock()
+"""Held once this process has asked itself to stop."""
+
 LAUNCHER = "VAE_CLI_LAUNCHER"
 """Environment variable: process id of what started this: a launch, a sweep's job."""
 
@@ -80,27 +83,33 @@ def handing_on_signals(send: Callable[[int], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def follow_launcher() -> None:
+def follow_launcher(stopping: Callable[[], bool] = bool) -> None:
     """Stop this process, saved, once the one that started it is gone.
 
     That is `vae launch` of a worker, or the sweep of a job: it would train on unseen.
+
+    Args:
+        stopping: whether a signal has come already; a second one would save nothing.
     """
     launcher = os.environ.get(LAUNCHER)
     if launcher is not None:
-        follow(lambda: os.getppid() == int(launcher))
+        follow(lambda: os.getppid() == int(launcher), stopping)
 
 
-def follow(alive: Callable[[], bool]) -> None:
+def follow(alive: Callable[[], bool], stopping: Callable[[], bool] = bool) -> None:
     """Stop this process, saved, once another one is gone.
 
     Args:
         alive: whether that one still runs; called every second, in a thread.
+        stopping: whether a signal has come already; a second one would save nothing.
     """
 
     def watch() -> None:
         while alive():
             time.sleep(1)
-        os.kill(os.getpid(), signal.SIGTERM)
+        # what is gone may be followed in two ways
+        if not stopping() and _signalled.acquire(blocking=False):
+            os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True).start()
 

@@ -119,6 +119,29 @@ def test_interrupted_sweep_saves_its_job_and_ends(tmp_path: Path) -> None:
     assert json.loads(job.read_text())["state"] == "interrupted"
 
 
+@pytest.mark.slow
+def test_job_of_a_sweep_that_is_killed_saves_and_ends(tmp_path: Path) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-m", "vae_cli", "train", "-m", *SMALL, "epochs=100000",
+         "seed=1,2", "hydra.sweep.dir=sweep"],
+        cwd=tmp_path,
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    deadline = time.perf_counter() + 120
+    while not list(tmp_path.glob("sweep/0-*/checkpoints/last.weights.h5")):
+        assert time.perf_counter() < deadline and child.poll() is None
+        time.sleep(0.05)
+    child.kill()
+    child.wait()
+    (job,) = tmp_path.glob("sweep/*/status.json")
+    while (status := json.loads(job.read_text()))["state"] == "running":
+        assert time.perf_counter() < deadline
+        time.sleep(0.05)
+    assert status["state"] == "interrupted"
+    assert status["error"] != "stopped at once", "a second signal"
+
+
 @pytest.mark.parametrize("annealing", ["cyclical", "linear"])
 def test_early_stopping_under_cycles_of_beta_is_warned_of(
     tmp_path: Path, annealing: str

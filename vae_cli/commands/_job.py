@@ -14,6 +14,7 @@ from vae_cli.errors import Interrupted, VaeCliError
 from vae_cli.plugins import load_plugins
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.sweep_folder import SweepFolder, SweepJob
+from vae_cli.training.stop import listening
 from vae_cli.workers import follow
 
 
@@ -22,8 +23,10 @@ def main() -> int:
     set_up_logging()
     job = json.load(sys.stdin)
     sys.argv = job["argv"]  # the run records how it was made
-    if job["follows"]:
-        follow(SweepFolder(Path(job["sweep"])).in_use)
+    with listening() as stop:
+        if job["follows"]:
+            sweep = SweepFolder(Path(job["sweep"]))
+            follow(sweep.in_use, lambda: stop.received)
     try:
         _train(job)
     except Interrupted:

@@ -23,8 +23,8 @@ def train_command(config: TrainConfig, overrides: list[str]) -> None:
     """Start or resume a run; prints its folder."""
     from vae_cli.training.session import train
 
-    follow_launcher()
     with listening() as stop:
+        follow_launcher(lambda: stop.received)
         folder = train(config, overrides, stop, own_process=True)
     if folder:
         print(folder)
