@@ -47,7 +47,7 @@ def test_train_completes_keys_options_and_choices(
 def test_every_command_completes_its_keys_and_choices(command: str) -> None:
     assert "run=" in candidates(f"vae-{command} ru")
     assert "run=latest" in candidates(f"vae-{command} run=")
-    if command != "inspect":  # which reads no weights
+    if command not in ("inspect", "report", "track"):  # which read no weights
         assert candidates(f"vae {command} checkpoint=b") == ["checkpoint=best"]
 
 
@@ -104,7 +104,7 @@ def test_own_options_are_completed(tmp_path: Path) -> None:
     ("line", "found"),
     [
         ("vae list opt", ["optimizer"]),
-        ("vae show tr", ["train"]),
+        ("vae show tra", ["train", "track"]),
         ("vae validate train likelihood=g", ["likelihood=gaussian"]),
         ("vae copy likelihood/g", ["likelihood/gaussian"]),
         ("vae completion z", ["zsh"]),
