@@ -104,7 +104,7 @@ def test_own_options_are_completed(tmp_path: Path) -> None:
     ("line", "found"),
     [
         ("vae list opt", ["optimizer"]),
-        ("vae show tra", ["train", "track"]),
+        ("vae show tra", ["track", "train"]),
         ("vae validate train likelihood=g", ["likelihood=gaussian"]),
         ("vae copy likelihood/g", ["likelihood/gaussian"]),
         ("vae completion z", ["zsh"]),
