@@ -37,11 +37,11 @@ COMMANDS = {
     ),
     "encode": ("vae_cli.commands.encode", "write the codes of images to a file"),
     "explore": ("vae_cli.commands.explore", "look into a run on a page in the browser"),
-    "report": ("vae_cli.commands.report", "write a run as one HTML page to mail"),
     "export": (
         "vae_cli.commands.export",
         "files for ONNX Runtime, LiteRT, TensorFlow, Keras",
     ),
+    "report": ("vae_cli.commands.report", "write a run as one HTML page to mail"),
     "track": ("vae_cli.commands.track", "send a run to MLflow or Weights & Biases"),
 }
 """Name -> (module whose `main` runs it, what it does); also installed as vae-<name>."""
