@@ -22,7 +22,7 @@ GRACE = 15
 """Seconds that workers have to end by themselves once one of them is gone."""
 
 LAUNCHER = "VAE_CLI_LAUNCHER"
-"""Environment variable: process id of what started this: a launch, a sweep's job."""
+"""Environment variable: id of the process that started this one."""
 
 
 def worker_index(config: DistributionConfig) -> int:
@@ -81,9 +81,9 @@ def handing_on_signals(send: Callable[[int], None]) -> Iterator[None]:
 
 
 def follow_launcher() -> None:
-    """Stop this process, saved, once the one that started it is gone.
+    """Save and stop this process once the process that started it has ended.
 
-    That is `vae launch` of a worker, or the sweep of a job: it would train on unseen.
+    `vae launch` starts workers, a sweep starts jobs; none may continue unnoticed.
     """
     launcher = os.environ.get(LAUNCHER)
     if launcher is not None:
@@ -91,10 +91,10 @@ def follow_launcher() -> None:
 
 
 def follow(alive: Callable[[], bool]) -> None:
-    """Stop this process, saved, once another one is gone.
+    """Save and stop this process once another process has ended.
 
     Args:
-        alive: whether that one still runs; called every second, in a thread.
+        alive: whether the other process still runs; called every second, in a thread.
     """
 
     def watch() -> None:
@@ -106,7 +106,7 @@ def follow(alive: Callable[[], bool]) -> None:
 
 
 def wait_until(done: Callable[[], bool], seconds: float = GRACE) -> bool:
-    """Wait until something holds, at most so long; returns whether it does."""
+    """Wait until `done()` is true, at most `seconds`; returns whether it is."""
     deadline = time.monotonic() + seconds
     while not done():
         if time.monotonic() > deadline:

@@ -210,7 +210,7 @@ def test_dropped_pictures_are_scored_and_damaged_ones_reported(
     refused = watched.page.locator(".ve-refused")
     refused.nth(1).wait_for(timeout=20_000)
     texts = sorted(refused.all_inner_texts())
-    assert "bad.png" in texts[0] and "notes.txt is no picture" in texts[1]
+    assert "bad.png" in texts[0] and "notes.txt is not a picture" in texts[1]
     before = watched.source()
     scored.get_by_role("button", name="Use its code").click()
     watched.changed(before)

@@ -41,7 +41,7 @@ def _train(job: dict[str, Any]) -> None:
 
 
 def _write(job: dict[str, Any], error: str) -> None:
-    """Write why the job failed into its folder, which may not be there yet."""
+    """Write the error into the job's folder, which may not exist yet."""
     folder = job["config"]["resume"] or job["config"]["run_dir"]
     SweepJob(0, {}, RunFolder(Path(folder))).fail(error)
 

@@ -79,7 +79,7 @@ class TrainConfig:
         "devices that share each batch", default_factory=SingleConfig
     )
     tracker: TrackerConfig = option(
-        "where the run is recorded besides its folder",
+        "where the run is recorded in addition to its folder",
         default_factory=TensorBoardConfig,
     )
     latent_dim: int = option(
@@ -168,7 +168,7 @@ class TrainConfig:
         "combined with a larger epochs= and dataset.path=",
         default=None,
     )
-    sweep: SweepConfig = option("of vae-train -m", default_factory=SweepConfig)
+    sweep: SweepConfig = option("sweeps, vae-train -m", default_factory=SweepConfig)
 
     @property
     def takes_free_bits(self) -> bool:

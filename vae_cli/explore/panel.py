@@ -25,22 +25,22 @@ from vae_cli.explore.parts import (
 )
 
 FIRST_SLIDERS = 8
-"""Shown until all are asked for."""
+"""Sliders to show at first."""
 PATH_STEPS, PATH_COLUMNS, GIF_STEPS = 12, 7, 24
 SAMPLES, SAMPLE_COLUMNS = 16, 8
 REST_SECONDS = 0.15
-"""Seconds without a move until strips and the nearest image follow."""
+"""Seconds without a move before strips and the nearest image are updated."""
 
 log = logging.getLogger(__name__)
 
 
 class Panel:
-    """The controls of a run, and the code that they stand for.
+    """The controls of one run; all of them show the same code.
 
     Args:
         explorer: the run.
-        number: its place among the runs of the page.
-        title: whether its name stands above it.
+        number: its index among the runs of the page.
+        title: whether to show its name.
     """
 
     def __init__(self, explorer: Explorer, number: int, title: bool) -> None:
@@ -108,7 +108,7 @@ class Panel:
             heading("Dimensions, by KL")
             quiet(
                 "KL: how many nats of information about an image a dimension carries; "
-                "near 0, it is not used. The strip is what moving it changes."
+                "near 0, it is unused. The strip shows the effect of this dimension."
             )
             with ui.element("div").classes("ve-scroll").props('tabindex="-1"'):
                 first = min(FIRST_SLIDERS, count)
@@ -132,8 +132,8 @@ class Panel:
                 self._save = button("Save as GIF", self._save_gif)
                 self._save.disable()
             quiet(
-                "Or drag in the latent space. First and last are the images, between "
-                "them is what the decoder makes of the line from code to code."
+                "Or drag in the latent space. The first and last pictures are the "
+                "images; the others are decoded from the line between their codes."
             )
             self._path_strip = strip("Path between two images, decoded")
 
@@ -145,7 +145,7 @@ class Panel:
                 temperature = Range(name, "Temperature", 0, 2, 0.05, self._temperature)
                 temperature.on("move", lambda e: self._heat(e.args))
                 button("Draw others", self._draw_others)
-            quiet("Temperature scales the noise: 1 is the model, less is more typical.")
+            quiet("Temperature scales the noise: 1 is the model, lower more typical.")
             self._samples = strip(f"{SAMPLES} samples of the prior")
 
     # --- what the user does
@@ -159,7 +159,7 @@ class Panel:
         self._path(*self.explorer.example_pair())
 
     def set_code(self, z: np.ndarray, move: int = 0) -> None:
-        """Decode a code, and let every control stand for it."""
+        """Decode a code, and update every control."""
         self.z = z.astype(np.float32)
         self.sliders.set_code(self.z)
         self._decode(move)
@@ -271,9 +271,9 @@ class Panel:
         )
 
     def _rest(self, moving: int | None = None) -> None:
-        """Let what takes longer follow when the user has come to rest.
+        """Update the slower parts once the user stops moving.
 
-        The strip of the dimension that moves stays as it is.
+        The strip of the dimension `moving` doesn't change.
         """
         if self._resting is not None:
             self._resting.cancel()
@@ -291,7 +291,7 @@ class Panel:
         self._draw_strips(dims)
 
     def _draw_strips(self, dims: list[int]) -> None:
-        """Draw strips one by one, so that a picture waits for no more than one."""
+        """Draw strips one by one, so that other requests wait for one at most."""
         if not dims:
             return
         dim, z, context = dims[0], self.z, self.context
@@ -310,13 +310,13 @@ class Panel:
         self._strips.submit(draw, drawn)
 
     def _place(self) -> tuple[float, float]:
-        """Return where the code lies in the scatter."""
+        """Return the coordinates of the code in the scatter plot."""
         own = self.explorer
         x, y = own.plane.points(self.z[None], own.log_var.mean(axis=0)[None])[0]
         return float(x), float(y)
 
     def _mark(self, index: int) -> None:
-        """Show the image that is nearest to the decoded point."""
+        """Show the image nearest to the decoded point."""
         names = self.explorer.split.label_names
         own = "" if names is None else f", class {names[index]}"
         self._near_name.set_text(f"Nearest: image {index}{own}")
@@ -328,7 +328,7 @@ class Panel:
         show(self._observed, f"runs/{self.number}/observed/{index}.png")
 
     def failed(self, error: Exception) -> None:
-        """Tell the user what went wrong; a bug of ours goes to the log as well."""
+        """Show an error to the user; unexpected errors are logged as well."""
         if not isinstance(error, VaeCliError):
             log.error("vae-explore: %s", error, exc_info=error)
         with self.element:
