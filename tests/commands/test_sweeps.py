@@ -111,7 +111,7 @@ def test_resumed_sweep_whose_config_changed_is_refused(
     changed = ("epochs=7", "architecture=dense")
     done = resume(command, folder, *changed)
     refused(
-        done, "epochs: 30 before, 7 now", "architecture.name: conv before, dense now",
+        done, "epochs: 30 before, 7 now", "architecture: conv before, dense now",
         again,
     )  # fmt: skip
     done = resume(command, folder, "seed=1,2")

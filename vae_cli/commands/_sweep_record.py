@@ -12,6 +12,7 @@ import yaml
 from vae_cli.commands._rehearsal import Rehearsal, is_override
 from vae_cli.config.compose import overrides_of
 from vae_cli.errors import ConfigError, UsageError
+from vae_cli.runs.differences import flattened
 from vae_cli.runs.sweep_folder import SweepFolder
 
 OWN = ("sweep.", "run_dir", "output_root", "resume", "name")
@@ -107,7 +108,7 @@ def check_record(
 
 def _common(rehearsal: Rehearsal) -> dict[str, Any]:
     """Return the values that all jobs share, by dotted key, as YAML loads them."""
-    configs = [_flat(dataclasses.asdict(config)) for _, config in rehearsal.jobs]
+    configs = [flattened(dataclasses.asdict(config)) for _, config in rehearsal.jobs]
     common = {
         key: value
         for key, value in configs[0].items()
@@ -115,16 +116,6 @@ def _common(rehearsal: Rehearsal) -> dict[str, Any]:
         and all(key in other and other[key] == value for other in configs)
     }
     return dict(yaml.safe_load(yaml.safe_dump(common, sort_keys=False)))
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat
 
 
 def _is_kept(word: str) -> bool:

@@ -5,7 +5,13 @@ import sys
 from pathlib import Path
 
 from vae_cli.errors import UsageError
-from vae_cli.runs.delete import delete, doomed, looks_like_run, plan_lines, runs_of
+from vae_cli.runs.delete import (
+    delete,
+    looks_like_run,
+    plan_lines,
+    planned_deletions,
+    runs_of,
+)
 from vae_cli.runs.differences import compare_runs, comparison_text
 from vae_cli.runs.find import find_runs, has_config, open_run
 from vae_cli.runs.folder import RunFolder
@@ -58,7 +64,7 @@ def delete_command(arguments: list[str]) -> int:
         for run in _chosen(named)
         if all(matches(Facts(run), key, value) for key, value in filters)
     ]
-    plan = doomed(runs)
+    plan = planned_deletions(runs)
     if not plan:
         print("no such runs: nothing is deleted", file=sys.stderr)
         return 0

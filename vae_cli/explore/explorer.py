@@ -34,7 +34,7 @@ POSTERIOR_SAMPLES = 20
 
 
 @dataclass(frozen=True)
-class Context:
+class Condition:
     """What decoding depends on besides the code.
 
     Attributes:
@@ -105,12 +105,12 @@ class Explorer:
         top = dim < hierarchy.top_size(self.vae.latent_dim)
         return f"z[{dim}], {'top' if top else 'lower'} level"
 
-    def context(self, index: int) -> Context:
+    def condition_of(self, index: int) -> Condition:
         """Return what an image of the split is decoded with."""
         label = None
         if self.classes and self.split.labels is not None:
             label = int(self.split.labels[index])
-        return Context(label, index)
+        return Condition(label, index)
 
     def picture(self, index: int) -> np.ndarray:
         """Return an image of the split, float32 [H, W, C] in [0, 1]."""
@@ -121,7 +121,7 @@ class Explorer:
 
         It is decoded from the posterior mean.
         """
-        return self.decode(self.mean[index : index + 1], self.context(index))[0]
+        return self.decode(self.mean[index : index + 1], self.condition_of(index))[0]
 
     def example_pair(self) -> tuple[int, int]:
         """Return two images for the first path.
@@ -137,11 +137,11 @@ class Explorer:
                 return 0, int(wanted.argmax())
         return 0, min(1, len(self.split) - 1)
 
-    def path_context(self, start: int, end: int, chosen: Context) -> Context:
+    def path_condition(self, start: int, end: int, chosen: Condition) -> Condition:
         """Return what a path is decoded with: the class of both images, or `chosen`."""
         labels = self.split.labels
         if self.classes and labels is not None and labels[start] == labels[end]:
-            return self.context(start)
+            return self.condition_of(start)
         return chosen
 
     def nearest(self, x: float, y: float) -> int:
@@ -149,17 +149,17 @@ class Explorer:
         distance = ((self.points - np.array([x, y], np.float32)) ** 2).sum(axis=1)
         return int(distance.argmin())
 
-    def decode(self, z: np.ndarray, context: Context) -> np.ndarray:
+    def decode(self, z: np.ndarray, condition: Condition) -> np.ndarray:
         """Return pictures of codes.
 
         Args:
             z: float32 [N, latent_dim].
-            context: of all of them.
+            condition: of all of them.
 
         Returns:
             float32 [N, H, W, C] in [0, 1].
         """
-        arrays = self._condition(context, len(z))
+        arrays = self._arrays(condition, len(z))
         tensors = {name: as_float(array) for name, array in arrays.items()}
         images = self._decode(tf.constant(z, tf.float32), tensors).numpy()
         if self.inpaints:
@@ -167,26 +167,25 @@ class Explorer:
         # diverged weights decode to NaN
         return np.nan_to_num(self.run.spec.pixels.shown(images))
 
-    def strip(self, z: np.ndarray, dim: int, context: Context) -> np.ndarray:
+    def strip(self, z: np.ndarray, dim: int, condition: Condition) -> np.ndarray:
         """Return pictures for the range of one dimension; the others stay as in `z`.
 
         Args:
             z: float32 [latent_dim].
             dim: which dimension.
-            context: of the pictures.
+            condition: of the pictures.
 
         Returns:
             float32 [STRIP, H, W, C] in [0, 1].
         """
-        return self.decode(self.strip_codes(z, [dim]), context)
+        return self.decode(self.strip_codes(z, dim), condition)
 
-    def strip_codes(self, z: np.ndarray, dims: Sequence[int]) -> np.ndarray:
-        """Return the codes of the strips of dimensions, [len(dims) * STRIP, d]."""
-        codes = np.tile(z.astype(np.float32), (len(dims), STRIP, 1))
-        for row, dim in enumerate(dims):
-            low, high = self.ranges[dim]
-            codes[row, :, dim] = np.linspace(low, high, STRIP)
-        return codes.reshape(-1, codes.shape[-1])
+    def strip_codes(self, z: np.ndarray, dim: int) -> np.ndarray:
+        """Return the codes of the strip of a dimension, float32 [STRIP, latent_dim]."""
+        codes = np.tile(z.astype(np.float32), (STRIP, 1))
+        low, high = self.ranges[dim]
+        codes[:, dim] = np.linspace(low, high, STRIP)
+        return codes
 
     def path(self, start: int, end: int, steps: int) -> np.ndarray:
         """Return codes on the straight line from one image to another, [steps, d].
@@ -203,12 +202,12 @@ class Explorer:
         return interpolate(self.mean[start], self.mean[end], steps, "linear")
 
     def samples(
-        self, count: int, temperature: float, seed: int, context: Context
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Draw codes from the prior; returns them, [count, d], and their pictures."""
-        arrays = self._condition(context, count)
+        self, count: int, temperature: float, seed: int, condition: Condition
+    ) -> np.ndarray:
+        """Return pictures of samples from the prior, float32 [count, H, W, C]."""
+        arrays = self._arrays(condition, count)
         z = sample_prior(self.vae, count, seed, temperature, arrays)
-        return z, self.decode(z, context)
+        return self.decode(z, condition)
 
     def score(self, paths: Sequence[Path], label: int | None) -> list[Scored]:
         """Encode, reconstruct and score picture files.
@@ -231,7 +230,7 @@ class Explorer:
             given, scores=True, posterior_samples=POSTERIOR_SAMPLES, label=typed
         )
         mean = np.concatenate([part.mean for part in codes])
-        restored = np.concatenate([self.decode(z[None], Context(own)) for z in mean])
+        restored = np.concatenate([self.decode(z[None], Condition(own)) for z in mean])
         scores = {
             name: np.concatenate([part.scores[name] for part in codes])
             for name in IMAGE_SCORES
@@ -264,19 +263,19 @@ class Explorer:
     def warm_up(self) -> None:
         """Compile the decoder, so that the first click is as fast as later ones."""
         z = np.zeros((1, self.vae.latent_dim), np.float32)
-        context = self.context(0)
-        self.decode(z, context)
-        self.decode(z, context)
-        self.decode(self.strip_codes(z[0], [0]), context)
+        condition = self.condition_of(0)
+        self.decode(z, condition)
+        self.decode(z, condition)
+        self.strip(z[0], 0, condition)
 
-    def _condition(self, context: Context, count: int) -> ConditionArrays:
+    def _arrays(self, condition: Condition, count: int) -> ConditionArrays:
         """Return the condition of so many codes, arrays [count, ...]."""
         if self.inpaints:
-            rows = np.full(count, context.image)
-            condition = self.split.take(rows).condition
+            rows = np.full(count, condition.image)
+            arrays = self.split.take(rows).condition
             names = ("corrupted", "mask")
-            return {name: condition[name][:] for name in names if name in condition}
-        label = context.label if self.classes else None
+            return {name: arrays[name][:] for name in names if name in arrays}
+        label = condition.label if self.classes else None
         if self.classes and label is None:
             label = next(iter(self.classes))
         return checked_condition(self.vae, self.run.labels.condition(label, count))

@@ -7,7 +7,7 @@ from typing import Any
 
 PICTURE = ThreadPoolExecutor(1, thread_name_prefix="picture")
 """Thread for the decoded picture, which must not wait for anything else."""
-REST = ThreadPoolExecutor(1, thread_name_prefix="rest")
+BACKGROUND = ThreadPoolExecutor(1, thread_name_prefix="background")
 """Thread for everything else, one request at a time."""
 
 
@@ -22,7 +22,7 @@ class Latest:
     def __init__(
         self,
         failed: Callable[[Exception], None],
-        thread: ThreadPoolExecutor = REST,
+        thread: ThreadPoolExecutor = BACKGROUND,
     ) -> None:
         self._failed = failed
         self._thread = thread

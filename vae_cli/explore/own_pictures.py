@@ -10,7 +10,7 @@ from vae_cli.data.decode import SUFFIXES
 from vae_cli.errors import DataError, VaeCliError
 from vae_cli.explore import pictures
 from vae_cli.explore.components import Drop
-from vae_cli.explore.latest import REST
+from vae_cli.explore.latest import BACKGROUND
 from vae_cli.explore.panel import Panel
 from vae_cli.explore.parts import button, heading, quiet, thumbnail
 from vae_cli.explore.scored import Scored
@@ -87,7 +87,7 @@ class OwnPictures:
         for path in paths:  # one by one: a damaged file must not affect the others
             try:
                 found = await loop.run_in_executor(
-                    REST, score, [path], panel.context.label
+                    BACKGROUND, score, [path], panel.condition.label
                 )
             except VaeCliError as error:
                 self._refuse(str(error))

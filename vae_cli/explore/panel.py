@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from nicegui import ui
@@ -11,8 +9,8 @@ from nicegui import ui
 from vae_cli.errors import DataError, VaeCliError
 from vae_cli.explore import pictures
 from vae_cli.explore.components import Picture, Range, Scatter, Sliders
-from vae_cli.explore.explorer import Context, Explorer
-from vae_cli.explore.latest import PICTURE, REST, Latest
+from vae_cli.explore.explorer import Condition, Explorer
+from vae_cli.explore.latest import BACKGROUND, PICTURE, Latest
 from vae_cli.explore.parts import (
     button,
     card,
@@ -28,7 +26,7 @@ FIRST_SLIDERS = 8
 """Sliders to show at first."""
 PATH_STEPS, PATH_COLUMNS, GIF_STEPS = 12, 7, 24
 SAMPLES, SAMPLE_COLUMNS = 16, 8
-REST_SECONDS = 0.15
+IDLE_SECONDS = 0.15
 """Seconds without a move before strips and the nearest image are updated."""
 
 log = logging.getLogger(__name__)
@@ -47,13 +45,13 @@ class Panel:
         self.explorer = explorer
         self.number = number
         self.z = np.zeros(explorer.vae.latent_dim, np.float32)
-        self.context = Context(image=0)
+        self.condition = Condition(image=0)
         if explorer.classes:
-            self.context = Context(label=next(iter(explorer.classes)))
+            self.condition = Condition(label=next(iter(explorer.classes)))
         self.near = 0
         self._seed, self._temperature = 0, 1.0
         self._ends: tuple[int, int] | None = None
-        self._resting: asyncio.TimerHandle | None = None
+        self._idle_timer: asyncio.TimerHandle | None = None
         self._picture = Latest(self.failed, PICTURE)
         self._sampling, self._pathing, self._strips, self._restoring = (
             Latest(self.failed) for _ in range(4)
@@ -88,7 +86,7 @@ class Panel:
         with card():
             heading("Decoded picture")
             if own.classes:
-                self._class = class_choice(own.classes, self.context.label)
+                self._class = class_choice(own.classes, self.condition.label)
                 self._class.on_value_change(lambda e: self._choose_class(e.value))
             self.picture = Picture("Picture that the decoder makes of the code")
             self._near_name = ui.label().classes("ve-near-name")
@@ -166,14 +164,14 @@ class Panel:
         x, y = self._place()
         self.scatter.set_marker(x, y)
         self.near = self.explorer.nearest(x, y)
-        self._rest()
+        self._update_when_idle()
 
     def _point(self, x: float, y: float, move: int) -> None:
         self.z = self.explorer.plane.code(x, y).astype(np.float32)
         self._decode(move)
         self.sliders.set_code(self.z)
         self.near = self.explorer.nearest(x, y)
-        self._rest()
+        self._update_when_idle()
 
     def _move(self, dim: int, value: float, move: int) -> None:
         self.z = self.z.copy()
@@ -182,21 +180,21 @@ class Panel:
         x, y = self._place()
         self.scatter.set_marker(x, y)
         self.near = self.explorer.nearest(x, y)
-        self._rest(moving=dim)
+        self._update_when_idle(moving=dim)
 
     def _choose_class(self, label: int) -> None:
-        self.context = Context(label, self.context.image)
+        self.condition = Condition(label, self.condition.image)
         self._decode()
-        self._rest()
+        self._update_when_idle()
         self.draw_samples()
         if self._ends:
             self._path(*self._ends)
 
     def _use_near(self) -> None:
-        context = self.explorer.context(self.near)
-        changed, self.context = context != self.context, context
+        condition = self.explorer.condition_of(self.near)
+        changed, self.condition = condition != self.condition, condition
         if self.explorer.classes:
-            self._class.set_value(context.label)
+            self._class.set_value(condition.label)
         self.set_code(self.explorer.mean[self.near])
         if changed and self.explorer.inpaints:
             self._show_observed()
@@ -217,11 +215,11 @@ class Panel:
         self.scatter.set_path(start, end)
         self._save.enable()
         own = self.explorer
-        context = own.path_context(start, end, self.context)
+        condition = own.path_condition(start, end, self.condition)
 
         def draw() -> str:
             ends = own.picture(start)[None], own.picture(end)[None]
-            images = np.concatenate([ends[0], own.decode(codes, context), ends[1]])
+            images = np.concatenate([ends[0], own.decode(codes, condition), ends[1]])
             return pictures.url(pictures.rows(images, PATH_COLUMNS))
 
         self._pathing.submit(draw, lambda url: show(self._path_strip, url))
@@ -231,9 +229,11 @@ class Panel:
             return
         start, end = self._ends
         codes = self.explorer.path(start, end, GIF_STEPS)
-        context = self.explorer.path_context(start, end, self.context)
+        condition = self.explorer.path_condition(start, end, self.condition)
         loop = asyncio.get_running_loop()
-        images = await loop.run_in_executor(REST, self.explorer.decode, codes, context)
+        images = await loop.run_in_executor(
+            BACKGROUND, self.explorer.decode, codes, condition
+        )
         name = f"{self.explorer.run.name}-{start}-to-{end}.gif"
         ui.download.content(pictures.gif(images), name, "image/gif")
 
@@ -247,10 +247,10 @@ class Panel:
 
     def draw_samples(self) -> None:
         """Draw samples of the prior, at the temperature of the slider."""
-        temperature, seed, context = self._temperature, self._seed, self.context
+        temperature, seed, condition = self._temperature, self._seed, self.condition
 
         def draw() -> str:
-            _, images = self.explorer.samples(SAMPLES, temperature, seed, context)
+            images = self.explorer.samples(SAMPLES, temperature, seed, condition)
             return pictures.url(pictures.rows(images, SAMPLE_COLUMNS))
 
         self._sampling.submit(draw, lambda url: show(self._samples, url))
@@ -259,29 +259,29 @@ class Panel:
         more.set_visibility(False)
         self.sliders.show_first(self.explorer.vae.latent_dim)
         self.sliders.set_code(self.z)
-        self._rest()
+        self._update_when_idle()
 
     # --- pictures
 
     def _decode(self, move: int = 0) -> None:
-        z, context = self.z[None], self.context
+        z, condition = self.z[None], self.condition
         self._picture.submit(
-            lambda: pictures.url(self.explorer.decode(z, context)[0]),
+            lambda: pictures.url(self.explorer.decode(z, condition)[0]),
             lambda url: self.picture.show(url, move),
         )
 
-    def _rest(self, moving: int | None = None) -> None:
+    def _update_when_idle(self, moving: int | None = None) -> None:
         """Update the slower parts once the user stops moving.
 
         The strip of the dimension `moving` doesn't change.
         """
-        if self._resting is not None:
-            self._resting.cancel()
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
         dims = [dim for dim in self.sliders.shown if dim != moving]
         loop = asyncio.get_running_loop()
-        self._resting = loop.call_later(REST_SECONDS, self._rested, dims)
+        self._idle_timer = loop.call_later(IDLE_SECONDS, self._update_slow_parts, dims)
 
-    def _rested(self, dims: list[int]) -> None:
+    def _update_slow_parts(self, dims: list[int]) -> None:
         own, near = self.explorer, self.near
         self._mark(near)
         self._restoring.submit(
@@ -294,18 +294,15 @@ class Panel:
         """Draw strips one by one, so that other requests wait for one at most."""
         if not dims:
             return
-        dim, z, context = dims[0], self.z, self.context
+        dim, z, condition = dims[0], self.z, self.condition
 
         def drawn(url: str) -> None:
             self.sliders.set_strip(dim, url)
-            if z is self.z and context is self.context:
-                self._strips.submit(*request(dims[1:]))
+            if z is self.z and condition is self.condition:
+                self._draw_strips(dims[1:])
 
         def draw() -> str:
-            return pictures.url(pictures.row(self.explorer.strip(z, dim, context)))
-
-        def request(rest: list[int]) -> tuple[Callable[[], Any], Callable[[Any], None]]:
-            return (lambda: None), lambda _: self._draw_strips(rest)
+            return pictures.url(pictures.row(self.explorer.strip(z, dim, condition)))
 
         self._strips.submit(draw, drawn)
 
@@ -324,7 +321,7 @@ class Panel:
 
     def _show_observed(self) -> None:
         """Show the observed pixels that decoding depends on."""
-        index = self.context.image
+        index = self.condition.image
         show(self._observed, f"runs/{self.number}/observed/{index}.png")
 
     def failed(self, error: Exception) -> None:

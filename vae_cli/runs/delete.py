@@ -21,12 +21,13 @@ OWN = {
     "config.yaml", "environment.json", "data.json", "status.json", "metrics.csv",
     "metrics.json", "train.log", ".lock", ".reserve", "checkpoints", "model", "figures",
     "tensorboard", "samples", "reconstructions", "anomaly", "inspection", "evaluation",
-    "codes", "export", "report.html",
+    "codes", "export", "report.html", "tracker.json", "tracker.log", "wandb",
+    "error.txt",
 }  # fmt: skip
 """What commands write into a run folder."""
 
 
-class Doomed(NamedTuple):
+class Deletion(NamedTuple):
     """A run that is to be deleted.
 
     Attributes:
@@ -69,7 +70,7 @@ def runs_of(folder: Path) -> list[RunFolder]:
     return runs
 
 
-def doomed(runs: Iterable[RunFolder]) -> list[Doomed]:
+def planned_deletions(runs: Iterable[RunFolder]) -> list[Deletion]:
     """Return runs with what would go, in the order of their names, each once.
 
     Raises:
@@ -96,10 +97,10 @@ def doomed(runs: Iterable[RunFolder]) -> list[Doomed]:
                 "move them, or delete them as well",
             )
     ordered = sorted(chosen.values(), key=lambda run: run.path)
-    return [Doomed(r, _size(r.path), _foreign(r.path)) for r in ordered]
+    return [Deletion(r, _size(r.path), _foreign(r.path)) for r in ordered]
 
 
-def plan_lines(plan: Sequence[Doomed]) -> list[str]:
+def plan_lines(plan: Sequence[Deletion]) -> list[str]:
     """Return a line for each run, with its size, and the total."""
     lines = [
         f"{megabytes(d.size / 2**20):>10}  {printable(d.run)}"
@@ -110,7 +111,7 @@ def plan_lines(plan: Sequence[Doomed]) -> list[str]:
     return [*lines, f"{len(plan)} run{'' if len(plan) == 1 else 's'}, {total}"]
 
 
-def delete(plan: Iterable[Doomed], roots: Sequence[Path]) -> Iterator[Doomed]:
+def delete(plan: Iterable[Deletion], roots: Sequence[Path]) -> Iterator[Deletion]:
     """Delete runs; yields each one after it is deleted.
 
     Parent folders that become empty are deleted as well, if they lie below one of the

@@ -30,7 +30,7 @@ def check_no_sweep(config: TrainConfig, overrides: Sequence[str]) -> None:
     own = [word for word in overrides if word.startswith("sweep.")]
     if config.sweep != SweepConfig():
         raise ConfigError(
-            f"{' '.join(own) or 'sweep.'} is an option of sweeps; this is a single run.",
+            f"{' '.join(own) or 'sweep.'} is an option of sweeps, and this is one run.",
             f"for a sweep: vae-train -m {shlex.join(overrides)}",
         )
     typed = dict(word.partition("=")[::2] for word in overrides)

@@ -15,9 +15,10 @@ from vae_cli.data.splits import ImageData, Split
 from vae_cli.evaluation.batches import condition_tensors
 from vae_cli.evaluation.latent import reconstruct, row_condition, sample_prior
 from vae_cli.models.vae import VAE
+from vae_cli.runs.differences import flattened
 from vae_cli.runs.folder import RunFolder
 from vae_cli.training.projector import write_projector
-from vae_cli.training.trackers.base import flat, params, results
+from vae_cli.training.trackers.base import params, results
 from vae_cli.visualize.images import grid
 from vae_cli.visualize.model_figures import beside
 
@@ -122,7 +123,7 @@ def write_hparams(
     for earlier in folder.tensorboard.glob("events.*"):
         earlier.unlink()
     now = time.time()
-    values = {key: _hparam(value) for key, value in flat(params(config)).items()}
+    values = {key: _hparam(value) for key, value in flattened(params(config)).items()}
     writer = tf.summary.create_file_writer(str(folder.tensorboard))
     with writer.as_default(step=epoch):
         api.hparams(values, str(folder.path), now - seconds)

@@ -95,17 +95,6 @@ def params(config: TrainConfig) -> dict[str, Any]:
     return {key: value for key, value in values.items() if key not in NO_PARAMS}
 
 
-def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested values by dotted keys."""
-    found: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            found |= flat(value, f"{prefix}{key}.")
-        else:
-            found[prefix + key] = value
-    return found
-
-
 def results(folder: RunFolder) -> dict[str, float]:
     """Return the numbers of `metrics.json`: `best_epoch`, ..., `test_neg_elbo`, ..."""
     values = folder.read_json(folder.metrics_json)

@@ -7,7 +7,8 @@ from typing import Any
 
 from vae_cli.config.tracker import PASSWORD, MlflowConfig
 from vae_cli.registry import builds
-from vae_cli.training.trackers.base import Tracker, TrackerError, flat, params
+from vae_cli.runs.differences import flattened
+from vae_cli.training.trackers.base import Tracker, TrackerError, params
 
 STATES = {"finished": "FINISHED", "interrupted": "KILLED", "failed": "FAILED"}
 PARENT = "mlflow.parentRunId"
@@ -178,7 +179,7 @@ class MlflowTracker(Tracker):
 
         new = [
             Param(key, _text(value)[:MAX_VALUE])
-            for key, value in flat(params(self.config)).items()
+            for key, value in flattened(params(self.config)).items()
             if key not in having
         ]
         for start in range(0, len(new), MAX_PARAMS):
