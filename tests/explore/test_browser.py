@@ -223,7 +223,7 @@ def test_temperature_changes_the_samples(watched: Watched) -> None:
     watched.changed(before, "img[alt$='of the prior']")
     watched.settle()
     before = watched.source("img[alt$='of the prior']")
-    watched.page.get_by_role("button", name="Draw others").click()
+    watched.page.get_by_role("button", name="Draw new samples").click()
     watched.changed(before, "img[alt$='of the prior']")
 
 
@@ -272,7 +272,7 @@ def test_every_control_is_reached_by_tab_and_the_point_moves_by_arrows(
     for wanted in (
         "Latent space", "Zoom in", "Show all", "Use its code", "Back to zero", "z[0]",
         "z[2]", "From image", "To image", "Interpolate", "Save as GIF", "Temperature",
-        "Draw others", "Drop pictures here",
+        "Draw new samples", "Drop pictures here",
     ):  # fmt: skip
         assert any(name.startswith(wanted) for name in reached), (wanted, reached)
     watched.settle()

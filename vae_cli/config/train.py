@@ -155,9 +155,7 @@ class TrainConfig:
         "allow TF32 matrix products on GPUs in training: faster, 10-bit mantissa",
         default=True,
     )
-    figure: GridFigureConfig = option(
-        "figures of the finished run", default_factory=GridFigureConfig
-    )
+    figure: GridFigureConfig = option("figures", default_factory=GridFigureConfig)
     name: str | None = option("suffix of the run folder's name", default=None)
     run_dir: str | None = option(
         "run folder; output_root/<date>/<time>-<name> if null", default=None

@@ -142,7 +142,7 @@ class Panel:
                 name = f"run{self.number}-temperature"
                 temperature = Range(name, "Temperature", 0, 2, 0.05, self._temperature)
                 temperature.on("move", lambda e: self._heat(e.args))
-                button("Draw others", self._draw_others)
+                button("Draw new samples", self._draw_others)
             quiet("Temperature scales the noise: 1 is the model, lower more typical.")
             self._samples = strip(f"{SAMPLES} samples of the prior")
 

@@ -23,6 +23,7 @@ from vae_cli.runs.reading import read_json, read_yaml
 STATE = Path("checkpoints", "training_state.npz")
 """The state that a run resumes from; see `training/checkpoints.py`."""
 NOT_STARTED = "not started"
+ERROR_FILE = "error.txt"
 MAX_NAME = 100
 """Characters of a job's folder after its number."""
 
@@ -48,7 +49,7 @@ class SweepJob:
     @property
     def error_file(self) -> Path:
         """The file that says why the job failed."""
-        return self.run.path / "error.txt"
+        return self.run.path / ERROR_FILE
 
     @cached_property
     def state(self) -> str:
@@ -85,8 +86,7 @@ class SweepJob:
 
     def fail(self, error: str) -> None:
         """Write why the job failed into its folder."""
-        self.run.path.mkdir(parents=True, exist_ok=True)
-        write_text(self.error_file, error.rstrip() + "\n")
+        write_error(self.run.path, error)
 
     def set_aside(self) -> None:
         """Move the folder of a failed job, if there is one, into `failed/`."""
@@ -99,6 +99,12 @@ class SweepJob:
             if not target.exists():
                 shutil.move(self.run.path, target)
                 return
+
+
+def write_error(folder: Path, error: str) -> None:
+    """Write why a job failed into its folder, which may not exist yet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / ERROR_FILE, error.rstrip() + "\n")
 
 
 def words_of(overrides: dict[str, str]) -> str:
