@@ -36,12 +36,12 @@ COMMANDS = {
         "anomaly scores, thresholds and AUROC",
     ),
     "encode": ("vae_cli.commands.encode", "write the codes of images to a file"),
-    "explore": ("vae_cli.commands.explore", "look into a run on a page in the browser"),
+    "explore": ("vae_cli.commands.explore", "explore a run on a page in the browser"),
     "export": (
         "vae_cli.commands.export",
-        "files for ONNX Runtime, LiteRT, TensorFlow, Keras",
+        "export networks for ONNX Runtime, LiteRT, TensorFlow, Keras",
     ),
-    "report": ("vae_cli.commands.report", "write a run as one HTML page to mail"),
+    "report": ("vae_cli.commands.report", "write a run as one HTML page"),
     "track": ("vae_cli.commands.track", "send a run to MLflow or Weights & Biases"),
 }
 """Name -> (module whose `main` runs it, what it does); also installed as vae-<name>."""
@@ -109,8 +109,11 @@ TOOLS = {
             ("vae runs --best", "the best of each kind of bound"),
             ("vae runs --columns run,seed,nll,minutes", "any config key is a column"),
             ("vae runs --json", "or --csv: all digits, for programs"),
-            ("vae runs diff latest outputs/my-run", "keys, data, versions that differ"),
-            ("vae runs delete outputs/my-run", "shows its size, and asks"),
+            (
+                "vae runs diff latest outputs/my-run",
+                "keys, data, versions that differ",
+            ),
+            ("vae runs delete outputs/my-run", "shows its size, asks for confirmation"),
             ("vae runs delete state=failed --dry-run", "what would be deleted"),
         ),
         "vae_cli.commands.runs",

@@ -161,7 +161,7 @@ def inspected(
         own_process: whether this process does nothing else, as of `train`.
         progress: whether to show how much is done.
     """
-    if run is not None:  # the run that its weights came from may be gone
+    if run is not None:  # the source run of init_from may be deleted by now
         config = replace(config, init_from=InitFromConfig())
     original, drawn = data, (config.dataset.binarize, config.dataset.dequantize)
     if drawn != ("none", "none"):  # which would make copies differ

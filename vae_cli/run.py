@@ -95,7 +95,7 @@ class Run(OpenRun):
             method: `auto`, `dims`, `pca` or `tsne`.
             dims: for `dims`: which two dimensions.
             seed: of t-SNE, and which points.
-            cmap: matplotlib's colours for classes.
+            cmap: matplotlib colour map of classes.
 
         Returns:
             a matplotlib figure, and the codes that it shows.
@@ -241,7 +241,7 @@ class Run(OpenRun):
         progress: Callable[[float], None] = lambda fraction: None,
         **options: Any,
     ) -> "ExportReport":
-        """Write the networks as files of other runtimes, each compared with the run.
+        """Export the networks for other runtimes, and compare each file with the run.
 
         Args:
             output: folder of the files; the run's `export/` if None.
@@ -250,7 +250,7 @@ class Run(OpenRun):
                 `batch_size`, `quantize`, `tolerance`.
 
         Raises:
-            ConfigError: a package is missing, or a format can't hold a network.
+            ConfigError: a package is missing, or a format doesn't support a network.
             RunError: a file differs from the run, or can't be written.
         """
         how = command_options(
@@ -269,7 +269,7 @@ class Run(OpenRun):
         return inspected(self.config, self.data, measure, str(self.folder))
 
     def report(self) -> str:
-        """Return the run on one HTML page, as `vae-report` writes it."""
+        """Return the HTML page that `vae-report` writes."""
         from vae_cli.report.page import report_page
 
         return report_page(self.folder)
@@ -297,8 +297,8 @@ class Run(OpenRun):
     ) -> "AnomalyFigures":
         """Draw a report of `anomaly_scores`: scores with ROC, extreme images.
 
-        `cmap`, here and in the other plots: matplotlib's colours for pictures of one
-        channel and for classes.
+        `cmap`, here and in the other plots, is the matplotlib colour map of
+        single-channel images and classes.
         """
         from vae_cli.visualize.model_figures import anomaly_figures
 

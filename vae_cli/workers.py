@@ -25,7 +25,7 @@ _signalled = threading.Lock()
 """Held once this process has asked itself to stop."""
 
 LAUNCHER = "VAE_CLI_LAUNCHER"
-"""Environment variable: process id of what started this: a launch, a sweep's job."""
+"""Environment variable: id of the process that started this one."""
 
 
 def worker_index(config: DistributionConfig) -> int:
@@ -84,9 +84,9 @@ def handing_on_signals(send: Callable[[int], None]) -> Iterator[None]:
 
 
 def follow_launcher(stopping: Callable[[], bool] = bool) -> None:
-    """Stop this process, saved, once the one that started it is gone.
+    """Save and stop this process once the process that started it has ended.
 
-    That is `vae launch` of a worker, or the sweep of a job: it would train on unseen.
+    `vae launch` starts workers, a sweep starts jobs; none may continue unnoticed.
 
     Args:
         stopping: whether a signal has come already; a second one would save nothing.
@@ -97,10 +97,10 @@ def follow_launcher(stopping: Callable[[], bool] = bool) -> None:
 
 
 def follow(alive: Callable[[], bool], stopping: Callable[[], bool] = bool) -> None:
-    """Stop this process, saved, once another one is gone.
+    """Save and stop this process once another process has ended.
 
     Args:
-        alive: whether that one still runs; called every second, in a thread.
+        alive: whether the other process still runs; called every second, in a thread.
         stopping: whether a signal has come already; a second one would save nothing.
     """
 
@@ -115,7 +115,7 @@ def follow(alive: Callable[[], bool], stopping: Callable[[], bool] = bool) -> No
 
 
 def wait_until(done: Callable[[], bool], seconds: float = GRACE) -> bool:
-    """Wait until something holds, at most so long; returns whether it does."""
+    """Wait until `done()` is true, at most `seconds`; returns whether it is."""
     deadline = time.monotonic() + seconds
     while not done():
         if time.monotonic() > deadline:

@@ -162,7 +162,7 @@ def test_twelve_jobs_of_joblib_killed_outright_go_on(tmp_path: Path) -> None:
     done = vae("train", "-m", *launcher, "sweep.resume=sweep", cwd=tmp_path)
     # the rate of 1e30 fails in four
     refused(
-        done, "8 of 12 jobs are done", "go on with: vae-train -m sweep.resume=sweep"
+        done, "8 of 12 jobs are done", "resume with: vae-train -m sweep.resume=sweep"
     )
     table = rows(tmp_path / "sweep")
     assert sorted(int(row["job"]) for row in table) == list(range(12))

@@ -154,7 +154,7 @@ def test_other_files_in_a_run_are_named(command: Command, root: Path) -> None:
 def test_run_that_holds_another_stays(command: Command, root: Path) -> None:
     made(root / "outputs/2026-01-31/a/inner", beta=2)
     words = ("runs", "delete", "outputs", "beta=1", "--yes")
-    refused(command(*words), "holds other runs", "inner")
+    refused(command(*words), "contains other runs", "inner")
     assert len(left(root)) == 5
     assert command("runs", "delete", "outputs/2026-01-31/a", "--yes").status == 1
     assert len(left(root)) == 5
@@ -183,8 +183,8 @@ def test_interrupted_deletion_leaves_no_run_and_is_finished_later(
 @pytest.mark.parametrize(
     ("words", "message", "status"),
     [
-        ([], "say which runs", 2),
-        (["--dry-run"], "say which runs", 2),
+        ([], "needs the runs to delete", 2),
+        (["--dry-run"], "needs the runs to delete", 2),
         (["--force", "outputs"], "--force is not a flag", 2),
         (["outputs/none"], "does not exist", 1),
         (["status=failed"], "status is no column", 1),
@@ -207,4 +207,4 @@ def test_cwd_is_not_deleted(
     command: Command, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(root / "outputs/2026-01-31/a/figures")
-    refused(command("runs", "delete", "..", "--yes"), "the folder that you are in")
+    refused(command("runs", "delete", "..", "--yes"), "contains the current directory")

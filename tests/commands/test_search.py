@@ -44,7 +44,7 @@ def test_search_minimises_the_best_validation_bound(
         assert float(job["beta"]) == trial.params["beta"]
     best = rows(folder)[0]
     assert found.best_trial.number == int(best["job"])
-    assert f"least best_neg_elbo: {float(best['bound']):.2f}" in done.stderr
+    assert f"smallest best_neg_elbo: {float(best['bound']):.2f}" in done.stderr
     drawn = {path.name for path in (folder / "figures").iterdir()}
     assert drawn == {
         "optimization_history.png", "parallel_coordinates.png",
@@ -66,7 +66,7 @@ def test_interrupted_search_goes_on_with_the_same_job_and_number(
     words = (*SEARCH, "hydra.sweeper.n_trials=3")
     done = sweep(command, folder, *words)
     assert done.status == 130, done.stderr
-    assert f"go on with: vae-train -m sweep.resume={folder}" in done.stderr
+    assert f"resume with: vae-train -m sweep.resume={folder}" in done.stderr
     again = trains()
     done = resume(command, folder, "hydra.sweeper.n_trials=4")
     assert done.status == 0, done.stderr
@@ -117,8 +117,8 @@ def test_damaged_study_is_refused_and_made_again_from_its_jobs(
     ("words", "parts"),
     [
         (["beta=interval(-1,2)"], ["job 0: beta=-1", "at least 0"]),
-        (["likelihood=bernoulli,gaussian"], ["bounds that compare", "gaussian"]),
-        (["beta=2"], ["searches nothing", "experiment=tune"]),
+        (["likelihood=bernoulli,gaussian"], ["comparable bounds", "gaussian"]),
+        (["beta=2"], ["has nothing to search", "experiment=tune"]),
         (["beta=1,2", "hydra.sweeper.sampler=cma"], ["sampler=cma", "tpe, random"]),
         (["beta=1,2", "hydra.sweeper.n_trials=0"], ["n_trials", "0"]),
         (["beta=1,2", "hydra.sweeper.direction=maximize"], ["direction"]),

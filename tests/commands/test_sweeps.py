@@ -26,7 +26,7 @@ def test_failed_job_does_not_end_a_sweep_and_its_folder_says_why(
     done = sweep(command, folder, "beta=1,2,3")
     refused(
         done, "2 of 3 jobs are done", "job 1 (beta=2) failed: loss is nan",
-        f"go on with: vae-train -m sweep.resume={folder}",
+        f"resume with: vae-train -m sweep.resume={folder}",
     )  # fmt: skip
     assert training.trained == ["0-beta=1", "1-beta=2", "2-beta=3"]
     text = (folder / "1-beta=2" / "error.txt").read_text()
@@ -111,7 +111,7 @@ def test_resumed_sweep_whose_config_changed_is_refused(
     changed = ("epochs=7", "architecture=dense")
     done = resume(command, folder, *changed)
     refused(
-        done, "epochs: 30 before, 7 now", "architecture.name: conv before, dense now",
+        done, "epochs: 30 before, 7 now", "architecture: conv before, dense now",
         again,
     )  # fmt: skip
     done = resume(command, folder, "seed=1,2")
@@ -127,7 +127,7 @@ def test_two_sweeps_do_not_share_a_folder(
     trains()
     sweep(command, folder, "beta=2,3")
     done = sweep(command, folder, "beta=4,5")
-    refused(done, "holds a sweep already", f"sweep.resume={folder}")
+    refused(done, "already contains a sweep", f"sweep.resume={folder}")
     with (folder / ".lock").open("a") as file:
         assert take_lock(file, exclusive=True)
         refused(resume(command, folder), "in use", "another process")

@@ -43,7 +43,7 @@ def test_run_in_use_is_refused_and_sigterm_saves_it(
     assert second.status == 1
     assert "run is being trained by another process" in second.stderr
     assert child.returncode == 130
-    assert errors.rstrip().endswith("go on with: vae-train resume=run")
+    assert errors.rstrip().endswith("resume with: vae-train resume=run")
     assert "Traceback" not in errors
 
 

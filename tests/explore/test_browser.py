@@ -210,7 +210,7 @@ def test_dropped_pictures_are_scored_and_damaged_ones_reported(
     refused = watched.page.locator(".ve-refused")
     refused.nth(1).wait_for(timeout=20_000)
     texts = sorted(refused.all_inner_texts())
-    assert "bad.png" in texts[0] and "notes.txt is no picture" in texts[1]
+    assert "bad.png" in texts[0] and "notes.txt is not a picture" in texts[1]
     before = watched.source()
     scored.get_by_role("button", name="Use its code").click()
     watched.changed(before)
@@ -223,7 +223,7 @@ def test_temperature_changes_the_samples(watched: Watched) -> None:
     watched.changed(before, "img[alt$='of the prior']")
     watched.settle()
     before = watched.source("img[alt$='of the prior']")
-    watched.page.get_by_role("button", name="Draw others").click()
+    watched.page.get_by_role("button", name="Draw new samples").click()
     watched.changed(before, "img[alt$='of the prior']")
 
 
@@ -272,7 +272,7 @@ def test_every_control_is_reached_by_tab_and_the_point_moves_by_arrows(
     for wanted in (
         "Latent space", "Zoom in", "Show all", "Use its code", "Back to zero", "z[0]",
         "z[2]", "From image", "To image", "Interpolate", "Save as GIF", "Temperature",
-        "Draw others", "Drop pictures here",
+        "Draw new samples", "Drop pictures here",
     ):  # fmt: skip
         assert any(name.startswith(wanted) for name in reached), (wanted, reached)
     watched.settle()

@@ -11,7 +11,7 @@ from tests.conftest import SMALL, train_here
 from vae_cli import load
 from vae_cli.errors import DataError, VaeCliError
 from vae_cli.explore import pictures
-from vae_cli.explore.explorer import STRIP, Context, Explorer
+from vae_cli.explore.explorer import STRIP, Condition, Explorer
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
 """Compiled and batched differently."""
@@ -62,18 +62,18 @@ def test_a_chosen_number_of_images_is_shown_with_their_codes(
 
 
 def test_decoded_pictures_are_those_of_the_run(explorer: Explorer) -> None:
-    own = explorer.decode(explorer.mean[:3], Context())
+    own = explorer.decode(explorer.mean[:3], Condition())
     np.testing.assert_allclose(own, explorer.run.decode(explorer.mean[:3]), **CLOSE)
 
 
 def test_strip_goes_along_one_dimension_from_end_to_end(explorer: Explorer) -> None:
     z = explorer.mean[4]
-    codes = explorer.strip_codes(z, [2])
+    codes = explorer.strip_codes(z, 2)
     low, high = explorer.ranges[2]
     np.testing.assert_allclose(codes[:, 2], np.linspace(low, high, STRIP), rtol=1e-6)
     np.testing.assert_array_equal(codes[:, :2], np.tile(z[:2], (STRIP, 1)))
     np.testing.assert_allclose(
-        explorer.strip(z, 2, Context()), explorer.run.decode(codes), **CLOSE
+        explorer.strip(z, 2, Condition()), explorer.run.decode(codes), **CLOSE
     )
 
 
@@ -88,7 +88,7 @@ def test_path_begins_and_ends_at_the_codes_of_two_images(explorer: Explorer) -> 
 
 def test_samples_are_those_of_the_run_at_each_temperature(explorer: Explorer) -> None:
     for temperature in (0.0, 0.5):
-        _, own = explorer.samples(4, temperature, 3, Context())
+        own = explorer.samples(4, temperature, 3, Condition())
         other = explorer.run.sample(4, seed=3, temperature=temperature)
         np.testing.assert_allclose(own, other, **CLOSE)
 
@@ -133,17 +133,17 @@ def test_class_changes_what_a_conditional_model_decodes(
     first, *_, last = own.classes
     for label in (first, last):
         np.testing.assert_allclose(
-            own.decode(z, Context(label)), own.run.decode(z, label=label), **CLOSE
+            own.decode(z, Condition(label)), own.run.decode(z, label=label), **CLOSE
         )
     assert not np.allclose(
-        own.decode(z, Context(first)), own.decode(z, Context(last)), atol=1e-4
+        own.decode(z, Condition(first)), own.decode(z, Condition(last)), atol=1e-4
     )
-    assert own.context(3).label == own.split.labels[3]
+    assert own.condition_of(3).label == own.split.labels[3]
     start, end = own.example_pair()
     assert start != end and own.split.labels[start] == own.split.labels[end]
     other = int((own.split.labels != own.split.labels[0]).argmax())
-    assert own.path_context(start, end, Context(last)) == own.context(start)
-    assert own.path_context(start, other, Context(last)) == Context(last)
+    assert own.path_condition(start, end, Condition(last)) == own.condition_of(start)
+    assert own.path_condition(start, other, Condition(last)) == Condition(last)
 
 
 def test_dimensions_of_a_hierarchy_are_named_with_their_level(
@@ -153,7 +153,7 @@ def test_dimensions_of_a_hierarchy_are_named_with_their_level(
     assert own.dimension_name(0) == "z[0], top level"
     assert own.dimension_name(1) == "z[1], lower level"
     assert explorer.dimension_name(0) == "z[0]"
-    _, images = own.samples(3, 1.0, 0, Context())
+    images = own.samples(3, 1.0, 0, Condition())
     np.testing.assert_allclose(images, own.run.sample(3, seed=0), **CLOSE)
 
 
@@ -162,7 +162,7 @@ def test_one_dimension_has_a_scatter_and_a_strip(
 ) -> None:
     own = variant("one dimension")
     np.testing.assert_array_equal(own.points, np.hstack([own.mean, own.log_var]))
-    assert own.strip(own.mean[0], 0, Context()).shape == (STRIP, 12, 12, 1)
+    assert own.strip(own.mean[0], 0, Condition()).shape == (STRIP, 12, 12, 1)
     own.warm_up()
 
 
@@ -172,13 +172,13 @@ def test_inpainting_model_fills_in_the_missing_pixels_of_an_image(
     own = variant("inpainting")
     assert own.inpaints
     observed = own.split.mask[2:3] == 0  # the likelihood is of the missing ones
-    shown = own.decode(own.mean[:1], own.context(2))
+    shown = own.decode(own.mean[:1], own.condition_of(2))
     np.testing.assert_allclose(
         shown[observed], own.split.pictures(slice(2, 3))[observed], atol=1e-6
     )
-    other = own.decode(own.mean[:1], own.context(3))
+    other = own.decode(own.mean[:1], own.condition_of(3))
     assert not np.allclose(shown, other, atol=1e-3)
-    _, images = own.samples(3, 1.0, 0, own.context(2))
+    images = own.samples(3, 1.0, 0, own.condition_of(2))
     assert np.isfinite(images).all()
 
 

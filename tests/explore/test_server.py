@@ -64,7 +64,7 @@ def test_address_of_another_machine_is_refused() -> None:
 
 def test_upload_must_be_a_picture_of_a_sane_size() -> None:
     check_upload("a.PNG", 10)
-    with pytest.raises(RunError.__base__, match=r"x\.npz is no picture"):
+    with pytest.raises(RunError.__base__, match=r"x\.npz is not a picture"):
         check_upload("x.npz", 10)
     with pytest.raises(RunError.__base__, match="larger than 20 MB"):
         check_upload("a.png", 21 * 2**20)

@@ -44,7 +44,7 @@ def test_what_a_format_cannot_express_is_named(
     with pytest.raises(ConfigError) as refusal:
         write(name, network(Own()), tmp_path)
     text = str(refusal.value)
-    assert f"format={name} has no form of what the decoder computes: {named}" in text
+    assert f"format={name} doesn't support operations of the decoder: {named}" in text
     assert "format=[saved_model]" in text
     assert capfd.readouterr().err == ""  # the converter's own lines are held back
 
@@ -55,7 +55,7 @@ def test_tensors_that_are_no_weights_are_refused_by_onnx(tmp_path: Path) -> None
     model = keras.Model(
         {"z": z}, {"image": ops.matmul(z, ops.transpose(large))}, name="decoder"
     )
-    with pytest.raises(ConfigError, match="a tensor that is no weight"):
+    with pytest.raises(ConfigError, match="a tensor that is not a weight"):
         write("onnx", model, tmp_path)
 
 

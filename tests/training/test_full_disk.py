@@ -29,7 +29,7 @@ def test_full_disk_in_training_is_one_message_and_a_failed_status(
     assert done.status == 1
     assert "Traceback" not in done.stderr
     assert "the disk is full" in done.stderr
-    assert f"go on with: vae-train resume={run}" in done.stderr
+    assert f"resume with: vae-train resume={run}" in done.stderr
     status = json.loads((run / "status.json").read_text())
     assert status["state"] == "failed"
     assert not (run / RESERVE).exists()

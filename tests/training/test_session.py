@@ -90,7 +90,7 @@ def test_training_changes_and_prints_nothing_of_the_callers(tmp_path: Path) -> N
 def test_run_interrupted_from_the_keyboard_can_be_resumed(tmp_path: Path) -> None:
     done = python(INTERRUPTED, *SMALL, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "go on with: vae-train resume=run" in done.stdout
+    assert "resume with: vae-train resume=run" in done.stdout
     status = json.loads((tmp_path / "run" / "status.json").read_text())
     assert status["state"] == "interrupted"
     end = status["epoch"] + 2

@@ -38,7 +38,7 @@ def call_hydra(
     os.environ["HYDRA_FULL_ERROR"] = "1"
     terminal, typed = _Terminal(), sys.argv
 
-    def with_terminal(values: Any) -> Any:  # pickled if a launcher has own processes
+    def with_terminal(values: Any) -> Any:  # pickled for launchers that start processes
         sys.argv = typed
         # a progress bar moves the cursor
         with contextlib.redirect_stderr(terminal.stream):
@@ -68,7 +68,7 @@ def call_hydra(
 
 
 class _Terminal:
-    """The stderr of a process; pickled, it is that of whoever unpickles it."""
+    """The stderr of this process; unpickled elsewhere, the stderr of that process."""
 
     def __init__(self) -> None:
         self.stream = sys.stderr

@@ -4,7 +4,6 @@ import json
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
 
 from vae_cli.commands._main import run_guarded, set_up_logging
 from vae_cli.commands.train import train_command
@@ -12,8 +11,7 @@ from vae_cli.config.load import load
 from vae_cli.config.train import TrainConfig
 from vae_cli.errors import Interrupted, VaeCliError
 from vae_cli.plugins import load_plugins
-from vae_cli.runs.folder import RunFolder
-from vae_cli.runs.sweep_folder import SweepFolder, SweepJob
+from vae_cli.runs.sweep_folder import SweepFolder, write_error
 from vae_cli.training.stop import listening
 from vae_cli.workers import follow
 
@@ -28,25 +26,16 @@ def main() -> int:
             sweep = SweepFolder(Path(job["sweep"]))
             follow(sweep.in_use, lambda: stop.received)
     try:
-        _train(job)
+        load_plugins()
+        train_command(load(TrainConfig, job["config"]), [])
     except Interrupted:
         raise
     except Exception as error:
         ours = isinstance(error, VaeCliError)
-        _write(job, str(error) if ours else traceback.format_exc())
+        folder = job["config"]["resume"] or job["config"]["run_dir"]
+        write_error(Path(folder), str(error) if ours else traceback.format_exc())
         raise
     return 0
-
-
-def _train(job: dict[str, Any]) -> None:
-    load_plugins()
-    train_command(load(TrainConfig, job["config"]), [])
-
-
-def _write(job: dict[str, Any], error: str) -> None:
-    """Write why the job failed into its folder, which may not be there yet."""
-    folder = job["config"]["resume"] or job["config"]["run_dir"]
-    SweepJob(0, {}, RunFolder(Path(folder))).fail(error)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""`hydra/sweeper=optuna`: Optuna chooses each job by how those before it did.
+"""`hydra/sweeper=optuna`: Optuna chooses each job from the results of earlier jobs.
 
-The package hydra-optuna-sweeper takes the same words. Its release for Hydra 1.3 needs
-Optuna 2 (2022), whose SQLite storage fails with SQLAlchemy 2 and whose figures fail
-with today's matplotlib and NumPy; and it numbers jobs from 0 when a study goes on.
+The package hydra-optuna-sweeper has the same syntax, but its release for Hydra 1.3
+needs Optuna 2 (2022), whose SQLite storage fails with SQLAlchemy 2 and whose figures
+fail with current matplotlib and NumPy; it also renumbers jobs from 0 on resume.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ _rehearses: list[bool] = []
 
 @contextlib.contextmanager
 def rehearsing() -> Iterator[None]:
-    """Within the block, a search composes the ends of what it searches, and no more."""
+    """Within the block, a search only composes jobs at the ends of its ranges."""
     _rehearses.append(True)
     try:
         yield
@@ -32,12 +32,12 @@ def is_rehearsal() -> bool:
 
 
 def is_optuna(sweeper: Any) -> bool:
-    """Return whether a sweeper's settings are those of a search by Optuna."""
+    """Return whether settings of a Hydra sweeper are those of `OptunaSweeper`."""
     return bool(sweeper.get("_target_") == TARGET)
 
 
 def register_optuna() -> None:
-    """Let Hydra find the sweeper, which it takes from its own namespace only."""
+    """Register the sweeper; Hydra only finds those in its own namespace by itself."""
     from hydra.core.plugins import Plugins
 
     from vae_cli.commands._search import OptunaSweeper

@@ -18,13 +18,13 @@ from vae_cli.errors import ConfigError, ConfigProblems
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What a sweep will do.
+    """The checked jobs of a sweep.
 
     Attributes:
-        jobs: of each, what distinguishes it and its config; of a search, the ends of
-            what it searches.
+        jobs: the overrides that distinguish each job, and its config; for a search,
+            jobs at the ends of its ranges.
         complete: whether these are all jobs; a search chooses its own.
-        folder: of the sweep.
+        folder: the sweep folder.
         sweeper: the settings of Hydra's sweeper.
     """
 
@@ -42,7 +42,7 @@ class Rehearsal:
 
 
 def fixed_keys(words: Sequence[str]) -> frozenset[str]:
-    """Return the keys that words give one value, the same in all jobs."""
+    """Return the keys that have one value, the same in all jobs."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
     parsed = OverridesParser.create().parse_overrides(overrides_of(list(words)))
@@ -100,9 +100,9 @@ def check_sweep(words: list[str]) -> Rehearsal:
         fixed = fixed_keys(words)
         own = [f"hydra.sweep.dir={folder}", "hydra/launcher=basic"]
         if any(word.startswith("hydra.sweeper.storage=") for word in words):
-            # nothing of a rehearsal belongs into the study of another sweeper
+            # a rehearsal must not write to the study of another sweeper
             own.append("hydra.sweeper.storage=null")
-        # keys of the launcher that isn't used here
+        # the basic launcher doesn't have the keys of another one
         here = [w for w in words if not w.lstrip("+~").startswith("hydra.launcher.")]
         call_hydra("train", ["-m", *with_words(here, own)], rehearse)
     if problems:
@@ -114,17 +114,17 @@ def check_sweep(words: list[str]) -> Rehearsal:
 
 
 def with_words(words: Sequence[str], more: Sequence[str]) -> list[str]:
-    """Return words with others of higher precedence, all overrides side by side."""
+    """Return words with some added or replaced, all overrides in a row."""
     keys = {word.partition("=")[0] for word in more}
     kept = [word for word in words if word.partition("=")[0] not in keys]
-    # overrides must stand together
+    # Hydra's parser wants overrides in a row
     last = max((i + 1 for i, w in enumerate(kept) if is_override(w)), default=0)
     last = last or len(kept)
     return [*kept[:last], *more, *kept[last:]]
 
 
 def in_folder(words: Sequence[str], folder: Path) -> list[str]:
-    """Return the words of a sweep in this folder."""
+    """Return the words of a sweep, with `folder` as its folder."""
     return with_words(words, override("hydra.sweep.dir", str(folder)))
 
 

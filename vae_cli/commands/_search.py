@@ -1,4 +1,4 @@
-"""Hydra's sweeper of a search by Optuna; imported where Hydra is running."""
+"""The Hydra sweeper that searches with Optuna; imported only under Hydra."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,10 +14,9 @@ from vae_cli.runs.sweep_folder import SweepFolder
 
 
 class OptunaSweeper(Sweeper):
-    """Asks Optuna for jobs and tells it their bounds; Hydra makes it.
+    """Asks Optuna for jobs and reports their bounds; Hydra creates it.
 
-    A job has the number of its trial, so that a study that goes on numbers no job over
-    another.
+    Jobs have the numbers of their trials, so a resumed study never reuses a number.
     """
 
     def __init__(self, **settings: Any) -> None:
@@ -25,7 +24,7 @@ class OptunaSweeper(Sweeper):
         self._settings = settings
 
     def setup(self, *, hydra_context: Any, task_function: Any, config: Any) -> None:
-        """Take Hydra's own objects."""
+        """Create the launcher; Hydra calls it before `sweep`."""
         self._folder = SweepFolder(Path(str(config.hydra.sweep.dir)))
         self._launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
@@ -48,7 +47,7 @@ class OptunaSweeper(Sweeper):
     def _launch(
         self, fixed: Sequence[str], chosen: Sequence[dict[str, Any]], first: int
     ) -> list[float]:
-        """Run jobs, numbered from `first`; returns their bounds."""
+        """Run jobs, numbered from `first`; returns their bounds, nats per image."""
         jobs = [
             [*fixed, *(f"{key}={value}" for key, value in values.items())]
             for values in chosen

@@ -1,4 +1,4 @@
-"""What a search looks through: Hydra's sweep words as Optuna's distributions."""
+"""The search space: Hydra's sweep syntax as Optuna's distributions."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,15 +10,16 @@ class SearchSpace:
     """The overrides of a search.
 
     Args:
-        words: `key=value`, or `key=` and what Hydra calls a sweep: `choice(a,b)` or
-            `a,b`, `range(2,10,2)`, `interval(0.5,4)`, `int(interval(2,64))`, each of
-            which `tag(log, ...)` makes logarithmic; a later one of a key replaces it.
+        words: `key=value`, or `key=` and a sweep of Hydra: `choice(a,b)` or `a,b`,
+            `range(2,10,2)`, `interval(0.5,4)`, `int(interval(2,64))`;
+            `tag(log, ...)` makes an interval logarithmic. The last word of a key
+            counts.
 
     Attributes:
-        fixed: words with one value.
+        fixed: the words with a single value.
 
     Raises:
-        ConfigError: nothing is searched.
+        ConfigError: no key has several values.
     """
 
     def __init__(self, words: Sequence[str]) -> None:
@@ -34,19 +35,23 @@ class SearchSpace:
         ]
         if not self._searched:
             raise ConfigError(
-                "hydra/sweeper=optuna searches nothing: no key has several values.",
-                "search one: beta='interval(0.5,4)' latent_dim='int(interval(2,64))'",
-                "or take the recipe: vae-train -m experiment=tune",
+                "hydra/sweeper=optuna has nothing to search: all keys have one value.",
+                "give a range: beta='interval(0.5,4)' latent_dim='int(interval(2,64))'",
+                "or use the recipe: vae-train -m experiment=tune",
             )
 
     def distributions(self) -> dict[str, Any]:
-        """Return key -> distribution of Optuna."""
+        """Return Optuna's distribution of each key.
+
+        Raises:
+            ConfigError: Optuna refuses an interval.
+        """
         return {key: _distribution(o) for key, o in self._searched.items()}
 
     def ends(self) -> list[dict[str, Any]]:
-        """Return values that show whether all are valid: both ends, every choice.
+        """Return jobs to check before the search: both ends of ranges, every choice.
 
-        Keys change one at a time, from the first value of each.
+        They differ from the first job in one key each.
         """
         values = {key: _ends(override) for key, override in self._searched.items()}
         first = {key: choices[0] for key, choices in values.items()}
@@ -67,7 +72,7 @@ def _ends(override: Any) -> list[Any]:
 
 
 def _distribution(override: Any) -> Any:
-    """Return the distribution of Optuna that a sweep word names."""
+    """Return Optuna's distribution of one sweep override."""
     from optuna.distributions import (
         CategoricalDistribution,
         FloatDistribution,

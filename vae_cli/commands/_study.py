@@ -1,4 +1,4 @@
-"""The study of a search: Optuna's memory of the jobs, in a file."""
+"""The study of a search: Optuna's record of its jobs, in a file."""
 
 import contextlib
 import math
@@ -14,22 +14,22 @@ from vae_cli.runs.ranking import kind_of
 from vae_cli.runs.sweep_folder import SweepFolder, SweepJob
 
 OLDEST = 4
-"""Major version of Optuna."""
+"""Oldest major version of Optuna that works."""
 
 
 class Study:
-    """A study that a search begins, or goes on with.
+    """The study of a new or resumed search.
 
-    Jobs of a search that was killed are given out first, under their numbers. A study
-    that is missing is made again from the jobs that have finished.
+    Unfinished jobs of a killed search come first, with their old numbers. If the study
+    is missing, it is rebuilt from the finished jobs.
 
     Args:
         settings: the keys of `vae_cli.config.sweep.OPTUNA`.
-        space: what is searched.
-        folder: of the sweep.
+        space: the search space.
+        folder: the sweep.
 
     Raises:
-        ConfigError: no Optuna, or a wrong setting.
+        ConfigError: Optuna is missing, or a setting is invalid.
         RunError: the study's file can't be read, or is of another search.
     """
 
@@ -51,9 +51,9 @@ class Study:
         if trials and not jobs:
             raise RunError(
                 f"the study {settings['study_name']} of {settings['storage']} has "
-                f"{len(trials)} trials already, of another search.",
-                "to begin a new one: hydra.sweeper.study_name=<name>",
-                "to go on with that one: vae-train -m sweep.resume=<its folder>",
+                f"{len(trials)} trials of another search.",
+                "to start a new study: hydra.sweeper.study_name=<name>",
+                "to resume that search: vae-train -m sweep.resume=<its folder>",
             )
         states = optuna.trial.TrialState
         running = [trial for trial in trials if trial.state == states.RUNNING]
@@ -63,7 +63,7 @@ class Study:
         self._waiting = whole
         with reading(settings):
             for trial in running:
-                if trial not in whole:  # killed while it was chosen
+                if trial not in whole:  # killed while its values were being chosen
                     self.study.tell(trial.number, state=states.FAIL)
             if not trials:
                 self._add(jobs)
@@ -83,7 +83,7 @@ class Study:
             return [self.study.ask(self._space) for _ in range(min(count, left))]
 
     def tell(self, trials: Sequence[Any], values: Sequence[float]) -> None:
-        """Write down the bounds of jobs, nats per image; NaN of those that failed."""
+        """Record the bounds of jobs, nats per image; NaN for failed jobs."""
         from optuna.trial import TrialState
 
         with reading(self._settings):
@@ -94,7 +94,7 @@ class Study:
                     self.study.tell(trial.number, state=TrialState.FAIL)
 
     def _add(self, jobs: Sequence[SweepJob]) -> None:
-        """Add the trials of jobs that have finished before the study was there."""
+        """Add a trial for each finished job to a new study."""
         from optuna.trial import create_trial
 
         for job in jobs:
@@ -110,34 +110,35 @@ class Study:
 
 
 def check_search(sweeper: dict[str, Any], configs: Sequence[TrainConfig]) -> None:
-    """Refuse a search that can't run, or would compare what doesn't compare.
+    """Refuse a search that can't run, or whose bounds wouldn't be comparable.
 
     Args:
         sweeper: the keys of `vae_cli.config.sweep.OPTUNA`.
         configs: jobs at the ends of what is searched.
 
     Raises:
-        ConfigError: no Optuna, a wrong setting, or bounds of different kinds.
+        ConfigError: Optuna is missing, a setting is invalid, or bounds are of
+            different kinds.
     """
     import_optuna()
     for key in ("n_trials", "n_jobs", "startup_trials"):
         value = sweeper[key]
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise ConfigError(
-                f"hydra.sweeper.{key} must be a whole number from 1 on, got {value}"
+                f"hydra.sweeper.{key} must be a whole number, at least 1, got {value}"
             )
     _sampler(sweeper, 0)
     kinds = list(dict.fromkeys(map(kind_of, configs)))
     if len(kinds) > 1:
         raise ConfigError(
-            "a search needs bounds that compare, and these don't:",
+            "a search needs comparable bounds, and these are not:",
             *kinds[:4],
-            "to train one run of each: leave out hydra/sweeper=optuna",
+            "to train one run of each kind: leave out hydra/sweeper=optuna",
         )
 
 
 def import_optuna() -> Any:
-    """Return the module `optuna`, quiet.
+    """Return the module `optuna`, with its logs and warnings turned down.
 
     Raises:
         ConfigError: it is missing, or too old.
@@ -162,7 +163,7 @@ def _needs_optuna(having: str = "") -> ConfigError:
 
 @contextlib.contextmanager
 def reading(settings: dict[str, Any]) -> Iterator[None]:
-    """Say what is wrong with the file of a study, within the block.
+    """Turn errors of Optuna and its storage within the block into a `RunError`.
 
     Raises:
         RunError: it can't be read or written, or doesn't fit what is searched.
@@ -178,13 +179,17 @@ def reading(settings: dict[str, Any]) -> Iterator[None]:
         raise RunError(
             f"the study {name} of hydra.sweeper.storage={storage} can't be used: "
             f"{reason}",
-            "if the file is damaged: move it away, then resume; the study is made "
-            "again from the jobs that have finished",
+            "if the file is damaged: move it away, then resume; the study is rebuilt "
+            "from the finished jobs",
         ) from error
 
 
 def _sampler(settings: dict[str, Any], begun: int) -> Any:
-    """Return Optuna's sampler of this name, for a study that has begun so many jobs."""
+    """Return the sampler that `settings` names, for a study with `begun` trials.
+
+    Raises:
+        ConfigError: there is no such sampler.
+    """
     from optuna.samplers import QMCSampler, RandomSampler, TPESampler
 
     name, seed = settings["sampler"], settings["seed"]
@@ -193,22 +198,23 @@ def _sampler(settings: dict[str, Any], begun: int) -> Any:
             f"hydra.sweeper.sampler={name} is not available.",
             f"choose one of: {', '.join(SAMPLERS)}",
         )
-    if name == "qmc":  # where its sequence stands is part of the study
+    if name == "qmc":  # the study keeps its place in the sequence
         return QMCSampler(seed=seed)
-    seed = None if seed is None else seed + begun  # not the same jobs again
+    # a resumed search must not repeat jobs
+    seed = None if seed is None else seed + begun
     if name == "random":
         return RandomSampler(seed=seed)
     return TPESampler(
         seed=seed,
         n_startup_trials=int(settings["startup_trials"]),
         multivariate=True,
-        # jobs beside each other are not to try the same
+        # parallel jobs should not try the same values
         constant_liar=int(settings["n_jobs"]) > 1,
     )
 
 
 def _as_chosen(distribution: Any, text: str) -> Any:
-    """Return a value as Optuna chose it, from the word that it became."""
+    """Return a value of a distribution from its text in an override."""
     if hasattr(distribution, "choices"):
         return text
     return type(distribution.low)(text)

@@ -9,11 +9,11 @@ MEASURE = "best bound, nats per image"
 
 
 def draw_study(settings: Any, folder: SweepFolder) -> None:
-    """Draw what Optuna knows of a search, into the sweep's `figures/`.
+    """Write Optuna's figures of a search into the sweep's `figures/`.
 
     Args:
         settings: the keys of `vae_cli.config.sweep.OPTUNA`.
-        folder: of the sweep.
+        folder: the sweep.
     """
     optuna = import_optuna()
     import matplotlib
@@ -47,7 +47,7 @@ def draw_study(settings: Any, folder: SweepFolder) -> None:
         figure = pyplot.gcf()
         figure.set_size_inches(max(9, 3 * searched) if name == "slice" else 9, 5)
         figure.set_layout_engine("constrained")
-        for axes in figure.axes:  # those of logarithmic axes overlap
+        for axes in figure.axes:  # minor labels of logarithmic axes overlap
             axes.xaxis.set_minor_formatter(NullFormatter())
         save_figure(figure, figure_path(folder.figures / name))
         pyplot.close(figure)

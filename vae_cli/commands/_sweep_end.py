@@ -15,7 +15,7 @@ log = logging.getLogger("vae_cli")
 
 
 def resume_command(folder: SweepFolder) -> str:
-    """Return what to type to go on with a sweep."""
+    """Return the command that resumes a sweep."""
     named = f"sweep.resume={shlex.quote(str(folder))}"
     return f"vae-train {plugin_words()}-m {named}"
 
@@ -29,7 +29,7 @@ def write_table(folder: SweepFolder) -> SweepSummary:
 
 
 def write_figures(folder: SweepFolder, summary: SweepSummary) -> None:
-    """Draw the jobs whose bounds compare, those of the largest such group."""
+    """Draw the largest group of jobs with comparable bounds, if it has two or more."""
     if not summary.kinds or not summary.keys:
         return
     kind = summary.kinds[0]
@@ -55,14 +55,16 @@ def report(folder: SweepFolder, summary: SweepSummary, minimised: str) -> None:
     Args:
         folder: of the sweep.
         summary: of its jobs.
-        minimised: name of what the best job has least of.
+        minimised: name of the bound that the sweep minimises.
 
     Raises:
         RunError: a job has failed, or was not started.
     """
     if len(summary.kinds) == 1:
         best = summary.rows[0]
-        log.info("least %s: %.2f nats per image, %s", minimised, best.bound, best.job)
+        log.info(
+            "smallest %s: %.2f nats per image, %s", minimised, best.bound, best.job
+        )
     log.info("table: %s", folder.summary)
     for line in ranking(folder.path):
         log.info("%s", line)
@@ -77,7 +79,7 @@ def report(folder: SweepFolder, summary: SweepSummary, minimised: str) -> None:
     raise RunError(
         f"{len(done)} of {len(summary.rows)} jobs are done.",
         *lines,
-        f"go on with: {resume_command(folder)}",
+        f"resume with: {resume_command(folder)}",
     )
 
 

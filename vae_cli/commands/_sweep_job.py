@@ -1,7 +1,7 @@
-"""A job of a sweep, wherever a launcher runs it: in this process or in another.
+"""A job of a sweep; a launcher runs it in this process or in another.
 
-TensorFlow's threads, seeds, precision and memory are settled once a process; a fresh
-one for every job is what keeps them from leaking into the next.
+TensorFlow's threads, seeds, precision and memory are set once per process, so each job
+trains in a process of its own.
 """
 
 import dataclasses
@@ -36,21 +36,21 @@ class JobTask:
     """What a launcher calls for each job; it can be pickled.
 
     Attributes:
-        fixed: keys that all jobs share as typed: no part of a job's name.
-        place: where the sweep's own process runs; see `here`.
+        fixed: keys with the same value in all jobs; not part of a job's name.
+        place: where the sweep process runs; see `here`.
     """
 
     fixed: frozenset[str]
     place: tuple[str, ...]
 
     def __call__(self, values: Any) -> float:
-        """Train the job, or go on with it; a failure lands in the job's folder.
+        """Train or resume the job; errors are written into its folder.
 
         Args:
             values: what Hydra composed for the job.
 
         Returns:
-            the best bound, nats per image: what a search minimises; NaN if there is
+            the best bound, nats per image, which a search minimises; NaN if there is
             none.
 
         Raises:
@@ -63,7 +63,7 @@ class JobTask:
         sweep = SweepFolder(Path(hydra.sweep.dir))
         follows = self.place == here()
         if follows and not sweep.in_use():
-            raise KeyboardInterrupt  # the launcher has outlived the sweep
+            raise KeyboardInterrupt  # the sweep process has ended, its launcher has not
         overrides = varied(hydra.overrides.task, self.fixed)
         job = sweep.job(overrides, hydra.job.num)
         config = checked("train", values)
@@ -80,15 +80,16 @@ class JobTask:
 
 
 def varied(words: list[str], fixed: frozenset[str]) -> dict[str, str]:
-    """Return what distinguishes a job: the overrides of keys that aren't fixed."""
+    """Return the overrides that distinguish a job: key -> value, without fixed keys."""
     pairs = (word.partition("=") for word in words)
     return {key: value for key, _, value in pairs if key not in fixed}
 
 
 def here() -> tuple[str, ...]:
-    """Return what tells whether two processes see each other's locks, and one's end.
+    """Return an id of the machine and Slurm job of this process; () without file locks.
 
-    A job in a cluster's queue goes on when the process that submitted it has ended.
+    Only processes with the same id see each other's locks. A job elsewhere, such as in
+    a cluster's queue, continues when the process that submitted it has ended.
     """
     if importlib.util.find_spec("fcntl") is None:
         return ()
@@ -96,15 +97,15 @@ def here() -> tuple[str, ...]:
 
 
 def _train(job: SweepJob, config: TrainConfig, sweep: SweepFolder | None) -> None:
-    """Train a job in a child process, which writes how it went.
+    """Train a job in a child process; if it fails, its folder says why.
 
     Args:
         job: the job.
         config: of the job.
-        sweep: what the child ends with; nothing if None.
+        sweep: the child stops when this sweep's process ends; never if None.
     """
     if job.run.in_use():
-        log.error("%s is being trained by another process: left to it", job)
+        log.error("%s is skipped: another process is training it", job)
         return
     if job.can_resume():
         job.error_file.unlink(missing_ok=True)
@@ -128,10 +129,10 @@ def _train(job: SweepJob, config: TrainConfig, sweep: SweepFolder | None) -> Non
         raise KeyboardInterrupt
     if status < 0:
         name = signal.Signals(-status).name
-        advice = "; the system does so when memory runs out" if status == -9 else ""
-        job.fail(f"the process of the job was ended by {name}{advice}")
+        advice = "; the system does this when memory runs out" if status == -9 else ""
+        job.fail(f"the job's process was killed by {name}{advice}")
     elif status and not job.error_file.exists():
-        job.fail(f"the process of the job ended with status {status}")
+        job.fail(f"the job's process exited with status {status}")
     if status:
         log.error("%s failed: %s\n  see %s", job, job.error, job.run)
 

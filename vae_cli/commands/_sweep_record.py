@@ -1,4 +1,4 @@
-"""What a sweep was started with, and whether it still is that sweep."""
+"""The record of a sweep, `sweep.yaml`: written, read, and compared on resume."""
 
 import dataclasses
 import re
@@ -12,24 +12,25 @@ import yaml
 from vae_cli.commands._rehearsal import Rehearsal, is_override
 from vae_cli.config.compose import overrides_of
 from vae_cli.errors import ConfigError, UsageError
+from vae_cli.runs.differences import flattened
 from vae_cli.runs.sweep_folder import SweepFolder
 
 OWN = ("sweep.", "run_dir", "output_root", "resume", "name")
-"""Keys in which a resumed sweep may differ from what it was."""
+"""Keys that may change when a sweep is resumed."""
 KEPT = re.compile(
     r"hydra/sweeper=(basic|optuna)|hydra/launcher=(basic|joblib|submitit_local)"
     r"|hydra\.sweeper\.(n_trials|n_jobs|sampler|startup_trials|seed|study_name"
     r"|max_batch_size|params\.[\w.]+)=.*"
 )
-"""Words for Hydra that a record may hold: what a file says may not run code."""
+"""Hydra overrides that a record may hold; none of them can run code."""
 RESUME = "sweep.resume"
 
 
 def resumed(words: Sequence[str]) -> Path | None:
-    """Return the folder that `sweep.resume=` names, if it is there.
+    """Return the folder that `sweep.resume=` names; None without that key.
 
     Raises:
-        UsageError: another folder is named as well.
+        UsageError: `hydra.sweep.dir=` names another folder.
     """
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
@@ -39,17 +40,17 @@ def resumed(words: Sequence[str]) -> Path | None:
         return None
     if "hydra.sweep.dir" in named:
         raise UsageError(
-            "sweep.resume= goes on in its own folder; leave hydra.sweep.dir= out."
+            "sweep.resume= continues in its own folder; leave out hydra.sweep.dir=."
         )
     return Path(str(named[RESUME].value()))
 
 
 def completed(words: Sequence[str], record: dict[str, Any]) -> list[str]:
-    """Return the words of a sweep with those of its record that aren't typed again."""
+    """Return the words of the record, with typed ones added or replaced."""
     typed = {_key(word): word for word in words if is_override(word)}
     flags = [word for word in words if not is_override(word)]
     before = {_key(word): word for word in record["words"] if _is_kept(word)}
-    # in the order that they had: it is that of the keys in the names of jobs
+    # the order of keys is part of the names of jobs, so it must not change
     ordered = [typed.get(key, word) for key, word in before.items()]
     added = [word for key, word in typed.items() if key not in before]
     return [*flags, *ordered, *added]
@@ -58,12 +59,12 @@ def completed(words: Sequence[str], record: dict[str, Any]) -> list[str]:
 def record_of(
     words: Sequence[str], rehearsal: Rehearsal, before: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """Return what is written down of a sweep.
+    """Return the record of a sweep.
 
     Args:
-        words: as typed, and those of the record before.
-        rehearsal: of them.
-        before: the record of the sweep that goes on, if one does.
+        words: the overrides and flags of the sweep.
+        rehearsal: the checked jobs of these words.
+        before: the record of the sweep that is resumed, if any.
     """
     now = f"{datetime.now():%Y-%m-%d %H:%M:%S}"
     return {
@@ -78,14 +79,14 @@ def record_of(
 def check_record(
     folder: SweepFolder, record: dict[str, Any], rehearsal: Rehearsal
 ) -> None:
-    """Refuse to go on with a sweep whose config has changed.
+    """Refuse to resume a sweep whose config has changed.
 
     Raises:
         ConfigError: naming the keys that differ.
     """
     advice = (
-        f"to go on with it as it was: vae-train -m sweep.resume={folder}",
-        "for another config, start another sweep",
+        f"to resume it unchanged: vae-train -m sweep.resume={folder}",
+        "for another config, start a new sweep",
     )
     if sorted(record.get("varied") or ()) != sorted(rehearsal.varied):
         raise ConfigError(
@@ -106,8 +107,8 @@ def check_record(
 
 
 def _common(rehearsal: Rehearsal) -> dict[str, Any]:
-    """Return what all jobs have in common, key -> value, as YAML has it."""
-    configs = [_flat(dataclasses.asdict(config)) for _, config in rehearsal.jobs]
+    """Return the values that all jobs share, by dotted key, as YAML loads them."""
+    configs = [flattened(dataclasses.asdict(config)) for _, config in rehearsal.jobs]
     common = {
         key: value
         for key, value in configs[0].items()
@@ -115,16 +116,6 @@ def _common(rehearsal: Rehearsal) -> dict[str, Any]:
         and all(key in other and other[key] == value for other in configs)
     }
     return dict(yaml.safe_load(yaml.safe_dump(common, sort_keys=False)))
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat
 
 
 def _is_kept(word: str) -> bool:

@@ -1,4 +1,4 @@
-"""`vae-explore`: a page in the browser, to look into a run."""
+"""`vae-explore`: explore a run on a page in the browser."""
 
 import logging
 from importlib.util import find_spec
@@ -13,7 +13,7 @@ from vae_cli.runs.selection import open_runs
 from vae_cli.runtime import start_tensorflow
 
 MOST = 2
-"""Runs beside each other."""
+"""Runs side by side."""
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def _one_or_two(config: ExploreConfig) -> list[RunFolder]:
     if find_spec("nicegui") is None:
         raise ConfigError(
             "vae-explore needs NiceGUI, which is not installed.",
-            "pip install 'vae-cli[explore]'",
+            "install it: pip install 'vae-cli[explore]'",
         )
     folders = open_runs(config.run, config.output_root)
     if len(folders) > MOST:

@@ -1,4 +1,4 @@
-"""`vae-export`: the networks of a run as files of other runtimes."""
+"""`vae-export`: export the networks of a run for other runtimes."""
 
 from typing import NoReturn
 
@@ -14,7 +14,7 @@ def main() -> NoReturn:
 
 
 def export(config: ExportConfig, overrides: list[str]) -> None:
-    """Export a run and compare each file with it; prints the folder's files."""
+    """Export a run and compare each file with it; prints the files."""
     run = opened(config)
     with fraction_bar(f"exporting, {run.name}") as progress:
         report = run.export(config.output, **options(config, EXPORT), progress=progress)

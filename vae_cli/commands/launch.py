@@ -40,7 +40,7 @@ def launch_command(arguments: list[str]) -> int:
     raise TrainingError(
         f"worker {first} of {count} was killed by {signal.Signals(-status).name}; the "
         "others have been ended.",
-        "what was trained is kept up to the last epoch; go on with: "
+        "what was trained is kept up to the last epoch; resume with: "
         f"vae launch --workers {count} train resume=<run folder>",
     )
 

@@ -1,4 +1,4 @@
-"""`vae-report`: a run on one HTML page; without TensorFlow."""
+"""`vae-report`: write a run as one HTML page; without TensorFlow."""
 
 import logging
 from pathlib import Path
@@ -32,5 +32,5 @@ def report(config: ReportConfig, overrides: list[str]) -> None:
         output.parent.mkdir(parents=True, exist_ok=True)
         write_text(output, page)
     size = megabytes(output.stat().st_size / 2**20)
-    log.info("a page of %s that needs no other file", size)
+    log.info("one self-contained page of %s", size)
     print(output)

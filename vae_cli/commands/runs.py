@@ -39,7 +39,7 @@ class _Wanted(NamedTuple):
 def runs_command(arguments: list[str]) -> int:
     """Print the runs below a folder, `outputs` by default, as a table, JSON or CSV.
 
-    `diff` and `delete` in place of a folder do something else with runs.
+    `diff` and `delete` as the first word are commands of their own.
 
     Raises:
         ConfigError: a column that there isn't.

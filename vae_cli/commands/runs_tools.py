@@ -5,7 +5,13 @@ import sys
 from pathlib import Path
 
 from vae_cli.errors import UsageError
-from vae_cli.runs.delete import delete, doomed, looks_like_run, plan_lines, runs_of
+from vae_cli.runs.delete import (
+    delete,
+    looks_like_run,
+    plan_lines,
+    planned_deletions,
+    runs_of,
+)
 from vae_cli.runs.differences import compare_runs, comparison_text
 from vae_cli.runs.find import find_runs, has_config, open_run
 from vae_cli.runs.folder import RunFolder
@@ -19,8 +25,8 @@ def diff_command(arguments: list[str]) -> int:
     """Print what differs between two runs, as tables or JSON.
 
     Raises:
-        RunError: there is no such run, or its config can't be read.
-        UsageError: there are not two runs, or another flag.
+        RunError: a run doesn't exist, or its config can't be read.
+        UsageError: not exactly two runs, or an unknown flag.
     """
     flags, names = _flags(arguments, ("--json",))
     if len(names) != 2:
@@ -38,19 +44,19 @@ def diff_command(arguments: list[str]) -> int:
 
 
 def delete_command(arguments: list[str]) -> int:
-    """Delete runs, after asking.
+    """Delete runs, after confirmation.
 
     Raises:
-        ConfigError: a filter by a column that there isn't.
-        RunError: something named is no run, is being trained, or can't be deleted.
-        UsageError: nothing is named, another flag, or nobody to ask.
+        ConfigError: a filter names an unknown column.
+        RunError: a word doesn't name a run, a run is training, or can't be deleted.
+        UsageError: no runs are named, an unknown flag, or no terminal to ask on.
     """
     flags, words = _flags(arguments, ("--dry-run", "--yes"))
     named, filters = _split(words)
     if not words:
         raise UsageError(
-            "vae runs delete: say which runs.",
-            "vae runs delete outputs/my-run, or by a value: state=failed --dry-run",
+            "vae runs delete needs the runs to delete.",
+            "vae runs delete outputs/my-run, or a filter: state=failed --dry-run",
         )
     check_columns([key for key, _ in filters])
     runs = [
@@ -58,7 +64,7 @@ def delete_command(arguments: list[str]) -> int:
         for run in _chosen(named)
         if all(matches(Facts(run), key, value) for key, value in filters)
     ]
-    plan = doomed(runs)
+    plan = planned_deletions(runs)
     if not plan:
         print("no such runs: nothing is deleted", file=sys.stderr)
         return 0
@@ -80,21 +86,21 @@ def _flags(arguments: list[str], known: tuple[str, ...]) -> tuple[set[str], list
     flags = {word for word in arguments if word.startswith("-")}
     for flag in sorted(flags - set(known)):
         raise UsageError(
-            f"vae runs: {flag} is not a flag here.",
+            f"vae runs: {flag} is not a flag of this command.",
             f"flags: {', '.join(known)}; see vae runs --help",
         )
     return flags, [word for word in arguments if word not in flags]
 
 
 def _split(words: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
-    """Return what names folders, and filters `key=value`; jobs of sweeps have `=`."""
+    """Return names of folders, which may contain `=`, and filters `key=value`."""
     named = [word for word in words if "=" not in word or Path(word).is_dir()]
     pairs = [word.partition("=") for word in words if word not in named]
     return named, [(key, value) for key, _, value in pairs]
 
 
 def _chosen(named: list[str]) -> list[RunFolder]:
-    """Return the runs of what is named, or all below `outputs`."""
+    """Return the runs that the names stand for; without names, all below `outputs`."""
     if not named:
         runs = find_runs(Path(ROOT))
         return [run for run in runs if _is_run(run)]
@@ -107,16 +113,16 @@ def _is_run(run: RunFolder) -> bool:
 
 
 def _agreed(count: int) -> bool:
-    """Ask on the terminal.
+    """Ask for confirmation on the terminal.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no terminal.
     """
     if not sys.stdin.isatty():
         raise UsageError(
-            "vae runs delete asks before it deletes, and there is no terminal: nothing "
+            "vae runs delete asks for confirmation, and there is no terminal: nothing "
             "is deleted.",
-            "add --yes, or see what would go with --dry-run",
+            "add --yes, or --dry-run to see what would be deleted",
         )
     noun = "this run" if count == 1 else f"these {count} runs"
     print(f"delete {noun}? [y/N] ", end="", file=sys.stderr, flush=True)

@@ -30,9 +30,9 @@ def sweep(words: list[str]) -> None:
         words: overrides and flags as typed, without `-m`.
 
     Raises:
-        ConfigError: a job is refused, or a sweep that goes on has changed; none has
+        ConfigError: a job is refused, or the resumed sweep has changed; no job has
             started.
-        RunError: a job failed, and its folder says why; or the folder is in use.
+        RunError: a job failed, and its folder says why; or the sweep folder is in use.
         Interrupted: the sweep was interrupted; what was trained is saved.
     """
     before = resumed(words)
@@ -47,8 +47,8 @@ def sweep(words: list[str]) -> None:
         check_record(folder, record, plan)
     elif folder.is_used():
         raise RunError(
-            f"hydra.sweep.dir={folder} holds a sweep already.",
-            f"go on with it: {resume_command(folder)}",
+            f"hydra.sweep.dir={folder} already contains a sweep.",
+            f"resume it: {resume_command(folder)}",
             "or choose another folder",
         )
     try:
@@ -64,7 +64,7 @@ def sweep(words: list[str]) -> None:
 
 
 def _prepare(folder: SweepFolder, plan: Rehearsal) -> None:
-    """Number the jobs, and wait for those that a killed sweep has left."""
+    """Number the jobs, and wait for running jobs of a killed sweep to save."""
     folder.allow_to_start()
     if plan.complete:
         wanted = [overrides for overrides, _ in plan.jobs]
@@ -75,7 +75,7 @@ def _prepare(folder: SweepFolder, plan: Rehearsal) -> None:
             folder.job(overrides, folder.next_number())
     running = [job for job in folder.jobs() if job.run.in_use()]
     if running:
-        log.info("waiting for %d jobs of the sweep before to save", len(running))
+        log.info("waiting until %d jobs of the killed sweep have saved", len(running))
         wait_until(lambda: not any(job.run.in_use() for job in running))
 
 
@@ -89,7 +89,7 @@ def _run(folder: SweepFolder, plan: Rehearsal, words: list[str]) -> None:
     except KeyboardInterrupt as error:
         write_table(folder)
         raise Interrupted(
-            f"the sweep was interrupted\n  go on with: {resume_command(folder)}"
+            f"the sweep was interrupted\n  resume with: {resume_command(folder)}"
         ) from error
     summary = write_table(folder)
     with drawn_as(plan.jobs[0][1].figure):

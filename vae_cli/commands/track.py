@@ -18,12 +18,12 @@ def main() -> NoReturn:
 
 
 def track(config: TrackConfig, overrides: list[str]) -> None:
-    """Send what a run's record doesn't have; prints where to look at it."""
+    """Send whatever a run's record lacks; prints how to view the record."""
     folder = open_run(config.run, config.output_root)
     tracker = config.tracker or folder.load_config().tracker
     if not tracker.keeps_record:
         raise RunError(
-            f"tracker={tracker.name} keeps no record outside of the run folder.",
+            f"tracker={tracker.name} keeps no record outside the run folder.",
             "choose one that does: tracker=mlflow or tracker=wandb",
         )
     with folder.locked():

@@ -172,10 +172,10 @@ def composed(command: str, arguments: list[str]) -> Any:
 
 
 def hydra_settings(words: Sequence[str], job: Sequence[str]) -> dict[str, Any]:
-    """Return what Hydra has for a sweep of `vae-train`: `sweep` and `sweeper`.
+    """Return the Hydra settings `sweep` and `sweeper` of a `vae-train` sweep.
 
     Args:
-        words: of the sweep, as typed.
+        words: the overrides and flags of the sweep, as typed.
         job: the overrides of one of its jobs.
     """
     from omegaconf import OmegaConf
@@ -186,7 +186,7 @@ def hydra_settings(words: Sequence[str], job: Sequence[str]) -> dict[str, Any]:
         values = hydra.compose(
             "train", overrides=[*job, *own, *extra], return_hydra_config=True
         )
-        # their interpolations reach the keys of training
+        # resolved here: they may interpolate training keys
         return {
             part: OmegaConf.to_container(values.hydra[part], resolve=True)
             for part in ("sweep", "sweeper")
@@ -195,7 +195,7 @@ def hydra_settings(words: Sequence[str], job: Sequence[str]) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _initialized(command: str, arguments: Sequence[str]) -> Iterator[Any]:
-    """Yield the module `hydra`, set up to compose; its errors are translated."""
+    """Yield the module `hydra`, ready to compose; its errors are translated."""
     import hydra
     from hydra.core.global_hydra import GlobalHydra
 

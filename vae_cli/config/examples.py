@@ -14,9 +14,9 @@ EXAMPLES = {
         ),
         ("vae-train dataset=npz dataset.path=images.npz", "your own images"),
         ("vae-train -m latent_dim=2,8 beta=1,4", "four runs in one sweep folder"),
-        ("vae-train -m experiment=tune", "a search by Optuna"),
+        ("vae-train -m experiment=tune", "hyperparameter search with Optuna"),
         ("vae-train resume=latest", "continue where a run stopped"),
-        ("vae-train tracker=mlflow", "recorded by MLflow, too"),
+        ("vae-train tracker=mlflow", "also record the run in MLflow"),
         ("vae-train --cfg job", "print the config, run nothing"),
     ),
     "inspect": (
@@ -81,11 +81,11 @@ EXAMPLES = {
         ("vae-track tracker=mlflow", "send the latest run to MLflow"),
         (
             "vae-track tracker=mlflow tracker.artifacts=all",
-            "with checkpoints and TensorBoard files",
+            "also checkpoints and TensorBoard files",
         ),
         (
             "vae-track run=outputs/my-run tracker=wandb tracker.mode=offline",
-            "files that `wandb sync` sends",
+            "offline files for `wandb sync`",
         ),
     ),
     "encode": (
@@ -95,7 +95,7 @@ EXAMPLES = {
         ("vae-encode scores=true num_images=1000", "with neg_elbo and other scores"),
     ),
     "explore": (
-        ("vae-explore", "the latest run, on a page in the browser"),
+        ("vae-explore", "the latest run, in the browser"),
         ("vae-explore run=outputs/a,outputs/b", "two runs side by side"),
         (
             "vae-explore open_browser=false port=8801",
@@ -104,7 +104,7 @@ EXAMPLES = {
     ),
     "report": (
         ("vae-report", "the latest run: report.html in its folder"),
-        ("vae-report run=outputs/my-run output=my-run.html", "a file to mail"),
+        ("vae-report run=outputs/my-run output=my-run.html", "a file to share"),
         (
             "vae-report run=outputs/2026-01-31/10-00-00-sweep/0",
             "one job of a sweep",
@@ -117,7 +117,7 @@ EXAMPLES = {
             "vae-export 'format=[litert]' quantize=int8 batch_size=1",
             "for a phone: a quarter of the size",
         ),
-        ("vae-export 'networks=[sampler]' 'format=[keras]'", "one network alone"),
+        ("vae-export 'networks=[sampler]' 'format=[keras]'", "only one network"),
     ),
     "anomaly": (
         ("vae-anomaly", "test images of the latest run: scores, threshold, figures"),

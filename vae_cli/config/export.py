@@ -10,41 +10,41 @@ NETWORKS = ("encoder", "decoder", "sampler")
 EXPORT = ("format", "networks", "pixels", "batch_size", "quantize", "tolerance")
 """Keys that `Run.export` takes."""
 TOLERANCES = {"none": 1e-4, "float16": 0.005, "int8": 0.05}
-"""Of the difference between a file and the run, by what weights are rounded to.
+"""Tolerance of the difference between a file and the run, by `quantize`.
 
-That of float32, which differs by the order of sums alone, is of the largest difference;
-where weights are rounded, single pixels differ by far more than most, and it is of the
-root mean square. For the shipped recipes they are below 1e-5, 0.0005 and 0.02."""
+For float32, which differs only in the order of sums, it limits the largest difference.
+With rounded weights, a few pixels differ much more than most, so it limits the root
+mean square. The shipped recipes stay below 1e-5, 0.0005 and 0.02."""
 
 
 @dataclass
 class ExportConfig(RunConfig):
-    """`vae-export`: the networks of a run as files of other runtimes."""
+    """`vae-export`: export the networks of a run for other runtimes."""
 
-    format: list[str] = option("which kinds of file", choices=FORMATS)
+    format: list[str] = option("file formats", choices=FORMATS)
     networks: list[str] = option(
         "encoder: image to mean and log_var; decoder: z to image; sampler: noise to "
-        "image, the prior included",
+        "image, including the prior",
         choices=NETWORKS,
     )
     pixels: str = option(
-        "of images that go in and out. model: float32 as the model has them, [0, 1] "
-        "unless the data are standardized; data: the data's own range, uint8 if theirs "
-        "is, with the preparation inside the file",
+        "range of input and output images; model: float32 in the model's range, [0, 1] "
+        "unless the data are standardized; data: the data's own range, uint8 if the "
+        "data are; the file does the conversion",
         choices=("model", "data"),
     )
     batch_size: int | None = option(
-        "images a call; any number if null", at_least=1, at_most=MAX_BATCH_SIZE
+        "images per call; any number if null", at_least=1, at_most=MAX_BATCH_SIZE
     )
     quantize: str = option(
-        "format=litert: float16 halves the file; int8 quarters it and rounds what "
-        "layers give, too, in ranges found on validation images",
+        "for format=litert; float16 halves the file; int8 quarters it and also rounds "
+        "activations, with ranges calibrated on validation images",
         choices=tuple(TOLERANCES),
     )
     tolerance: float | None = option(
-        "largest difference from the run, relative to the largest value where that is "
-        "above 1; with quantize= its root mean square. If null: 1e-4, float16 0.005, "
-        "int8 0.05",
+        "largest difference from the run, relative to the run's largest value if that "
+        "is above 1; with quantize=, the root mean square; null: 1e-4, or 0.005 for "
+        "float16 and 0.05 for int8",
         above=0,
     )
     output: str | None = option("folder of the files; the run's export/ if null")

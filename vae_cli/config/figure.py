@@ -1,4 +1,4 @@
-"""Options of figures: their files, resolution and colours."""
+"""Options of figures: format, resolution and colours."""
 
 import contextlib
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from vae_cli.errors import ConfigProblems, closest
 
 FORMATS = ("png", "svg", "pdf")
 KNOWN = ("gray", "viridis", "magma", "cividis", "turbo", "tab10")
-"""Colour maps that a message names."""
+"""Colour maps that the error message suggests."""
 
 
 @dataclass
@@ -19,24 +19,24 @@ class FigureConfig:
     """How figures are drawn and written."""
 
     format: str = option(
-        "files of figures; a suffix in output= goes before it",
+        "file format; a suffix in output= takes precedence",
         choices=FORMATS,
         default="png",
     )
     dpi: int = option(
-        "pixels per inch; plain grids of pictures keep their pixels",
+        "pixels per inch; without effect on grids without labels",
         at_least=30,
         at_most=1200,
         default=150,
     )
     cmap: str | None = option(
-        "matplotlib's colours for pictures of one channel and for classes; a map of "
-        "separate colours, such as tab20, for classes alone; null: gray, tab10",
+        "matplotlib colour map of single-channel images and classes; a qualitative "
+        "one, such as tab20, applies only to classes; null: gray and tab10",
         default=None,
     )
 
     def problems(self) -> list[str]:
-        """Return what is wrong with the colours."""
+        """Return a message if there is no such colour map."""
         if self.cmap is None:
             return []
         from matplotlib import colormaps
@@ -46,23 +46,23 @@ class FigureConfig:
         guess = closest(self.cmap, colormaps)
         hint = f"; did you mean figure.cmap={guess}?" if guess else ""
         return [
-            f"figure.cmap={self.cmap} is no colour map of matplotlib{hint}; such are "
+            f"figure.cmap={self.cmap} is not a matplotlib colour map{hint}; examples: "
             f"{', '.join(KNOWN)}"
         ]
 
 
 @dataclass
 class GridFigureConfig(FigureConfig):
-    """The same, for commands that draw grids of pictures."""
+    """How commands that draw grids of images draw and write figures."""
 
     labels: bool = option(
-        "grids: title, names of rows and columns; false: the pictures alone",
+        "title and labels of rows and columns of grids; false: only the images",
         default=True,
     )
 
 
 def output_problems(output: str | None, figure: FigureConfig) -> list[str]:
-    """Return whether the name of a figure's file contradicts its format."""
+    """Return a message if the suffix of `output` contradicts `figure.format`."""
     suffix = PurePath(output or "").suffix.lower()
     if figure.format == FORMATS[0] or suffix in ("", f".{figure.format}"):
         return []
@@ -73,7 +73,7 @@ _CURRENT: ContextVar[FigureConfig | None] = ContextVar("figure", default=None)
 
 
 def figure_options() -> FigureConfig:
-    """Return how figures are drawn now."""
+    """Return the options of the enclosing `drawn_as`, or else the defaults."""
     return _CURRENT.get() or FigureConfig()
 
 
@@ -81,14 +81,14 @@ def figure_options() -> FigureConfig:
 def drawn_as(
     figure: FigureConfig | None = None, cmap: str | None = None
 ) -> Iterator[None]:
-    """Draw the figures of a block so.
+    """Draw all figures within the block with these options.
 
     Args:
-        figure: None: as before.
-        cmap: other colours than it has.
+        figure: the options; None: those in effect outside the block.
+        cmap: replaces the colour map of `figure`.
 
     Raises:
-        ConfigError: there are no such colours.
+        ConfigError: there is no such colour map.
     """
     chosen = figure or figure_options()
     if cmap is not None:

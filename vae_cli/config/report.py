@@ -10,12 +10,12 @@ SUFFIXES = (".html", ".htm")
 
 @dataclass
 class ReportConfig:
-    """`vae-report`: a run on one HTML page that can be mailed."""
+    """`vae-report`: write a run as one self-contained HTML page."""
 
     run: str = option("run folder, or latest")
     output_root: str = option("where `latest` looks")
     output: str | None = option(
-        "file of the page, .html; report.html in the run's folder if null"
+        "HTML file to write; report.html in the run's folder if null"
     )
 
     def problems(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Options of sweeps, and the keys of the search by Optuna."""
+"""Options of sweeps, and the keys of `hydra/sweeper=optuna`."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,16 +8,16 @@ from vae_cli.config.option import option
 
 @dataclass
 class SweepConfig:
-    """What a sweep does besides training its jobs; `vae-train -m` alone reads it."""
+    """How a sweep handles failed jobs and resumes; only for `vae-train -m`."""
 
     on_error: str = option(
-        "of -m, when a job fails: continue with the others, or stop: start no more",
+        "with -m, when a job fails: continue with the others, or stop: start no more",
         choices=("continue", "stop"),
         default="continue",
     )
     resume: str | None = option(
-        "of -m: folder of a sweep to go on with; finished jobs are skipped, unfinished "
-        "ones resumed, failed ones tried again",
+        "with -m: folder of the sweep to resume; finished jobs are skipped, unfinished "
+        "ones resumed, failed ones retried",
         default=None,
     )
 
@@ -27,12 +27,12 @@ SAMPLERS = ("tpe", "random", "qmc")
 
 OPTUNA: dict[str, Any] = {
     "_target_": "hydra_plugins.vae_cli.OptunaSweeper",
-    # key -> what Hydra calls a sweep: interval(0.5, 4), tag(log, interval(1e-4, 1e-2)),
+    # key -> sweep in Hydra's syntax: interval(0.5, 4), tag(log, interval(1e-4, 1e-2)),
     # int(interval(2, 64)), choice(a, b), range(2, 10, 2)
     "params": None,
-    # jobs of the whole search, those before a resume included
+    # total number of jobs, including those before a resume
     "n_trials": 20,
-    # jobs at a time; more than one needs a launcher that runs them beside each other
+    # jobs at a time; more than one needs a launcher that runs jobs in parallel
     "n_jobs": 1,
     "sampler": "tpe",
     # jobs chosen at random before the sampler learns from them

@@ -8,10 +8,10 @@ from vae_cli.config.tracker import TrackerConfig
 
 @dataclass
 class TrackConfig:
-    """`vae-track`: send a run to a tracker, now."""
+    """`vae-track`: send an existing run to a tracker."""
 
     run: str = option("run folder, or latest")
     output_root: str = option("where `latest` looks")
     tracker: TrackerConfig | None = option(
-        "where the run is recorded; if null what it was trained with"
+        "where to record the run; null: the tracker it was trained with"
     )

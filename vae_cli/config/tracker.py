@@ -1,4 +1,4 @@
-"""Options of trackers: where a run is recorded besides its folder."""
+"""Options of trackers: where a run is recorded in addition to its folder."""
 
 import re
 from dataclasses import dataclass, replace
@@ -10,20 +10,20 @@ from vae_cli.registry import register
 
 PASSWORD = re.compile(r"://[^/@]*:[^/@]+@")
 UNUSUAL = re.compile(r"[^\w./=+,-]")
-"""What names of groups are better without; they enter a tracker's queries."""
+"""Characters not allowed in a group's name, which is part of a tracker's queries."""
 
 
 @dataclass
 class TrackerConfig(Options):
-    """Where a run is recorded besides its folder."""
+    """Where a run is recorded in addition to its folder."""
 
     writes_tensorboard: ClassVar[bool] = True
     """Whether the run folder gets its `tensorboard/`."""
     keeps_record: ClassVar[bool] = False
-    """Whether a process of its own sends the run to a place outside of the folder."""
+    """Whether a separate process sends the run to a record outside its folder."""
 
     def in_sweep(self, folder: Path) -> Self:
-        """Return the options of a job.
+        """Return the options of a job of a sweep.
 
         Args:
             folder: of its sweep.
@@ -34,7 +34,7 @@ class TrackerConfig(Options):
 @register("tracker", "none")
 @dataclass
 class NoTrackerConfig(TrackerConfig):
-    """The run folder alone, without TensorBoard."""
+    """Only the run folder, without TensorBoard."""
 
     writes_tensorboard = False
 
@@ -47,24 +47,24 @@ class TensorBoardConfig(TrackerConfig):
 
 @dataclass
 class RecordConfig(TrackerConfig):
-    """A record of the run outside of its folder, besides TensorBoard."""
+    """A record outside the run folder, in addition to TensorBoard."""
 
     keeps_record = True
 
     group: str | None = option(
-        "runs that belong together: children of one parent run, or a group; null: the "
-        "sweep, if any",
+        "name that groups runs: children of one parent run, or a W&B group; null: the "
+        "sweep's, if any",
         default=None,
     )
     artifacts: str = option(
-        "files that are sent: results (config, metrics, figures, networks, log), all "
-        "(checkpoints and TensorBoard, too) or none",
+        "files to send: results (config, metrics, figures, networks, log), all (also "
+        "checkpoints and TensorBoard files) or none",
         choices=("results", "all", "none"),
         default="results",
     )
 
     def in_sweep(self, folder: Path) -> Self:
-        """Return the options of a job, which belongs to its sweep."""
+        """Return the options of a job, whose group is its sweep unless one is set."""
         if self.group is not None:
             return self
         name = "/".join(folder.absolute().parts[-2:])
@@ -75,7 +75,7 @@ class RecordConfig(TrackerConfig):
         if self.group is None or (self.group and not UNUSUAL.search(self.group)):
             return []
         return [
-            f"tracker.group={self.group} must be of letters, digits and . / _ = + , -"
+            f"tracker.group={self.group} may only have letters, digits, . / _ = + , -"
         ]
 
 
@@ -96,7 +96,7 @@ class MlflowConfig(RecordConfig):
         problems = super().problems()
         if self.uri is not None and PASSWORD.search(self.uri):
             problems.append(
-                "tracker.uri holds a password, which config.yaml would keep; set "
+                "tracker.uri contains a password, which config.yaml would store; set "
                 "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
                 "MLFLOW_TRACKING_URI, in the environment instead"
             )
@@ -111,7 +111,7 @@ class WandbConfig(RecordConfig):
     """Weights & Biases: its server, or offline files in the run's wandb/."""
 
     project: str = option("project that holds the run", default="vae-cli")
-    entity: str | None = option("user or team; that of the login if null", default=None)
+    entity: str | None = option("user or team; null: that of the login", default=None)
     mode: str | None = option(
         "online, or offline: files in the run's wandb/ that `wandb sync` sends later; "
         "null: WANDB_MODE, or else online",

@@ -79,7 +79,7 @@ class TrainConfig:
         "devices that share each batch", default_factory=SingleConfig
     )
     tracker: TrackerConfig = option(
-        "where the run is recorded besides its folder",
+        "where the run is recorded in addition to its folder",
         default_factory=TensorBoardConfig,
     )
     latent_dim: int = option(
@@ -155,9 +155,7 @@ class TrainConfig:
         "allow TF32 matrix products on GPUs in training: faster, 10-bit mantissa",
         default=True,
     )
-    figure: GridFigureConfig = option(
-        "figures of the finished run", default_factory=GridFigureConfig
-    )
+    figure: GridFigureConfig = option("figures", default_factory=GridFigureConfig)
     name: str | None = option("suffix of the run folder's name", default=None)
     run_dir: str | None = option(
         "run folder; output_root/<date>/<time>-<name> if null", default=None
@@ -168,7 +166,7 @@ class TrainConfig:
         "combined with a larger epochs= and dataset.path=",
         default=None,
     )
-    sweep: SweepConfig = option("of vae-train -m", default_factory=SweepConfig)
+    sweep: SweepConfig = option("sweeps, vae-train -m", default_factory=SweepConfig)
 
     @property
     def takes_free_bits(self) -> bool:

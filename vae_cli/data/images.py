@@ -90,7 +90,7 @@ class Images:
             if Path(path).stat().st_size < size:
                 raise DataError(
                     f"{path} has become shorter while its images were read.",
-                    "put it back as it was, then go on with: vae-train resume=<run>",
+                    "put it back as it was, then resume with: vae-train resume=<run>",
                 )
 
     def take(self, rows: Any) -> "Images":

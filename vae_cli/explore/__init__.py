@@ -1,1 +1,1 @@
-"""`vae-explore`: a page in the browser, around a trained run."""
+"""`vae-explore`: a page in the browser that explores a trained run."""

@@ -1,4 +1,4 @@
-"""The page's own parts: what no library has ready."""
+"""Components of the page with JavaScript of their own, in `static/`."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ PALETTE = (
 
 
 def colours(count: int) -> list[str]:
-    """Return a colour for each of so many classes."""
+    """Return one CSS colour per class."""
     if count <= len(PALETTE):
         return list(PALETTE[: max(count, 1)])
     return [
@@ -27,8 +27,8 @@ class Scatter(ui.element, component="static/scatter.js"):
     Emits `decode` {x, y, move} and `path` {from, to}.
 
     Args:
-        explorer: whose codes.
-        images: address of the folder of its images.
+        explorer: the run.
+        images: URL of the folder with its images.
     """
 
     def __init__(self, explorer: Explorer, images: str) -> None:
@@ -58,11 +58,11 @@ class Scatter(ui.element, component="static/scatter.js"):
         }
 
     def set_marker(self, x: float, y: float) -> None:
-        """Show which point is decoded."""
+        """Mark the point that is decoded."""
         self.run_method("setMarker", x, y)
 
     def set_path(self, start: int, end: int) -> None:
-        """Show the line between two images."""
+        """Draw the line between two images."""
         self.run_method("setPath", start, end)
 
 
@@ -70,7 +70,7 @@ class Picture(ui.element, component="static/picture.js"):
     """A picture that follows the user's moves.
 
     Args:
-        label: what it shows, for those who can't look at it.
+        label: alternative text.
     """
 
     def __init__(self, label: str) -> None:
@@ -78,7 +78,7 @@ class Picture(ui.element, component="static/picture.js"):
         self._props |= {"label": label, "caption": ""}
 
     def show(self, url: str, move: int = 0) -> None:
-        """Show a picture; `move` is the number of the move that it answers."""
+        """Show a picture; `move` is the number of the user's move that caused it."""
         self.run_method("show", url, move)
 
 
@@ -87,11 +87,11 @@ class Range(ui.element, component="static/range.js"):
 
     Args:
         name: unique in the page.
-        label: what it sets.
-        low: its least value.
-        high: its largest.
+        label: text beside it.
+        low: smallest value.
+        high: largest value.
         step: between values.
-        start: where it begins.
+        start: first value.
     """
 
     def __init__(
@@ -103,12 +103,12 @@ class Range(ui.element, component="static/range.js"):
 
 
 class Drop(ui.upload, component="static/drop.js"):
-    """A place to drop files on; the uploader of the library has no label to read out.
+    """A place to drop files on; NiceGUI's own has no label for screen readers.
 
     Args:
         name: unique in the page.
         accept: suffixes, separated by commas.
-        **how: as `ui.upload` takes it.
+        **how: further arguments of `ui.upload`.
     """
 
     def __init__(self, name: str, accept: str, **how: Any) -> None:
@@ -116,19 +116,19 @@ class Drop(ui.upload, component="static/drop.js"):
         self._props |= {"id": name, "accept": accept}
 
     def say(self, state: str) -> None:
-        """Show what happens to the files."""
+        """Show the state of the upload."""
         self.run_method("say", state)
 
 
 class Sliders(ui.element, component="static/sliders.js"):
-    """A slider with a strip for each latent dimension, in order of KL.
+    """A slider and a strip for each latent dimension, ordered by KL.
 
     Emits `move` {dim, value, move}.
 
     Args:
-        explorer: whose dimensions.
-        first: how many are shown at first.
-        name: makes the ids of the controls unique in the page.
+        explorer: the run.
+        first: number of dimensions to show at first.
+        name: prefix of the controls' ids, unique in the page.
     """
 
     def __init__(self, explorer: Explorer, first: int, name: str) -> None:
@@ -139,7 +139,7 @@ class Sliders(ui.element, component="static/sliders.js"):
         self.show_first(first)
 
     def show_first(self, count: int) -> None:
-        """Show the dimensions of largest KL."""
+        """Show this many dimensions, those with the largest KL."""
         own = self._explorer
         self.shown = own.order[:count].tolist()
         largest = max(float(own.kl.max()), 1e-9)
@@ -151,7 +151,7 @@ class Sliders(ui.element, component="static/sliders.js"):
         self.run_method("setCode", [round(float(v), 4) for v in code])
 
     def set_strip(self, dim: int, url: str) -> None:
-        """Show what a dimension changes."""
+        """Show the strip of a dimension."""
         self.run_method("setStrip", dim, url)
 
     def _row(self, dim: int, largest: float) -> dict[str, Any]:
@@ -161,7 +161,7 @@ class Sliders(ui.element, component="static/sliders.js"):
             "dim": dim,
             "name": own.dimension_name(dim),
             "kl": f"{own.kl[dim]:.2f}",
-            "share": round(100 * float(own.kl[dim]) / largest),
+            "percent": round(100 * float(own.kl[dim]) / largest),
             "low": low,
             "high": high,
             "steps": STRIP,

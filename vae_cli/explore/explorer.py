@@ -1,4 +1,4 @@
-"""What the page shows of one run: arrays in, arrays and pictures out."""
+"""What the page computes from a run, as arrays; it knows nothing of the browser."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,15 +26,15 @@ from vae_cli.randomness import Stream, generator
 from vae_cli.run import Run
 
 STRIP = 9
-"""Pictures of a strip."""
+"""Pictures in a strip."""
 REFERENCE = 200
-"""Images of the split whose scores own pictures are compared with."""
+"""Number of images of the split that own pictures are ranked against."""
 POSTERIOR_SAMPLES = 20
-"""Of an own picture, for its scores."""
+"""Posterior samples for the scores of an own picture."""
 
 
 @dataclass(frozen=True)
-class Context:
+class Condition:
     """What decoding depends on besides the code.
 
     Attributes:
@@ -51,19 +51,19 @@ class Explorer:
 
     Args:
         run: the run.
-        split: whose images; None: test if it exists, else validation.
-        num_points: at most this many images.
-        seed: chooses them.
+        split: the split to show; None: test if it exists, else validation.
+        num_points: show at most this many images.
+        seed: chooses the images.
 
     Attributes:
         split: the images that are shown.
         mean: their codes, posterior means, float32 [N, latent_dim].
         log_var: likewise.
         kl: KL(q(z_j|x) || N(0, 1)) of each dimension, nats, float [latent_dim].
-        order: the dimensions, that of largest KL first.
-        plane: where codes are shown.
-        points: coordinates of the images there, float32 [N, 2].
-        ranges: where the slider of each dimension begins and ends.
+        order: the dimensions, largest KL first.
+        plane: maps codes to the scatter plot and back.
+        points: coordinates of the images in the plot, float32 [N, 2].
+        ranges: limits of each dimension's slider, float32 [latent_dim, 2].
     """
 
     def __init__(
@@ -88,29 +88,29 @@ class Explorer:
 
     @property
     def inpaints(self) -> bool:
-        """Whether pictures depend on an image's observed pixels."""
+        """Whether decoding depends on an image's observed pixels."""
         return self.run.config.conditioning.on_observed
 
     @cached_property
     def classes(self) -> dict[int, str]:
-        """Number and name of the classes that can be chosen; none if unconditional."""
+        """Number -> name of the classes to choose from; empty if unconditional."""
         numbers = self.vae.labels.tolist() if self.vae.num_labels else []
         return {number: self.run.spec.class_name(number) for number in numbers}
 
     def dimension_name(self, dim: int) -> str:
-        """Return what a latent dimension is called, with its level if several."""
+        """Return a latent dimension's name, with its level if there are several."""
         hierarchy = self.run.config.hierarchy
         if hierarchy.levels == 1:
             return f"z[{dim}]"
         top = dim < hierarchy.top_size(self.vae.latent_dim)
         return f"z[{dim}], {'top' if top else 'lower'} level"
 
-    def context(self, index: int) -> Context:
+    def condition_of(self, index: int) -> Condition:
         """Return what an image of the split is decoded with."""
         label = None
         if self.classes and self.split.labels is not None:
             label = int(self.split.labels[index])
-        return Context(label, index)
+        return Condition(label, index)
 
     def picture(self, index: int) -> np.ndarray:
         """Return an image of the split, float32 [H, W, C] in [0, 1]."""
@@ -119,15 +119,15 @@ class Explorer:
     def reconstruction(self, index: int) -> np.ndarray:
         """Return an image's reconstruction, float32 [H, W, C] in [0, 1].
 
-        It is decoded from the code that it has in the scatter.
+        It is decoded from the posterior mean.
         """
-        return self.decode(self.mean[index : index + 1], self.context(index))[0]
+        return self.decode(self.mean[index : index + 1], self.condition_of(index))[0]
 
     def example_pair(self) -> tuple[int, int]:
-        """Return two images to begin with.
+        """Return two images for the first path.
 
-        Of different classes if there are some; of one, where the model draws one class
-        at a time.
+        They have different labels if possible, or the same label if the model is
+        conditioned on labels.
         """
         labels = self.split.labels
         if labels is not None:
@@ -137,62 +137,61 @@ class Explorer:
                 return 0, int(wanted.argmax())
         return 0, min(1, len(self.split) - 1)
 
-    def path_context(self, start: int, end: int, chosen: Context) -> Context:
+    def path_condition(self, start: int, end: int, chosen: Condition) -> Condition:
         """Return what a path is decoded with: the class of both images, or `chosen`."""
         labels = self.split.labels
         if self.classes and labels is not None and labels[start] == labels[end]:
-            return self.context(start)
+            return self.condition_of(start)
         return chosen
 
     def nearest(self, x: float, y: float) -> int:
-        """Return the image that lies closest to a point of the plane."""
+        """Return the index of the image closest to a point of the plot."""
         distance = ((self.points - np.array([x, y], np.float32)) ** 2).sum(axis=1)
         return int(distance.argmin())
 
-    def decode(self, z: np.ndarray, context: Context) -> np.ndarray:
+    def decode(self, z: np.ndarray, condition: Condition) -> np.ndarray:
         """Return pictures of codes.
 
         Args:
             z: float32 [N, latent_dim].
-            context: of all of them.
+            condition: of all of them.
 
         Returns:
-            float32 [N, H, W, C] in [0, 1], as they are looked at.
+            float32 [N, H, W, C] in [0, 1].
         """
-        arrays = self._condition(context, len(z))
+        arrays = self._arrays(condition, len(z))
         tensors = {name: as_float(array) for name, array in arrays.items()}
         images = self._decode(tf.constant(z, tf.float32), tensors).numpy()
         if self.inpaints:
             images = with_observed(images, arrays)
-        # weights that have diverged give no brightness
+        # diverged weights decode to NaN
         return np.nan_to_num(self.run.spec.pixels.shown(images))
 
-    def strip(self, z: np.ndarray, dim: int, context: Context) -> np.ndarray:
-        """Return pictures of one dimension going from end to end, the others at z's.
+    def strip(self, z: np.ndarray, dim: int, condition: Condition) -> np.ndarray:
+        """Return pictures for the range of one dimension; the others stay as in `z`.
 
         Args:
             z: float32 [latent_dim].
             dim: which dimension.
-            context: of the pictures.
+            condition: of the pictures.
 
         Returns:
             float32 [STRIP, H, W, C] in [0, 1].
         """
-        return self.decode(self.strip_codes(z, [dim]), context)
+        return self.decode(self.strip_codes(z, dim), condition)
 
-    def strip_codes(self, z: np.ndarray, dims: Sequence[int]) -> np.ndarray:
-        """Return the codes of the strips of dimensions, [len(dims) * STRIP, d]."""
-        codes = np.tile(z.astype(np.float32), (len(dims), STRIP, 1))
-        for row, dim in enumerate(dims):
-            low, high = self.ranges[dim]
-            codes[row, :, dim] = np.linspace(low, high, STRIP)
-        return codes.reshape(-1, codes.shape[-1])
+    def strip_codes(self, z: np.ndarray, dim: int) -> np.ndarray:
+        """Return the codes of the strip of a dimension, float32 [STRIP, latent_dim]."""
+        codes = np.tile(z.astype(np.float32), (STRIP, 1))
+        low, high = self.ranges[dim]
+        codes[:, dim] = np.linspace(low, high, STRIP)
+        return codes
 
     def path(self, start: int, end: int, steps: int) -> np.ndarray:
         """Return codes on the straight line from one image to another, [steps, d].
 
         Raises:
-            DataError: there are no such images.
+            DataError: an index is out of range.
         """
         for index in (start, end):
             if not 0 <= index < len(self.mean):
@@ -203,35 +202,35 @@ class Explorer:
         return interpolate(self.mean[start], self.mean[end], steps, "linear")
 
     def samples(
-        self, count: int, temperature: float, seed: int, context: Context
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Draw codes from the prior; returns them, [count, d], and their pictures."""
-        arrays = self._condition(context, count)
+        self, count: int, temperature: float, seed: int, condition: Condition
+    ) -> np.ndarray:
+        """Return pictures of samples from the prior, float32 [count, H, W, C]."""
+        arrays = self._arrays(condition, count)
         z = sample_prior(self.vae, count, seed, temperature, arrays)
-        return z, self.decode(z, context)
+        return self.decode(z, condition)
 
     def score(self, paths: Sequence[Path], label: int | None) -> list[Scored]:
         """Encode, reconstruct and score picture files.
 
-        They are prepared as the run's data were.
+        They are prepared like the run's data.
 
         Args:
-            paths: of the files.
-            label: class of all, for a model that is conditioned on labels.
+            paths: the files.
+            label: class of all pictures, for a model that is conditioned on labels.
 
         Raises:
-            VaeCliError: one can't be read, or doesn't fit.
+            VaeCliError: a file can't be read, or doesn't fit the model.
         """
         given = [str(path) for path in paths]
         own = label if self.classes else None
         split, names = self.run.images(given, own)
-        # as a command's label=: a name or number in words
+        # `codes` takes a label as typed
         typed = None if own is None else str(own)
         (*codes,) = self.run.codes(
             given, scores=True, posterior_samples=POSTERIOR_SAMPLES, label=typed
         )
         mean = np.concatenate([part.mean for part in codes])
-        restored = np.concatenate([self.decode(z[None], Context(own)) for z in mean])
+        restored = np.concatenate([self.decode(z[None], Condition(own)) for z in mean])
         scores = {
             name: np.concatenate([part.scores[name] for part in codes])
             for name in IMAGE_SCORES
@@ -252,7 +251,7 @@ class Explorer:
 
     @cached_property
     def reference(self) -> np.ndarray:
-        """The `neg_elbo` of a few images of the split, ascending, nats."""
+        """The `neg_elbo` of `REFERENCE` images of the split, nats, ascending."""
         codes = self.run.codes(
             split=self.split_name,
             num_images=min(REFERENCE, len(self.split)),
@@ -262,21 +261,21 @@ class Explorer:
         return np.sort(np.concatenate([part.scores["neg_elbo"] for part in codes]))
 
     def warm_up(self) -> None:
-        """Compile what the page calls, so that the first click is as fast as later."""
+        """Compile the decoder, so that the first click is as fast as later ones."""
         z = np.zeros((1, self.vae.latent_dim), np.float32)
-        context = self.context(0)
-        self.decode(z, context)
-        self.decode(z, context)
-        self.decode(self.strip_codes(z[0], [0]), context)
+        condition = self.condition_of(0)
+        self.decode(z, condition)
+        self.decode(z, condition)
+        self.strip(z[0], 0, condition)
 
-    def _condition(self, context: Context, count: int) -> ConditionArrays:
+    def _arrays(self, condition: Condition, count: int) -> ConditionArrays:
         """Return the condition of so many codes, arrays [count, ...]."""
         if self.inpaints:
-            rows = np.full(count, context.image)
-            condition = self.split.take(rows).condition
+            rows = np.full(count, condition.image)
+            arrays = self.split.take(rows).condition
             names = ("corrupted", "mask")
-            return {name: condition[name][:] for name in names if name in condition}
-        label = context.label if self.classes else None
+            return {name: arrays[name][:] for name in names if name in arrays}
+        label = condition.label if self.classes else None
         if self.classes and label is None:
             label = next(iter(self.classes))
         return checked_condition(self.vae, self.run.labels.condition(label, count))

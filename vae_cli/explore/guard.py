@@ -1,8 +1,8 @@
-"""Who may talk to the server: pages of its own, by an address that is its own.
+"""Access control: only the server's own pages, at its own address, may use it.
 
 A page of another site can make its visitor's browser send requests to this machine:
-under a name of its own that it points here (DNS rebinding), or across sites, which a
-browser allows for websockets. The headers Host and Origin give both away.
+under its own name, which it resolves to this address (DNS rebinding), or across sites,
+which browsers allow for websockets. The headers Host and Origin reveal both.
 """
 
 import ipaddress
@@ -14,12 +14,12 @@ Scope = MutableMapping[str, Any]
 Application = Callable[[Scope, Any, Any], Awaitable[None]]
 
 MAX_BODY = 2**29
-"""Bytes of an upload."""
+"""Largest upload, bytes."""
 LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether an address reaches this machine alone."""
+    """Return whether an address is only reachable from this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -31,7 +31,7 @@ class Guard:
 
     Args:
         application: an ASGI application.
-        host: address that it listens on.
+        host: address that the server listens on.
     """
 
     def __init__(self, application: Application, host: str) -> None:
@@ -42,12 +42,12 @@ class Guard:
             self._names |= {socket.gethostname().lower(), socket.getfqdn().lower()}
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
-        """Pass a request on, or answer it with 403."""
+        """Pass a request on, or refuse it with 403, or 413 if it is too large."""
         if scope["type"] == "lifespan":
             await self._application(scope, receive, send)
         elif self.allows(scope["headers"]):
             if scope.get("method") == "POST" and not is_bounded(scope["headers"]):
-                await _answer(send, 413, b"Refused: too large, or of no known size.\n")
+                await _answer(send, 413, b"Refused: too large, or without a size.\n")
             else:
                 await self._application(scope, receive, send)
         elif scope["type"] == "websocket":
@@ -71,7 +71,7 @@ class Guard:
             return True
         if not self._open:
             return False
-        try:  # a number can't be pointed elsewhere
+        try:  # an IP address can't be rebound
             ipaddress.ip_address(name)
         except ValueError:
             return False
@@ -79,7 +79,7 @@ class Guard:
 
 
 def is_bounded(headers: list[tuple[bytes, bytes]]) -> bool:
-    """Return whether a request says its size, and it is one of a few pictures."""
+    """Return whether a request states its size, and it is at most `MAX_BODY`."""
     sizes = [value for name, value in headers if name.lower() == b"content-length"]
     return len(sizes) == 1 and sizes[0].isdigit() and int(sizes[0]) <= MAX_BODY
 

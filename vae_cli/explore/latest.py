@@ -1,4 +1,4 @@
-"""Work for a browser: the newest request wins, those it overtakes are dropped."""
+"""Runs the newest request of the browser; older waiting ones are dropped."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,23 +6,23 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 PICTURE = ThreadPoolExecutor(1, thread_name_prefix="picture")
-"""Where the decoded picture is computed, which waits for nothing else."""
-REST = ThreadPoolExecutor(1, thread_name_prefix="rest")
-"""Where everything else is, one at a time."""
+"""Thread for the decoded picture, which must not wait for anything else."""
+BACKGROUND = ThreadPoolExecutor(1, thread_name_prefix="background")
+"""Thread for everything else, one request at a time."""
 
 
 class Latest:
-    """Computes one request at a time, and always the newest.
+    """Computes one request at a time; while it does, only the newest is kept.
 
     Args:
         failed: called with the error of a request that failed.
-        thread: where to compute.
+        thread: computes the requests.
     """
 
     def __init__(
         self,
         failed: Callable[[Exception], None],
-        thread: ThreadPoolExecutor = REST,
+        thread: ThreadPoolExecutor = BACKGROUND,
     ) -> None:
         self._failed = failed
         self._thread = thread
@@ -30,9 +30,9 @@ class Latest:
         self._task: asyncio.Task[None] | None = None
 
     def submit(self, compute: Callable[[], Any], show: Callable[[Any], None]) -> None:
-        """Compute in the thread, then show the result in this one.
+        """Compute in the thread, then show the result in the event loop.
 
-        Another request that still waits is dropped.
+        A request that is still waiting is dropped.
         """
         self._waiting = (compute, show)
         if self._task is None or self._task.done():

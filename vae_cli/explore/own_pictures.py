@@ -10,16 +10,16 @@ from vae_cli.data.decode import SUFFIXES
 from vae_cli.errors import DataError, VaeCliError
 from vae_cli.explore import pictures
 from vae_cli.explore.components import Drop
-from vae_cli.explore.latest import REST
+from vae_cli.explore.latest import BACKGROUND
 from vae_cli.explore.panel import Panel
 from vae_cli.explore.parts import button, heading, quiet, thumbnail
 from vae_cli.explore.scored import Scored
 from vae_cli.text import printable
 
 MAX_FILES = 20
-"""Pictures at a time."""
+"""Pictures per upload."""
 MAX_MEGABYTES = 20
-"""Of a picture."""
+"""Size limit of a picture."""
 SHOWN = (
     ("neg_elbo", "neg. ELBO"),
     ("reconstruction", "reconstruction"),
@@ -30,10 +30,10 @@ SHOWN = (
 
 
 class OwnPictures:
-    """A place to drop pictures on, and what each run makes of them.
+    """A place to drop pictures on, and the results of each run.
 
     Args:
-        panels: the runs that take pictures.
+        panels: the runs that accept pictures.
     """
 
     def __init__(self, panels: list[Panel]) -> None:
@@ -41,8 +41,8 @@ class OwnPictures:
         with ui.element("div").classes("ve-card ve-wide"):
             heading("Your own pictures")
             quiet(
-                "They are prepared as the run's data were, encoded, reconstructed and "
-                "scored, and stay on this machine."
+                "They are prepared like the run's data, encoded, reconstructed and "
+                "scored. They stay on the machine that runs vae-explore."
             )
             self._drop = Drop(
                 "own-pictures",
@@ -55,7 +55,7 @@ class OwnPictures:
             self._results.props["aria-live"] = "polite"
 
     async def _received(self, event: events.MultiUploadEventArguments) -> None:
-        """Score what has come, run by run."""
+        """Score the uploaded files with each run."""
         self._results.clear()
         with tempfile.TemporaryDirectory(prefix="vae-explore-") as folder:
             paths = await self._saved(event.files, Path(folder))
@@ -66,7 +66,7 @@ class OwnPictures:
     async def _saved(
         self, files: list[ui.upload.FileUpload], folder: Path
     ) -> list[Path]:
-        """Write what came below a folder, by safe names; refuse what is no picture."""
+        """Write the files into a folder, under safe names; refuse other files."""
         paths = []
         for number, file in enumerate(files[:MAX_FILES]):
             name = PurePath(printable(file.name)).name[-80:] or "picture"
@@ -84,10 +84,10 @@ class OwnPictures:
     async def _score(self, panel: Panel, paths: list[Path]) -> None:
         loop = asyncio.get_running_loop()
         score = panel.explorer.score
-        for path in paths:  # one by one: a damaged one must not hide the others
+        for path in paths:  # one by one: a damaged file must not affect the others
             try:
                 found = await loop.run_in_executor(
-                    REST, score, [path], panel.context.label
+                    BACKGROUND, score, [path], panel.condition.label
                 )
             except VaeCliError as error:
                 self._refuse(str(error))
@@ -99,7 +99,7 @@ class OwnPictures:
                 self._show(panel, found[0])
 
     def _refuse(self, message: str) -> None:
-        """Say what is wrong with a picture, where its scores would be."""
+        """Show an error in place of a picture's scores."""
         with self._results, ui.element("article").classes("ve-scored ve-refused"):
             ui.label(message)
 
@@ -132,12 +132,12 @@ class OwnPictures:
 
 
 def check_upload(name: str, size: int) -> None:
-    """Refuse what is no picture by its name, or too large.
+    """Check the suffix and the size of an upload, bytes.
 
     Raises:
-        DataError: it is.
+        DataError: the suffix isn't that of a picture, or the file is too large.
     """
     if PurePath(name).suffix.lower() not in SUFFIXES:
-        raise DataError(f"{name} is no picture: those are {', '.join(SUFFIXES)}.")
+        raise DataError(f"{name} is not a picture: use {', '.join(SUFFIXES)}.")
     if size > MAX_MEGABYTES * 2**20:
         raise DataError(f"{name} is larger than {MAX_MEGABYTES} MB.")

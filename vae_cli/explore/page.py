@@ -1,4 +1,4 @@
-"""The page: two tabs, and one run or two beside each other."""
+"""The page: two tabs, and one or two runs side by side."""
 
 from nicegui import ui
 
@@ -10,14 +10,14 @@ from vae_cli.explore.results import Table, evaluations, facts, figures, losses
 
 
 def build(explorers: list[Explorer], notices: list[str]) -> list[Panel]:
-    """Lay the page out for one visitor.
+    """Build the page for one visitor.
 
     Args:
         explorers: one or two runs.
         notices: sentences to show above them.
 
     Returns:
-        the panels, to be started when the visitor's browser is there.
+        the panels, to be started when the browser is connected.
     """
     two = " two" if len(explorers) > 1 else ""
     dark = ui.dark_mode(None)
@@ -55,12 +55,12 @@ def build(explorers: list[Explorer], notices: list[str]) -> list[Panel]:
 
 
 def _switch(dark: ui.dark_mode) -> None:
-    """From the system's choice to dark, then back and forth."""
+    """Toggle dark mode; the first click leaves the system's setting."""
     dark.set_value(not dark.value)
 
 
 def _results(explorer: Explorer, number: int, title: bool) -> None:
-    """Show what the run folder says."""
+    """Show losses, facts, evaluations and figures of the run folder."""
     run = explorer.run
     with ui.element("section").classes("ve-results") as section:
         section.props["aria-label"] = f"Results of {run.name}"
@@ -103,7 +103,7 @@ def _figure(address: str, name: str) -> None:
 
 
 def _table(table: Table) -> None:
-    """Show rows: a name, a value, a unit."""
+    """Show a table of names, values and units."""
     with ui.element("table").classes("ve-table"), ui.element("tbody"):
         for name, value, unit in table.rows:
             with ui.element("tr"):

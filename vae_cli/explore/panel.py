@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from nicegui import ui
 from vae_cli.errors import VaeCliError
 from vae_cli.explore import pictures
 from vae_cli.explore.components import Picture, Range, Scatter, Sliders
-from vae_cli.explore.explorer import Context, Explorer
+from vae_cli.explore.explorer import Condition, Explorer
 from vae_cli.explore.latest import PICTURE, Latest
 from vae_cli.explore.parts import (
     button,
@@ -26,33 +25,33 @@ from vae_cli.explore.parts import (
 from vae_cli.explore.path_card import PathCard
 
 FIRST_SLIDERS = 8
-"""Shown until all are asked for."""
+"""Sliders to show at first."""
 SAMPLES, SAMPLE_COLUMNS = 16, 8
-REST_SECONDS = 0.15
-"""Seconds without a move until strips and the nearest image follow."""
+IDLE_SECONDS = 0.15
+"""Seconds without a move before strips and the nearest image are updated."""
 
 log = logging.getLogger(__name__)
 
 
 class Panel:
-    """The controls of a run, and the code that they stand for.
+    """The controls of one run; all of them show the same code.
 
     Args:
         explorer: the run.
-        number: its place among the runs of the page.
-        title: whether its name stands above it.
+        number: its index among the runs of the page.
+        title: whether to show its name.
     """
 
     def __init__(self, explorer: Explorer, number: int, title: bool) -> None:
         self.explorer = explorer
         self.number = number
         self.z = np.zeros(explorer.vae.latent_dim, np.float32)
-        self.context = Context(image=0)
+        self.condition = Condition(image=0)
         if explorer.classes:
-            self.context = Context(label=next(iter(explorer.classes)))
+            self.condition = Condition(label=next(iter(explorer.classes)))
         self.near = 0
         self._seed, self._temperature = 0, 1.0
-        self._resting: asyncio.TimerHandle | None = None
+        self._idle_timer: asyncio.TimerHandle | None = None
         self._picture = Latest(self.failed, PICTURE)
         self._sampling, self._strips, self._restoring = (
             Latest(self.failed) for _ in range(3)
@@ -89,7 +88,7 @@ class Panel:
         with card():
             heading("Decoded picture")
             if own.classes:
-                self._class = class_choice(own.classes, self.context.label)
+                self._class = class_choice(own.classes, self.condition.label)
                 self._class.on_value_change(lambda e: self._choose_class(e.value))
             self.picture = Picture("Picture that the decoder makes of the code")
             self._near_name = ui.label().classes("ve-near-name")
@@ -109,7 +108,7 @@ class Panel:
             heading("Dimensions, by KL")
             quiet(
                 "KL: how many nats of information about an image a dimension carries; "
-                "near 0, it is not used. The strip is what moving it changes."
+                "near 0, it is unused. The strip shows the effect of this dimension."
             )
             with ui.element("div").classes("ve-scroll").props('tabindex="-1"'):
                 first = min(FIRST_SLIDERS, count)
@@ -125,8 +124,8 @@ class Panel:
                 name = f"run{self.number}-temperature"
                 temperature = Range(name, "Temperature", 0, 2, 0.05, self._temperature)
                 temperature.on("move", lambda e: self._heat(e.args))
-                button("Draw others", self._draw_others)
-            quiet("Temperature scales the noise: 1 is the model, less is more typical.")
+                button("Draw new samples", self._draw_others)
+            quiet("Temperature scales the noise: 1 is the model, lower more typical.")
             self._samples = strip(f"{SAMPLES} samples of the prior")
 
     # --- what the user does
@@ -140,21 +139,21 @@ class Panel:
         self._path.draw(*self.explorer.example_pair())
 
     def set_code(self, z: np.ndarray, move: int = 0) -> None:
-        """Decode a code, and let every control stand for it."""
+        """Decode a code, and update every control."""
         self.z = z.astype(np.float32)
         self.sliders.set_code(self.z)
         self._decode(move)
         x, y = self._place()
         self.scatter.set_marker(x, y)
         self.near = self.explorer.nearest(x, y)
-        self._rest()
+        self._update_when_idle()
 
     def _point(self, x: float, y: float, move: int) -> None:
         self.z = self.explorer.plane.code(x, y).astype(np.float32)
         self._decode(move)
         self.sliders.set_code(self.z)
         self.near = self.explorer.nearest(x, y)
-        self._rest()
+        self._update_when_idle()
 
     def _move(self, dim: int, value: float, move: int) -> None:
         self.z = self.z.copy()
@@ -163,20 +162,20 @@ class Panel:
         x, y = self._place()
         self.scatter.set_marker(x, y)
         self.near = self.explorer.nearest(x, y)
-        self._rest(moving=dim)
+        self._update_when_idle(moving=dim)
 
     def _choose_class(self, label: int) -> None:
-        self.context = Context(label, self.context.image)
+        self.condition = Condition(label, self.condition.image)
         self._decode()
-        self._rest()
+        self._update_when_idle()
         self.draw_samples()
         self._path.draw_again()
 
     def _use_near(self) -> None:
-        context = self.explorer.context(self.near)
-        changed, self.context = context != self.context, context
+        condition = self.explorer.condition_of(self.near)
+        changed, self.condition = condition != self.condition, condition
         if self.explorer.classes:
-            self._class.set_value(context.label)
+            self._class.set_value(condition.label)
         self.set_code(self.explorer.mean[self.near])
         if changed and self.explorer.inpaints:
             self._show_observed()
@@ -195,10 +194,10 @@ class Panel:
 
     def draw_samples(self) -> None:
         """Draw samples of the prior, at the temperature of the slider."""
-        temperature, seed, context = self._temperature, self._seed, self.context
+        temperature, seed, condition = self._temperature, self._seed, self.condition
 
         def draw() -> str:
-            _, images = self.explorer.samples(SAMPLES, temperature, seed, context)
+            images = self.explorer.samples(SAMPLES, temperature, seed, condition)
             return pictures.url(pictures.rows(images, SAMPLE_COLUMNS))
 
         self._sampling.submit(draw, lambda url: show(self._samples, url))
@@ -207,29 +206,29 @@ class Panel:
         more.set_visibility(False)
         self.sliders.show_first(self.explorer.vae.latent_dim)
         self.sliders.set_code(self.z)
-        self._rest()
+        self._update_when_idle()
 
     # --- pictures
 
     def _decode(self, move: int = 0) -> None:
-        z, context = self.z[None], self.context
+        z, condition = self.z[None], self.condition
         self._picture.submit(
-            lambda: pictures.url(self.explorer.decode(z, context)[0]),
+            lambda: pictures.url(self.explorer.decode(z, condition)[0]),
             lambda url: self.picture.show(url, move),
         )
 
-    def _rest(self, moving: int | None = None) -> None:
-        """Let what takes longer follow when the user has come to rest.
+    def _update_when_idle(self, moving: int | None = None) -> None:
+        """Update the slower parts once the user stops moving.
 
-        The strip of the dimension that moves stays as it is.
+        The strip of the dimension `moving` doesn't change.
         """
-        if self._resting is not None:
-            self._resting.cancel()
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
         dims = [dim for dim in self.sliders.shown if dim != moving]
         loop = asyncio.get_running_loop()
-        self._resting = loop.call_later(REST_SECONDS, self._rested, dims)
+        self._idle_timer = loop.call_later(IDLE_SECONDS, self._update_slow_parts, dims)
 
-    def _rested(self, dims: list[int]) -> None:
+    def _update_slow_parts(self, dims: list[int]) -> None:
         own, near = self.explorer, self.near
         self._mark(near)
         self._restoring.submit(
@@ -239,32 +238,29 @@ class Panel:
         self._draw_strips(dims)
 
     def _draw_strips(self, dims: list[int]) -> None:
-        """Draw strips one by one, so that a picture waits for no more than one."""
+        """Draw strips one by one, so that other requests wait for one at most."""
         if not dims:
             return
-        dim, z, context = dims[0], self.z, self.context
+        dim, z, condition = dims[0], self.z, self.condition
 
         def drawn(url: str) -> None:
             self.sliders.set_strip(dim, url)
-            if z is self.z and context is self.context:
-                self._strips.submit(*request(dims[1:]))
+            if z is self.z and condition is self.condition:
+                self._draw_strips(dims[1:])
 
         def draw() -> str:
-            return pictures.url(pictures.row(self.explorer.strip(z, dim, context)))
-
-        def request(rest: list[int]) -> tuple[Callable[[], Any], Callable[[Any], None]]:
-            return (lambda: None), lambda _: self._draw_strips(rest)
+            return pictures.url(pictures.row(self.explorer.strip(z, dim, condition)))
 
         self._strips.submit(draw, drawn)
 
     def _place(self) -> tuple[float, float]:
-        """Return where the code lies in the scatter."""
+        """Return the coordinates of the code in the scatter plot."""
         own = self.explorer
         x, y = own.plane.points(self.z[None], own.log_var.mean(axis=0)[None])[0]
         return float(x), float(y)
 
     def _mark(self, index: int) -> None:
-        """Show the image that is nearest to the decoded point."""
+        """Show the image nearest to the decoded point."""
         names = self.explorer.split.label_names
         own = "" if names is None else f", class {names[index]}"
         self._near_name.set_text(f"Nearest: image {index}{own}")
@@ -272,11 +268,11 @@ class Panel:
 
     def _show_observed(self) -> None:
         """Show the observed pixels that decoding depends on."""
-        index = self.context.image
+        index = self.condition.image
         show(self._observed, f"runs/{self.number}/observed/{index}.png")
 
     def failed(self, error: Exception) -> None:
-        """Tell the user what went wrong; a bug of ours goes to the log as well."""
+        """Show an error to the user; unexpected errors are logged as well."""
         if not isinstance(error, VaeCliError):
             log.error("vae-explore: %s", error, exc_info=error)
         with self.element:

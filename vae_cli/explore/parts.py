@@ -1,4 +1,4 @@
-"""Small things that the page is put together from."""
+"""Small building blocks of the page."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 from nicegui import ui
 
 MAX_BUTTONS = 12
-"""Classes with a button each; more are in a list."""
+"""Up to this many classes have a button each; more are in a list."""
 
 
 def heading(text: str, level: int = 3, hidden: bool = False) -> None:
-    """Add a heading; those of cards are of level 3, hidden ones are only read out."""
+    """Add a heading; a hidden one is only for screen readers."""
     shown = ui.html(text, tag=f"h{level}", sanitize=escaped)
     if hidden:
         shown.classes("ve-hidden")
@@ -27,7 +27,7 @@ def button(text: str, clicked: Callable[..., Any]) -> ui.button:
 
 
 def class_choice(classes: dict[int, str], chosen: int | None) -> ui.toggle | ui.select:
-    """Add the choice of a class; its value is the number."""
+    """Add a control to choose a class; its value is the class number."""
     with ui.element("div").props('role="group" aria-label="Class to decode as"'):
         if len(classes) <= MAX_BUTTONS:
             buttons = ui.toggle(classes, value=chosen).classes("ve-classes")
@@ -39,7 +39,7 @@ def class_choice(classes: dict[int, str], chosen: int | None) -> ui.toggle | ui.
 
 
 def thumbnail(name: str) -> ui.element:
-    """Add a small picture with its name below; returns the picture."""
+    """Add a small picture with a caption; returns the picture."""
     with ui.element("figure").classes("ve-small"):
         image = ui.element("img").classes("ve-thumb")
         image.props["alt"] = name
@@ -49,7 +49,7 @@ def thumbnail(name: str) -> ui.element:
 
 
 def card(name: str = "") -> ui.element:
-    """Add a card; returns it, to put things in."""
+    """Add an empty card; returns it."""
     return ui.element("div").classes(f"ve-card {name}")
 
 
@@ -59,10 +59,10 @@ def strip(alt: str) -> ui.element:
 
 
 def show(image: ui.element, url: str) -> None:
-    """Let a picture be another one."""
+    """Replace a picture."""
     image.props["src"] = url
 
 
 def escaped(text: str) -> str:
-    """Return text as HTML shows it."""
+    """Return text escaped for HTML."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

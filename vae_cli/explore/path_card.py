@@ -9,8 +9,8 @@ from nicegui import ui
 from vae_cli.errors import DataError
 from vae_cli.explore import pictures
 from vae_cli.explore.components import Scatter
-from vae_cli.explore.explorer import Context, Explorer
-from vae_cli.explore.latest import REST, Latest
+from vae_cli.explore.explorer import Condition, Explorer
+from vae_cli.explore.latest import BACKGROUND, Latest
 from vae_cli.explore.parts import button, card, heading, quiet, show, strip
 
 STEPS, COLUMNS, GIF_STEPS = 12, 7, 24
@@ -20,7 +20,7 @@ class Owner(Protocol):
     """The controls of the run that a path belongs to."""
 
     explorer: Explorer
-    context: Context
+    condition: Condition
 
     def failed(self, error: Exception) -> None:
         """Tell the user what went wrong."""
@@ -53,8 +53,8 @@ class PathCard:
                 self._save = button("Save as GIF", self._save_gif)
                 self._save.disable()
             quiet(
-                "Or drag in the latent space. First and last are the images, between "
-                "them is what the decoder makes of the line from code to code."
+                "Or drag in the latent space. The first and last pictures are the "
+                "images; the others are decoded from the line between their codes."
             )
             self._strip = strip("Path between two images, decoded")
 
@@ -71,11 +71,11 @@ class PathCard:
         self._to.set_value(end)
         self._scatter.set_path(start, end)
         self._save.enable()
-        context = own.path_context(start, end, self._owner.context)
+        condition = own.path_condition(start, end, self._owner.condition)
 
         def drawn() -> str:
             first, last = own.picture(start)[None], own.picture(end)[None]
-            images = np.concatenate([first, own.decode(codes, context), last])
+            images = np.concatenate([first, own.decode(codes, condition), last])
             return pictures.url(pictures.rows(images, COLUMNS))
 
         self._latest.submit(drawn, lambda url: show(self._strip, url))
@@ -94,8 +94,8 @@ class PathCard:
         own = self._owner.explorer
         start, end = self._ends
         codes = own.path(start, end, GIF_STEPS)
-        context = own.path_context(start, end, self._owner.context)
+        condition = own.path_condition(start, end, self._owner.condition)
         loop = asyncio.get_running_loop()
-        images = await loop.run_in_executor(REST, own.decode, codes, context)
+        images = await loop.run_in_executor(BACKGROUND, own.decode, codes, condition)
         name = f"{own.run.name}-{start}-to-{end}.gif"
         ui.download.content(pictures.gif(images), name, "image/gif")

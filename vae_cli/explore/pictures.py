@@ -1,4 +1,4 @@
-"""Pictures as a browser takes them: files in memory, and their addresses."""
+"""Pictures for a browser: PNG and GIF files in memory, and data URIs."""
 
 import base64
 import io
@@ -10,7 +10,7 @@ from PIL import Image
 from vae_cli.visualize.images import CELL, to_uint8
 
 MILLISECONDS = 80
-"""A frame of a GIF."""
+"""Duration of a GIF frame."""
 
 
 def png(image: np.ndarray) -> bytes:
@@ -25,19 +25,19 @@ def row(images: np.ndarray) -> np.ndarray:
 
 
 def rows(images: np.ndarray, columns: int) -> np.ndarray:
-    """Return images float32 [N, H, W, C] as a grid without gaps; N fills the rows."""
+    """Return images float32 [N, H, W, C] as a grid without gaps; N fills all rows."""
     return np.concatenate(
         [row(images[i : i + columns]) for i in range(0, len(images), columns)]
     )
 
 
 def url(image: np.ndarray) -> str:
-    """Return float32 [H, W, C] in [0, 1] as the address of an `<img>`."""
+    """Return float32 [H, W, C] in [0, 1] as a data URI."""
     return "data:image/png;base64," + base64.b64encode(png(image)).decode()
 
 
 def gif(images: np.ndarray) -> bytes:
-    """Return a GIF that goes through images [N, H, W, C] and back, for ever."""
+    """Return a GIF that plays images [N, H, W, C] forwards and backwards, in a loop."""
     scale = max(1, -(-4 * CELL // max(images.shape[1:3])))
     frames = [_picture(image, scale) for image in images]
     there_and_back = [*frames, *frames[-2:0:-1]]

@@ -11,10 +11,10 @@ class Plane:
 
     Attributes:
         origin: code of the point (0, 0), float32 [latent_dim].
-        axes: orthonormal rows, float32 [2, latent_dim], or [1, latent_dim] of a single
-            dimension, whose other coordinate is no part of the code.
+        axes: orthonormal rows, float32 [2, latent_dim], or [1, latent_dim] if there is
+            one dimension; the other coordinate is then not part of the code.
         names: of the two coordinates.
-        flat: whether the plane holds every code, so that a point is a code.
+        flat: whether the plane contains every code.
     """
 
     origin: np.ndarray
@@ -36,10 +36,10 @@ class Plane:
 
 
 def plane_of(mean: np.ndarray) -> Plane:
-    """Return the plane that codes are shown in.
+    """Return the plane in which codes are shown.
 
-    One dimension is shown against its log-variance, two are shown as they are; of more,
-    the plane of the first two principal components, through the mean code.
+    One dimension is shown against its log-variance, two are shown directly, more as
+    their first two principal components, with the mean code as the origin.
 
     Args:
         mean: posterior means, float32 [N, latent_dim].
@@ -64,10 +64,10 @@ def plane_of(mean: np.ndarray) -> Plane:
 
 
 def ranges(mean: np.ndarray, span: float = 3.0) -> np.ndarray:
-    """Return where the slider of each dimension begins and ends, float32 [d, 2].
+    """Return the limits of each dimension's slider, float32 [d, 2].
 
-    At least [-span, span], and as far as the codes of images go: a learned prior may
-    lie anywhere.
+    They include [-span, span] and the codes of all images: a learned prior may lie
+    anywhere.
     """
     low = np.minimum(mean.min(axis=0), -span)
     high = np.maximum(mean.max(axis=0), span)

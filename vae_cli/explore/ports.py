@@ -1,4 +1,4 @@
-"""The port of the page."""
+"""The port that the page is served on."""
 
 import os
 import socket
@@ -6,14 +6,16 @@ import socket
 from vae_cli.errors import RunError
 
 PORTS = 100
-"""Looked at for one that is free."""
+"""Ports to try when suggesting a free one."""
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
-    """Take a port, before anything that takes time.
+    """Return a listening socket.
+
+    Called before TensorFlow starts, so that a port in use is reported at once.
 
     Raises:
-        RunError: it is taken, or the address is not this machine's.
+        RunError: the port is in use, or the address doesn't belong to this machine.
     """
     try:
         return _bound(host, port)
@@ -29,7 +31,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
             ) from error
         raise RunError(
             f"host={host} can't be used: {_reason(error)}.",
-            "host=127.0.0.1 is this machine alone, host=0.0.0.0 all of its addresses",
+            "host=127.0.0.1 is only this machine, host=0.0.0.0 all of its addresses",
         ) from error
 
 
@@ -37,7 +39,7 @@ def _bound(host: str, port: int) -> socket.socket:
     kind = socket.AF_INET6 if ":" in host else socket.AF_INET
     own = socket.socket(kind, socket.SOCK_STREAM)
     try:
-        if os.name != "nt":  # there it would share the port
+        if os.name != "nt":  # there, this option would share the port
             own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         own.bind((host, port))
         own.listen(100)
@@ -52,6 +54,6 @@ def _reason(error: Exception) -> str:
 
 
 def address_of(host: str, port: int) -> str:
-    """Return what to type into a browser on this machine."""
+    """Return the URL of the page, for a browser on this machine."""
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
     return f"http://{f'[{shown}]' if ':' in shown else shown}:{port}/"

@@ -1,4 +1,4 @@
-"""What a run folder says: losses, figures, evaluations, whether the run ended."""
+"""Results in a run folder: losses, figures, evaluations, the state of training."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,18 +14,18 @@ LOSSES = (
     ("neg_elbo", "neg. ELBO, training"),
     ("val_neg_elbo", "neg. ELBO, validation"),
 )
-"""Column of metrics.csv -> what it is called."""
+"""Column of metrics.csv, and its name on the page."""
 FIGURES = ("figures", "samples", "evaluation", "reconstructions", "anomaly")
-"""Folders of a run whose pictures are shown."""
+"""Folders of a run whose PNG files are shown."""
 MAX_FIGURES = 60
 
 
 @dataclass(frozen=True)
 class Table:
-    """Figures of one split.
+    """Named values with units.
 
     Attributes:
-        title: which split, which images, which checkpoint.
+        title: heading.
         rows: name, value and unit of each.
     """
 
@@ -34,10 +34,10 @@ class Table:
 
 
 def training_notice(run: OpenRun) -> str | None:
-    """Return a sentence on a run that is not finished; None for one that is.
+    """Return a sentence about an unfinished run; None for a finished one.
 
     Raises:
-        RunError: it is still training, and has no weights yet.
+        RunError: the run is still training and has no weights yet.
     """
     status = run.folder.status()
     if status["state"] == "finished":
@@ -50,11 +50,11 @@ def training_notice(run: OpenRun) -> str | None:
         raise RunError(
             f"run={run.folder} is still training ({epochs}), and has no "
             f"{run.checkpoint} weights yet.",
-            "wait for its first epoch, then type the same again",
+            "wait for its first epoch, then repeat the command",
         )
     return (
         f"{run.folder} is still training ({epochs}): this is its {run.checkpoint} "
-        "checkpoint so far. Start again to see a later one."
+        "checkpoint so far. Restart vae-explore to see a later one."
     )
 
 
@@ -72,7 +72,7 @@ def losses(run: OpenRun) -> dict[str, list[tuple[float, float]]]:
 
 
 def evaluations(run: OpenRun) -> list[Table]:
-    """Return the figures of every split that has been evaluated, training's first."""
+    """Return the results of training and of `vae-evaluate`, one table per split."""
     found = []
     files = {"Test at the end of training": run.folder.metrics_json}
     for split in ("test", "validation", "train"):
@@ -97,7 +97,7 @@ def evaluations(run: OpenRun) -> list[Table]:
 
 
 def figures(run: OpenRun) -> dict[str, Path]:
-    """Return the pictures of a run: name below its folder -> file."""
+    """Return the PNG figures of a run: path in its folder -> file."""
     found: dict[str, Path] = {}
     for name in FIGURES:
         for file in sorted((run.folder.path / name).glob("*.png")):
@@ -107,7 +107,7 @@ def figures(run: OpenRun) -> dict[str, Path]:
 
 
 def facts(run: OpenRun) -> list[tuple[str, str]]:
-    """Return what a run was trained with, name and value of each."""
+    """Return the main options of a run: name and value of each."""
     config = run.config
     return [
         ("folder", str(run.folder)),

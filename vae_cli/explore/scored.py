@@ -1,4 +1,4 @@
-"""What a model makes of a picture of the user's."""
+"""The scores of one of the user's own pictures."""
 
 from dataclasses import dataclass
 
@@ -7,16 +7,16 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Scored:
-    """An own picture, and what the model makes of it.
+    """An own picture with its code, reconstruction and scores.
 
     Attributes:
         name: of the file, safe to print.
-        picture: as the model gets it, float32 [H, W, C] in [0, 1].
+        picture: as prepared for the model, float32 [H, W, C] in [0, 1].
         reconstruction: likewise.
         mean: its code, float32 [latent_dim].
-        scores: name -> nats, but for `unexplained_variance`.
+        scores: name -> value, in nats except `unexplained_variance`.
         rank: fraction of images of the split with a lower `neg_elbo`.
-        label: class that it was encoded as, for a conditional model.
+        label: class used for encoding, for a conditional model.
     """
 
     name: str

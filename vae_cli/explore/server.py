@@ -1,4 +1,4 @@
-"""The server of the page: its port, its files, the browser that it opens."""
+"""The web server of the page."""
 
 import logging
 import os
@@ -37,15 +37,15 @@ def serve(
 
     Args:
         explorers: one or two runs.
-        notices: sentences to show above them.
+        notices: sentences to show above the runs.
         own: from `listening_socket`.
-        host: address that it listens on.
-        open_browser: whether to open the page.
+        host: address that the server listens on.
+        open_browser: whether to open the page in a browser.
     """
     address = address_of(host, own.getsockname()[1])
     if not is_loopback(host):
         log.warning(
-            "host=%s: everyone who reaches this machine can use the page and see the "
+            "host=%s: everyone who can reach this machine can use the page and see the "
             "run's images",
             host,
         )
@@ -59,20 +59,20 @@ def serve(
         ws_max_size=2**20,
     )
     print(address, flush=True)
-    log.info("Ctrl-C ends it")
+    log.info("Ctrl-C stops the server")
     if open_browser:
         threading.Thread(target=_open, args=(address,), daemon=True).start()
-    with evaluating():  # threads of the page must not each set and reset this
+    with evaluating():  # set once for all threads of the server
         uvicorn.Server(config).run(sockets=[own])
 
 
 def _open(address: str) -> None:
-    """Open a browser with a window; one in the terminal would take it over."""
+    """Open a graphical browser; a text browser would take over the terminal."""
     windows = sys.platform in ("darwin", "win32") or any(
         os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
     )
     if not windows or not webbrowser.open(address):
-        log.warning("no browser could be opened here; type the address into one")
+        log.warning("could not open a browser; type the address into one")
 
 
 def _application(explorers: list[Explorer], notices: list[str]) -> FastAPI:
@@ -128,7 +128,7 @@ def _application(explorers: list[Explorer], notices: list[str]) -> FastAPI:
 
 
 def _picture(content: bytes) -> Response:
-    # another run may have the same address tomorrow
+    # the next run may be served at the same address
     return Response(
         content, media_type="image/png", headers={"cache-control": "no-cache"}
     )

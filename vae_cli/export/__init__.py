@@ -1,1 +1,1 @@
-"""Export: a run's networks as files of other runtimes, each compared with the run."""
+"""Export: a run's networks for other runtimes, each file compared with the run."""

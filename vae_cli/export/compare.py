@@ -1,4 +1,4 @@
-"""How far a file is from the run, and how long it takes."""
+"""Differences between an exported file and the run, and its speed."""
 
 import statistics
 import time
@@ -9,17 +9,17 @@ from vae_cli.export.examples import Example
 from vae_cli.export.formats import Arrays, Call
 
 BATCHES = (1, 64)
-"""Images a call that files of a free batch size are timed with."""
+"""Images per call for timing files without a fixed batch size."""
 WARM_UP = 3
 MAX_CALLS, MAX_SECONDS = 100, 0.3
-"""Of the calls that are timed, whichever is reached first."""
+"""Timing stops at whichever limit is reached first."""
 
 
 def outputs_of(call: Call, inputs: Arrays, batch_size: int | None) -> Arrays:
-    """Return what a file gives for all inputs.
+    """Return a file's outputs for all inputs.
 
-    With a free batch size, one image comes alone and the rest together, so that two
-    sizes are tried.
+    Without a fixed batch size, the first image is one batch and the rest another, so
+    that two sizes are tested.
     """
     count = len(next(iter(inputs.values())))
     ends = range(batch_size, count + 1, batch_size) if batch_size else (1, count)
@@ -33,10 +33,10 @@ def outputs_of(call: Call, inputs: Arrays, batch_size: int | None) -> Arrays:
 def differences(
     outputs: Arrays, example: Example
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Return the largest difference of each output from the run's, and the RMS.
+    """Return the largest and the RMS difference of each output from the run's.
 
-    They are relative to the largest value of the run's where that is above 1; those of
-    uint8 images are in units of their range, 0 to 255.
+    They are relative to the run's largest value if that is above 1, and to 255 for
+    uint8 images.
     """
     largest, rms = {}, {}
     for name, expected in example.outputs.items():
@@ -52,7 +52,7 @@ def differences(
 def milliseconds_an_image(
     call: Call, inputs: Arrays, batch_size: int | None
 ) -> dict[int, float]:
-    """Return the median time of calls, divided by their images, by images a call."""
+    """Return images per call -> median milliseconds of a call, per image."""
     found = {}
     for size in BATCHES if batch_size is None else (batch_size,):
         rows = _rows(inputs, 0, size)

@@ -1,4 +1,4 @@
-"""Inputs of exported networks, and what the run itself makes of them."""
+"""Inputs of exported networks, and the run's own outputs for them."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,7 +19,7 @@ from vae_cli.runs.opened import OpenRun
 
 @dataclass(frozen=True)
 class Example:
-    """Inputs of a network and the outputs that the run gives for them, by name."""
+    """Inputs of a network, and the run's outputs for them, by name."""
 
     inputs: Arrays
     outputs: Arrays
@@ -28,15 +28,15 @@ class Example:
 class Examples:
     """Examples on images of a split.
 
-    The outputs come from the methods that other commands use, not from the networks
-    that are exported.
+    The outputs are computed by the methods that other commands use, not by the exported
+    networks.
 
     Args:
         run: the run.
-        split_name: whose images.
-        count: how many; images come again where the split has fewer.
+        split_name: the split to take images from.
+        count: number of images; they repeat if the split has fewer.
         seed: of the sampler's noise.
-        data_range: whether images go in and out in the data's own range.
+        data_range: whether input and output images are in the data's own range.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Examples:
         corruption = run.config.corruption
         self._missing_alone = corruption.likelihood_pixels == "missing"
         if self._observed and isinstance(corruption, MaskConfig):
-            # the mask then says which pixels are observed
+            # the mask then marks the observed pixels
             corruption = replace(corruption, loss_on="observed")
         split = run.split(split_name, corruption=corruption)
         self._split: Split = split.take(np.arange(count) % len(split))
@@ -100,14 +100,14 @@ class Examples:
 
     @property
     def _labels(self) -> Arrays:
-        """The input `label`, where there is one."""
+        """The input `label`; empty if the model has none."""
         if not self._vae.num_labels or self._split.labels is None:
             return {}
         return {"label": self._split.labels.astype(np.int32)}
 
     @property
     def _inputs(self) -> Arrays:
-        """What decoder and sampler take besides codes or noise."""
+        """Further inputs of decoder and sampler, besides codes or noise."""
         if not self._observed:
             return self._labels
         mask = to_float(self._split.mask[:])
@@ -115,13 +115,13 @@ class Examples:
 
     @property
     def _condition(self) -> ConditionArrays:
-        """The same, as the run takes it."""
+        """The condition, as the run's own methods take it."""
         if not self._observed:
             return self._labels
         return {"corrupted": self._split.corrupted}
 
     def _given(self, images: Any) -> np.ndarray:
-        """Return images as they go into a file."""
+        """Return images as inputs of a file."""
         values, pixels = to_float(images[:]), self._pixels
         if pixels is None:
             return values
@@ -130,11 +130,11 @@ class Examples:
         )
 
     def _model_values(self, image: np.ndarray) -> np.ndarray:
-        """Return what goes into a file as the run takes it."""
+        """Return inputs of a file in the model's range."""
         return image if self._pixels is None else self._pixels.to_model(image)
 
     def _taken(self, image: np.ndarray) -> np.ndarray:
-        """Return images of the model as they come out of a file."""
+        """Return the model's images as outputs of a file."""
         pixels = self._pixels
         if pixels is None:
             return image

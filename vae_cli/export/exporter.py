@@ -1,4 +1,4 @@
-"""Export a run: write each network in each format, open it again, and compare."""
+"""Exports a run: writes each network in each format, loads and compares it."""
 
 import logging
 import os
@@ -38,9 +38,9 @@ FORMATS: dict[str, Format] = {
     each.name: each for each in (SavedModel(), Onnx(), LiteRT(), KerasFormat())
 }
 LEVEL = 1 / 255
-"""A value between two levels of uint8 may be rounded to either."""
+"""Difference of one uint8 level, which rounding may cause."""
 NUM_CALIBRATION = 200
-"""Images that the ranges of int8 are found on."""
+"""Images for calibrating the ranges of int8."""
 
 log = logging.getLogger(__name__)
 
@@ -48,18 +48,18 @@ log = logging.getLogger(__name__)
 def export(
     run: OpenRun, how: ExportConfig, progress: Callable[[float], None]
 ) -> ExportReport:
-    """Write a run's networks to files that are compared with the run.
+    """Write a run's networks to files, and compare each with the run.
 
-    Files appear together, when all of them are as the run is; files of the same names
-    are replaced, and others stay.
+    The files appear in the folder only after all of them have passed. Files of the same
+    name are replaced; others stay.
 
     Args:
         run: the run.
-        how: which networks, in which formats, and where.
+        how: options of `vae-export`.
         progress: called with the fraction that is done.
 
     Raises:
-        ConfigError: a package is missing, or a format can't hold a network.
+        ConfigError: a package is missing, or a format doesn't support a network.
         RunError: a file differs from the run by more than the tolerance, or can't be
             written.
     """
@@ -79,7 +79,7 @@ def export(
             if row.checkpoint == how.checkpoint and row.weights_sha256 not in {
                 new.weights_sha256 for new in rows
             }:
-                log.warning("%s is of earlier weights", folder / row.file)
+                log.warning("%s has earlier weights of the run", folder / row.file)
         labels = run.vae.labels.tolist() if run.vae.num_labels else []
         report = ExportReport(
             folder=folder,
@@ -120,7 +120,7 @@ class _Exporter:
         examples = self._examples(self._split, self._count, 0)
         for name in how.networks:
             network, example = self._builder.build(name), examples.of(name)
-            # an example has what any model could take
+            # examples have the inputs of every kind of model
             inputs = {x.name: example.inputs[x.name] for x in network.inputs}
             example = Example(inputs, example.outputs)
             for each in how.format:
@@ -183,11 +183,11 @@ class _Exporter:
 
 
 def _check(row: FileReport) -> None:
-    """Refuse a file that isn't what the run is; NaN is refused, too."""
+    """Refuse a file that differs from the run by more than the tolerance, or by NaN."""
     for name, difference in row.held_to_tolerance.items():
         if difference <= row.tolerance:
             continue
-        advice = "the format computes otherwise than TensorFlow; use another"
+        advice = "the format computes differently from TensorFlow; use another"
         if row.quantize == "int8":
             advice = "quantize=float16 is closer"
         how = "" if row.quantize == "none" else " (root mean square)"
@@ -200,7 +200,7 @@ def _check(row: FileReport) -> None:
 
 
 def _file_name(how: ExportConfig, network: str, kind: str) -> str:
-    """Return the name of a file; it says which options aren't the defaults."""
+    """Return a file's name, with the options that aren't the defaults."""
     parts = [network]
     parts += ["data"] if how.pixels == "data" else []
     parts += [f"batch{how.batch_size}"] if how.batch_size else []
@@ -211,7 +211,7 @@ def _file_name(how: ExportConfig, network: str, kind: str) -> str:
 
 @contextmanager
 def _staging(folder: Path) -> Iterator[Path]:
-    """Yield a folder inside another, gone afterwards; on failure the other, too."""
+    """Yield a temporary folder in `folder`, which is removed if it is new and empty."""
     is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     staging = folder / f".{os.getpid()}.partial"
@@ -225,7 +225,7 @@ def _staging(folder: Path) -> Iterator[Path]:
 
 
 def _move(source: Path, target: Path) -> None:
-    """Put a file or folder in the place of what is there."""
+    """Move a file or folder, replacing the target."""
     if target.is_dir() and not target.is_symlink():
         earlier = source.with_name(f"{source.name}.earlier")
         target.rename(earlier)

@@ -1,4 +1,4 @@
-"""What all formats share: writing a network, opening the file, and refusals."""
+"""Base of the export formats: writing a network, opening the file, errors."""
 
 import contextlib
 import warnings
@@ -17,19 +17,19 @@ from vae_cli.runtime import errors_only, stderr_kept_back
 
 Arrays = dict[str, np.ndarray]
 Call = Callable[[Arrays], Arrays]
-"""An opened file: from inputs to outputs, by name."""
+"""An opened file as a function from inputs to outputs, by name."""
 Result = TypeVar("Result")
-INSTEAD = "a SavedModel holds any operation of TensorFlow: 'format=[saved_model]'"
+INSTEAD = "a SavedModel supports all TensorFlow operations: 'format=[saved_model]'"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a file may be made with besides its network.
+    """Settings for writing a file.
 
     Attributes:
-        batch_size: images a call; None: any number.
+        batch_size: images per call; None: any number.
         quantize: `none`, `float16` or `int8`.
-        calibration: inputs that int8 ranges are found on.
+        calibration: inputs for calibrating the ranges of int8.
     """
 
     batch_size: int | None = None
@@ -41,9 +41,9 @@ class Format:
     """Base of the formats.
 
     Attributes:
-        name: of the format, and of the folder of its files.
-        suffix: of a file; nothing where it is a folder.
-        packages: what it needs besides this package's own, by the name in `import`.
+        name: value of `format=`.
+        suffix: of its files or folders.
+        packages: import names of the packages that it needs in addition.
         runtime: the distribution that runs it.
     """
 
@@ -56,7 +56,7 @@ class Format:
         """Write a network.
 
         Raises:
-            ConfigError: it holds operations that the format has no form of.
+            ConfigError: the format doesn't support an operation of the network.
         """
         raise NotImplementedError
 
@@ -65,47 +65,47 @@ class Format:
         raise NotImplementedError
 
     def version(self) -> str:
-        """Return what runs the file, with its version."""
+        """Return name and version of the runtime."""
         return f"{self.runtime} {version(self.runtime)}"
 
     def check(self) -> None:
         """Refuse a format whose packages are missing.
 
         Raises:
-            ConfigError: saying what to install.
+            ConfigError: naming the packages.
         """
         missing = [name for name in self.packages if find_spec(name) is None]
         if missing:
             raise ConfigError(
                 f"format={self.name} needs {' and '.join(missing)}, which "
                 f"{'is' if len(missing) == 1 else 'are'} not installed.",
-                "pip install 'vae-cli[export]', or leave it out: "
+                "install it: pip install 'vae-cli[export]', or choose other formats: "
                 "'format=[saved_model,keras]'",
             )
 
     def inexpressible(self, network: str, operations: Sequence[str]) -> ConfigError:
-        """Return the error for a network with operations that there is no form of."""
+        """Return the error for operations that the format doesn't support."""
         names = ", ".join(dict.fromkeys(operations))
         return ConfigError(
-            f"format={self.name} has no form of what the {network} computes: {names}.",
+            f"format={self.name} doesn't support operations of the {network}: {names}.",
             INSTEAD,
         )
 
     def attempt(self, network: str, verb: str, action: Callable[[], Result]) -> Result:
-        """Return what a converter or runtime gives; it stays quiet, even if it fails.
+        """Call a converter or runtime, its stderr hidden; returns its result.
 
         Args:
-            network: its name.
+            network: name of the network, for messages.
             verb: what is done with it, for messages.
-            action: what to call.
+            action: the call.
 
         Raises:
-            ConfigError: it fails; the error names operations where it does.
+            ConfigError: the call fails; it names the unsupported operations, if known.
         """
         with quiet():
             try:
                 return action()
-            except Exception as error:  # of converters and runtimes, whatever it is
+            except Exception as error:  # converters and runtimes raise anything
                 failure = error
         if isinstance(failure, (VaeCliError, OSError)):
             raise failure
@@ -124,9 +124,9 @@ class Format:
 
 
 def signature(network: keras.Model, batch_size: int | None) -> list[dict[str, Any]]:
-    """Return names, shapes and types of a network's inputs, as Keras exports take them.
+    """Return the `input_signature` of a network for Keras's `export`.
 
-    Keras would leave the number of images free otherwise.
+    Without it, Keras ignores a fixed batch size.
     """
     return [
         {
@@ -140,7 +140,7 @@ def signature(network: keras.Model, batch_size: int | None) -> list[dict[str, An
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Hold back what converters and runtimes say that is no error."""
+    """Hide the warnings and logs of converters and runtimes."""
     with (
         stderr_kept_back(),
         warnings.catch_warnings(),

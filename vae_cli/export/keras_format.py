@@ -1,4 +1,4 @@
-"""Keras's own format, with names and preparation that `model/` of a run lacks."""
+"""Keras's format; unlike a run's `model/`, with named inputs and preprocessing."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ class KerasFormat(Format):
     runtime = "keras"
 
     def write(self, network: keras.Model, path: Path, settings: Settings) -> None:
-        """Write a network; it must hold layers and operations of Keras's alone."""
+        """Write a network, which may only contain built-in layers and operations."""
         own = {
             f"{type(operation).__name__} ({type(operation).__module__})"
             for operation in _operations(network)
@@ -37,7 +37,7 @@ class KerasFormat(Format):
 
 
 def _operations(network: keras.Model) -> list[keras.Operation]:
-    """Return all layers and operations, those of networks inside among them."""
+    """Return all layers and operations, including those of nested networks."""
     found = []
     for operation in getattr(network, "operations", ()):
         found += [operation, *_operations(operation)]

@@ -1,4 +1,4 @@
-"""LiteRT, which was TensorFlow Lite: for phones and small computers."""
+"""LiteRT, formerly TensorFlow Lite: for phones and embedded devices."""
 
 import re
 from collections.abc import Iterator
@@ -11,11 +11,11 @@ import tensorflow as tf
 from vae_cli.export.formats import Arrays, Call, Format, Settings, signature
 
 OPERATIONS = re.compile(r"(?:Custom|TF Select) ops: (.+)")
-"""How the converter names operations that LiteRT has no form of."""
+"""How the converter names unsupported operations."""
 
 
 class LiteRT(Format):
-    """A file for LiteRT, of its built-in operations alone."""
+    """A file for LiteRT, with only its built-in operations."""
 
     name = "litert"
     suffix = ".tflite"
@@ -25,7 +25,7 @@ class LiteRT(Format):
     def write(self, network: keras.Model, path: Path, settings: Settings) -> None:
         """Write a network."""
         operations = tf.lite.OpsSet
-        # no others: the runtime alone, without TensorFlow's kernels, has to run it
+        # no TensorFlow operations: the runtime doesn't include their kernels
         target: dict[str, Any] = {"supported_ops": [operations.TFLITE_BUILTINS]}
         options: dict[str, Any] = {"target_spec": target}
         if settings.quantize != "none":
@@ -63,7 +63,7 @@ class LiteRT(Format):
 
 
 def _one_by_one(settings: Settings) -> Iterator[Arrays]:
-    """Yield the inputs of a call each."""
+    """Yield the calibration inputs, one call at a time."""
     size = settings.batch_size or 1
     inputs = settings.calibration or {}
     count = min(map(len, inputs.values()))

@@ -1,8 +1,8 @@
-"""The networks to export: functional Keras models whose inputs and outputs have names.
+"""The networks to export: functional Keras models with named inputs and outputs.
 
-Nothing but Keras's own layers and operations is in them. Nothing in them is random
-either: the sampler takes its noise as an input, which every format can express, and
-gives the same images for the same noise everywhere.
+They contain only built-in layers and operations, and no randomness: the sampler takes
+its noise as an input, which every format supports, and gives the same images for the
+same noise in every runtime.
 """
 
 from collections.abc import Sequence
@@ -28,11 +28,11 @@ class Builder:
 
     Args:
         vae: the model, with its weights.
-        pixels: of the data, where images go in and out in the data's own range; None
-            for values as the model has them.
-        batch_size: images a call; None: any number.
-        keeps_observed: whether the sampler gives observed pixels back as they came,
-            for a model that was trained on the missing ones alone.
+        pixels: of the data, if input and output images are in the data's own range;
+            None: they are in the model's range.
+        batch_size: images per call; None: any number.
+        keeps_observed: whether the sampler returns observed pixels unchanged, for a
+            model that was trained only on missing ones.
     """
 
     def __init__(
@@ -51,10 +51,9 @@ class Builder:
     def build(self, name: str) -> keras.Model:
         """Return `encoder`, `decoder` or `sampler`; inputs and outputs are dicts.
 
-        The encoder takes `image` (and `label`) and gives `mean` and `log_var`; the
-        decoder takes `z` and the sampler `noise` (and `choice`), both with `label`, or
-        with `observed` and `mask`, where the model has such a condition, and give
-        `image`.
+        The encoder maps `image` (and `label`) to `mean` and `log_var`. The decoder maps
+        `z`, the sampler `noise` (and `choice`), to `image`; both also take `label`, or
+        `observed` and `mask`, if the model has such a condition.
         """
         networks = {
             "encoder": self._build_encoder,
@@ -99,7 +98,7 @@ class Builder:
         return {"noise": noise, **inputs}, {"image": self._given(image)}
 
     def _condition(self) -> tuple[Tensors, Any, Any]:
-        """Return what decoder and sampler take besides: inputs, pixels, embedding."""
+        """Return the condition's inputs, observed pixels and embedding, if any."""
         vae = self._vae
         if vae.num_labels:
             label = self._input((), "label", "int32")
@@ -113,13 +112,13 @@ class Builder:
         return {}, None, None
 
     def _decoded(self, z: Any, embedding: Any) -> Any:
-        """Return pixel means, by the decoder as Keras has it."""
+        """Return pixel means, from the decoder's Keras layers."""
         if embedding is not None:
             z = ops.concatenate([z, embedding], axis=-1)
         return self._vae.likelihood.mean(self._vae.decoder(z))
 
     def _one_hot(self, label: Any) -> Any:
-        # a table: LiteRT loses the label where `one_hot` has int8 around it
+        # a table: with int8, LiteRT loses the label in `one_hot`
         return _table(np.eye(self._vae.num_labels), "label_one_hot")(label)
 
     def _input(self, shape: Sequence[int], name: str, dtype: str = "float32") -> Any:
@@ -133,7 +132,7 @@ class Builder:
         )
 
     def _prepared(self, image: Any) -> Any:
-        """Return images as the model gets them: as `Pixels.to_model`."""
+        """Return images in the model's range, like `Pixels.to_model`."""
         pixels = self._pixels
         if pixels is None:
             return image
@@ -146,9 +145,9 @@ class Builder:
         return x
 
     def _given(self, image: Any) -> Any:
-        """Return images as the data are: `Pixels.stored` if uint8, else `from_model`.
+        """Return images in the data's range, like `Pixels.stored` or `from_model`.
 
-        The latter's 8-bit pictures in [0, 1] are those of `pixels=model`.
+        The former is for uint8 data, the latter for other types.
         """
         pixels = self._pixels
         if pixels is None:
@@ -165,10 +164,10 @@ class Builder:
 
 
 def with_layers(distribution: Distribution) -> Distribution:
-    """Return a prior whose arrays are weights of Keras's own layers.
+    """Return a prior whose arrays are weights of built-in Keras layers.
 
-    Arrays that are no weights would be inputs of an ONNX file. Those that come out of
-    the network itself, from a condition, are as they should be.
+    Other arrays would become inputs of an ONNX file. Arrays that the network computes
+    from a condition need no change.
     """
     if isinstance(distribution, Mixture):
         return MixtureLayers(distribution)
@@ -180,10 +179,10 @@ def with_layers(distribution: Distribution) -> Distribution:
 
 
 class GaussianLayers(Distribution):
-    """A Gaussian whose mean and scale are a row of a table each.
+    """A Gaussian whose mean and scale are weights of embedding layers.
 
     Args:
-        gaussian: its arrays are [d] or [1, d].
+        gaussian: mean and log-variance are [d] or [1, d].
     """
 
     def __init__(self, gaussian: Gaussian) -> None:
@@ -197,17 +196,17 @@ class GaussianLayers(Distribution):
 
 
 class MixtureLayers(Distribution):
-    """A mixture whose means and scales are rows of a table.
+    """A mixture whose means and scales are weights of embedding layers.
 
     Args:
-        mixture: as it is now.
+        mixture: its current arrays are copied.
     """
 
     has_components = True
 
     def __init__(self, mixture: Mixture) -> None:
         reached = np.asarray(ops.cumsum(ops.softmax(mixture.log_weights)), np.float64)
-        # integers, which no format rounds to fewer bits
+        # integers, which no quantization rounds
         self._reached = np.ceil(reached[:-1] * CHOICES).astype(np.int32)
         self._mean = _table(mixture.mean, "component_mean")
         self._scale = _table(ops.exp(0.5 * mixture.log_var), "component_scale")
@@ -215,7 +214,7 @@ class MixtureLayers(Distribution):
     def sample(self, noise: Any, choice: Any = None) -> Any:
         """Pick a component for each code, then draw from it, as `Mixture` does.
 
-        `choice` is an integer below `CHOICES`: that of `Mixture` times `CHOICES`.
+        `choice` is the choice of `Mixture`, times `CHOICES`, as an integer.
         """
         passed = ops.reshape(choice, (-1, 1)) >= self._reached
         picked = ops.sum(ops.cast(passed, "int32"), axis=1)
@@ -223,7 +222,7 @@ class MixtureLayers(Distribution):
 
 
 def _table(rows: Any, name: str) -> keras.layers.Layer:
-    """Return a layer from numbers of rows to these rows, [C, d] or [d]."""
+    """Return an embedding layer with these rows, [C, d] or [d]."""
     rows = np.atleast_2d(np.asarray(rows))
     layer = keras.layers.Embedding(*rows.shape, name=name)
     layer.build()

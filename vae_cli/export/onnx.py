@@ -1,4 +1,4 @@
-"""ONNX: for ONNX Runtime, and whatever else reads it."""
+"""ONNX: for ONNX Runtime and other runtimes that read it."""
 
 from pathlib import Path
 from typing import Any
@@ -36,13 +36,13 @@ class Onnx(Format):
             )
         model = onnx.load(path)
         self._check(network, model)
-        if settings.batch_size is None:  # one name in every array
+        if settings.batch_size is None:  # one name for the dimension in all arrays
             for array in (*model.graph.input, *model.graph.output):
                 array.type.tensor_type.shape.dim[0].dim_param = "batch"
         onnx.save(model, path)
 
     def _check(self, network: keras.Model, model: Any) -> None:
-        """Refuse what the converter has left as it was."""
+        """Refuse operations and tensors that the converter has not converted."""
         import onnx
 
         unknown = [
@@ -55,7 +55,7 @@ class Onnx(Format):
         names = {array.name for array in network.inputs}
         values = [a.name for a in model.graph.input if a.name not in names]
         if values:
-            kept = [f"{name} (a tensor that is no weight)" for name in values]
+            kept = [f"{name} (a tensor that is not a weight)" for name in values]
             raise self.inexpressible(network.name, kept)
 
     def open(self, path: Path) -> Call:

@@ -1,4 +1,4 @@
-"""The page beside exported files: what they are, and the lines that use them."""
+"""The README.md of an export: a table of the files, and code that uses them."""
 
 from collections.abc import Callable
 
@@ -10,14 +10,14 @@ MEANINGS = {
     "image": "images",
     "label": "number of the class of each image",
     "z": "codes",
-    "noise": "standard normal noise, of all levels side by side",
-    "choice": "uniform from 0 to 2^24 - 1: picks a component of the prior",
+    "noise": "standard normal noise, all levels concatenated",
+    "choice": "uniform from 0 to 2^24 - 1; picks a component of the prior",
     "observed": "images whose missing pixels may have any value",
     "mask": "1 for observed pixels, 0 for missing ones",
-    "mean": "of q(z|x)",
-    "log_var": "of q(z|x), logarithm of the variance",
+    "mean": "mean of q(z|x)",
+    "log_var": "log-variance of q(z|x)",
 }
-"""Input or output -> what it is."""
+"""Input or output -> description."""
 MADE = {
     "label": 'np.full({n}, {label}, "int32")',
     "choice": 'rng.integers(2**24, size={n}, dtype="int32")',
@@ -25,34 +25,34 @@ MADE = {
     "noise": 'rng.standard_normal({shape}, "float32")',
     "mask": 'np.ones({shape}, "float32")',
 }
-"""Input -> how an example of it is made; images are zeros."""
+"""Input -> code that creates an example; images are zeros."""
 
 
 def page(report: ExportReport) -> str:
-    """Return the text of the page."""
+    """Return the Markdown text of the page."""
     conditional = bool(report.classes)
     lines = [
         f"# Export of {printable(report.run)}",
-        f"Written by vae-cli {report.version}. Each file was opened again in its own "
-        "runtime and compared with the run.",
+        f"Written by vae-cli {report.version}. Each file was loaded in its own runtime "
+        "and compared with the run.",
         "",
         *_table(report),
         "",
-        "The difference is the largest of any value, relative to the run's largest "
-        "value where that is above 1, or to 255 for uint8; RMS is the root mean "
-        "square. The tolerance is that of the difference, and of the RMS where weights "
-        "are rounded. Milliseconds are the "
+        "The difference is the largest over all values, relative to the run's largest "
+        "value if that is above 1, or to 255 for uint8; RMS is the root mean square. "
+        "The tolerance applies to the difference, or to the RMS if weights are "
+        "rounded. Milliseconds are the "
         f"median of repeated calls on {report.cores} CPU cores.",
         "",
         "## Inputs and outputs",
         *_arrays(report),
         "",
-        f"Pixels of the data: {report.pixels}. `pixels=model` is what the model has: "
-        "[0, 1], or standardized values where the data are. `pixels=data` is the "
-        "data's own range. Images must have the size of the model's.",
+        f"Pixels of the data: {report.pixels}. `pixels=model` is the model's range: "
+        "[0, 1], or standardized values if the data are standardized. `pixels=data` is "
+        "the data's own range. Images must have the model's size.",
         "",
-        "The same noise gives the same images in every format; noise times 0.8 gives "
-        "those of temperature 0.8.",
+        "The same noise gives the same images in every format; multiply it by 0.8 for "
+        "temperature 0.8.",
     ]
     if conditional:
         classes = ", ".join(
@@ -60,7 +60,7 @@ def page(report: ExportReport) -> str:
             for number, name in report.classes.items()
         )
         lines += ["", f"Labels: {classes}."]
-    lines += ["", "## The lines that use them", "From this folder:"]
+    lines += ["", "## How to use the files", "Run from this folder:"]
     for group in _groups(report.files):
         lines += ["", f"### {_title(group[0])}", "```python"]
         lines += [*_snippet(group, report), "```"]
@@ -70,7 +70,7 @@ def page(report: ExportReport) -> str:
 def _table(report: ExportReport) -> list[str]:
     sizes = sorted({n for row in report.files for n in row.milliseconds_an_image})
     header = ["file", "runtime", "difference", "RMS", "tolerance", "KiB"]
-    header += [f"ms an image, {n} a call" for n in sizes]
+    header += [f"ms per image, {n} per call" for n in sizes]
     rows = []
     for row in report.files:
         times = row.milliseconds_an_image
@@ -89,7 +89,7 @@ def _table(report: ExportReport) -> list[str]:
 
 
 def _arrays(report: ExportReport) -> list[str]:
-    """Return a table of inputs and outputs, each network once for the same arrays."""
+    """Return a table of inputs and outputs, without repeated rows."""
     rows: list[tuple[str, ...]] = []
     for file in sorted(report.files, key=lambda file: file.network):
         variant = f"{file.network}, pixels={file.pixels}"
@@ -97,11 +97,11 @@ def _arrays(report: ExportReport) -> list[str]:
             for name, array in arrays.items():
                 row = (variant, way, f"`{name}`", str(array), MEANINGS.get(name, ""))
                 rows += [row] if row not in rows else []
-    return markdown_table(("network", "", "name", "array", "what it is"), rows)
+    return markdown_table(("network", "", "name", "array", "description"), rows)
 
 
 def _groups(files: list[FileReport]) -> list[list[FileReport]]:
-    """Return files that one program can use together."""
+    """Return groups of files that one code example uses together."""
     groups: dict[tuple, list[FileReport]] = {}
     for file in files:
         groups.setdefault(_variant(file), []).append(file)
@@ -202,4 +202,4 @@ USES: dict[str, tuple[list[str], Callable[[FileReport], list[str]]]] = {
     "saved_model": (["import tensorflow as tf"], _use_saved_model),
     "keras": (["import keras"], _use_keras),
 }
-"""Format -> what a program imports, and the lines that open and call a file."""
+"""Format -> imports, and the function that returns code to load and call a file."""

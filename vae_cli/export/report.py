@@ -1,4 +1,4 @@
-"""What an export found: a row a file, in `report.json`."""
+"""The report of an export: one row per file, in `report.json`."""
 
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -14,7 +14,7 @@ class Array:
 
     Attributes:
         dtype: of its values.
-        shape: of the array; None where the number of images is free.
+        shape: of the array; None for any number of images.
     """
 
     dtype: str
@@ -32,21 +32,21 @@ class FileReport:
     Attributes:
         network: `encoder`, `decoder` or `sampler`.
         format: of the file.
-        file: its name in the folder of the export.
-        runtime: what opened it, with its version.
-        checkpoint: whose weights.
+        file: its name in the export folder.
+        runtime: name and version of what loaded it.
+        checkpoint: `best` or `last`.
         weights_sha256: digest of that checkpoint.
         pixels: `model` or `data`.
-        batch_size: images a call; None: any number.
-        quantize: what its weights are rounded to: `none`, `float16`, `int8`.
+        batch_size: images per call; None: any number.
+        quantize: `none`, `float16` or `int8`.
         inputs: by name.
         outputs: by name.
-        images: that it was compared on.
+        images: number and split of the images for the comparison.
         differences: largest difference of each output from the run's.
         root_mean_squares: of the differences of each output.
-        tolerance: that `held_to_tolerance` don't exceed.
-        bytes: size, of a folder that of its files.
-        milliseconds_an_image: by images a call.
+        tolerance: upper limit of `held_to_tolerance`.
+        bytes: size of the file, or of all files of a folder.
+        milliseconds_an_image: images per call -> milliseconds per image.
     """
 
     network: str
@@ -74,7 +74,7 @@ class FileReport:
 
     @property
     def held_to_tolerance(self) -> dict[str, float]:
-        """The differences, or where weights are rounded their root mean squares."""
+        """The differences, or their root mean squares if weights are rounded."""
         exact = self.quantize == "none"
         return self.differences if exact else self.root_mean_squares
 
@@ -95,7 +95,7 @@ class FileReport:
         """Rebuild a row of `report.json`.
 
         Raises:
-            KeyError, TypeError, ValueError, AttributeError: it is none.
+            KeyError, TypeError, ValueError, AttributeError: it isn't a row of a report.
         """
         row = {field.name: values[field.name] for field in fields(FileReport)}
         for key in ("inputs", "outputs"):
@@ -124,10 +124,10 @@ class ExportReport:
         run: name of the run folder.
         version: of this package.
         pixels: range and type of the data.
-        classes: number -> name, of a conditional model.
+        classes: number -> name; empty unless the model is conditional.
         latent_dim: dimensions of z.
-        cores: of the machine that timed them.
-        files: a row each.
+        cores: CPU cores of the machine that timed the files.
+        files: one row per file.
     """
 
     folder: Path
@@ -153,10 +153,10 @@ def files_before(folder: Path, replaced: list[FileReport]) -> list[FileReport]:
 
     Args:
         folder: of the export.
-        replaced: rows of files that take the place of earlier ones.
+        replaced: rows of the new files, which replace earlier ones of the same name.
 
     Raises:
-        RunError: `report.json` is there and is none.
+        RunError: `report.json` exists but isn't a report.
     """
     path = folder / "report.json"
     if not path.exists():

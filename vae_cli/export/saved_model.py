@@ -1,4 +1,4 @@
-"""TensorFlow's SavedModel: for TensorFlow Serving, and TensorFlow without Keras."""
+"""TensorFlow's SavedModel: for TensorFlow Serving and TensorFlow without Keras."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ class SavedModel(Format):
     runtime = "tensorflow"
 
     def write(self, network: keras.Model, path: Path, settings: Settings) -> None:
-        """Write a network; the format holds any operation of TensorFlow."""
+        """Write a network; the format supports all TensorFlow operations."""
         network.export(
             path,
             format="tf_saved_model",
@@ -25,7 +25,7 @@ class SavedModel(Format):
         )
 
     def open(self, path: Path) -> Call:
-        """Open a folder; the object is kept, since its function needs it alive."""
+        """Open a folder; its function needs the loaded object alive."""
         loaded = tf.saved_model.load(str(path))
         serve = loaded.signatures["serving_default"]
 

@@ -176,7 +176,8 @@ class VAE(keras.Model):
     ) -> Any:
         """Turn noise into codes of all levels: [N, latent_dim], as `Distribution`'s.
 
-        `prior` is p(z|y) of the top where it was computed before.
+        `prior` is p(z|y) of the top level, if it is already computed; else it is
+        computed from `condition`.
         """
         return (prior or self.prior(condition)).sample(noise, choice)
 

@@ -1,1 +1,1 @@
-"""A run folder as one HTML page; no model is opened."""
+"""The HTML report of a run folder; no model is opened."""

@@ -1,4 +1,4 @@
-"""What to cite: the papers behind the options that a run used, as BibTeX."""
+"""What to cite: the papers behind the options of a run, as BibTeX."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -15,12 +15,12 @@ TOOL = """@software{{vae_cli,
 
 
 class Paper(NamedTuple):
-    """A paper, and when a run makes use of it.
+    """A paper, and when a run uses it.
 
     Attributes:
-        why: what it is the source of.
-        used: whether a run used it; the second argument is whether the run's report has
-            a log p(x) by importance sampling.
+        why: the method or data set that it is the source of.
+        used: whether a run with this config uses it; the second argument is whether the
+            report has log p(x) by importance sampling.
         bibtex: the entry.
     """
 
@@ -258,19 +258,19 @@ PAPERS = (
         ),
     ),
 )  # fmt: skip
-"""In the order in which a report lists them."""
+"""The papers, in the order of the report."""
 
 
 def citations(
     config: TrainConfig, importance_sampled: bool, version: str = "", year: str = ""
 ) -> list[tuple[str, str]]:
-    """Return what each entry is the source of, and its BibTeX.
+    """Return for each entry what it is the source of, and its BibTeX.
 
     Args:
         config: of the run.
         importance_sampled: whether log p(x) is reported.
-        version: of vae-cli that trained it.
-        year: in which.
+        version: version of vae-cli that trained the run; this one if empty.
+        year: year of training.
     """
     tool = TOOL.format(version=version or __version__, year=year or "n.d.")
     used = [p for p in PAPERS if p.used(config, importance_sampled)]

@@ -1,4 +1,4 @@
-"""Sections about training, data, config and environment: what a number needs."""
+"""The sections about training, data, config, environment and reproduction."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from vae_cli.runs.differences import flattened
 from vae_cli.text import shortened
 
 CLASSES = 30
-"""Names of classes that are listed."""
+"""Most class names to list."""
 
 
 def training(facts: Facts) -> Html:
-    """Return how training went, in a table."""
+    """Return a table of the results of training; empty if there are none."""
     rows = [
         (name, _text(facts.metrics.get(key)))
         for key, name in (
@@ -21,7 +21,7 @@ def training(facts: Facts) -> Html:
             ("best_neg_elbo", "its validation neg. ELBO, nats per image"),
             ("best_neg_iwae", "its validation -IWAE bound, nats per image"),
             ("train_seconds", "seconds of training"),
-            ("images_per_second", "images a second, median of epochs"),
+            ("images_per_second", "images per second, median of epochs"),
         )
         if key in facts.metrics
     ]
@@ -39,7 +39,7 @@ def training(facts: Facts) -> Html:
 
 
 def data(facts: Facts) -> Html:
-    """Return what the images are, in words."""
+    """Return sentences about the images, and their digests."""
     counts = ", ".join(f"{count:,} {name}" for name, count in facts.sizes.items())
     dataset = facts.config.dataset
     parts = [f"Data set {dataset.name}: {counts or 'an unknown number of'} images"]
@@ -85,7 +85,7 @@ def configuration(facts: Facts) -> Html:
     text = facts.run.config_file.read_text(encoding="utf-8", errors="replace")
     differing = table(("key", "value", "default", "meaning"), rows)
     return joined(
-        element("p", "What differs from vae-train without options."),
+        element("p", "The keys that differ from the defaults of vae-train."),
         differing if rows else element("p", "Nothing."),
         folded("All of config.yaml", code(text)),
     )
@@ -110,39 +110,39 @@ def environment(facts: Facts) -> Html:
 
 
 def reproduction(facts: Facts) -> Html:
-    """Return the command that made the run, and one that trains it again."""
+    """Return the command that trained the run, and one that reproduces it."""
     parts = []
     if isinstance(facts.environment.get("command"), str):
         parts += [
-            element("p", "It was made by:"),
+            element("p", "The run was trained with:"),
             code(facts.environment["command"]),
         ]
     version = facts.package("vae-cli")
     install = f"pip install vae-cli{f'=={version}' if version else ''}\n"
     git = facts.environment.get("git")
     if isinstance(git, dict) and git.get("commit"):
-        changed = ", with changes that weren't committed" if git.get("dirty") else ""
+        changed = ", with uncommitted changes" if git.get("dirty") else ""
         parts.append(element("p", f"Source: commit {git['commit']}{changed}."))
     plugins = facts.environment.get("plugins")
     if plugins:
         parts.append(element("p", f"It needs plugins: {_text(plugins)}."))
     parts += [
-        element("p", "Every value that differs from the defaults, typed out:"),
+        element("p", "The same run, with every value that differs from the defaults:"),
         code(install + command_line(facts.config)),
         element(
             "p",
             f"With deterministic={str(facts.config.deterministic).lower()} and seed "
             f"{facts.config.seed}, a second run gives "
-            + ("the same bits on the same machine and versions."
+            + ("bitwise the same results on the same machine and versions."
                if facts.config.deterministic
-               else "the same figures but for rounding: threads share a batch."),
+               else "the same results up to rounding: threads share each batch."),
         ),
     ]  # fmt: skip
     return joined(*parts)
 
 
 def _text(value: Any) -> str:
-    """Return a value for people: numbers short, lists without quotes."""
+    """Return a value as text: numbers rounded, lists without quotes."""
     if isinstance(value, bool) or value is None:
         return "null" if value is None else str(value).lower()
     if isinstance(value, float):

@@ -1,4 +1,4 @@
-"""What a run folder says of a run, and the sentence that sums it up."""
+"""The contents of a run folder, and a sentence that sums them up."""
 
 import contextlib
 import io
@@ -28,7 +28,7 @@ class Facts:
     """A run's files, read once.
 
     Args:
-        run: the folder.
+        run: the run folder.
 
     Raises:
         RunError: it is not a run folder, or its config can't be read.
@@ -53,7 +53,7 @@ class Facts:
             self.status = {"state": "in an unknown state", "epoch": 0, "error": None}
 
     def _read(self, name: str) -> dict[str, Any]:
-        """Return a JSON file's content; nothing where it can't be read."""
+        """Return a JSON file's content; {} if it can't be read."""
         try:
             return self.run.read_json(self.run.path / name)
         except VaeCliError:
@@ -61,7 +61,7 @@ class Facts:
 
     @property
     def sentence(self) -> str:
-        """What was trained, in one sentence."""
+        """One sentence about the model, the data and the state of training."""
         config = self.config
         networks = NETWORKS.get(config.architecture.name, config.architecture.name)
         parts = [f"{config.latent_dim} latent dimensions" if config.latent_dim else ""]
@@ -87,7 +87,7 @@ class Facts:
 
     @property
     def when(self) -> str:
-        """When it was trained, and how long that took."""
+        """When training started, and how long it took."""
         words = []
         with contextlib.suppress(ValueError, TypeError):
             started = datetime.fromisoformat(self.environment.get("time", ""))
@@ -107,13 +107,13 @@ class Facts:
 
     @cached_property
     def sizes(self) -> dict[str, int]:
-        """How many images each split has."""
+        """Split -> number of images."""
         sizes = self.fingerprint.get("sizes")
         sizes = sizes if isinstance(sizes, dict) else {}
         return {k: v for k, v in sizes.items() if isinstance(v, int)}
 
     def curves(self) -> Picture | None:
-        """Return the terms of the loss over epochs as SVG; None without an epoch."""
+        """Return the loss curves as SVG; None if there is no epoch."""
         try:
             rows = read_rows(self.run.metrics_csv)
             rows = complete_rows(self.run.metrics_csv, int(rows[-1]["epoch"]))
@@ -130,21 +130,21 @@ class Facts:
         return Picture("metrics.csv", caption, "image/svg+xml", file.getvalue(), None)
 
     def citations(self) -> list[tuple[str, str]]:
-        """Return what to cite: (what it is the source of, BibTeX)."""
+        """Return what to cite; see `citations.citations`."""
         sampled = any(r.get("importance_samples") for r in self.reports.values())
         time = self.environment.get("time")
         year = time[:4] if isinstance(time, str) and time[:4].isdigit() else ""
         return citations(self.config, sampled, self.package("vae-cli"), year)
 
     def package(self, name: str) -> str:
-        """Return the version of a package that the run was trained with, or nothing."""
+        """Return a package's version in the run's environment, or an empty text."""
         packages = self.environment.get("packages")
         version = packages.get(name) if isinstance(packages, dict) else None
         return version if isinstance(version, str) else ""
 
 
 def _measured(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the numbers and texts of `metrics.json`, those of the test included."""
+    """Return the numbers and texts of `metrics.json`, including those of `test`."""
     plain = (int, float, str)
     kinds: dict[str, Any] = {k: v for k, v in values.items() if isinstance(v, plain)}
     test = values.get("test")

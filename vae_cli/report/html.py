@@ -1,4 +1,4 @@
-"""HTML whose text is escaped: names of files, classes and keys come from anyone."""
+"""HTML with escaped text: names of files, classes and keys are untrusted."""
 
 import html
 from collections.abc import Iterable, Sequence
@@ -8,18 +8,18 @@ from vae_cli.text import printable
 
 
 class Html(str):
-    """Text that is HTML already; any other text is escaped."""
+    """Text that is already HTML; all other text is escaped."""
 
     __slots__ = ()
 
 
 def joined(*content: Any) -> Html:
-    """Return contents one after another, escaped unless they are `Html`."""
+    """Return contents concatenated, escaped unless they are `Html`."""
     return Html("".join(c if isinstance(c, Html) else _escaped(c) for c in content))
 
 
 def element(name: str, /, *content: Any, **attributes: str) -> Html:
-    """Return an element; an underscore after an attribute's name is left out."""
+    """Return an element; `class_` is `class`, `aria_label` is `aria-label`."""
     given = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{_escaped(value)}"'
         for key, value in attributes.items()
@@ -32,7 +32,7 @@ def element(name: str, /, *content: Any, **attributes: str) -> Html:
 def table(
     header: Sequence[Any], rows: Iterable[Sequence[Any]], caption: str = ""
 ) -> Html:
-    """Return a table whose first column names its rows; it scrolls where it's wide."""
+    """Return a table whose first column names the rows; wide tables scroll."""
     lines = [
         element(
             "tr",
@@ -60,7 +60,7 @@ def folded(title: str, *content: Any) -> Html:
 
 
 def code(text: str) -> Html:
-    """Return text in lines of its own, as it is."""
+    """Return preformatted text."""
     return element("pre", element("code", text), tabindex="0")
 
 

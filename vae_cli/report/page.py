@@ -1,6 +1,6 @@
-"""A run on one page: what was trained, figures, numbers with their protocol, sources.
+"""The report page: key numbers with their protocol, figures, config, references.
 
-Everything comes from the run's folder. The page needs no other file, no script and no
+Everything comes from the run folder. The page needs no other file, no script and no
 network: pictures are data URIs, and its content security policy allows nothing else.
 """
 
@@ -24,14 +24,14 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 FOLDERS = (
     "figures", "evaluation", "samples", "reconstructions", "anomaly", "inspection",
 )  # fmt: skip
-"""Whose pictures are shown."""
+"""Folders whose pictures are shown."""
 
 
 def report_page(run: RunFolder) -> str:
-    """Return a run's report as HTML.
+    """Return the report of a run as HTML.
 
     Args:
-        run: the folder; files beside `config.yaml` may be missing.
+        run: the run folder; all files except `config.yaml` may be missing.
 
     Raises:
         RunError: it is not a run folder, or its config can't be read.
@@ -76,10 +76,10 @@ def report_page(run: RunFolder) -> str:
 
 
 def _sections(facts: Facts, pictures: Pictures) -> Sequence[tuple[str, Html]]:
-    """Return titles and contents in their order; empty where there is nothing."""
+    """Return titles and contents in order; a content may be empty."""
     run, reports = facts.run, facts.reports
     curves = facts.curves()
-    if curves is not None:  # sharper than the file
+    if curves is not None:  # the SVG replaces the file
         shown = pictures.found["figures"]
         shown[:] = [p for p in shown if Path(p.name).stem != "curves"]
     return (
@@ -127,7 +127,7 @@ def _citations(facts: Facts) -> Html:
     entries = facts.citations()
     uses = "; ".join(why for why, _ in entries[1:])
     return joined(
-        element("p", f"The software, and the sources of what this run uses: {uses}."),
+        element("p", f"The software, and the sources of the methods and data: {uses}."),
         code("\n\n".join(entry for _, entry in entries)),
     )
 

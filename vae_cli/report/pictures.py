@@ -21,7 +21,7 @@ KINDS = {
     ".gif": "image/gif",
     ".svg": "image/svg+xml",
 }
-"""Suffix -> media type of what a page shows."""
+"""Suffix -> media type of the pictures that the page shows."""
 CAPTIONS = {
     "figures/curves": "Terms of the loss in each epoch.",
     "figures/samples": "Images decoded from samples of the prior.",
@@ -31,6 +31,7 @@ CAPTIONS = {
     "inspection/contact-sheet": "Training images and their values.",
     "inspection/duplicates": "Pairs of images that look alike.",
 }
+"""Folder and stem of a file -> caption."""
 ABOUT = {
     "evaluation": "Scores of images, KL divergence of each latent dimension, and the "
     "images of smallest and largest neg. ELBO",
@@ -40,16 +41,15 @@ ABOUT = {
     "figures": "A figure",
     "inspection": "A figure",
 }
-"""Folder -> what its other pictures show."""
-"""Folder and stem of a file -> what it shows, unless its own name says it."""
+"""Folder -> caption of its other pictures, followed by the file's name."""
 LARGE = 10 * 2**20
-"""Bytes of pictures above which they are made smaller."""
+"""Total bytes of pictures above which large ones are downscaled."""
 MAX_FILE = 64 * 2**20
-"""Bytes of a picture that is read."""
+"""Largest picture to read, bytes."""
 MAX_SIDE = 1600
-"""Pixels a side of a picture that was made smaller."""
+"""Longer side of a downscaled picture, pixels."""
 MAX_PICTURES = 24
-"""Of one folder."""
+"""Most pictures of one folder."""
 
 
 class Picture(NamedTuple):
@@ -71,11 +71,11 @@ class Picture(NamedTuple):
 
 
 class Pictures:
-    """The pictures of a run folder, by the folder that they lie in.
+    """The pictures of a run folder, grouped by subfolder.
 
     Attributes:
-        found: folder -> its pictures.
-        left_out: paths of what a page can't show, and why.
+        found: subfolder -> its pictures.
+        left_out: (path, reason) of each file that the page doesn't show.
     """
 
     def __init__(self, run: RunFolder, folders: Sequence[str]) -> None:
@@ -89,7 +89,7 @@ class Pictures:
                 pictures[:] = map(_smaller, pictures)
 
     def html(self, folder: str) -> Html:
-        """Return the figures of a folder."""
+        """Return the pictures of a subfolder."""
         return joined(*map(figure, self.found.get(folder, ())))
 
     def _in(self, folder: Path, name: str) -> Iterator[Picture]:
@@ -131,15 +131,15 @@ def figure(picture: Picture) -> Html:
 def _read(file: Path, folder: str) -> Picture:
     status = file.stat()
     if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE:
-        raise ValueError("it is no regular file, or larger than 64 MiB")
+        raise ValueError("not a regular file, or larger than 64 MiB")
     content, kind = file.read_bytes(), KINDS[file.suffix.lower()]
     size = None
     if kind == "image/svg+xml":
         if b"<svg" not in content[:4096]:
-            raise ValueError("it is no SVG")
+            raise ValueError("not an SVG")
     else:
         with Image.open(io.BytesIO(content)) as image:
-            image.verify()  # of a damaged file a browser would show nothing
+            image.verify()  # a browser would show nothing for a damaged file
             size = image.size
     words = printable(file.stem).replace("-", ", ")
     caption = CAPTIONS.get(f"{folder}/{file.stem}", f"{ABOUT[folder]}: {words}.")
@@ -147,7 +147,7 @@ def _read(file: Path, folder: str) -> Picture:
 
 
 def _smaller(picture: Picture) -> Picture:
-    """Return a picture of fewer pixels, if it has many and that saves bytes."""
+    """Return a downscaled picture, or the same one if that saves no bytes."""
     if picture.size is None or picture.kind == "image/gif":
         return picture
     with Image.open(io.BytesIO(picture.content)) as image:

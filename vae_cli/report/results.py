@@ -1,4 +1,4 @@
-"""What commands found, as tables: evaluations, restorations, anomaly scores."""
+"""Results of commands as tables: evaluations, restorations, anomaly scores."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,9 +21,9 @@ TITLES = {
     "fpr_at_95_recall": "false positives at 95 % recall",
     "flagged": "fraction flagged",
 }
-"""Keys of reports as they are called."""
+"""Key of a report -> name."""
 MAX_FILES = 12
-"""Reports of one command."""
+"""Most reports of one command."""
 HEADLINES = (
     ("nll", "NLL", "nats per image, by importance sampling, {samples} samples"),
     (
@@ -38,16 +38,16 @@ HEADLINES = (
     ("psnr", "PSNR of reconstructions", "dB"),
     ("frechet_distance", "Frechet distance", "a small classifier's features; not FID"),
 )
-"""Key of an evaluation, its name, and its unit: what stands at the top of the page."""
+"""Key, name and unit of the numbers at the top of the page, by priority."""
 MOST = 4
-"""Headlines of a page."""
+"""Most numbers at the top of the page."""
 
 ERRORS = (VaeCliError, LookupError, TypeError, ValueError, AttributeError)
-"""What a file of another version, or an edited one, may raise."""
+"""What reading a file of another version, or an edited file, may raise."""
 
 
 def evaluations(run: RunFolder) -> dict[str, dict[str, Any]]:
-    """Return the reports of `vae-evaluate` by split, test first; only whole ones."""
+    """Return the complete reports of `vae-evaluate` by split, test first."""
     found = {}
     for split in reversed(SPLITS):
         try:
@@ -62,13 +62,14 @@ def evaluations(run: RunFolder) -> dict[str, dict[str, Any]]:
 def headlines(
     reports: dict[str, dict[str, Any]], metrics: dict[str, Any]
 ) -> list[tuple[str, str, str]]:
-    """Return name, value and protocol of the figures that matter most.
+    """Return name, value and protocol of the most important numbers.
 
     Args:
-        reports: of `evaluations`.
-        metrics: of `metrics.json`, for a run that wasn't evaluated.
+        reports: see `evaluations`; the first one counts.
+        metrics: `metrics.json`, for a run that has no report.
     """
-    for split, report in reports.items():
+    if reports:
+        split, report = next(iter(reports.items()))
         of = f"{report['num_images']:,} {split} images"
         samples = f"{report.get('importance_samples') or 0:,}"
         found = [
@@ -98,7 +99,7 @@ def headlines(
 
 
 def evaluation_tables(reports: dict[str, dict[str, Any]]) -> Html:
-    """Return every figure of the evaluations, with its protocol."""
+    """Return a table of all measures for each evaluation."""
     return joined(
         *(
             joined(
@@ -112,12 +113,12 @@ def evaluation_tables(reports: dict[str, dict[str, Any]]) -> Html:
 
 
 def restorations(run: RunFolder) -> Html:
-    """Return the errors that `vae-reconstruct` found."""
+    """Return the results of `vae-reconstruct`."""
     return _reports(run.reconstructions, _restoration)
 
 
 def anomalies(run: RunFolder) -> Html:
-    """Return the scores that `vae-anomaly` found."""
+    """Return the results of `vae-anomaly`."""
     return _reports(run.path / "anomaly", _anomaly)
 
 
@@ -182,10 +183,6 @@ def _anomaly(report: dict[str, Any]) -> Html:
 
 
 def _number(value: Any) -> str:
-    return (
-        f"{value:.4f}"
-        if isinstance(value, float)
-        else ""
-        if value is None
-        else str(value)
-    )
+    if value is None:
+        return ""
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

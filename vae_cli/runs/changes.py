@@ -1,4 +1,4 @@
-"""Which keys of a run's config are not the defaults, and how to type them."""
+"""The keys of a run's config that differ from the defaults, and the command line."""
 
 import re
 import shlex
@@ -13,7 +13,7 @@ from vae_cli.runs.differences import PLACES
 
 REQUIRED = "(none)"
 PLAIN = re.compile(r"[A-Za-z_./][\w./-]*")
-"""Text that Hydra and shells take as it is."""
+"""Text that needs no quotes in Hydra and shells."""
 
 
 class Change(NamedTuple):
@@ -22,7 +22,7 @@ class Change(NamedTuple):
     Attributes:
         key: dotted, or a group.
         value: of the run.
-        default: what it is otherwise; `REQUIRED` where it has none.
+        default: the default; `REQUIRED` if there is none.
         about: what the key means.
     """
 
@@ -32,14 +32,14 @@ class Change(NamedTuple):
     about: str
 
     def word(self) -> str:
-        """Return what is typed to give the key this value."""
+        """Return the override, quoted for a shell."""
         if isinstance(self.value, str) and PLAIN.fullmatch(self.value):
             return f"{self.key}={self.value}"
         return shlex.quote(override(self.key, self.value)[0])
 
 
 def changes(config: TrainConfig) -> list[Change]:
-    """Return what differs from `vae-train` without options, groups first."""
+    """Return the differences from `vae-train` without options, groups first."""
     usual = TrainConfig()
     found = []
     for group in groups_of(TrainConfig):

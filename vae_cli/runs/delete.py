@@ -1,8 +1,8 @@
-"""Deleting run folders, and nothing else.
+"""Deletes run folders, and nothing else.
 
-A folder counts as a run if it has the files that training makes first. It is renamed
-before its files go, so that what an interruption leaves does not look like a run: such
-a folder is hidden, no command finds it, and the next deletion beside it removes it.
+A folder counts as a run if it has the files that training writes first. It is renamed
+before its files are deleted, so that an interrupted deletion leaves a hidden folder,
+which no command takes for a run. The next deletion in the same place removes it.
 """
 
 import os
@@ -21,12 +21,13 @@ OWN = {
     "config.yaml", "environment.json", "data.json", "status.json", "metrics.csv",
     "metrics.json", "train.log", ".lock", ".reserve", "checkpoints", "model", "figures",
     "tensorboard", "samples", "reconstructions", "anomaly", "inspection", "evaluation",
-    "codes", "export", "report.html",
+    "codes", "export", "report.html", "tracker.json", "tracker.log", "wandb",
+    "error.txt",
 }  # fmt: skip
 """What commands write into a run folder."""
 
 
-class Doomed(NamedTuple):
+class Deletion(NamedTuple):
     """A run that is to be deleted.
 
     Attributes:
@@ -41,21 +42,21 @@ class Doomed(NamedTuple):
 
 
 def looks_like_run(folder: Path) -> bool:
-    """Return whether a folder has the files that every run begins with."""
+    """Return whether a folder has the files that training writes first."""
     files = (folder / "config.yaml", folder / "status.json")
     made = (folder / "train.log").is_file() or (folder / "checkpoints").is_dir()
     return made and all(map(Path.is_file, files))
 
 
 def runs_of(folder: Path) -> list[RunFolder]:
-    """Return the run that a folder is, or the runs below it.
+    """Return the run in a folder, or all runs below it.
 
     Raises:
-        RunError: it is a symbolic link, or there are no runs.
+        RunError: the folder is a symbolic link, or contains no run.
     """
     if folder.is_symlink():
         raise RunError(
-            f"{folder} is a symbolic link: nothing is deleted through one.",
+            f"{folder} is a symbolic link: nothing is deleted.",
             f"name the folder itself: {folder.resolve()}",
         )
     if looks_like_run(folder):
@@ -63,18 +64,18 @@ def runs_of(folder: Path) -> list[RunFolder]:
     runs = [run for run in find_runs(folder) if looks_like_run(run.path)]
     if not runs:
         raise RunError(
-            f"{folder} is not a run folder, and holds none: nothing is deleted.",
+            f"{folder} is not a run folder and contains none: nothing is deleted.",
             "a run has config.yaml, status.json and checkpoints/; vae runs lists them",
         )
     return runs
 
 
-def doomed(runs: Iterable[RunFolder]) -> list[Doomed]:
+def planned_deletions(runs: Iterable[RunFolder]) -> list[Deletion]:
     """Return runs with what would go, in the order of their names, each once.
 
     Raises:
-        RunError: one is being trained, is needed by this process, or holds other runs
-            than these.
+        RunError: a run is training, contains the current directory, or contains runs
+            that are not among these.
     """
     chosen = {run.path.resolve(): run for run in runs}
     for place, run in chosen.items():
@@ -85,22 +86,22 @@ def doomed(runs: Iterable[RunFolder]) -> list[Doomed]:
             )
         if Path.cwd().is_relative_to(place):
             raise RunError(
-                f"{run} is the folder that you are in: nothing is deleted.",
+                f"{run} contains the current directory: nothing is deleted.",
                 "change to another folder first",
             )
         inside = [str(r) for r in find_runs(run.path) if r.path.resolve() not in chosen]
         if inside:
             raise RunError(
-                f"{run} holds other runs: nothing is deleted.",
+                f"{run} contains other runs: nothing is deleted.",
                 *shortened(inside, 5),
-                "move them, or delete them, too",
+                "move them, or delete them as well",
             )
     ordered = sorted(chosen.values(), key=lambda run: run.path)
-    return [Doomed(r, _size(r.path), _foreign(r.path)) for r in ordered]
+    return [Deletion(r, _size(r.path), _foreign(r.path)) for r in ordered]
 
 
-def plan_lines(plan: Sequence[Doomed]) -> list[str]:
-    """Return what would be deleted, a line each, and how much that is."""
+def plan_lines(plan: Sequence[Deletion]) -> list[str]:
+    """Return a line for each run, with its size, and the total."""
     lines = [
         f"{megabytes(d.size / 2**20):>10}  {printable(d.run)}"
         + (f"  with {', '.join(map(printable, d.foreign))}" if d.foreign else "")
@@ -110,33 +111,33 @@ def plan_lines(plan: Sequence[Doomed]) -> list[str]:
     return [*lines, f"{len(plan)} run{'' if len(plan) == 1 else 's'}, {total}"]
 
 
-def delete(plan: Iterable[Doomed], roots: Sequence[Path]) -> Iterator[Doomed]:
-    """Delete runs; yields each when it is gone.
+def delete(plan: Iterable[Deletion], roots: Sequence[Path]) -> Iterator[Deletion]:
+    """Delete runs; yields each one after it is deleted.
 
-    Folders above them that have become empty go, too, as long as they lie below one of
-    the `roots`; never the one that the process is in.
+    Parent folders that become empty are deleted as well, if they lie below one of the
+    `roots` and don't contain the current directory.
 
     Raises:
-        RunError: one is being trained by now, or can't be deleted.
+        RunError: a run has started to train, or can't be deleted.
     """
     for each in plan:
         path = each.run.path
-        if not path.exists():  # it went with a run that it lay in
+        if not path.exists():  # deleted with a run that contained it
             yield each
             continue
-        with writing(path, "what is left of it is hidden, and is no run any more"):
-            with each.run.locked():  # nobody resumes it from here on
+        with writing(path, "what is left of it is hidden and not a run any more"):
+            with each.run.locked():  # no process can resume it meanwhile
                 trash = _free(path)
                 path.rename(trash)
             shutil.rmtree(trash)
-            for left in path.parent.glob(f".*{DELETED}"):  # of an interrupted one
+            for left in path.parent.glob(f".*{DELETED}"):  # of an interrupted deletion
                 shutil.rmtree(left, ignore_errors=True)
             _remove_empty(path.parent, roots)
         yield each
 
 
 def _free(path: Path) -> Path:
-    """Return a hidden name beside a run that nothing has."""
+    """Return an unused hidden path next to a run."""
     for number in range(1000):
         trash = path.with_name(f".{path.name[:200]}.{number}{DELETED}")
         if not os.path.lexists(trash):
@@ -153,7 +154,7 @@ def _remove_empty(folder: Path, roots: Sequence[Path]) -> None:
             return
         try:
             place.rmdir()
-        except OSError:  # something is left in it
+        except OSError:  # not empty
             return
         place = place.parent
 

@@ -1,4 +1,4 @@
-"""What two runs, or a run and the defaults, do not have in common."""
+"""Differences between two runs: config, data, environment, results."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -12,21 +12,21 @@ from vae_cli.runs.table import COLUMNS, Facts
 from vae_cli.text import printable
 
 PLACES = ("run_dir", "output_root", "resume", "name")
-"""Keys that say where a run lies, not what it is."""
+"""Keys that say where a run is stored, not how it was trained."""
 RESULTS = ("state", "epochs", "best_epoch", "val_neg_elbo", "test_neg_elbo", "nll")
 ENVIRONMENT = ("packages", "python", "platform", "devices", "git", "plugins")
-"""What matters of `environment.json`; the rest is different in any two runs."""
+"""Keys of `environment.json` to compare; the others differ between any two runs."""
 WIDEST = 36
 """Characters of a value in a table."""
 DIGEST = 12
-"""Digits of a SHA-256 there."""
+"""Digits of a SHA-256 in a table."""
 
 Differences = dict[str, dict[str, Any]]
-"""Dotted key -> `a` and `b`; one of them is left out where only the other has it."""
+"""Dotted key -> values of `a` and `b`; a side that lacks the key is left out."""
 
 
 def flattened(values: Mapping[str, Any], at: str = "") -> dict[str, Any]:
-    """Return nested values by dotted keys; an option's `name` goes by its group's."""
+    """Return nested values by dotted keys, as typed: the key of `name` is its group."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
         name = at.removesuffix(".") if key == "name" and at else f"{at}{key}"
@@ -38,13 +38,13 @@ def flattened(values: Mapping[str, Any], at: str = "") -> dict[str, Any]:
 
 
 def config_values(config: TrainConfig) -> dict[str, Any]:
-    """Return what a run is made of, by dotted keys; without where it lies."""
+    """Return the config by dotted keys, without `PLACES`."""
     flat = flattened(asdict(config))
     return {key: value for key, value in flat.items() if key not in PLACES}
 
 
 def different(a: Mapping[str, Any], b: Mapping[str, Any]) -> Differences:
-    """Return the keys whose values differ, those of a group beside each other."""
+    """Return the keys whose values differ, grouped by their first part."""
     found: Differences = {}
     groups = [*dict.fromkeys(key.partition(".")[0] for key in (*a, *b))]
     keys = dict.fromkeys((*a, *b))
@@ -58,7 +58,7 @@ def different(a: Mapping[str, Any], b: Mapping[str, Any]) -> Differences:
 def compare_runs(a: RunFolder, b: RunFolder) -> dict[str, Differences]:
     """Return what differs between two runs: `config`, `data`, `environment`, `results`.
 
-    Files that are missing or can't be read, beside the config, count as empty.
+    Other files than the config count as empty if they are missing or unreadable.
 
     Raises:
         RunError: the config of one can't be read.
@@ -100,7 +100,7 @@ def comparison_text(names: Sequence[str], found: Mapping[str, Differences]) -> s
 
 
 def shown(values: Mapping[str, Any], name: str) -> str:
-    """Return a value as it would be typed; `-` where there is none."""
+    """Return the value of `a` or `b` as typed; `-` if it is missing."""
     if name not in values:
         return "-"
     value = values[name]

@@ -10,7 +10,7 @@ from vae_cli.paths import is_there
 from vae_cli.runs.folder import RunFolder
 
 DELETED = ".deleted-run"
-"""How the hidden name of a run ends while its files are deleted."""
+"""Suffix of a run folder's hidden name while its files are deleted."""
 
 log = logging.getLogger(__name__)
 

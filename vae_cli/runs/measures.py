@@ -1,4 +1,4 @@
-"""What `vae-evaluate` measures: how each figure is called, and how it was obtained."""
+"""Names, units and protocols of the measures of `vae-evaluate`."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ ROWS = (
         "mean distance of two samples in pixels; 1: as held-out",
     ),
 )
-"""Key, what it is called, and its unit or how it was obtained."""
+"""Key, name, and unit or protocol."""
 
 
 PIXELS = {
@@ -57,7 +57,7 @@ SAMPLES_ARE = {"draws": "draws of binary pixels", "means": "pixel means"}
 
 
 def measures(report: dict[str, Any]) -> list[list[str]]:
-    """Return name, value and unit of every figure that a report has."""
+    """Return name, value and unit of every measure in a report."""
     rows = []
     for key, name, unit in ROWS:
         if report.get(key) is not None:
@@ -72,7 +72,7 @@ def measures(report: dict[str, Any]) -> list[list[str]]:
 
 
 def protocol_sentence(report: dict[str, Any]) -> str:
-    """Return what a report's figures are of: images, model, corruption."""
+    """Return the protocol of a report: images, model, corruption."""
     how = report["protocol"]
     return (
         f"{report['num_images']:,} images of {how['dataset']}, binarization "

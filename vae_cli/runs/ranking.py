@@ -66,7 +66,7 @@ def comparable(run: RunFolder) -> tuple[str, float | None]:
 
 
 def kind_of(config: TrainConfig) -> str:
-    """Return what a run's bound is, and of what; other runs' compare if it is equal."""
+    """Return which bound a run has, on which data; equal kinds are comparable."""
     split = "training" if config.dataset.validation_size == 0 else "validation"
     parts = (config.dataset, config.likelihood, config.conditioning, config.corruption)
     words = [_words(part) for part in parts]

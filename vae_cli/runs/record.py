@@ -86,7 +86,7 @@ def recorded(
         if isinstance(error, KeyboardInterrupt) or stopped():
             what = str(error) if isinstance(error, Interrupted) else ""
             what = what or "stopped"
-            message = f"{what}\n  go on with: {resume_command}"
+            message = f"{what}\n  resume with: {resume_command}"
             with _room(folder, resume_command):
                 folder.write_status("interrupted", _epochs(folder), what)
             # the caller shows it on the console
@@ -98,7 +98,7 @@ def recorded(
             unwritten = RunError(
                 f"The run folder {folder} can't be written any more: {reason}.",
                 "what was completed is kept up to the last epoch",
-                f"make room, then go on with: {resume_command}",
+                f"make room, then resume with: {resume_command}",
             )
             with contextlib.suppress(OSError):
                 folder.write_status("failed", _epochs(folder), str(unwritten))
@@ -158,7 +158,7 @@ def _room(folder: RunFolder, resume_command: str) -> Iterator[None]:
     except OSError as error:
         raise RunError(
             f"The run folder {folder} can't be written any more: {error}.",
-            f"make room, then go on with: {resume_command}",
+            f"make room, then resume with: {resume_command}",
         ) from error
 
 

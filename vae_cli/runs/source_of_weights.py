@@ -1,4 +1,4 @@
-"""The run whose weights another one starts with."""
+"""The source run of `init_from`."""
 
 from vae_cli.config.train import TrainConfig
 from vae_cli.errors import RunError
@@ -6,10 +6,10 @@ from vae_cli.runs.find import open_run
 
 
 def find_source_of_weights(config: TrainConfig) -> None:
-    """Replace the name in `init_from.run`, which may be `latest`, by a whole path.
+    """Replace `init_from.run`, which may be `latest`, with an absolute path.
 
     Raises:
-        RunError: there is none, it has no weights, or they are of other networks.
+        RunError: there is no such run, it has no weights, or its architecture differs.
     """
     name = config.init_from.run
     if name is None:

@@ -1,4 +1,4 @@
-"""The folder of a sweep: its record, its jobs by number, and who works in it."""
+"""The folder of a sweep: its record, its numbered jobs, and its lock."""
 
 import contextlib
 import itertools
@@ -21,8 +21,9 @@ from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.reading import read_json, read_yaml
 
 STATE = Path("checkpoints", "training_state.npz")
-"""File of a run that says where it stands; see `training/checkpoints.py`."""
+"""The state that a run resumes from; see `training/checkpoints.py`."""
 NOT_STARTED = "not started"
+ERROR_FILE = "error.txt"
 MAX_NAME = 100
 """Characters of a job's folder after its number."""
 
@@ -32,9 +33,9 @@ class SweepJob:
     """A job of a sweep.
 
     Attributes:
-        number: of the job; no other job of the sweep ever has it.
-        overrides: what distinguishes it, key -> value as typed.
-        run: its folder, which may not be there yet.
+        number: unique in the sweep.
+        overrides: the overrides that distinguish it, key -> value as typed.
+        run: its folder, which may not exist yet.
     """
 
     number: int
@@ -48,11 +49,11 @@ class SweepJob:
     @property
     def error_file(self) -> Path:
         """The file that says why the job failed."""
-        return self.run.path / "error.txt"
+        return self.run.path / ERROR_FILE
 
     @cached_property
     def state(self) -> str:
-        """How the job stands, as of the first call."""
+        """State of the job at the time of the first access."""
         if self.error_file.is_file():
             return "failed"
         try:
@@ -62,12 +63,12 @@ class SweepJob:
 
     @property
     def error(self) -> str:
-        """The first line of what went wrong; empty if nothing did."""
+        """The error in one line; empty if the job has not failed."""
         try:
             text = self.error_file.read_text(encoding="utf-8", errors="replace")
         except OSError:
             return ""
-        # of a traceback, the last line says what it is
+        # the last line of a traceback names the error
         lines = [line for line in text.splitlines() if line.strip()] or [""]
         return lines[-1 if lines[0].startswith("Traceback") else 0].strip()
 
@@ -80,16 +81,15 @@ class SweepJob:
         return float(value) if isinstance(value, (int, float)) else math.nan
 
     def can_resume(self) -> bool:
-        """Return whether the job's run has saved where it stands."""
+        """Return whether the job's run has saved a state to resume from."""
         return (self.run.path / STATE).is_file() and self.run.config_file.is_file()
 
     def fail(self, error: str) -> None:
-        """Write down why the job failed, in its folder."""
-        self.run.path.mkdir(parents=True, exist_ok=True)
-        write_text(self.error_file, error.rstrip() + "\n")
+        """Write why the job failed into its folder."""
+        write_error(self.run.path, error)
 
     def set_aside(self) -> None:
-        """Move what a failed job has left out of the way, into `failed/`."""
+        """Move the folder of a failed job, if there is one, into `failed/`."""
         if not self.run.path.exists():
             return
         failed = self.run.path.parent / "failed"
@@ -101,13 +101,19 @@ class SweepJob:
                 return
 
 
+def write_error(folder: Path, error: str) -> None:
+    """Write why a job failed into its folder, which may not exist yet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / ERROR_FILE, error.rstrip() + "\n")
+
+
 def words_of(overrides: dict[str, str]) -> str:
-    """Return overrides in one line."""
+    """Return overrides in one line, separated by commas."""
     return ",".join(f"{key}={value}" for key, value in overrides.items())
 
 
 def short_number(text: str) -> str:
-    """Return a number of many digits with four of them; anything else as it is."""
+    """Round a number to four significant digits; other text is unchanged."""
     if re.fullmatch(r"-?\d+\.\d{4,}(e-?\d+)?", text):
         return f"{float(text):.4g}"
     return text
@@ -133,7 +139,7 @@ class SweepFolder:
         return str(self.path)
 
     def is_used(self) -> bool:
-        """Return whether there is a sweep in the folder already."""
+        """Return whether the folder already contains a sweep."""
         return self.record_file.exists() or self._jobs.exists()
 
     def record(self) -> dict[str, Any]:
@@ -167,17 +173,16 @@ class SweepFolder:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder for one sweep; the kernel lets go if its process dies.
+        """Lock the folder for one sweep; the kernel unlocks it if the process dies.
 
         Raises:
-            RunError: another process sweeps here.
+            RunError: another process runs this sweep.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         with self._lock_file.open("a") as file:
             if not take_lock(file, exclusive=True):
                 raise RunError(
-                    f"{self.path} is in use: another process trains the jobs of this "
-                    "sweep.",
+                    f"{self.path} is in use: another process is running this sweep.",
                     "wait for it, or stop it, then resume",
                 )
             yield
@@ -191,12 +196,12 @@ class SweepFolder:
             return False
 
     def jobs(self) -> list[SweepJob]:
-        """Return the jobs that are known, by number."""
+        """Return the jobs that have a number, in its order."""
         found = []
         for file in self._jobs.glob("*.json"):
             try:
                 overrides = read_json(file).get("overrides")
-            except RunError:  # cut short while it was written: nothing has run yet
+            except RunError:  # killed while it was written: the job has not started
                 continue
             if file.stem.isdecimal() and isinstance(overrides, dict):
                 texts = {str(key): str(value) for key, value in overrides.items()}
@@ -206,18 +211,18 @@ class SweepFolder:
     def job(self, overrides: dict[str, str], number: int = 0) -> SweepJob:
         """Return the job with these overrides; a new one takes the next free number.
 
-        Several processes may do this at the same time.
+        Safe to call from several processes at once.
 
         Args:
             overrides: what distinguishes the job.
-            number: the least that a new job gets.
+            number: the smallest number for a new job.
         """
         known = [job for job in self.jobs() if job.overrides == overrides]
         if known:
             return known[0]
         self._jobs.mkdir(parents=True, exist_ok=True)
         for free in itertools.count(number):
-            # whoever makes the file owns the number
+            # the process that creates the file owns the number
             with (
                 contextlib.suppress(FileExistsError),
                 (self._jobs / f"{free}.json").open("x", encoding="utf-8") as file,
@@ -227,24 +232,24 @@ class SweepFolder:
         return self._job(free, overrides)
 
     def next_number(self) -> int:
-        """Return the number after all that are taken."""
+        """Return the number after the largest one in use."""
         taken = [int(f.stem) for f in self._jobs.glob("*.json") if f.stem.isdecimal()]
         return max(taken, default=-1) + 1
 
     def forget(self, job: SweepJob) -> None:
-        """Drop a job that has not started."""
+        """Remove a job that has not started."""
         (self._jobs / f"{job.number}.json").unlink(missing_ok=True)
 
     def ask_to_stop(self) -> None:
-        """Let no further job start."""
+        """Stop the sweep from starting further jobs."""
         self._stop_file.touch()
 
     def stops(self) -> bool:
-        """Return whether no further job may start."""
+        """Return whether `ask_to_stop` was called."""
         return self._stop_file.exists()
 
     def allow_to_start(self) -> None:
-        """Take back `ask_to_stop`."""
+        """Undo `ask_to_stop`."""
         self._stop_file.unlink(missing_ok=True)
 
     def _job(self, number: int, overrides: dict[str, str]) -> SweepJob:

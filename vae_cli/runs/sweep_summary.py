@@ -1,4 +1,4 @@
-"""The table of a sweep: what varies, and how each job went."""
+"""The table of a sweep: the overrides and results of each job."""
 
 import math
 from collections.abc import Callable
@@ -15,11 +15,11 @@ from vae_cli.runs.table import Facts
 
 @dataclass(frozen=True)
 class SweepRow:
-    """How a job went.
+    """The results of a job.
 
     Attributes:
         job: the job.
-        kind: what its bound is, and of what; jobs of one kind compare.
+        kind: which bound, on which data; bounds of one kind are comparable.
         bound: the best one, nats per image; None before a job has finished.
         best_epoch: the epoch of the best bound.
         kl: the KL term of that epoch, nats per image.
@@ -36,20 +36,20 @@ class SweepRow:
 
 @dataclass(frozen=True)
 class SweepSummary:
-    """The jobs of a sweep, best first, those without a bound at the end."""
+    """The jobs of a sweep, best first; jobs without a bound come last."""
 
     rows: list[SweepRow]
 
     @property
     def keys(self) -> list[str]:
-        """What varies."""
+        """The keys that vary."""
         return list(
             dict.fromkeys(key for row in self.rows for key in row.job.overrides)
         )
 
     @property
     def kinds(self) -> list[str]:
-        """What bounds there are, that of most jobs first."""
+        """The kinds of bounds, the most frequent first."""
         kinds = [row.kind for row in self.rows if row.bound is not None]
         return sorted(dict.fromkeys(kinds), key=kinds.count, reverse=True)
 
@@ -59,7 +59,7 @@ class SweepSummary:
         return sorted(jobs, key=lambda job: job.number)
 
     def finished(self, kind: str) -> list[SweepRow]:
-        """Return the rows whose bounds compare."""
+        """Return the rows with a bound of this kind."""
         return [r for r in self.rows if r.kind == kind and r.bound is not None]
 
     def markdown(self, title: str) -> str:
@@ -68,14 +68,14 @@ class SweepSummary:
         for kind in self.kinds:
             lines += [f"Bound: best {kind}, nats per image, beta 1.", ""]
         if len(self.kinds) > 1:
-            lines += ["**Bounds of different jobs here are not comparable.**", ""]
+            lines += ["**These bounds are not comparable across kinds.**", ""]
         return (
             "\n".join([*lines, *markdown_table(*self._cells(_rounded, short_number))])
             + "\n"
         )
 
     def csv(self) -> str:
-        """Return the table as CSV, figures in full."""
+        """Return the table as CSV, with all digits."""
         header, rows = self._cells(lambda value: "" if value is None else value, str)
         return csv_text([header, *rows])
 
@@ -101,7 +101,7 @@ class SweepSummary:
 
 
 def summary_of(folder: SweepFolder) -> SweepSummary:
-    """Read how the jobs of a sweep went."""
+    """Return the results of a sweep's jobs."""
     rows = [_row(job) for job in folder.jobs()]
 
     def order(row: SweepRow) -> tuple[float, int]:

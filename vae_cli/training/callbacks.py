@@ -177,10 +177,10 @@ class Saving(keras.callbacks.Callback):
 
 
 class EpochWritten(keras.callbacks.Callback):
-    """Says to the tracker that an epoch is written.
+    """Signals each written epoch to the tracker.
 
     Args:
-        tracking: sends it.
+        tracking: sends the epochs.
     """
 
     def __init__(self, tracking: Tracking) -> None:
@@ -188,7 +188,7 @@ class EpochWritten(keras.callbacks.Callback):
         self._tracking = tracking
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Say so."""
+        """Signal the epoch."""
         self._tracking.epoch_written()
 
 

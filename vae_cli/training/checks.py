@@ -18,14 +18,14 @@ log = logging.getLogger(__name__)
 
 
 def check_no_sweep(config: TrainConfig, overrides: Sequence[str]) -> None:
-    """Refuse what only `vae-train -m` does, where one run is to be trained.
+    """Refuse options of sweeps without `-m`.
 
     Args:
         config: of the run.
         overrides: as typed.
 
     Raises:
-        ConfigError: an option of sweeps, or a recipe that searches.
+        ConfigError: an option of sweeps is set, or the recipe is a search.
     """
     own = [word for word in overrides if word.startswith("sweep.")]
     if config.sweep != SweepConfig():
@@ -37,7 +37,7 @@ def check_no_sweep(config: TrainConfig, overrides: Sequence[str]) -> None:
     recipe = option_values("experiment", typed.get("experiment", ""))
     if any("/hydra/sweeper" in str(entry) for entry in recipe.get("defaults") or ()):
         raise ConfigError(
-            f"experiment={typed['experiment']} is a search of many runs.",
+            f"experiment={typed['experiment']} is a search over many runs.",
             f"vae-train -m {shlex.join(overrides)}",
         )
 

@@ -15,9 +15,9 @@ from vae_cli.text import printable
 from vae_cli.visualize.images import to_uint8, write_png
 
 MAX_IMAGES = 1000
-"""Points that a browser turns smoothly."""
+"""Most points that a browser rotates smoothly."""
 MAX_SIDE = 64
-"""Pixels of a thumbnail; browsers take sprites of at most 8192 x 8192."""
+"""Longest side of a thumbnail, pixels; browsers limit sprites to 8192 x 8192."""
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ def write_projector(folder: Path, vae: VAE, split: Split, spec: DataSpec) -> Non
 
     split = split.take(slice(MAX_IMAGES))
     mean, _ = encode(vae, split.images[:], condition=split.condition)
-    # of two columns TensorBoard shows no point: its third axis is not a number
+    # with two columns, TensorBoard's third axis is NaN and it shows no points
     padding = max(0, 3 - mean.shape[1])
     codes = np.pad(mean, ((0, 0), (0, padding))).astype("<f4")
     (folder / "codes.bytes").write_bytes(codes.tobytes())
@@ -45,7 +45,7 @@ def write_projector(folder: Path, vae: VAE, split: Split, spec: DataSpec) -> Non
         if split.labels is not None:
             name = printable(spec.class_name(int(split.labels[index]))) + "\t"
         rows.append(f"{name}{index}")
-    # a single column has no header
+    # a table of one column must not have a header
     write_text(folder / "labels.tsv", "\n".join(rows[split.labels is None :]) + "\n")
     thumbnails = _thumbnails(split)
     write_png(_sprite(thumbnails), folder / "sprite.png")
@@ -84,7 +84,7 @@ def _thumbnails(split: Split) -> np.ndarray:
 
 
 def _sprite(thumbnails: np.ndarray) -> np.ndarray:
-    """Lay thumbnails out row by row, as many a row as there are rows."""
+    """Arrange thumbnails in a square sprite, row by row."""
     count, height, width, channels = thumbnails.shape
     side = int(np.ceil(np.sqrt(count)))
     cells = np.zeros((side * side, height, width, channels), np.uint8)

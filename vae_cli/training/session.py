@@ -66,7 +66,7 @@ def train(
         the finished run; None in a worker that isn't the chief, which writes it.
 
     Raises:
-        ConfigError: no such devices or workers, or what only a sweep can do.
+        ConfigError: no such devices or workers, or an option of sweeps.
         DataError: the images can't be loaded, or lack what the config needs.
         RunError: the folder is taken, can't be written or can't be resumed.
         TrainingError: a loss is not finite, or another worker is gone.
@@ -191,7 +191,7 @@ def _train(
     from vae_cli.training.trainer import Trainer
 
     again = distribution.resume_command(folder)
-    # around the record: how training ended is then written
+    # outermost: `recorded` must have written how training ended
     with (
         tracked(config, folder) as tracking,
         recorded(folder, again, lambda: stop.received),

@@ -1,4 +1,4 @@
-"""What TensorBoard shows besides the scalars, which Keras's own callback writes."""
+"""TensorBoard's images, HParams and projector; Keras's callback writes the scalars."""
 
 import logging
 import time
@@ -15,9 +15,10 @@ from vae_cli.data.splits import ImageData, Split
 from vae_cli.evaluation.batches import condition_tensors
 from vae_cli.evaluation.latent import reconstruct, row_condition, sample_prior
 from vae_cli.models.vae import VAE
+from vae_cli.runs.differences import flattened
 from vae_cli.runs.folder import RunFolder
 from vae_cli.training.projector import write_projector
-from vae_cli.training.trackers.base import flat, params, results
+from vae_cli.training.trackers.base import params, results
 from vae_cli.visualize.images import grid
 from vae_cli.visualize.model_figures import beside
 
@@ -26,7 +27,7 @@ SIDE = 6
 
 
 NO_METRICS = ("best_epoch", "test_num_images")
-"""Numbers of `metrics.json` that are no column of the HParams table."""
+"""Numbers of `metrics.json` that are not in the HParams table."""
 
 log = logging.getLogger(__name__)
 
@@ -86,15 +87,15 @@ def complete_tensorboard(
 ) -> None:
     """Add HParams and the embedding projector to a finished run.
 
-    A run is complete without them, so that what fails here is a warning.
+    A run is complete without them, so errors become warnings.
 
     Args:
         config: of the run.
-        data: its images; codes of validation images are shown.
+        data: its images; the projector shows validation images.
         folder: the run, with its `metrics.json`.
         vae: the model with its best weights.
-        epoch: the last one.
-        seconds: that training took.
+        epoch: the last epoch.
+        seconds: duration of training.
     """
     name = "validation" if len(data.validation) else data.held_out
     try:
@@ -103,16 +104,18 @@ def complete_tensorboard(
         write_projector(folder.tensorboard, vae, split, data.spec)
     except Exception as error:
         log.warning(
-            "HParams and projector are missing in %s: %s", folder.tensorboard, error
+            "HParams and projector could not be written to %s: %s",
+            folder.tensorboard,
+            error,
         )
 
 
 def write_hparams(
     config: TrainConfig, folder: RunFolder, epoch: int, seconds: float
 ) -> None:
-    """Write the config and the results as TensorBoard's HParams has them.
+    """Write the config and the results for TensorBoard's HParams.
 
-    Those of an earlier finish are replaced: the run is one row of the table.
+    They replace those of an earlier completion: a run is one row of the table.
     """
     from tensorboard.plugins.hparams import api, api_pb2
     from tensorboard.plugins.hparams.summary import session_end_pb
@@ -120,7 +123,7 @@ def write_hparams(
     for earlier in folder.tensorboard.glob("events.*"):
         earlier.unlink()
     now = time.time()
-    values = {key: _hparam(value) for key, value in flat(params(config)).items()}
+    values = {key: _hparam(value) for key, value in flattened(params(config)).items()}
     writer = tf.summary.create_file_writer(str(folder.tensorboard))
     with writer.as_default(step=epoch):
         api.hparams(values, str(folder.path), now - seconds)
@@ -133,7 +136,7 @@ def write_hparams(
 
 
 def _hparam(value: Any) -> bool | int | float | str:
-    """Return a value that HParams takes."""
+    """Return a value of a type that HParams accepts."""
     if isinstance(value, bool | int | float | str):
         return value
     return "null" if value is None else str(value)

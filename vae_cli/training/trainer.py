@@ -55,7 +55,7 @@ class Trainer:
         stop: checked after every step; on request, training saves and stops.
         distribution: the replicas that share each batch.
         progress: whether to show a progress bar where there is a place for one.
-        tracking: sends the run to a tracker; None without one.
+        tracking: sends the run to its tracker; None without a record.
     """
 
     config: TrainConfig
@@ -84,7 +84,7 @@ class Trainer:
                 raise
             raise TrainingError(
                 "Another worker has stopped answering, so no step can be completed.",
-                "what was trained is kept up to the last epoch; go on with: "
+                "what was trained is kept up to the last epoch; resume with: "
                 + self.distribution.resume_command(
                     self.folder if self._is_chief else "<run folder>"
                 ),

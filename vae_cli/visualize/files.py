@@ -32,7 +32,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".pdf", ".svg")
 def figure_path(
     name: str | Path, key: str = "output", suffixes: tuple[str, ...] = SUFFIXES
 ) -> Path:
-    """Return the file that a figure is written to; `figure.format` where none came.
+    """Return the path of a figure; without a suffix, it gets that of `figure.format`.
 
     Args:
         name: as typed.
@@ -48,21 +48,21 @@ def figure_path(
         return path.with_name(path.name + first) if path.name else path
     if path.suffix.lower() not in suffixes:
         raise ConfigError(
-            f"{key}={name}: no figure is written as {path.suffix}.",
+            f"{key}={name}: figures can't be written as {path.suffix}.",
             f"the name may end in {', '.join(suffixes)}, or have no suffix",
         )
     return path
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure of matplotlib as what the suffix says; no text is read as TeX."""
+    """Write a matplotlib figure in the format of the suffix; text is not TeX."""
     suffix = figure_path(path).suffix.lower()
     with whole_file(path) as file:
         write_figure(figure, file, suffix[1:])
 
 
 def write_figure(figure: Figure, file: Path | BinaryIO, form: str) -> None:
-    """Write a figure in a format; no text is read as TeX."""
+    """Write a matplotlib figure to a file in format `form`; text is not TeX."""
     for text in figure.findobj(Text):
         # names of files, folders and labels are shown as they are, "$" included
         text.set_parse_math(False)

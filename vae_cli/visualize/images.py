@@ -26,7 +26,7 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
 
 
 def grid(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
-    """Lay images out row by row, those of one channel in the chosen colours.
+    """Lay images out row by row; single-channel ones get the chosen colour map.
 
     Args:
         images: float32 [N, H, W, C] in [0, 1].
@@ -53,12 +53,12 @@ def grid(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
 
 
 def stacked(kinds: Sequence[np.ndarray], columns: int) -> np.ndarray:
-    """Return a grid that takes its rows from each kind in turn, as `interleaved`."""
+    """Return the grid of `interleaved` images, uint8."""
     return grid(interleaved(kinds, columns), columns)
 
 
 def interleaved(kinds: Sequence[np.ndarray], columns: int) -> np.ndarray:
-    """Return images whose rows are of each kind in turn, float32 [M, H, W, C].
+    """Return images of a grid whose rows alternate between kinds, [M, H, W, C].
 
     Args:
         kinds: float32 [N, H, W, C] in [0, 1] each, such as images before and after.

@@ -1,4 +1,4 @@
-"""A grid of pictures with a title, and names of its rows and columns."""
+"""A grid of images with a title and labels of rows and columns."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,18 +13,18 @@ from vae_cli.visualize.images import grid
 from vae_cli.visualize.style import styled
 
 CELL = 0.42
-"""Inches of a cell's longer side, about."""
+"""Approximate length of a cell's longer side, inches."""
 SMALL, TITLE = 7, 9
-"""Points."""
+"""Font sizes, points."""
 MARGIN = 0.1
-"""Inches around it."""
+"""Margin around the figure, inches."""
 LINE = 0.16
-"""Inches of a line of text."""
+"""Height of a line of text, inches."""
 
 
 @styled
 def plot_grid(images: np.ndarray, columns: int, names: GridNames) -> Figure:
-    """Draw a grid; each pixel of a picture is a whole number of the figure's.
+    """Draw a grid; each image pixel covers a whole number of figure pixels.
 
     Args:
         images: float32 [N, H, W, C] in [0, 1].
@@ -49,7 +49,7 @@ def plot_grid(images: np.ndarray, columns: int, names: GridNames) -> Figure:
     figure = Figure(figsize=(across, up), dpi=dpi)
     place = (left / across, below / up, width / across, height / up)
     axis = figure.add_axes(place)
-    # grey as colour: a map of colours would round
+    # grey as RGB: a colour map would round
     colour = np.broadcast_to(sheet, (*sheet.shape[:2], 3))
     axis.imshow(colour, aspect="auto", interpolation="none")
     axis.tick_params(length=0, labelsize=SMALL, pad=3)
@@ -67,7 +67,7 @@ def plot_grid(images: np.ndarray, columns: int, names: GridNames) -> Figure:
 def save_grid(
     images: np.ndarray, columns: int, names: GridNames | None, path: Path
 ) -> None:
-    """Write a grid with its names, or without any the pictures alone."""
+    """Write a grid with its names, or only the images if `names` is None."""
     if names is None:
         save_pixels(grid(images, columns), path)
     else:
@@ -77,14 +77,14 @@ def save_grid(
 def _ticks(
     names: Sequence[str], pixels: float, count: int, longest: float, inches: float
 ) -> tuple[np.ndarray, list[str]]:
-    """Return where names stand, and those that don't touch each other.
+    """Return positions and texts of the tick labels, leaving out those that overlap.
 
     Args:
         names: of the cells.
-        pixels: of a cell.
-        count: cells.
-        longest: inches of the longest name, along the axis.
-        inches: of a cell.
+        pixels: size of a cell along the axis.
+        count: number of cells.
+        longest: length of the longest name along the axis, inches.
+        inches: size of a cell along the axis.
     """
     step = max(1, int(np.ceil((longest + 0.04) / inches)))
     shown = range(0, min(len(names), count), step)

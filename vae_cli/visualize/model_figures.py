@@ -72,7 +72,7 @@ def beside(split: Split, restored: np.ndarray, columns: int) -> np.ndarray:
 def reconstructions(
     split: Split, restored: np.ndarray, columns: int, title: str
 ) -> tuple[np.ndarray, GridNames]:
-    """Return the pictures of `beside` one by one, and what their rows show."""
+    """Return the images of `beside`, float32 [M, H, W, C], and names of its rows."""
     kinds = _kinds(split, restored)
     images = interleaved([*kinds.values()], columns)
     rows = len(images) // columns
@@ -88,7 +88,7 @@ def _kinds(split: Split, restored: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def sample_names(split: Split, labels: np.ndarray, columns: int) -> GridNames:
-    """Return names of rows of samples, each of one class: that of its first label."""
+    """Return names of rows of samples; each row has the class of its first image."""
     names = split.class_names or ()
     rows = [
         names[label] if label < len(names) else str(label)

@@ -1,4 +1,4 @@
-"""Parallel coordinates: each job of a sweep as a line through what it was given."""
+"""Parallel coordinates: each job of a sweep as a line through its values."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import Locator, LogLocator, MaxNLocator
 
 WIDE = 30
-"""Ratio of the largest to the smallest value from which on an axis is logarithmic."""
+"""Ratio of largest to smallest value above which an axis is logarithmic."""
 MOST_TICKS = 12
 
 
 class _Scale(NamedTuple):
-    """Where values and ticks lie on an axis, from 0 to 1."""
+    """Positions of values and ticks on an axis, from 0 to 1."""
 
     places: list[float]
     ticks: list[tuple[float, str]]
@@ -33,10 +33,10 @@ def plot_parallel_coordinates(
     """Draw a line for each job, coloured by its bound, the best one on top.
 
     Args:
-        columns: what varies: key -> value of each job, as typed. Numbers have a linear
-            axis, or a logarithmic one where they span much; all else has its names.
-        bounds: of each job, the smaller the better.
-        measure: what they are.
+        columns: key -> value of each job, as typed. Numbers get a linear axis, or a
+            logarithmic one if their range is wide; other values are categories.
+        bounds: of each job; smaller is better.
+        measure: name of the bounds.
         title: of the figure.
     """
     scales = {key: _scale(values) for key, values in columns.items()}
@@ -47,7 +47,7 @@ def plot_parallel_coordinates(
     axis.set_title(title, fontsize=10)
     norm = Normalize(min(bounds), max(bounds))
     colours = colormaps["viridis"]
-    order = np.argsort(bounds)[::-1]  # the better, the later: on top
+    order = np.argsort(bounds)[::-1]  # the best is drawn last, on top
     across = np.arange(len(scales))
     for job in order[:-1]:
         colour = colours(norm(bounds[job]))
@@ -73,7 +73,7 @@ def plot_parallel_coordinates(
         spine.set_visible(False)
     figure.legend(loc="outside lower left", fontsize=8, frameon=False)
     bar = figure.colorbar(ScalarMappable(norm, colours), ax=axis, pad=0.02)
-    bar.set_label(f"{measure}, the smaller the better", fontsize=9)
+    bar.set_label(f"{measure}, smaller is better", fontsize=9)
     bar.ax.tick_params(labelsize=8)
     return figure
 
@@ -120,7 +120,7 @@ def _between(
         return float((along(value) - along(low)) / width) if width else 0.5
 
     own = sorted(set(numbers))
-    # those of a grid have ticks of their own
+    # few distinct values get a tick each
     ticks = own if len(own) <= 5 else locator.tick_values(low, high)
     shown = [(place(t), f"{t:.5g}") for t in ticks if low <= t <= high]
     return _Scale([*map(place, numbers)], shown, name)

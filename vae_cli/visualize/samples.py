@@ -28,7 +28,7 @@ def save_generated(
         gif: also an animation along the rows, there and back.
         images_dir: also each image, in this folder.
         images_format: of these, `png` or `tiff`.
-        labels: draw the names of rows and columns, if there are any.
+        labels: whether to draw the names of rows and columns, if there are any.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
     save_grid(*generated.cells(), generated.names if labels else None, output)

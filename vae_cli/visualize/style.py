@@ -1,7 +1,7 @@
-"""How figures look: one style for the screen and for print, and their colours.
+"""The style of figures, for screen and print, and their colours.
 
-Most figures are as wide as a page's text (7 inches) or less, their letters have 7 to 9
-points, and their background is white: pasted into a paper they need no scaling.
+Most figures are at most as wide as the text of a page (7 inches), with text of 7 to 9
+points on white, so that they can be used in a paper without scaling.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 WIDTH = 7.0
-"""Inches of a wide figure."""
+"""Width of a wide figure, inches."""
 STYLE: dict[str, Any] = {
     "font.size": 8,
     "axes.titlesize": 8,
@@ -44,11 +44,11 @@ STYLE: dict[str, Any] = {
     "pdf.fonttype": 42,
 }
 SEPARATE = 20
-"""Colours of the largest map of separate colours, such as tab20."""
+"""Most colours of a qualitative colour map, such as tab20."""
 
 
 def styled(draw: Callable[P, T]) -> Callable[P, T]:
-    """Draw in the style, whatever the caller's own settings of matplotlib are."""
+    """Draw in `STYLE`, whatever the caller's matplotlib settings are."""
 
     @wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -59,7 +59,7 @@ def styled(draw: Callable[P, T]) -> Callable[P, T]:
 
 
 def coloured(pixels: np.ndarray) -> np.ndarray:
-    """Return uint8 [..., 1] in the chosen colours, [..., 3]; grey as it is."""
+    """Return uint8 [..., 1] in the colour map, [..., 3]; unchanged without one."""
     name = figure_options().cmap
     if name is None or pixels.shape[-1] != 1 or colormaps[name].N <= SEPARATE:
         return pixels
@@ -68,7 +68,7 @@ def coloured(pixels: np.ndarray) -> np.ndarray:
 
 
 def class_colours(count: int) -> tuple[list[Any], bool]:
-    """Return a colour for each class, and whether they are all different."""
+    """Return a colour for each class, and whether all are distinguishable."""
     name = figure_options().cmap or ("tab10" if count <= 10 else "tab20")
     palette: Colormap = colormaps[name]
     if palette.N <= SEPARATE:

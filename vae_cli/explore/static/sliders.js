@@ -6,7 +6,7 @@ export default {
         <div class="ve-slider-head">
           <label :for="id + '-' + d.dim">{{ d.name }}</label>
           <span class="ve-kl" :title="d.kl + ' nats'">
-            <span class="ve-bar"><span :style="{ width: d.share + '%' }"></span></span>
+            <span class="ve-bar"><span :style="{ width: d.percent + '%' }"></span></span>
             {{ d.kl }} nats
           </span>
           <output :ref="'value' + d.dim" :for="id + '-' + d.dim">0.00</output>

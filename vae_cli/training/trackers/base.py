@@ -1,4 +1,4 @@
-"""What a tracker does, and what all of them send."""
+"""The base class of trackers, and what all of them send."""
 
 import dataclasses
 from abc import ABC, abstractmethod
@@ -14,13 +14,13 @@ RESULTS = (
     "config.yaml", "environment.json", "data.json", "status.json", "metrics.csv",
     "metrics.json", "train.log", "figures", "model", "evaluation",
 )  # fmt: skip
-"""Files and folders that `tracker.artifacts=results` sends."""
+"""Files and folders sent with `tracker.artifacts=results`."""
 ALSO = ("checkpoints", "tensorboard")
-"""What `tracker.artifacts=all` sends besides."""
+"""Further folders sent with `tracker.artifacts=all`."""
 NO_PARAMS = ("name", "run_dir", "output_root", "resume", "tracker")
-"""Keys of the config that say nothing about what a run computes."""
+"""Keys of the config that don't affect what a run computes."""
 MAX_REASON = 240
-"""Characters of a package's error message."""
+"""Most characters of a package's error message."""
 
 
 class TrackerError(VaeCliError):
@@ -28,17 +28,17 @@ class TrackerError(VaeCliError):
 
 
 class Tracker(ABC):
-    """Sends a run to where it is recorded.
+    """Sends a run to its record.
 
-    It is made anew after a failure, and whenever a run is resumed; `record` is what
-    carries over.
+    A new tracker is created after a failure and whenever a run is resumed; only
+    `record` carries over.
 
     Args:
         options: of the tracker.
         config: of the run.
         folder: the run.
-        record: what `tracker.json` keeps of the run's record, JSON values; to be
-            filled in by `start`.
+        record: JSON values about the record, such as its id, which `tracker.json`
+            keeps; `start` fills it in.
     """
 
     def __init__(
@@ -53,13 +53,13 @@ class Tracker(ABC):
         self.folder = folder
         self.record = record
         self.alive: Callable[[], None] = lambda: None
-        """To be called whenever something has been sent: who waits goes on waiting."""
+        """Call it whenever something has been sent, so that training keeps waiting."""
         self.warn: Callable[[str], None] = lambda text: None
-        """To be called with what the user should know."""
+        """Call it with a warning for the user."""
 
     @abstractmethod
     def start(self) -> str:
-        """Make the run's record, or go on with it; returns where to look at it."""
+        """Create or continue the record; returns where to view it."""
 
     @abstractmethod
     def log_epochs(self, rows: list[dict[str, float]]) -> None:
@@ -75,11 +75,11 @@ class Tracker(ABC):
             epoch: the last one.
         """
 
-    def stop(self) -> None:  # noqa: B027  # not every tracker holds something
-        """Let go of what a failed tracker holds."""
+    def stop(self) -> None:  # noqa: B027  # optional
+        """Release the resources of a tracker that has failed."""
 
     def files(self) -> Iterator[tuple[Path, str]]:
-        """Yield what `tracker.artifacts` sends: files, their names in the folder."""
+        """Yield each file that `tracker.artifacts` selects, and its path in the run."""
         names = {"none": (), "results": RESULTS, "all": RESULTS + ALSO}
         for name in names[self.options.artifacts]:
             path = self.folder.path / name
@@ -90,20 +90,9 @@ class Tracker(ABC):
 
 
 def params(config: TrainConfig) -> dict[str, Any]:
-    """Return the config without places, nested."""
+    """Return the config without `NO_PARAMS`, nested."""
     values = dataclasses.asdict(config)
     return {key: value for key, value in values.items() if key not in NO_PARAMS}
-
-
-def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested values by dotted keys, as they are typed."""
-    found: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            found |= flat(value, f"{prefix}{key}.")
-        else:
-            found[prefix + key] = value
-    return found
 
 
 def results(folder: RunFolder) -> dict[str, float]:
@@ -120,7 +109,7 @@ def results(folder: RunFolder) -> dict[str, float]:
 
 
 def reason(error: Exception) -> str:
-    """Return an error in a few lines."""
+    """Return the message of an error, shortened."""
     if isinstance(error, VaeCliError):
         return str(error)
     first = next(iter(str(error).strip().splitlines()), "")

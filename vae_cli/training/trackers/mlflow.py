@@ -1,4 +1,4 @@
-"""MLflow, by its client alone: no active run or setting of the process is touched."""
+"""MLflow; only its client is used, without an active run or global settings."""
 
 import os
 import time
@@ -7,36 +7,37 @@ from typing import Any
 
 from vae_cli.config.tracker import PASSWORD, MlflowConfig
 from vae_cli.registry import builds
-from vae_cli.training.trackers.base import Tracker, TrackerError, flat, params
+from vae_cli.runs.differences import flattened
+from vae_cli.training.trackers.base import Tracker, TrackerError, params
 
 STATES = {"finished": "FINISHED", "interrupted": "KILLED", "failed": "FAILED"}
 PARENT = "mlflow.parentRunId"
 GROUP = "vae_cli.group"
-"""Tag of the parent run of a group, and of nothing else."""
+"""Tag that only the parent run of a group has."""
 KIND = {"mlflow.experimentKind": "custom_model_development"}
-"""Tag of an experiment whose page shows training runs and not conversations."""
+"""Tag of an experiment, so that its page shows training runs, not traces."""
 MAX_VALUE = 500
-"""Characters of a parameter that servers of every version take."""
+"""Most characters of a parameter that all server versions accept."""
 MAX_METRICS = 1000
 MAX_PARAMS = 100
-"""Of a request."""
+"""Limits of one request."""
 ENVIRONMENT = {
-    # a server that is gone is found to be gone within seconds instead of minutes
+    # fail within seconds, not minutes, if the server doesn't answer
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
-"""What is set where the user hasn't."""
+"""Environment variables to set unless the user has."""
 
 
 @builds(MlflowConfig)
 class MlflowTracker(Tracker):
-    """A run of an experiment, and of a group a child of the group's parent run."""
+    """A run of an experiment; with a group, a child of the group's parent run."""
 
     def start(self) -> str:
-        """Make the run, or set it to running again."""
+        """Create the run, or set its status to running again."""
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         try:
@@ -71,7 +72,7 @@ class MlflowTracker(Tracker):
         return f"mlflow ui --backend-store-uri {_shown(uri)}"
 
     def log_epochs(self, rows: list[dict[str, float]]) -> None:
-        """Send epochs; those that the server has got before a failure are left out."""
+        """Send epochs, except those that the server received before a failure."""
         from mlflow.entities import Metric
 
         history = self._client.get_metric_history(self._id, "loss")
@@ -81,7 +82,7 @@ class MlflowTracker(Tracker):
             Metric(name, value, now, int(row["epoch"]))
             for row in rows
             if row["epoch"] > sent
-            # the one that says what has been sent comes last
+            # `loss` comes last: its history tells which epochs are complete
             for name, value in sorted(row.items(), key=lambda item: item[0] == "loss")
             if name != "epoch"
         ]
@@ -114,14 +115,14 @@ class MlflowTracker(Tracker):
             self._client.set_terminated(run, status)
 
     def _uri(self) -> str:
-        """Return where runs are recorded; a resumed run keeps its place."""
+        """Return the tracking URI; a resumed run keeps its own."""
         given = self.options.uri or os.environ.get("MLFLOW_TRACKING_URI")
         root = Path(self.config.output_root).absolute()
         uri = given or self.record.get("uri") or f"sqlite:///{root / 'mlflow.db'}"
         return str(uri).rstrip("/")
 
     def _experiment(self, uri: str) -> str:
-        """Find or make the experiment; files of a local one lie beside its database."""
+        """Find or create the experiment; a local one has its files by the database."""
         name = self.options.experiment
         place = None
         if uri.startswith("sqlite:///"):
@@ -132,13 +133,13 @@ class MlflowTracker(Tracker):
         if found is None:
             try:
                 return str(self._client.create_experiment(name, place, KIND))
-            except Exception:  # another job of a sweep has just made it, or it raises
+            except Exception:  # another job may just have created it
                 found = self._client.get_experiment_by_name(name)
                 if found is None:
                     raise
         if found.lifecycle_stage != "active":
             raise TrackerError(
-                f"tracker.experiment={name} has been deleted there.",
+                f"tracker.experiment={name} is deleted in MLflow.",
                 "restore it, or choose another name",
             )
         return str(found.experiment_id)
@@ -153,7 +154,7 @@ class MlflowTracker(Tracker):
         return tags
 
     def _parent_of(self, experiment: str) -> str:
-        """Find or make the parent of a group."""
+        """Find or create the parent run of the group; returns its id."""
         group = self.options.group
         if not (found := self._parents(experiment)):
             made = self._client.create_run(
@@ -165,7 +166,7 @@ class MlflowTracker(Tracker):
         return found[0]
 
     def _parents(self, experiment: str) -> list[str]:
-        """Return the parent runs of the group, the first one first."""
+        """Return the ids of the group's parent runs, oldest first."""
         runs = self._client.search_runs(
             [experiment], f"tags.`{GROUP}` = '{self.options.group}'"
         )
@@ -173,12 +174,12 @@ class MlflowTracker(Tracker):
         return [run for _, run in first]
 
     def _log_params(self, having: dict[str, str]) -> None:
-        """Send the config; a parameter keeps its first value, as MLflow demands."""
+        """Send new parameters; MLflow doesn't allow changing existing ones."""
         from mlflow.entities import Param
 
         new = [
             Param(key, _text(value)[:MAX_VALUE])
-            for key, value in flat(params(self.config)).items()
+            for key, value in flattened(params(self.config)).items()
             if key not in having
         ]
         for start in range(0, len(new), MAX_PARAMS):
@@ -193,5 +194,5 @@ def _text(value: Any) -> str:
 
 
 def _shown(uri: str) -> str:
-    """Return an address without its password, which no file and no log may hold."""
+    """Return a URI without its password, for files and logs."""
     return PASSWORD.sub("://", uri)

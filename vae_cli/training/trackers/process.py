@@ -1,13 +1,13 @@
 """The process that sends a run: `python -m vae_cli.training.trackers.process FOLDER`.
 
-Each line on its standard input says that there may be something new; the end of the
-input, that training has ended, in whatever way. Each line on its standard output is a
-JSON object for `tracking.py`, with one of the keys
+Each line on its standard input signals a new epoch; the end of the input means that
+training has ended, for whatever reason. Each line on its standard output is a JSON
+object for `tracking.py`, with one of the keys
 
-- `place`: where to look at the record;
-- `warning`: what the user should know;
-- `failed`: why nothing can be sent; it is tried again, and only the first is said;
-- `recovered`: all that had failed to be sent is there now;
+- `place`: where to view the record;
+- `warning`: a message for the user;
+- `failed`: why nothing can be sent; only the first of several failures is reported;
+- `recovered`: everything that was missing has been sent;
 - `alive`: something has been sent.
 """
 
@@ -27,7 +27,7 @@ from vae_cli.training.trackers.base import reason
 from vae_cli.training.trackers.sending import Sending, ended
 
 RETRY_SECONDS = 60.0
-"""Between two attempts; the end of training is another one."""
+"""Seconds between attempts after a failure; there is a last one when training ends."""
 
 Reply = Callable[[str, Any], None]
 
@@ -77,12 +77,12 @@ def serve(folder: RunFolder, lines: TextIO, reply: Reply) -> None:
 
 
 def main() -> None:
-    """Serve; whatever a package prints goes to standard error."""
+    """Run `serve`; what packages print goes to standard error."""
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as replies:
         os.dup2(2, 1)
 
         def reply(key: str, value: Any) -> None:
-            # training may be gone; the record is still closed
+            # if training was killed, the record is still closed
             with contextlib.suppress(BrokenPipeError):
                 print(json.dumps({key: value}), file=replies, flush=True)
 

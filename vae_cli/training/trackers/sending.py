@@ -1,4 +1,4 @@
-"""From a run folder to its record: what isn't there yet is sent."""
+"""Sends what the record of a run lacks from the run folder."""
 
 import contextlib
 import logging
@@ -19,18 +19,19 @@ log = logging.getLogger(__name__)
 
 
 def send(folder: RunFolder, tracker: TrackerConfig) -> str:
-    """Send what the record of a run doesn't have yet, in this process.
+    """Send what the record of a run lacks, in this process.
 
     Args:
-        folder: the run, which nothing trains meanwhile.
-        tracker: where to.
+        folder: the run; no other process may train it meanwhile.
+        tracker: where to send it.
 
     Returns:
-        where to look at the record.
+        where to view the record.
 
     Raises:
-        RunError: the folder is no run, or lacks files.
-        TrackerError: the tracker is missing, can't be reached or refuses something.
+        RunError: the folder is not a run, or lacks files.
+        TrackerError: the package is missing, or the server doesn't answer or refuses
+            something.
     """
     config = replace(folder.load_config(), tracker=tracker)
     sending = Sending(folder, config, warn=lambda text: log.warning("%s", text))
@@ -41,7 +42,7 @@ def send(folder: RunFolder, tracker: TrackerConfig) -> str:
     except Exception as error:
         raise TrackerError(
             f"tracker={tracker.name}: {reason(error)}",
-            "nothing of the run folder has changed; try again when it answers",
+            "the run folder is unchanged; try again later",
         ) from error
     return sending.place
 
@@ -49,21 +50,21 @@ def send(folder: RunFolder, tracker: TrackerConfig) -> str:
 def ended(folder: RunFolder) -> str:
     """Return how training ended: finished, failed or interrupted."""
     state = folder.status()["state"]
-    # what says that it is running was killed outright
+    # a run that is still marked as running was killed
     return state if state in ("finished", "failed") else "interrupted"
 
 
 class Sending:
-    """Keeps a run's record up to its folder.
+    """Keeps a run's record up to date with its folder.
 
-    `tracker.json` in the folder holds, for each tracker, the record's id and how many
-    epochs it has, so that a resumed run continues the same record.
+    `tracker.json` in the folder holds, for each tracker, the record's id and its number
+    of epochs, so that a resumed run continues the same record.
 
     Args:
         folder: the run.
         config: its config, with the tracker.
         alive: called whenever something has been sent.
-        warn: called with what the user should know.
+        warn: called with warnings for the user.
     """
 
     def __init__(
@@ -80,13 +81,13 @@ class Sending:
         self._tracker: Tracker | None = None
         self._record: dict[str, Any] = {}
         self.place = ""
-        """Where to look at the record."""
+        """Where to view the record."""
 
     def update(self) -> None:
-        """Send the epochs that the record doesn't have.
+        """Send the epochs that the record lacks.
 
         Raises:
-            Exception: whatever a tracker raises; another call tries again.
+            Exception: any exception of a tracker; another call retries.
         """
         try:
             if self._tracker is None:
@@ -97,7 +98,7 @@ class Sending:
             raise
 
     def finish(self, state: str) -> None:
-        """Send all that is missing, and close the record.
+        """Send everything that is missing, and close the record.
 
         Args:
             state: of the run: finished, interrupted or failed.
@@ -141,7 +142,7 @@ class Sending:
             self._save()
 
     def _drop(self) -> None:
-        """Let go of a tracker that has failed."""
+        """Stop and discard a tracker that has failed."""
         tracker, self._tracker = self._tracker, None
         if tracker is not None:
             with contextlib.suppress(Exception):  # it has failed already

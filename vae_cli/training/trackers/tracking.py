@@ -1,6 +1,6 @@
-"""Training's side of a tracker: starts the process that sends, and never waits for it.
+"""Training's side of a tracker: starts the sending process, and never waits for it.
 
-Whatever goes wrong is a warning, and training goes on.
+Errors become warnings, and training continues.
 """
 
 import contextlib
@@ -20,10 +20,10 @@ from vae_cli.config.train import TrainConfig
 from vae_cli.runs.folder import RunFolder
 
 PATIENCE = 30.0
-"""Seconds that the end of training waits without anything being sent."""
+"""Seconds to wait at the end of training while nothing is being sent."""
 
 MOST_REPLACED = 3
-"""Processes that take the place of one that has died."""
+"""Most restarts of a process that has died."""
 
 log = logging.getLogger("vae_cli")
 
@@ -46,22 +46,22 @@ class Tracking:
         self._replaced = 0
 
     def start(self) -> None:
-        """Start to send; the config is in the folder."""
+        """Start the process; the config must be in the folder."""
         with self._guarded():
             self._start()
 
     def epoch_written(self) -> None:
-        """Say that there is an epoch to send; log what has been answered so far."""
+        """Signal a new epoch; logs the process's answers so far."""
         with self._guarded():
             self._read()
             self._replace_dead()
             if self._process and self._process.stdin:
-                # a full pipe has been heard of already
+                # a full pipe already holds a signal
                 with contextlib.suppress(BrokenPipeError, BlockingIOError):
                     os.write(self._process.stdin.fileno(), b"epoch\n")
 
     def finish(self) -> None:
-        """Let the rest be sent; wait while something is being sent, then leave it."""
+        """Signal the end of training, and wait while something is being sent."""
         with self._guarded():
             self._read()
             self._replace_dead()
@@ -70,7 +70,7 @@ class Tracking:
 
     @contextlib.contextmanager
     def _guarded(self) -> Iterator[None]:
-        """Turn whatever a tracker does wrong into a warning."""
+        """Turn exceptions into warnings."""
         try:
             yield
         except Exception as error:
@@ -84,7 +84,7 @@ class Tracking:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=noise,
-                # a terminal's Ctrl-C is for training, which tells of its end
+                # Ctrl-C goes to training, which then ends this process
                 start_new_session=True,
             )
         assert process.stdin and process.stdout  # noqa: S101
@@ -119,7 +119,7 @@ class Tracking:
                     (self._folder.path / "tracker.log").unlink(missing_ok=True)
 
     def _replace_dead(self) -> None:
-        """Start anew what was killed, by lack of memory or by hand."""
+        """Restart the process if it was killed, by lack of memory or by hand."""
         process = self._process
         if process is None or process.poll() is None or self._replaced == MOST_REPLACED:
             return
@@ -132,7 +132,7 @@ class Tracking:
         self._start()
 
     def _read(self) -> bool:
-        """Log what the process has answered; returns whether it may answer more."""
+        """Log the process's answers; returns whether more may follow."""
         if self._process is None or self._process.stdout is None:
             return False
         while True:
@@ -163,8 +163,8 @@ class Tracking:
             return
         self._failed = True
         log.warning(
-            "tracker=%s: %s\n  training goes on, and its folder holds everything; "
-            "what is missing is sent at the end if it can be, or by:\n  "
+            "tracker=%s: %s\n  training continues, and the run folder is complete; "
+            "what is missing is sent at the end, if possible, or with:\n  "
             "vae-track run=%s",
             self._name,
             _indented(reason),
@@ -178,14 +178,14 @@ def _indented(text: str) -> str:
 
 @contextlib.contextmanager
 def tracked(config: TrainConfig, folder: RunFolder) -> Iterator[Tracking | None]:
-    """Send a run while it is trained, where its tracker keeps a record.
+    """Send a run while it trains, if its tracker keeps a record.
 
     Args:
         config: of the run.
-        folder: the run; how training ended is written when the block ends.
+        folder: the run; its final state must be written before the block ends.
 
     Yields:
-        what to start when the config is written; None without such a tracker.
+        the `Tracking` to start once the config is written; None without a record.
     """
     if not config.tracker.keeps_record:
         yield None

@@ -1,4 +1,4 @@
-"""Weights & Biases: its server, or files in the run folder that are sent later."""
+"""Weights & Biases: its server, or offline files in the run folder."""
 
 import os
 import uuid
@@ -10,9 +10,9 @@ from vae_cli.training.trackers.base import Tracker, TrackerError, params
 
 START_SECONDS = 20
 FINISH_SECONDS = 20
-"""How long a server is waited for, before files that can be sent later take over."""
+"""Timeouts of the server, before switching to offline files."""
 ENVIRONMENT = {"WANDB_ERROR_REPORTING": "false", "WANDB_SILENT": "true"}
-"""What is set where the user hasn't."""
+"""Environment variables to set unless the user has."""
 
 
 @builds(WandbConfig)
@@ -20,8 +20,8 @@ class WandbTracker(Tracker):
     """A run of a project, with the step counted in epochs."""
 
     def start(self) -> str:
-        """Start the run, or go on with it; offline if the server can't be reached."""
-        # copies of artifacts that wait to be sent
+        """Start or continue the run; offline if the server can't be reached."""
+        # staged copies of artifacts
         os.environ["WANDB_DATA_DIR"] = str(self.folder.path / "wandb")
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
@@ -34,7 +34,9 @@ class WandbTracker(Tracker):
         self._wandb = wandb
         self.record.setdefault("id", uuid.uuid4().hex[:8])
         mode = self.options.mode or os.environ.get("WANDB_MODE", "online")
-        if self.record.get("offline"):  # its first part has to be sent first
+        if self.record.get(
+            "offline"
+        ):  # the first part must be synced before later ones
             mode = "offline"
         self.alive()
         try:
@@ -47,7 +49,7 @@ class WandbTracker(Tracker):
             self.record["offline"] = True
             self.warn(
                 f"W&B can't be used: {reason}\n"
-                "the run is recorded in its folder; to send it: wandb login, then "
+                "the run is recorded in its folder; to send it, run wandb login, then "
                 f"{self._place()}"
             )
         return self._place()
@@ -69,7 +71,7 @@ class WandbTracker(Tracker):
                 console="off",
                 save_code=False,
                 disable_git=True,
-                # of this process, which isn't the one that trains
+                # metadata of this process, not of training
                 x_disable_meta=True,
                 x_disable_stats=True,
                 init_timeout=START_SECONDS,
@@ -79,7 +81,7 @@ class WandbTracker(Tracker):
         )
 
     def _place(self) -> str:
-        if self._run.offline:  # a resumed run has several parts, sent in their order
+        if self._run.offline:  # a resumed run has several parts, in order
             return f"wandb sync {self.folder.path / 'wandb'}/offline-run-*"
         return str(self._run.url)
 
@@ -108,8 +110,8 @@ class WandbTracker(Tracker):
             self._run.finish(exit_code=0 if state == "finished" else 1)
         except TimeoutError:
             self.warn(
-                "W&B has stopped answering, and some of the run may be missing there; "
-                f"to send it: wandb sync {self._run.settings.sync_dir}"
+                "W&B has stopped answering, and the record may be incomplete; "
+                f"to send the rest: wandb sync {self._run.settings.sync_dir}"
             )
 
     def stop(self) -> None:
