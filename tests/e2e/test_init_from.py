@@ -90,6 +90,17 @@ def test_what_has_another_shape_is_told_and_stays_random(
     assert "(there [" in done.stderr
 
 
+def test_weights_at_random_are_never_frozen(
+    command: Command, trained: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    done = command(
+        "train", *ALIKE, "latent_dim=2", "epochs=1", f"run_dir={run}",
+        f"init_from={trained}", "freeze=encoder",
+    )  # fmt: skip
+    refused(done, "freeze=encoder would keep", "encoder/", "leave out freeze=encoder")
+
+
 def test_weights_of_another_architecture_are_refused(
     command: Command, trained: Path, tmp_path: Path
 ) -> None:

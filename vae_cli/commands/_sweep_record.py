@@ -1,6 +1,5 @@
 """The record of a sweep, `sweep.yaml`: written, read, and compared on resume."""
 
-import dataclasses
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,11 +11,9 @@ import yaml
 from vae_cli.commands._rehearsal import Rehearsal, is_override
 from vae_cli.config.compose import overrides_of
 from vae_cli.errors import ConfigError, UsageError
-from vae_cli.runs.differences import flattened
+from vae_cli.runs.differences import config_values
 from vae_cli.runs.sweep_folder import SweepFolder
 
-OWN = ("sweep.", "run_dir", "output_root", "resume", "name")
-"""Keys that may change when a sweep is resumed."""
 KEPT = re.compile(
     r"hydra/sweeper=(basic|optuna)|hydra/launcher=(basic|joblib|submitit_local)"
     r"|hydra\.sweeper\.(n_trials|n_jobs|sampler|startup_trials|seed|study_name"
@@ -108,12 +105,11 @@ def check_record(
 
 def _common(rehearsal: Rehearsal) -> dict[str, Any]:
     """Return the values that all jobs share, by dotted key, as YAML loads them."""
-    configs = [flattened(dataclasses.asdict(config)) for _, config in rehearsal.jobs]
+    configs = [config_values(config) for _, config in rehearsal.jobs]
     common = {
         key: value
         for key, value in configs[0].items()
-        if not key.startswith(OWN)
-        and all(key in other and other[key] == value for other in configs)
+        if all(key in other and other[key] == value for other in configs)
     }
     return dict(yaml.safe_load(yaml.safe_dump(common, sort_keys=False)))
 

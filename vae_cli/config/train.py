@@ -29,6 +29,10 @@ from vae_cli.config.prior import PriorConfig, StandardPriorConfig
 from vae_cli.config.sweep import SweepConfig
 from vae_cli.config.tracker import TensorBoardConfig, TrackerConfig
 
+NOT_TRAINING = (
+    "name", "run_dir", "output_root", "resume", "tracker", "figure", "sweep",
+)  # fmt: skip
+"""Keys and groups that say where a run goes and how it is shown, not what it is."""
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 

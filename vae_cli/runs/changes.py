@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 
 from vae_cli.config.compose import override
 from vae_cli.config.keys import groups_of, option_keys, plain_keys
-from vae_cli.config.train import TrainConfig
+from vae_cli.config.train import NOT_TRAINING, TrainConfig
 from vae_cli.registry import OPTIONS
-from vae_cli.runs.differences import PLACES
 
 REQUIRED = "(none)"
 PLAIN = re.compile(r"[A-Za-z_./][\w./-]*")
@@ -43,6 +42,8 @@ def changes(config: TrainConfig) -> list[Change]:
     usual = TrainConfig()
     found = []
     for group in groups_of(TrainConfig):
+        if group in NOT_TRAINING:
+            continue
         option, default = getattr(config, group), getattr(usual, group)
         if option.name != default.name:
             about = str(OPTIONS[group][option.name].__doc__).splitlines()[0]
@@ -50,10 +51,12 @@ def changes(config: TrainConfig) -> list[Change]:
         for key, (spec, _) in option_keys(group, option.name).items():
             found += _changed(key, spec, getattr(option, spec.name))
     for key, (spec, _) in plain_keys(TrainConfig).items():
+        if key.partition(".")[0] in NOT_TRAINING:
+            continue
         value: Any = config
         for part in key.split("."):
             value = getattr(value, part)
-        found += _changed(key, spec, value) if key not in PLACES else []
+        found += _changed(key, spec, value)
     return found
 
 

@@ -1,15 +1,14 @@
 """Several evaluated runs side by side: mean and deviation over seeds."""
 
-import dataclasses
 import json
 import logging
 import statistics
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from vae_cli.config.figure import figure_options
-from vae_cli.config.train import TrainConfig
+from vae_cli.config.train import NOT_TRAINING, TrainConfig
 from vae_cli.runs.files import write_text
 from vae_cli.runs.measures import ROWS
 from vae_cli.runs.report import csv_text, markdown_table, writing
@@ -30,9 +29,7 @@ COMPARED = (
     "conditioning", "classes", "draw_seed",
 )  # fmt: skip
 """What rows must have in common for their figures to be compared."""
-NOT_SETTINGS = (
-    "seed", "name", "run_dir", "output_root", "resume", "deterministic",
-)  # fmt: skip
+NOT_SETTINGS = (*NOT_TRAINING, "seed", "deterministic")
 """Keys of a config in which runs of one group may differ."""
 
 
@@ -81,7 +78,10 @@ def group_runs(
     runs: list[str], configs: list[TrainConfig], reports: list[dict[str, Any]]
 ) -> list[Group]:
     """Put runs together that differ in their seed alone, in the order they come."""
-    flat = [_flat(dataclasses.asdict(config)) for config in configs]
+    flat = [
+        _flat({k: v for k, v in asdict(config).items() if k not in NOT_SETTINGS})
+        for config in configs
+    ]
     keys = dict.fromkeys(key for settings in flat for key in settings)
     varying = [key for key in keys if _varies(key, flat)]
     groups: dict[str, Group] = {}
@@ -240,12 +240,12 @@ def _measured(groups: list[Group]) -> list[str]:
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return settings under dotted keys, those that aren't settings left out."""
+    """Return settings under dotted keys."""
     settings: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, dict):
             settings |= _flat(value, f"{prefix}{key}.")
-        elif prefix != "figure." and (prefix or key not in NOT_SETTINGS):
+        else:
             settings[prefix + key] = value
     return settings
 

@@ -4,15 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from vae_cli.config.train import TrainConfig
+from vae_cli.config.train import NOT_TRAINING, TrainConfig
 from vae_cli.errors import VaeCliError
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.report import Section
 from vae_cli.runs.table import COLUMNS, Facts
 from vae_cli.text import printable
 
-PLACES = ("run_dir", "output_root", "resume", "name")
-"""Keys that say where a run is stored, not how it was trained."""
 RESULTS = ("state", "epochs", "best_epoch", "val_neg_elbo", "test_neg_elbo", "nll")
 ENVIRONMENT = ("packages", "python", "platform", "devices", "git", "plugins")
 """Keys of `environment.json` to compare; the others differ between any two runs."""
@@ -38,9 +36,9 @@ def flattened(values: Mapping[str, Any], at: str = "") -> dict[str, Any]:
 
 
 def config_values(config: TrainConfig) -> dict[str, Any]:
-    """Return the config by dotted keys, without `PLACES`."""
-    flat = flattened(asdict(config))
-    return {key: value for key, value in flat.items() if key not in PLACES}
+    """Return what was trained, by dotted keys, without `NOT_TRAINING`."""
+    values = asdict(config).items()
+    return flattened({k: value for k, value in values if k not in NOT_TRAINING})
 
 
 def different(a: Mapping[str, Any], b: Mapping[str, Any]) -> Differences:

@@ -28,7 +28,8 @@ def start_from(vae: VAE, config: TrainConfig) -> None:
     in both models, keeps its random start, which is told.
 
     Raises:
-        RunError: the run can't be opened, or none of its weights fits.
+        RunError: the run can't be opened, or none of its weights fits, or not all of
+            the network that `freeze` keeps.
     """
     folder = RunFolder(Path(str(config.init_from.run)))
     source_config, spec = folder.load_config(), folder.load_spec()
@@ -49,6 +50,14 @@ def start_from(vae: VAE, config: TrainConfig) -> None:
             f"init_from={folder}: none of its weights fits this model.",
             f"not fitting: {', '.join(shortened(left, SHOWN))}",
             "use the sizes of that run (its config.yaml), or leave init_from out",
+        )
+    loose = [name for name in left if name.startswith(f"{config.freeze}/")]
+    if loose:
+        raise RunError(
+            f"freeze={config.freeze} would keep weights at random that don't fit: "
+            f"{', '.join(shortened(loose, SHOWN))}",
+            f"use the sizes of init_from={folder} (its config.yaml), or leave out "
+            f"freeze={config.freeze}",
         )
     log.info(
         "init_from=%s: %d of %d weights taken%s",

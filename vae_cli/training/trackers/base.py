@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from vae_cli.config.train import TrainConfig
+from vae_cli.config.train import NOT_TRAINING, TrainConfig
 from vae_cli.errors import VaeCliError
 from vae_cli.runs.folder import RunFolder
 
@@ -17,8 +17,6 @@ RESULTS = (
 """Files and folders sent with `tracker.artifacts=results`."""
 ALSO = ("checkpoints", "tensorboard")
 """Further folders sent with `tracker.artifacts=all`."""
-NO_PARAMS = ("name", "run_dir", "output_root", "resume", "tracker")
-"""Keys of the config that don't affect what a run computes."""
 MAX_REASON = 240
 """Most characters of a package's error message."""
 
@@ -90,9 +88,9 @@ class Tracker(ABC):
 
 
 def params(config: TrainConfig) -> dict[str, Any]:
-    """Return the config without `NO_PARAMS`, nested."""
+    """Return what was trained, without `NOT_TRAINING`, nested."""
     values = dataclasses.asdict(config)
-    return {key: value for key, value in values.items() if key not in NO_PARAMS}
+    return {key: value for key, value in values.items() if key not in NOT_TRAINING}
 
 
 def results(folder: RunFolder) -> dict[str, float]:
