@@ -56,6 +56,19 @@ def test_runs_go_after_yes(command: Command, root: Path) -> None:
     assert left(root) == ["0-beta=1", "1-beta=4", "b"]
 
 
+def test_empty_name_stands_for_no_run(command: Command, root: Path) -> None:
+    refused(command("runs", "delete", "", "--yes"), "an empty name", status=2)
+    assert len(left(root)) == 4
+
+
+def test_copies_in_a_tracker_are_no_runs(command: Command, root: Path) -> None:
+    copy = root / "outputs" / "mlflow-artifacts" / "1f" / "artifacts"
+    made(copy, state="failed")
+    assert command("runs", "delete", "state=failed", "--yes").status == 0
+    assert copy.exists()
+    assert "artifacts" not in command("runs").stdout
+
+
 def test_runs_are_chosen_by_what_they_have(command: Command, root: Path) -> None:
     assert command("runs", "delete", "state=failed", "--yes").status == 0
     assert "b" not in left(root)

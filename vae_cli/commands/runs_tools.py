@@ -94,6 +94,11 @@ def _flags(arguments: list[str], known: tuple[str, ...]) -> tuple[set[str], list
 
 def _split(words: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
     """Return names of folders, which may contain `=`, and filters `key=value`."""
+    if "" in words:  # a shell's variable that is not set; Path("") is all of "."
+        raise UsageError(
+            "vae runs: an empty name stands for no run.",
+            "name run folders, such as: vae runs delete outputs/my-run --dry-run",
+        )
     named = [word for word in words if "=" not in word or Path(word).is_dir()]
     pairs = [word.partition("=") for word in words if word not in named]
     return named, [(key, value) for key, _, value in pairs]

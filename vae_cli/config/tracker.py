@@ -22,6 +22,11 @@ class TrackerConfig(Options):
     keeps_record: ClassVar[bool] = False
     """Whether a separate process sends the run to a record outside its folder."""
 
+    @property
+    def address(self) -> str | None:
+        """Server that the user named; it gets the user's login."""
+        return None
+
     def in_sweep(self, folder: Path) -> Self:
         """Return the options of a job of a sweep.
 
@@ -90,6 +95,11 @@ class MlflowConfig(RecordConfig):
         default=None,
     )
     experiment: str = option("experiment that holds the run", default="vae-cli")
+
+    @property
+    def address(self) -> str | None:
+        """The tracking URI."""
+        return self.uri
 
     def problems(self) -> list[str]:
         """Return inconsistencies between fields."""

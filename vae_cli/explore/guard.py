@@ -92,5 +92,6 @@ async def _answer(send: Any, status: int, text: bytes) -> None:
 
 def _without_port(address: str) -> str:
     if address.startswith("["):
-        return address[1:].partition("]")[0]
+        name, _, port = address[1:].partition("]")
+        return name if port[:1] in ("", ":") else address
     return address.partition(":")[0]

@@ -12,6 +12,9 @@ from vae_cli.runs.folder import RunFolder
 DELETED = ".deleted-run"
 """Suffix of a run folder's hidden name while its files are deleted."""
 
+TRACKERS = ("mlflow-artifacts", "mlartifacts", "mlruns")
+"""Folders in which MLflow keeps copies of run folders."""
+
 log = logging.getLogger(__name__)
 
 
@@ -20,13 +23,17 @@ def find_runs(root: Path) -> list[RunFolder]:
     moved: list[tuple[int, Path]] = []
     for file in root.rglob("status.json"):
         with contextlib.suppress(OSError):  # gone since, or not ours to look at
-            if file.is_file() and not _is_deleted(file.relative_to(root)):
+            if file.is_file() and not _is_hidden(file.relative_to(root)):
                 moved.append((file.stat().st_mtime_ns, file))
     return [RunFolder(file.parent) for _, file in sorted(moved)]
 
 
-def _is_deleted(path: Path) -> bool:
-    return any(part[0] == "." and part.endswith(DELETED) for part in path.parts)
+def _is_hidden(path: Path) -> bool:
+    """Return whether a path leads to a deleted run, or to a tracker's copy of one."""
+    return any(
+        (part[0] == "." and part.endswith(DELETED)) or part in TRACKERS
+        for part in path.parts
+    )
 
 
 def has_weights(run: RunFolder) -> bool:

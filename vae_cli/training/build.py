@@ -31,6 +31,16 @@ WORTH_COMPILING = 5000
 """Steps of a run from which on XLA's speed outweighs the time it compiles."""
 
 
+def _start_pseudo_inputs(vae: VAE, config: TrainConfig, data: ImageData) -> None:
+    """Set the pseudo-inputs of a prior to training images."""
+    rng = generator(config.seed, Stream.PSEUDO_INPUTS)
+    # equal ones would move together for ever
+    count = config.prior.encoded_images
+    chosen = rng.choice(len(data.train), count, replace=count > len(data.train))
+    labels = None if data.train.labels is None else data.train.labels[chosen]
+    vae.prior_network.start_at(to_float(data.train.images[chosen]), labels)
+
+
 def build_learner(
     config: TrainConfig,
     data: ImageData,
@@ -51,6 +61,8 @@ def build_learner(
         vae, objective = build_model_and_objective(
             config, data.spec, num_kinds(data), config.precision
         )
+        if config.prior.uses_training_images:
+            _start_pseudo_inputs(vae, config, data)
         if config.init_from.run and not resumed:
             start_from(vae, config)
         freeze(vae, config.freeze)
@@ -61,13 +73,6 @@ def build_learner(
     dynamic = config.dataset.binarize == "dynamic"
     noisy = config.dataset.dequantize == "uniform"
     validation = len(data.validation) or None
-    if config.prior.uses_training_images:
-        rng = generator(config.seed, Stream.PSEUDO_INPUTS)
-        # equal ones would move together for ever
-        count = config.prior.encoded_images
-        chosen = rng.choice(len(data.train), count, replace=count > len(data.train))
-        labels = None if data.train.labels is None else data.train.labels[chosen]
-        vae.prior_network.start_at(to_float(data.train.images[chosen]), labels)
     corruption = build_corruption(config.corruption, data.spec.image_shape)
     always: Any = None
     anew: Any = None

@@ -193,7 +193,7 @@ def _train(
     again = distribution.resume_command(folder)
     # outermost: `recorded` must have written how training ended
     with (
-        tracked(config, folder) as tracking,
+        tracked(config, folder, resumed) as tracking,
         recorded(folder, again, lambda: stop.received),
         matrix_products(config.tf32),
         without_retracing_advice(),

@@ -9,6 +9,7 @@ from vae_cli.config.tracker import PASSWORD, MlflowConfig
 from vae_cli.registry import builds
 from vae_cli.runs.differences import flattened
 from vae_cli.training.trackers.base import Tracker, TrackerError, params
+from vae_cli.training.trackers.known import is_known, remember
 
 STATES = {"finished": "FINISHED", "interrupted": "KILLED", "failed": "FAILED"}
 PARENT = "mlflow.parentRunId"
@@ -48,17 +49,19 @@ class MlflowTracker(Tracker):
             ) from error
         self.alive()
         uri = self._uri()
-        if self.record.get("uri") != _shown(uri):
-            self.record.clear()
-            self.record["uri"] = _shown(uri)
         self._client = MlflowClient(uri)
         self.alive()
-        if "id" not in self.record:
+        if "id" not in self.record or self.record.get("uri") != _shown(uri):
             experiment = self._experiment(uri)
             run = self._client.create_run(
                 experiment, run_name=self.folder.path.name, tags=self._tags(experiment)
             )
-            self.record |= {"id": run.info.run_id, "experiment": experiment}
+            self.record.clear()  # only now: the server may not have answered
+            self.record |= {
+                "uri": _shown(uri),
+                "id": run.info.run_id,
+                "experiment": experiment,
+            }
         self._id = self.record["id"]
         run = self._client.get_run(self._id)
         self._set_status(self._id, "RUNNING")
@@ -115,11 +118,26 @@ class MlflowTracker(Tracker):
             self._client.set_terminated(run, status)
 
     def _uri(self) -> str:
-        """Return the tracking URI; a resumed run keeps its own."""
-        given = self.options.uri or os.environ.get("MLFLOW_TRACKING_URI")
+        """Return the tracking URI; a resumed run keeps its own.
+
+        Raises:
+            TrackerError: it comes from a file, and the user has never used it.
+        """
+        named = os.environ.get("MLFLOW_TRACKING_URI")
         root = Path(self.config.output_root).absolute()
-        uri = given or self.record.get("uri") or f"sqlite:///{root / 'mlflow.db'}"
-        return str(uri).rstrip("/")
+        local = f"sqlite:///{root / 'mlflow.db'}"
+        given = self.options.uri or named or self.record.get("uri") or local
+        uri = str(given).rstrip("/")
+        if given == named:
+            remember(_shown(uri))
+        elif uri != local and not is_known(uri):
+            raise TrackerError(
+                f"tracker.uri={uri} comes from the run folder, and you have not used "
+                "it before: nothing is sent to it.",
+                "if you trust it: vae-track "
+                f"run={self.folder} tracker=mlflow tracker.uri={uri}",
+            )
+        return uri
 
     def _experiment(self, uri: str) -> str:
         """Find or create the experiment; a local one has its files by the database."""

@@ -120,7 +120,8 @@ class Sending:
 
     def _start(self) -> None:
         name = self._config.tracker.name
-        self._record = self._records().get(name, {})
+        kept = self._records().get(name)
+        self._record = kept if isinstance(kept, dict) else {}
         self._record.pop("state", None)
         tracker: Tracker = build(
             self._config.tracker, self._config, self._folder, self._record

@@ -18,6 +18,7 @@ from typing import Any
 
 from vae_cli.config.train import TrainConfig
 from vae_cli.runs.folder import RunFolder
+from vae_cli.training.trackers.known import remember
 
 PATIENCE = 30.0
 """Seconds to wait at the end of training while nothing is being sent."""
@@ -177,12 +178,15 @@ def _indented(text: str) -> str:
 
 
 @contextlib.contextmanager
-def tracked(config: TrainConfig, folder: RunFolder) -> Iterator[Tracking | None]:
+def tracked(
+    config: TrainConfig, folder: RunFolder, resumed: bool
+) -> Iterator[Tracking | None]:
     """Send a run while it trains, if its tracker keeps a record.
 
     Args:
         config: of the run.
         folder: the run; its final state must be written before the block ends.
+        resumed: whether the config comes from the folder: may be a stranger's.
 
     Yields:
         the `Tracking` to start once the config is written; None without a record.
@@ -190,6 +194,8 @@ def tracked(config: TrainConfig, folder: RunFolder) -> Iterator[Tracking | None]
     if not config.tracker.keeps_record:
         yield None
         return
+    if not resumed:
+        remember(config.tracker.address)
     tracking = Tracking(config, folder)
     try:
         yield tracking
