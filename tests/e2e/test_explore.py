@@ -9,7 +9,14 @@ import pytest
 
 from tests.conftest import Finished, refused
 from vae_cli import load
-from vae_cli.explore.results import evaluations, facts, figures, losses, training_notice
+from vae_cli.explore.results import (
+    evaluations,
+    facts,
+    figures,
+    losses,
+    pdf_figures,
+    training_notice,
+)
 from vae_cli.runs.folder import RunFolder
 
 Command = Callable[..., Finished]
@@ -75,9 +82,27 @@ def test_missing_library_is_one_message(
 def test_results_are_those_of_the_run_folder(trained: Path) -> None:
     run = load(trained)
     curves = losses(run)
-    assert [epoch for epoch, _ in curves["loss, training"]] == [1, 2, 3, 4, 5, 6]
+    assert [e for e, _ in curves["neg. ELBO, training"]] == [1, 2, 3, 4, 5, 6]
     assert {"figures/samples.png", "figures/reconstructions.png"} <= set(figures(run))
     assert ("latent dimensions", "3") in facts(run)
     (table,) = [t for t in evaluations(run) if "training" in t.title]
     names = [name for name, _, _ in table.rows]
     assert names[0] == "neg. ELBO"
+
+
+def test_curve_that_equals_another_is_left_out(copy: Path) -> None:
+    rows = ["epoch,loss,neg_elbo,val_neg_elbo", "1,90.5,90.5,99.0", "2,80.5,80.5,88.0"]
+    file = RunFolder(copy).metrics_csv
+    file.write_text("\n".join(rows) + "\n")
+    assert list(losses(load(copy))) == ["neg. ELBO, training", "neg. ELBO, validation"]
+    file.write_text("\n".join(rows).replace("80.5,80.5", "80.6,80.5") + "\n")
+    assert "loss, training" in losses(load(copy))
+
+
+def test_svg_figures_are_shown_and_pdf_files_named(copy: Path) -> None:
+    (copy / "figures" / "curves.svg").write_text("<svg/>")
+    (copy / "figures" / "latent.pdf").write_bytes(b"%PDF-1.4")
+    run = load(copy)
+    assert figures(run)["figures/curves.svg"] == copy / "figures" / "curves.svg"
+    assert pdf_figures(run) == ["figures/latent.pdf"]
+    assert not any(name.endswith(".pdf") for name in figures(run))

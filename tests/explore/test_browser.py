@@ -2,6 +2,8 @@
 
 import base64
 import io
+import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -46,6 +48,28 @@ FOCUSED = """() => {
   return e.getAttribute("aria-label") || (label && label.textContent) || e.textContent;
 }"""
 """The name of what has the focus."""
+
+LONG_LEGENDS = """() => {
+  for (const legend of document.querySelectorAll(".ve-legend")) {
+    const button = legend.querySelector("button");
+    legend.replaceChildren(...Array.from({ length: 9 }, (_, i) => {
+      const copy = button.cloneNode(true);
+      copy.append(` Smileys and Emotion ${i}`);
+      return copy;
+    }));
+  }
+}"""
+"""Gives every legend nine classes with long names."""
+CUT = """() => [...document.querySelectorAll(".ve-card, .ve-card *")].filter(e => {
+  const style = getComputedStyle(e);
+  const clips = style.display !== "inline" && style.overflow !== "visible";
+  const apart = "canvas, img, input, .ve-plot, .ve-hidden, .q-btn *, .q-field *";
+  return !e.matches(apart) && e.checkVisibility() && (
+    e.getBoundingClientRect().right > innerWidth ||
+    clips && e.scrollHeight > e.clientHeight + 1
+  );
+}).map(e => e.outerHTML.slice(0, 90))"""
+"""What doesn't fit the width of the page, or is clipped by its card."""
 
 
 @pytest.fixture(scope="module")
@@ -241,6 +265,49 @@ def test_second_tab_shows_losses_figures_and_evaluation(watched: Watched) -> Non
         page.wait_for_function("i => i.complete && i.naturalWidth > 0", arg=handle)
 
 
+def test_nothing_is_cut_on_a_narrow_screen(browser: Any, address: str) -> None:
+    page = browser.new_page(viewport={"width": 420, "height": 800})
+    watched = Watched(page, address)
+    page.evaluate(LONG_LEGENDS)
+    assert page.evaluate(CUT) == []
+    first = page.locator(".ve-card:visible").first.bounding_box()
+    page.get_by_role("tab", name="Results").click()
+    page.get_by_role("heading", name="Evaluation").wait_for()
+    page.wait_for_timeout(500)
+    assert page.evaluate(CUT) == []
+    boxes = [card.bounding_box() for card in page.locator(".ve-card:visible").all()]
+    assert {(box["x"], box["width"]) for box in boxes} == {(first["x"], first["width"])}
+    assert boxes[0]["y"] == first["y"]
+    page.close()
+    assert not watched.complaints
+
+
+def test_script_in_an_svg_figure_does_not_run_and_ctrl_c_ends_at_once(
+    browser: Any, trained: Path, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(trained, tmp_path / "run"))
+    (run / "figures" / "a.svg").write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9">'
+        '<rect id="r" width="9" height="9"/>'
+        "<script>document.getElementById('r').id = 'ran'</script></svg>"
+    )
+    with served(run) as address:
+        page = browser.new_page(viewport=VIEW)
+        Watched(page, address)
+        page.get_by_role("tab", name="Results").click()
+        image = page.get_by_alt_text("figures/a.svg")
+        image.scroll_into_view_if_needed()
+        handle = image.element_handle()
+        page.wait_for_function("i => i.complete && i.naturalWidth > 0", arg=handle)
+        alone = browser.new_page()
+        alone.goto(address + image.get_attribute("src"))
+        assert alone.locator("#r").count() == 1
+        alone.close()
+        page.close()
+        begun = time.perf_counter()
+    assert time.perf_counter() - begun < 2
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_accessibility_of_both_tabs(browser: Any, address: str, scheme: str) -> None:
     from axe_playwright_python.sync_playwright import Axe
@@ -319,6 +386,8 @@ def test_two_runs_stand_side_by_side_and_only_one_has_classes(
             "button"
         )
         assert buttons.count() == load(others["conditional"]).vae.num_labels
+        page.evaluate(LONG_LEGENDS)
+        assert page.evaluate(CUT) == []
         sources = [p.locator(".ve-picture img") for p in (left, right)]
         before = [source.get_attribute("src") for source in sources]
         buttons.last.click()

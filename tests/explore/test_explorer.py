@@ -124,6 +124,17 @@ def test_own_pictures_get_the_scores_of_vae_encode(
         explorer.score([tmp_path / "bad.png"], None)
 
 
+def test_own_picture_is_read_once(
+    explorer: Explorer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Image.fromarray(np.zeros((30, 20), np.uint8)).save(tmp_path / "tall.png")
+    with caplog.at_level("INFO", "vae_cli"):
+        explorer.score([tmp_path / "tall.png"], None)
+    assert [r.getMessage() for r in caplog.records if "scaled" in r.getMessage()] == [
+        "1 image: cropped and scaled to 12 x 12 pixels"
+    ]
+
+
 def test_class_changes_what_a_conditional_model_decodes(
     variant: Callable[[str], Explorer],
 ) -> None:

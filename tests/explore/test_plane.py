@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
+from vae_cli.evaluation.latent import project
 from vae_cli.explore.plane import plane_of, ranges
 
 
@@ -34,14 +35,24 @@ def test_one_dimension_is_shown_against_its_log_variance() -> None:
 def test_more_dimensions_are_shown_as_principal_components(latent_dim: int) -> None:
     mean = codes(latent_dim)
     plane, pca = plane_of(mean), PCA(2).fit(mean)
-    np.testing.assert_allclose(
-        np.abs(plane.points(mean, mean)), np.abs(pca.transform(mean)), atol=1e-4
-    )
+    largest = np.abs(pca.components_).argmax(axis=1)
+    signs = np.sign(pca.components_[[0, 1], largest])
+    own = plane.points(mean, mean)
+    np.testing.assert_allclose(own, pca.transform(mean) * signs, atol=1e-4)
     share = pca.explained_variance_ratio_
     assert plane.names == (
         f"PC 1 ({share[0]:.0%} of variance)",
         f"PC 2 ({share[1]:.0%})",
     )
+
+
+@pytest.mark.parametrize("latent_dim", [2, 3, 16])
+def test_plane_is_that_of_the_latent_figure_with_its_signs(latent_dim: int) -> None:
+    for mean in (codes(latent_dim), -codes(latent_dim)):
+        plane = plane_of(mean)
+        points, names = project(mean, mean, mean.var(axis=0))
+        np.testing.assert_allclose(plane.points(mean, mean), points, atol=1e-5)
+        assert plane.names == names
 
 
 @pytest.mark.parametrize("latent_dim", [2, 3, 16])

@@ -34,6 +34,7 @@ def explore(config: ExploreConfig, overrides: list[str]) -> None:
     for notice in notices:
         log.warning("%s", notice)
     with listening_socket(config.host, config.port) as own:
+        log.info("opening %s ...", " and ".join(str(run.folder) for run in runs))
         start_tensorflow()
         from vae_cli.explore.explorer import Explorer
         from vae_cli.explore.server import serve

@@ -37,13 +37,13 @@ class _Part(NamedTuple):
 
 
 def codes(
-    run: OpenRun, images: ImagesLike | None, how: EncodeConfig
+    run: OpenRun, images: ImagesLike | Split | None, how: EncodeConfig
 ) -> Iterator[Codes]:
     """Return the codes of images, to be gone through once.
 
     Args:
         run: the run.
-        images: own images, in place of a split.
+        images: own images, in place of a split; a `Split` of them has names.
         how: which images, with which scores.
 
     Raises:
@@ -131,7 +131,9 @@ def _of_splits(run: OpenRun, how: EncodeConfig) -> Iterator[_Part]:
         )
 
 
-def _of_own(run: OpenRun, images: ImagesLike, how: EncodeConfig) -> Iterator[_Part]:
+def _of_own(
+    run: OpenRun, images: ImagesLike | Split, how: EncodeConfig
+) -> Iterator[_Part]:
     """Yield images of one's own, as the encoder gets them."""
     folders = run.labels.folders()
     first, begin, end = 0, 0.0, 0.0
@@ -140,7 +142,12 @@ def _of_own(run: OpenRun, images: ImagesLike, how: EncodeConfig) -> Iterator[_Pa
         nonlocal end
         end = fraction
 
-    for split, names in image_batches(images, run.fitting, note):
+    batches = (
+        iter([(images, [str(name) for name in images.names])])
+        if isinstance(images, Split) and images.names is not None
+        else image_batches(images, run.fitting, note)
+    )
+    for split, names in batches:
         if how.num_images is not None:
             split, names = _first(split, names, how.num_images - first)
         if split.mask is not None:

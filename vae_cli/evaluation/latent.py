@@ -15,6 +15,7 @@ from vae_cli.evaluation.batches import (
     condition_tensors,
     over_batches,
 )
+from vae_cli.evaluation.principal import principal_components
 from vae_cli.models.distributions import Gaussian, kl_to_standard
 from vae_cli.models.vae import VAE, Condition
 from vae_cli.randomness import Stream, generator
@@ -254,13 +255,8 @@ def project(
     if len(mean) < 3:
         raise RunError(f"method={method} needs at least 3 images, got {len(mean)}.")
     if method == "pca":
-        from sklearn.decomposition import PCA
-
-        pca = PCA(n_components=2, random_state=0)
-        points = pca.fit_transform(mean)
-        # a collapsed model has no variance to explain
-        ratio = np.nan_to_num(pca.explained_variance_ratio_)
-        return points, (f"PC 1 ({ratio[0]:.0%} of variance)", f"PC 2 ({ratio[1]:.0%})")
+        found = principal_components(mean)
+        return (mean - found.origin) @ found.axes.T, found.names
     from sklearn.manifold import TSNE
 
     # t-SNE needs more points than neighbours

@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from vae_cli.config.compose import command_options
+from vae_cli.config.encode import ENCODE
 from vae_cli.data.splits import Split
 from vae_cli.errors import DataError
+from vae_cli.evaluation import encoding
 from vae_cli.evaluation.anomaly import IMAGE_SCORES
 from vae_cli.evaluation.batches import ConditionArrays, as_float, checked_condition
 from vae_cli.evaluation.latent import (
@@ -221,20 +224,25 @@ class Explorer:
         Raises:
             VaeCliError: a file can't be read, or doesn't fit the model.
         """
-        given = [str(path) for path in paths]
         own = label if self.classes else None
-        split, names = self.run.images(given, own)
-        # `codes` takes a label as typed
+        split, names = self.run.images([str(path) for path in paths], own)
+        # as typed
         typed = None if own is None else str(own)
-        (*codes,) = self.run.codes(
-            given, scores=True, posterior_samples=POSTERIOR_SAMPLES, label=typed
+        how = command_options(
+            "encode",
+            ENCODE,
+            images=", ".join(names),
+            scores=True,
+            posterior_samples=POSTERIOR_SAMPLES,
+            label=typed,
         )
-        mean = np.concatenate([part.mean for part in codes])
+        parts = list(encoding.codes(self.run, split, how))
+        mean = np.concatenate([part.mean for part in parts])
         restored = np.concatenate([self.decode(z[None], Condition(own)) for z in mean])
         scores = {
-            name: np.concatenate([part.scores[name] for part in codes])
+            name: np.concatenate([part.scores[name] for part in parts])
             for name in IMAGE_SCORES
-            if name in codes[0].scores
+            if name in parts[0].scores
         }
         return [
             Scored(

@@ -128,7 +128,7 @@ class OwnPictures:
                     if scored.label is not None:
                         name = panel.explorer.classes[scored.label]
                         quiet(f"Encoded as class {name}, which was chosen above.")
-                    button("Use its code", lambda: panel.set_code(scored.mean))
+                    button("Use its code", lambda: panel.show_code(scored.mean))
 
 
 def check_upload(name: str, size: int) -> None:

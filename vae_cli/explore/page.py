@@ -6,7 +6,21 @@ from vae_cli.explore.explorer import Explorer
 from vae_cli.explore.own_pictures import OwnPictures
 from vae_cli.explore.panel import Panel
 from vae_cli.explore.parts import heading, quiet
-from vae_cli.explore.results import Table, evaluations, facts, figures, losses
+from vae_cli.explore.results import (
+    Table,
+    evaluations,
+    facts,
+    figures,
+    losses,
+    pdf_figures,
+)
+
+CURVES = {
+    "loss, training": "#1f77b4",
+    "neg. ELBO, training": "#8a5bbd",
+    "neg. ELBO, validation": "#e8760a",
+}
+"""Colours of the curves."""
 
 
 def build(explorers: list[Explorer], notices: list[str]) -> list[Panel]:
@@ -82,14 +96,17 @@ def _results(explorer: Explorer, number: int, title: bool) -> None:
                 _table(table)
         if not any("vae-evaluate" in table.title for table in tables):
             with ui.element("div").classes("ve-card"):
+                heading("Evaluation")
                 quiet(f"Not evaluated yet: vae-evaluate run={run.folder}")
-        pictures = figures(run)
-        if pictures:
+        pictures, others = figures(run), pdf_figures(run)
+        if pictures or others:
             with ui.element("div").classes("ve-card ve-wide"):
                 heading("Figures")
                 with ui.element("div").classes("ve-figures"):
                     for place, name in enumerate(pictures):
-                        _figure(f"runs/{number}/figures/{place}.png", name)
+                        _figure(f"runs/{number}/figures/{place}", name)
+                if others:
+                    quiet(f"PDF files, in {run.folder}: {', '.join(others)}")
 
 
 def _figure(address: str, name: str) -> None:
@@ -117,18 +134,26 @@ def _table(table: Table) -> None:
 
 
 def _chart(curves: dict[str, list[tuple[float, float]]]) -> dict:
-    """Return the options of a line chart."""
+    """Return the options of a line chart, its legend above it: a line per curve."""
+    epochs = [epoch for points in curves.values() for epoch, _ in points]
+    first, last = min(epochs), max(epochs)
+    if first == last:  # a single epoch, in the middle
+        first, last = first - 1, last + 1
+    quiet_ink = {"color": "#8893a1"}
+    axis = {"type": "value", "axisLabel": quiet_ink, "nameTextStyle": quiet_ink,
+            "splitLine": {"lineStyle": {"color": "#8893a140"}}}  # fmt: skip
     return {
         "animation": False,
-        "color": ["#1f77b4", "#8a5bbd", "#e8760a"],
-        "grid": {"left": 60, "right": 20, "top": 36, "bottom": 40},
-        "legend": {"top": 0, "textStyle": {"color": "#8893a1"}},
+        "grid": {"left": 60, "right": 20, "top": 12 + 20 * len(curves), "bottom": 40},
+        "legend": {"top": 0, "left": 54, "orient": "vertical", "itemGap": 6,
+                   "textStyle": quiet_ink},
         "tooltip": {"trigger": "axis"},
-        "xAxis": {"type": "value", "name": "epoch", "min": "dataMin", "minInterval": 1,
-                  "nameLocation": "middle", "nameGap": 24},
-        "yAxis": {"type": "value", "scale": True},
+        "xAxis": {**axis, "name": "epoch", "min": first, "max": last,
+                  "minInterval": 1, "nameLocation": "middle", "nameGap": 24},
+        "yAxis": {**axis, "scale": True},
         "series": [
-            {"type": "line", "name": name, "data": points, "symbolSize": 4}
+            {"type": "line", "name": name, "data": points, "symbolSize": 4,
+             "color": CURVES[name]}
             for name, points in curves.items()
         ],
     }  # fmt: skip

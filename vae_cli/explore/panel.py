@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from typing import Any
 
 import numpy as np
 from nicegui import ui
@@ -99,7 +98,7 @@ class Panel:
                     self._observed = thumbnail("observed")
             with ui.element("div").classes("ve-row"):
                 button("Use its code", self._use_near)
-                button("Back to zero", lambda: self.set_code(np.zeros_like(self.z)))
+                button("Back to zero", lambda: self.show_code(np.zeros_like(self.z)))
 
     def _build_sliders(self) -> None:
         own = self.explorer
@@ -134,35 +133,42 @@ class Panel:
         """Show a first picture, its strips and samples."""
         if self.explorer.inpaints:
             self._show_observed()
-        self.set_code(np.zeros_like(self.z))
+        self.show_code(np.zeros_like(self.z))
         self.draw_samples()
         self._path.draw(*self.explorer.example_pair())
 
-    def set_code(self, z: np.ndarray, move: int = 0) -> None:
-        """Decode a code, and update every control."""
+    def show_code(
+        self,
+        z: np.ndarray,
+        move: int = 0,
+        point: tuple[float, float] | None = None,
+        dim: int | None = None,
+    ) -> None:
+        """Decode a code, and update every control but the one that chose it.
+
+        Args:
+            z: the code, float [latent_dim].
+            move: number of the user's move that chose it.
+            point: where it was chosen in the scatter plot, if it was there.
+            dim: the dimension whose slider chose it, if one did.
+        """
         self.z = z.astype(np.float32)
-        self.sliders.set_code(self.z)
         self._decode(move)
-        x, y = self._place()
-        self.scatter.set_marker(x, y)
-        self.near = self.explorer.nearest(x, y)
-        self._update_when_idle()
+        if dim is None:
+            self.sliders.set_code(self.z)
+        if point is None:
+            point = self._place()
+            self.scatter.set_marker(*point)
+        self.near = self.explorer.nearest(*point)
+        self._update_when_idle(moving=dim)
 
     def _point(self, x: float, y: float, move: int) -> None:
-        self.z = self.explorer.plane.code(x, y).astype(np.float32)
-        self._decode(move)
-        self.sliders.set_code(self.z)
-        self.near = self.explorer.nearest(x, y)
-        self._update_when_idle()
+        self.show_code(self.explorer.plane.code(x, y), move, point=(x, y))
 
     def _move(self, dim: int, value: float, move: int) -> None:
-        self.z = self.z.copy()
-        self.z[dim] = value
-        self._decode(move)
-        x, y = self._place()
-        self.scatter.set_marker(x, y)
-        self.near = self.explorer.nearest(x, y)
-        self._update_when_idle(moving=dim)
+        z = self.z.copy()
+        z[dim] = value
+        self.show_code(z, move, dim=dim)
 
     def _choose_class(self, label: int) -> None:
         self.condition = Condition(label, self.condition.image)
@@ -176,13 +182,10 @@ class Panel:
         changed, self.condition = condition != self.condition, condition
         if self.explorer.classes:
             self._class.set_value(condition.label)
-        self.set_code(self.explorer.mean[self.near])
+        self.show_code(self.explorer.mean[self.near])
         if changed and self.explorer.inpaints:
             self._show_observed()
             self.draw_samples()
-
-    def _draw_path(self, event: Any) -> None:
-        self._path.draw(event.args["from"], event.args["to"])
 
     def _heat(self, temperature: float) -> None:
         self._temperature = float(temperature)

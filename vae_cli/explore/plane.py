@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vae_cli.evaluation.principal import principal_components
+
 
 @dataclass(frozen=True)
 class Plane:
@@ -51,16 +53,7 @@ def plane_of(mean: np.ndarray) -> Plane:
         return Plane(zero, np.eye(1, dtype=np.float32), names, True)
     if latent_dim == 2:
         return Plane(zero, np.eye(2, dtype=np.float32), ("z[0]", "z[1]"), True)
-    centre = mean.mean(axis=0)
-    _, sizes, axes = np.linalg.svd(mean - centre, full_matrices=len(mean) < 2)
-    variance = np.zeros(2)
-    variance[: len(sizes[:2])] = sizes[:2] ** 2
-    fraction = variance / max(float((sizes**2).sum()), 1e-12)
-    names = (
-        f"PC 1 ({fraction[0]:.0%} of variance)",
-        f"PC 2 ({fraction[1]:.0%})",
-    )
-    return Plane(centre, axes[:2].astype(np.float32), names, False)
+    return Plane(*principal_components(mean), False)
 
 
 def ranges(mean: np.ndarray, span: float = 3.0) -> np.ndarray:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from vae_cli.errors import RunError, VaeCliError
 from vae_cli.runs.evaluations import ROWS, with_error
 from vae_cli.runs.metrics_file import read_rows
@@ -16,7 +18,9 @@ LOSSES = (
 )
 """Column of metrics.csv, and its name on the page."""
 FIGURES = ("figures", "samples", "evaluation", "reconstructions", "anomaly")
-"""Folders of a run whose PNG files are shown."""
+"""Folders of a run whose figures are shown."""
+SHOWN = (".png", ".svg")
+"""Suffixes of figures that a browser shows inside a page."""
 MAX_FIGURES = 60
 
 
@@ -59,7 +63,10 @@ def training_notice(run: OpenRun) -> str | None:
 
 
 def losses(run: OpenRun) -> dict[str, list[tuple[float, float]]]:
-    """Return the curves of a run: name -> (epoch, nats per image) of each epoch."""
+    """Return the curves of a run: name -> (epoch, nats per image) of each epoch.
+
+    With beta=1, the loss of many runs is the negative ELBO, and is left out.
+    """
     try:
         rows = read_rows(run.folder.metrics_csv)
     except VaeCliError:
@@ -68,6 +75,9 @@ def losses(run: OpenRun) -> dict[str, list[tuple[float, float]]]:
         name: [(row["epoch"], row[key]) for row in rows if key in row]
         for key, name in LOSSES
     }
+    loss, neg_elbo = (curves[name] for _, name in LOSSES[:2])
+    if len(loss) == len(neg_elbo) and np.allclose(loss, neg_elbo, rtol=1e-6):
+        del curves[LOSSES[0][1]]
     return {name: points for name, points in curves.items() if points}
 
 
@@ -97,13 +107,22 @@ def evaluations(run: OpenRun) -> list[Table]:
 
 
 def figures(run: OpenRun) -> dict[str, Path]:
-    """Return the PNG figures of a run: path in its folder -> file."""
-    found: dict[str, Path] = {}
-    for name in FIGURES:
-        for file in sorted((run.folder.path / name).glob("*.png")):
-            if file.is_file() and not file.is_symlink():
-                found[f"{name}/{printable(file.name)}"] = file
-    return dict(list(found.items())[:MAX_FIGURES])
+    """Return the PNG and SVG figures of a run: path in its folder -> file."""
+    return dict(list(_files(run, SHOWN).items())[:MAX_FIGURES])
+
+
+def pdf_figures(run: OpenRun) -> list[str]:
+    """Return the paths of PDF figures in a run's folder."""
+    return list(_files(run, (".pdf",)))
+
+
+def _files(run: OpenRun, suffixes: tuple[str, ...]) -> dict[str, Path]:
+    return {
+        f"{name}/{printable(file.name)}": file
+        for name in FIGURES
+        for file in sorted((run.folder.path / name).glob("*"))
+        if file.suffix in suffixes and file.is_file() and not file.is_symlink()
+    }
 
 
 def facts(run: OpenRun) -> list[tuple[str, str]]:

@@ -1,11 +1,13 @@
 """The web server of the page."""
 
+import gc
 import logging
 import os
 import socket
 import sys
 import threading
 import webbrowser
+from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
@@ -16,12 +18,20 @@ from nicegui import Client, ui
 from vae_cli.explore import page
 from vae_cli.explore.explorer import Explorer
 from vae_cli.explore.guard import Guard, is_loopback
+from vae_cli.explore.latest import BACKGROUND, PICTURE
 from vae_cli.explore.pictures import png
 from vae_cli.explore.ports import address_of
 from vae_cli.explore.results import figures
 from vae_cli.runtime import evaluating
 
 STATIC = Path(__file__).parent / "static"
+NO_SCRIPTS = {
+    "content-security-policy": (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox"
+    ),
+    "x-content-type-options": "nosniff",
+}
+"""Headers of figures: an SVG file that is opened by itself could have scripts."""
 
 log = logging.getLogger(__name__)
 
@@ -58,12 +68,40 @@ def serve(
         lifespan="on",
         ws_max_size=2**20,
     )
-    print(address, flush=True)
-    log.info("Ctrl-C stops the server")
-    if open_browser:
-        threading.Thread(target=_open, args=(address,), daemon=True).start()
-    with evaluating():  # set once for all threads of the server
-        uvicorn.Server(config).run(sockets=[own])
+
+    def ready() -> None:
+        print(address, flush=True)
+        log.info("Ctrl-C stops the server")
+        if open_browser:
+            threading.Thread(target=_open, args=(address,), daemon=True).start()
+
+    try:
+        with evaluating():  # set once for all threads of the server
+            _Server(config, ready).run(sockets=[own])
+    finally:
+        for thread in (PICTURE, BACKGROUND):
+            thread.shutdown(wait=False, cancel_futures=True)
+        # the interpreter would look through TensorFlow's objects for seconds at its end
+        gc.freeze()
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it answers.
+
+    Args:
+        config: of uvicorn.
+        ready: called once the server answers.
+    """
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and call `ready`."""
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._ready()
 
 
 def _open(address: str) -> None:
@@ -99,12 +137,12 @@ def _application(explorers: list[Explorer], notices: list[str]) -> FastAPI:
         rows = slice(index, index + 1)
         return _picture(png(own.split.pictures(rows, "corrupted")[0]))
 
-    @application.get("/runs/{run}/figures/{index}.png")
+    @application.get("/runs/{run}/figures/{index}")
     def figure(run: int, index: int) -> Response:
         explorer(run)
         if not 0 <= index < len(shown[run]) or not shown[run][index].is_file():
             raise HTTPException(404)
-        return FileResponse(shown[run][index])
+        return FileResponse(shown[run][index], headers=NO_SCRIPTS)
 
     @ui.page("/", title="vae explore")
     async def root(client: Client) -> None:
