@@ -39,11 +39,15 @@ def write_figures(folder: SweepFolder, summary: SweepSummary) -> None:
     from vae_cli.visualize.files import figure_path, save_figure
     from vae_cli.visualize.parallel_coordinates import plot_parallel_coordinates
 
+    name, failed = folder.path.name, len(summary.jobs("failed"))
+    others = len(summary.jobs("finished")) - len(rows)
+    left = [f"{failed} failed"] if failed else []
+    left += [f"{others} with bounds that are not comparable"] if others else []
     figure = plot_parallel_coordinates(
         {k: [row.job.overrides.get(k, "") for row in rows] for k in summary.keys},
         [float(row.bound or 0.0) for row in rows],
         f"best {kind.split(' (')[0]}, nats",
-        f"{len(rows)} of {len(summary.rows)} jobs of {folder.path.name}",
+        "; ".join([f"{len(rows)} of {len(summary.rows)} jobs of {name}", *left]),
     )
     folder.figures.mkdir(exist_ok=True)
     save_figure(figure, figure_path(folder.figures / "parallel_coordinates"))

@@ -43,7 +43,7 @@ def own_files(folder: Path) -> list[Path]:
     tables = [
         p.with_suffix(end) for p in folder.glob(SCORES) for end in (".md", ".csv")
     ]
-    named = [*tables, *(folder / name for name in OWN)]
+    named = [*tables, *map(folder.joinpath, OWN)]
     return [*errors, *(path for path in named if path.is_symlink() or path.exists())]
 
 
