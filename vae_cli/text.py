@@ -42,7 +42,9 @@ def shortened(texts: Sequence[str], most: int) -> list[str]:
 
 
 def megabytes(size: float) -> str:
-    """Return a size in MiB for people: two digits of a small one."""
+    """Return a size in MiB for people: two digits of a small one, KiB of a tiny one."""
+    if 0 < size < 0.1:
+        return f"{max(1, round(size * 1024))} KiB"
     return f"{size:,.0f} MiB" if size >= 10 else f"{size:.2g} MiB"
 
 

@@ -1,6 +1,7 @@
 """`vae runs delete`: runs go, and nothing else."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from vae_cli.config.train import TrainConfig
 from vae_cli.runs import delete as deletion
 from vae_cli.runs.find import find_runs
 from vae_cli.runs.folder import RunFolder
+from vae_cli.runs.sweep_folder import SweepFolder, write_error
+from vae_cli.text import megabytes
 
 Command = Callable[..., Finished]
 
@@ -94,6 +97,77 @@ def test_folder_of_a_sweep_goes_if_nothing_else_is_in_it(
     assert command("runs", "delete", str(sweep), "--yes").status == 0
     assert left(root) == ["a", "b"]
     assert sweep.exists() == kept
+
+
+@pytest.fixture
+def written_sweep(root: Path) -> Path:
+    """The sweep of `root`, with what commands write into a sweep's folder."""
+    sweep = root / "outputs/2026-01-31/10-00-00-sweep"
+    folder = SweepFolder(sweep)
+    folder.write_record({"words": []})
+    for beta in ("1", "4", "9"):
+        folder.job({"beta": beta})
+    write_error(sweep / "2-beta=9", "no memory")
+    made(sweep / "failed" / "1-beta=4-1", state="failed")
+    for name in ("figures", "evaluation", ".submitit"):
+        (sweep / name).mkdir()
+        (sweep / name / "file").touch()
+    for name in (
+        "summary.md",
+        "summary.csv",
+        "study.db",
+        ".lock",
+        "multirun.yaml",
+        "anomaly-test.md",
+        "anomaly-test.csv",
+    ):
+        (sweep / name).touch()
+    return sweep
+
+
+def test_last_run_of_a_sweep_goes_with_what_the_sweep_wrote(
+    command: Command, written_sweep: Path
+) -> None:
+    assert (
+        command("runs", "delete", str(written_sweep / "0-beta=1"), "--yes").status == 0
+    )
+    assert (written_sweep / "sweep.yaml").exists()
+    done = command("runs", "delete", str(written_sweep), "--yes")
+    assert "1-beta=4\n" in done.stdout
+    assert f"{written_sweep}: what the sweep itself wrote" in done.stdout
+    assert f"deleted {written_sweep}\n" in done.stderr
+    assert not written_sweep.exists()
+
+
+def test_own_notes_in_a_sweep_stay_and_it_is_no_sweep_any_more(
+    command: Command, written_sweep: Path
+) -> None:
+    (written_sweep / "notes.txt").write_text("mine")
+    assert command("runs", "delete", str(written_sweep), "--yes").status == 0
+    assert [path.name for path in written_sweep.iterdir()] == ["notes.txt"]
+
+
+def test_sweep_without_any_run_can_be_deleted(
+    command: Command, written_sweep: Path
+) -> None:
+    for job in ("0-beta=1", "1-beta=4"):
+        shutil.rmtree(written_sweep / job)
+    assert command("runs", "delete", str(written_sweep), "--yes").status == 0
+    assert not written_sweep.exists()
+
+
+def test_what_a_sweep_has_set_aside_is_not_among_the_runs(
+    command: Command, written_sweep: Path
+) -> None:
+    assert "1-beta=4-1" not in left(written_sweep)
+    assert "1-beta=4-1" not in command("runs", str(written_sweep)).stdout
+    assert left(written_sweep / "failed") == ["1-beta=4-1"]
+
+
+def test_small_sizes_are_in_kib() -> None:
+    sizes = (0, 30, 2048, 2**20, 2**24)
+    texts = [megabytes(size / 2**20) for size in sizes]
+    assert texts == ["0 MiB", "1 KiB", "2 KiB", "1 MiB", "16 MiB"]
 
 
 def test_empty_day_goes_and_outputs_stays(command: Command, root: Path) -> None:

@@ -52,6 +52,24 @@ def test_search_minimises_the_best_validation_bound(
     }  # fmt: skip
 
 
+def test_finished_search_says_how_to_go_on(
+    tmp_path: Path, command: Command, trains: Trains
+) -> None:
+    folder = tmp_path / "sweep"
+    trains()
+    more = (
+        f"2 trials are done; more: vae-train -m sweep.resume={folder} "
+        "hydra.sweeper.n_trials=4"
+    )
+    done = sweep(command, folder, *SEARCH, "hydra.sweeper.n_trials=2")
+    assert more in done.stderr
+    again = trains()
+    done = resume(command, folder)
+    assert done.status == 0, done.stderr
+    assert again.trained == []
+    assert more in done.stderr
+
+
 def test_interrupted_search_goes_on_with_the_same_job_and_number(
     tmp_path: Path, command: Command, trains: Trains
 ) -> None:
@@ -90,6 +108,9 @@ def test_failed_job_of_a_search_is_no_result_and_the_search_goes_on(
     trains(fails=first_fails)
     done = sweep(command, folder, *SEARCH, "hydra.sweeper.n_trials=3")
     refused(done, "2 of 3 jobs are done", "loss is nan")
+    # it isn't retried, so nothing is left to resume
+    assert "3 trials are done; more:" in done.stderr
+    assert "resume with:" not in done.stderr
     states = [trial.state.name for trial in study(folder).trials]
     assert states == ["FAIL", "COMPLETE", "COMPLETE"]
 

@@ -99,6 +99,34 @@ def test_grid_that_grows_numbers_new_jobs_after_all_others(
     assert [row["job"] for row in rows(folder)] == ["1", "0", "2"]
 
 
+def test_unfinished_job_whose_value_was_replaced_leaves_the_sweep(
+    tmp_path: Path, command: Command, trains: Trains
+) -> None:
+    folder = tmp_path / "sweep"
+    trains(**fails_at(9))
+    refused(sweep(command, folder, "latent_dim=2,4", "beta=1,9"), "2 of 4 jobs")
+    training = trains()
+    done = resume(command, folder, "beta=1,2")
+    assert done.status == 0, done.stderr
+    assert "job 1 (latent_dim=2,beta=9) is no longer part of the sweep" in done.stderr
+    # no number is used again, and what failed is kept
+    assert training.trained == ["4-latent_dim=2,beta=2", "5-latent_dim=4,beta=2"]
+    assert sorted(row["job"] for row in rows(folder)) == ["0", "2", "4", "5"]
+    assert (folder / "failed" / "1-latent_dim=2,beta=9-1" / "error.txt").is_file()
+
+
+def test_job_that_fails_again_says_how_to_replace_its_value(
+    tmp_path: Path, command: Command, trains: Trains
+) -> None:
+    folder = tmp_path / "sweep"
+    trains(**fails_at(9))
+    advice = f"vae-train -m sweep.resume={folder} beta=1,3"
+    first = sweep(command, folder, "latent_dim=2,4", "beta=1,9,3")
+    assert advice not in first.stderr
+    refused(resume(command, folder), "failed again with the same error", advice)
+    assert resume(command, folder, "beta=1,3").status == 0
+
+
 def test_resumed_sweep_whose_config_changed_is_refused(
     tmp_path: Path, command: Command, trains: Trains
 ) -> None:

@@ -135,6 +135,34 @@ def test_own_picture_is_read_once(
     ]
 
 
+def test_class_is_chosen_by_name_where_names_are_numbers(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("1", "2", "10"):  # sorted: 1, 10, 2
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for index in range(8):
+            pixels = rng.integers(0, 256, (8, 8), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "data" / name / f"{index}.png")
+    run = train_here(
+        tmp_path / "run", "dataset=folder", f"dataset.path={tmp_path / 'data'}",
+        "dataset.validation_size=4", "dataset.test_size=4", "architecture=dense",
+        "architecture.hidden_units=[8]", "conditioning=label", "latent_dim=2",
+        "epochs=1", "batch_size=8",
+    )  # fmt: skip
+    explorer = Explorer(load(run))
+    assert explorer.classes == {0: "1", 1: "10", 2: "2"}
+    z = np.ones((1, 2), np.float32)
+    own = tmp_path / "data" / "10" / "0.png"
+    for number, name in explorer.classes.items():
+        np.testing.assert_allclose(
+            explorer.decode(z, Condition(number)),
+            explorer.run.decode(z, label=name),
+            **CLOSE,
+        )
+        (codes,) = explorer.run.codes([own], label=name)
+        (scored,) = explorer.score([own], number)
+        np.testing.assert_allclose(scored.code, codes.mean[0], **CLOSE)
+
+
 def test_class_changes_what_a_conditional_model_decodes(
     variant: Callable[[str], Explorer],
 ) -> None:

@@ -131,13 +131,20 @@ def test_markdown_has_a_row_a_group_and_no_empty_column() -> None:
     assert text.splitlines() == [
         "split test; dataset mnist; checkpoint best",
         "",
-        "+- is the standard deviation over runs, (...) the standard error over images",
+        "+- is the standard deviation over runs, (...) is the standard error over "
+        "images",
         "",
         "| run | beta | neg_elbo | kl_loss | knn_accuracy |",
         "| --- | --- | --- | --- | --- |",
         "| 2 runs | 1 | 100.25 +- 1.8 | 20.62 +- 0.53 | 0.625 +- 0.18 |",
         "| 2 | 4 | 120.00 (0.51) | 3.5 | 0.25 |",
     ]
+
+
+def test_markdown_explains_only_the_signs_that_it_has() -> None:
+    alone = [{"neg_elbo": 120.0}, {"neg_elbo": 110.0}]
+    text = markdown(groups("beta=1", "beta=4", reports=alone))
+    assert "+-" not in text and "(...)" not in text
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def main() -> int:
     with listening() as stop:
         if job["follows"]:
             sweep = SweepFolder(Path(job["sweep"]))
-            follow(sweep.in_use, lambda: stop.received)
+            follow(sweep.goes_on, lambda: stop.received)
     try:
         load_plugins()
         train_command(load(TrainConfig, job["config"]), [])

@@ -62,55 +62,77 @@ def check_sweep(words: list[str]) -> Rehearsal:
     Raises:
         ConfigError: naming the jobs that are refused, and why.
     """
-    problems: list[str] = []
-    jobs: list[tuple[dict[str, str], TrainConfig]] = []
-    seen: list[Any] = []
-    rehearsed = 0
-
-    def rehearse(values: Any) -> float:
-        nonlocal rehearsed
-        from hydra.core.hydra_config import HydraConfig
-
-        hydra = HydraConfig.get()
-        seen[:] = seen or [hydra]
-        if rehearsed and rehearsed >= _known_jobs(hydra.sweeper):
-            raise _Enough
-        rehearsed += 1
-        job = f"job {hydra.job.num}: "
-        try:
-            config = checked("train", values)
-        except ConfigError as error:
-            problems.extend(job + line for line in error.args)
-            return 0.0
-        if config.run_dir:
-            problems.append(
-                f"{job}run_dir={config.run_dir} would be shared by all jobs; use "
-                "hydra.sweep.dir=<folder>"
-            )
-        if config.resume:
-            problems.append(f"{job}resume={config.resume} can't be part of a sweep")
-        jobs.append((varied(hydra.overrides.task, fixed), config))
-        return 0.0  # a sweeper that searches needs a number
-
+    job = _RehearsedJob(fixed_keys(words))
     with (
         tempfile.TemporaryDirectory() as folder,
         contextlib.suppress(_Enough),
         rehearsing(),
     ):
-        fixed = fixed_keys(words)
         own = [f"hydra.sweep.dir={folder}", "hydra/launcher=basic"]
         if any(word.startswith("hydra.sweeper.storage=") for word in words):
             # a rehearsal must not write to the study of another sweeper
             own.append("hydra.sweeper.storage=null")
         # the basic launcher doesn't have the keys of another one
         here = [w for w in words if not w.lstrip("+~").startswith("hydra.launcher.")]
-        call_hydra("train", ["-m", *with_words(here, own)], rehearse)
-    if problems:
-        raise ConfigProblems(problems)
-    hydra = hydra_settings(words, list(seen[0].overrides.task))
+        call_hydra("train", ["-m", *with_words(here, own)], job)
+    if job.problems:
+        raise ConfigProblems(job.problems)
+    hydra = hydra_settings(words, job.first_overrides)
     sweeper = hydra["sweeper"]
     complete = math.isinf(_known_jobs(sweeper)) and not is_optuna(sweeper)
-    return Rehearsal(jobs, complete, Path(hydra["sweep"]["dir"]), sweeper)
+    return Rehearsal(job.jobs, complete, Path(hydra["sweep"]["dir"]), sweeper)
+
+
+class _RehearsedJob:
+    """What the launcher calls for each job of a rehearsal.
+
+    Args:
+        fixed: keys with the same value in all jobs.
+
+    Attributes:
+        jobs: the overrides that distinguish each valid job, and its config.
+        problems: why the others are refused.
+        first_overrides: of the first job, as Hydra composed them.
+    """
+
+    def __init__(self, fixed: frozenset[str]) -> None:
+        self._fixed = fixed
+        self._count = 0
+        self.jobs: list[tuple[dict[str, str], TrainConfig]] = []
+        self.problems: list[str] = []
+        self.first_overrides: list[str] = []
+
+    def __call__(self, values: Any) -> float:
+        """Check one job; returns a number, which a sweeper that searches needs.
+
+        Raises:
+            _Enough: the other jobs aren't known before this one has been trained.
+        """
+        from hydra.core.hydra_config import HydraConfig
+
+        hydra = HydraConfig.get()
+        if not self._count:
+            self.first_overrides = list(hydra.overrides.task)
+        elif self._count >= _known_jobs(hydra.sweeper):
+            raise _Enough
+        self._count += 1
+        job = f"job {hydra.job.num}: "
+        try:
+            config = checked("train", values)
+        except ConfigError as error:
+            self.problems += [job + line for line in error.args]
+            return 0.0
+        if config.run_dir:
+            self.problems.append(
+                f"{job}run_dir={config.run_dir} would be shared by all jobs; use "
+                "hydra.sweep.dir=<folder>"
+            )
+        if config.resume:
+            self.problems.append(
+                f"{job}resume={config.resume} can't be part of a sweep"
+            )
+        self.jobs.append((varied(hydra.overrides.task, self._fixed), config))
+        return 0.0
 
 
 def with_words(words: Sequence[str], more: Sequence[str]) -> list[str]:

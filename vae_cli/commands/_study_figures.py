@@ -1,4 +1,4 @@
-"""Figures of a search, as Optuna draws them."""
+"""Figures of a search, from Optuna's study."""
 
 from typing import Any
 
@@ -9,21 +9,16 @@ MEASURE = "best bound, nats per image"
 
 
 def draw_study(settings: Any, folder: SweepFolder) -> None:
-    """Write Optuna's figures of a search into the sweep's `figures/`.
+    """Write the figures of a search into the sweep's `figures/`.
 
     Args:
         settings: the keys of `vae_cli.config.sweep.OPTUNA`.
         folder: the sweep.
     """
     optuna = import_optuna()
-    import matplotlib
-
-    matplotlib.use("agg")  # Optuna draws with pyplot
-    from matplotlib import pyplot
-    from matplotlib.ticker import NullFormatter
-    from optuna.visualization import matplotlib as draw
 
     from vae_cli.visualize.files import figure_path, save_figure
+    from vae_cli.visualize.search import plot_history, plot_importances, plot_slice
 
     if settings["storage"] is None:  # the study was in memory
         return
@@ -31,23 +26,36 @@ def draw_study(settings: Any, folder: SweepFolder) -> None:
         study = optuna.load_study(
             study_name=settings["study_name"], storage=settings["storage"]
         )
-        complete = (optuna.trial.TrialState.COMPLETE,)
-        values = {trial.value for trial in study.get_trials(states=complete)}
-    if len(values) < 2:
-        return
-    folder.figures.mkdir(exist_ok=True)
-    plots: dict[str, Any] = {
-        "optimization_history": draw.plot_optimization_history,
-        "slice": draw.plot_slice,
-        "param_importances": draw.plot_param_importances,
+        trials = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
+        bounds = [float(trial.value) for trial in trials]
+        if len(set(bounds)) < 2:
+            return
+        importances = optuna.importance.get_param_importances(study)
+    numbers = [trial.number for trial in trials]
+    figures = {
+        "optimization_history": plot_history(numbers, bounds, MEASURE),
+        "slice": plot_slice(_searched(trials), numbers, bounds, MEASURE),
+        "param_importances": plot_importances(importances),
     }
-    searched = len(study.best_params)
-    for name, plot in plots.items():
-        plot(study, target_name=MEASURE)
-        figure = pyplot.gcf()
-        figure.set_size_inches(max(9, 3 * searched) if name == "slice" else 9, 5)
-        figure.set_layout_engine("constrained")
-        for axes in figure.axes:  # minor labels of logarithmic axes overlap
-            axes.xaxis.set_minor_formatter(NullFormatter())
+    folder.figures.mkdir(exist_ok=True)
+    for name, figure in figures.items():
         save_figure(figure, figure_path(folder.figures / name))
-        pyplot.close(figure)
+
+
+def _searched(trials: list[Any]) -> dict[str, Any]:
+    """Return what all trials vary, key -> `vae_cli.visualize.search.Searched`."""
+    from vae_cli.visualize.search import Searched
+
+    columns = {}
+    for key, distribution in trials[-1].distributions.items():
+        values = [trial.params[key] for trial in trials if key in trial.params]
+        if len(values) < len(trials):
+            continue
+        choices: list[str] = []
+        if hasattr(distribution, "choices"):
+            values = list(map(str, values))
+            # a resumed search may have other choices
+            choices = list(dict.fromkeys([*map(str, distribution.choices), *values]))
+        log = bool(getattr(distribution, "log", False))
+        columns[key] = Searched(values, choices, log)
+    return columns

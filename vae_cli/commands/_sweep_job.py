@@ -62,7 +62,7 @@ class JobTask:
         hydra = HydraConfig.get()
         sweep = SweepFolder(Path(hydra.sweep.dir))
         follows = self.place == here()
-        if follows and not sweep.in_use():
+        if follows and not sweep.goes_on():
             raise KeyboardInterrupt  # the sweep process has ended, its launcher has not
         overrides = varied(hydra.overrides.task, self.fixed)
         job = sweep.job(overrides, hydra.job.num)

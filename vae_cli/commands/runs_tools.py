@@ -12,6 +12,7 @@ from vae_cli.runs.delete import (
     planned_deletions,
     runs_of,
 )
+from vae_cli.runs.delete_sweep import emptied_sweeps
 from vae_cli.runs.differences import compare_runs, comparison_text
 from vae_cli.runs.find import find_runs, has_config, open_run
 from vae_cli.runs.folder import RunFolder
@@ -65,10 +66,12 @@ def delete_command(arguments: list[str]) -> int:
         if all(matches(Facts(run), key, value) for key, value in filters)
     ]
     plan = planned_deletions(runs)
-    if not plan:
+    folders = [] if filters else [Path(name) for name in named]
+    sweeps = emptied_sweeps([each.run.path for each in plan], folders)
+    if not plan and not sweeps:
         print("no such runs: nothing is deleted", file=sys.stderr)
         return 0
-    print(*plan_lines(plan), sep="\n")
+    print(*plan_lines(plan, sweeps), sep="\n")
     if "--dry-run" in flags:
         print("nothing is deleted: --dry-run", file=sys.stderr)
         return 0
@@ -76,8 +79,8 @@ def delete_command(arguments: list[str]) -> int:
         print("nothing is deleted", file=sys.stderr)
         return 0
     roots = [Path(ROOT), *(Path(name).absolute().parent for name in named)]
-    for each in delete(plan, roots):
-        print(f"deleted {printable(each.run)}", file=sys.stderr)
+    for each in delete(plan, sweeps, roots):
+        print(f"deleted {printable(each)}", file=sys.stderr)
     return 0
 
 
@@ -129,6 +132,6 @@ def _agreed(count: int) -> bool:
             "is deleted.",
             "add --yes, or --dry-run to see what would be deleted",
         )
-    noun = "this run" if count == 1 else f"these {count} runs"
+    noun = {0: "this sweep", 1: "this run"}.get(count, f"these {count} runs")
     print(f"delete {noun}? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")

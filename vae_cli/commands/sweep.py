@@ -15,9 +15,10 @@ from vae_cli.commands._sweep_end import (
 )
 from vae_cli.commands._sweep_job import JobTask, here
 from vae_cli.commands._sweep_record import check_record, completed, record_of, resumed
+from vae_cli.commands._sweep_stop import saving_jobs
 from vae_cli.config.figure import drawn_as
 from vae_cli.errors import Interrupted, RunError
-from vae_cli.runs.sweep_folder import NOT_STARTED, SweepFolder
+from vae_cli.runs.sweep_folder import SweepFolder
 from vae_cli.workers import wait_until
 
 log = logging.getLogger("vae_cli")
@@ -64,28 +65,33 @@ def sweep(words: list[str]) -> None:
 
 
 def _prepare(folder: SweepFolder, plan: Rehearsal) -> None:
-    """Number the jobs, and wait for running jobs of a killed sweep to save."""
+    """Wait for running jobs of a killed sweep to save, and number the jobs."""
     folder.allow_to_start()
-    if plan.complete:
-        wanted = [overrides for overrides, _ in plan.jobs]
-        for job in folder.jobs():
-            if job.overrides not in wanted and job.state == NOT_STARTED:
-                folder.forget(job)
-        for overrides in wanted:
-            folder.job(overrides, folder.next_number())
     running = [job for job in folder.jobs() if job.run.in_use()]
     if running:
         log.info("waiting until %d jobs of the killed sweep have saved", len(running))
         wait_until(lambda: not any(job.run.in_use() for job in running))
+    if not plan.complete:
+        return
+    wanted = [overrides for overrides, _ in plan.jobs]
+    first = folder.next_number()
+    for job in folder.jobs():
+        if job.overrides not in wanted and job.state != "finished":
+            folder.forget(job)
+            log.info("%s is no longer part of the sweep", job)
+    for overrides in wanted:
+        folder.job(overrides, first)
 
 
 def _run(folder: SweepFolder, plan: Rehearsal, words: list[str]) -> None:
     jobs = f"{len(plan.jobs)} jobs" if plan.complete else "a search"
     minimised = f"best_{plan.jobs[0][1].objective.bound}"
     log.info("sweep: %s in %s; minimises %s, nats per image", jobs, folder, minimised)
+    errors = {job.number: job.error for job in folder.jobs() if job.error}
     task = JobTask(fixed_keys(words), here())
     try:
-        call_hydra("train", ["-m", *in_folder(words, folder.path)], task)
+        with saving_jobs(folder):
+            call_hydra("train", ["-m", *in_folder(words, folder.path)], task)
     except KeyboardInterrupt as error:
         write_table(folder)
         raise Interrupted(
@@ -96,4 +102,5 @@ def _run(folder: SweepFolder, plan: Rehearsal, words: list[str]) -> None:
         write_figures(folder, summary)
         if is_optuna(plan.sweeper):
             draw_study(plan.sweeper, folder)
-    report(folder, summary, minimised)
+    trials = plan.sweeper["n_trials"] if is_optuna(plan.sweeper) else None
+    report(folder, summary, minimised, errors, trials)

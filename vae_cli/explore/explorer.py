@@ -225,9 +225,9 @@ class Explorer:
             VaeCliError: a file can't be read, or doesn't fit the model.
         """
         own = label if self.classes else None
-        split, names = self.run.images([str(path) for path in paths], own)
-        # as typed
-        typed = None if own is None else str(own)
+        # by name: where names are numbers, a number would be taken for one
+        typed = None if own is None else self.classes[own]
+        split, names = self.run.images([str(path) for path in paths], typed)
         how = command_options(
             "encode",
             ENCODE,
@@ -286,7 +286,8 @@ class Explorer:
         label = condition.label if self.classes else None
         if self.classes and label is None:
             label = next(iter(self.classes))
-        return checked_condition(self.vae, self.run.labels.condition(label, count))
+        name = None if label is None else self.classes[label]
+        return checked_condition(self.vae, self.run.labels.condition(name, count))
 
     def _compiled(self) -> Any:
         vae = self.vae

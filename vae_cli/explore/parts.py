@@ -7,6 +7,8 @@ from nicegui import ui
 
 MAX_BUTTONS = 12
 """Up to this many classes have a button each; more are in a list."""
+MAX_CHARACTERS = 48
+"""Likewise for the names of all classes together."""
 
 
 def heading(text: str, level: int = 3, hidden: bool = False) -> None:
@@ -28,14 +30,15 @@ def button(text: str, clicked: Callable[..., Any]) -> ui.button:
 
 def class_choice(classes: dict[int, str], chosen: int | None) -> ui.toggle | ui.select:
     """Add a control to choose a class; its value is the class number."""
+    names = classes.values()
     with ui.element("div").props('role="group" aria-label="Class to decode as"'):
-        if len(classes) <= MAX_BUTTONS:
+        if len(classes) <= MAX_BUTTONS and len("".join(names)) <= MAX_CHARACTERS:
             buttons = ui.toggle(classes, value=chosen).classes("ve-classes")
             buttons.props("dense no-caps size=sm spread")
             return buttons
-        names = ui.select(classes, value=chosen, label="Class")
-        names.props("dense outlined options-dense")
-        return names
+        choice = ui.select(classes, value=chosen, label="Class")
+        choice.props("dense outlined options-dense")
+        return choice
 
 
 def thumbnail(name: str) -> ui.element:

@@ -182,8 +182,7 @@ def markdown(groups: list[Group]) -> str:
         printable("; ".join(shown)),
         "",
         *([f"**{printable(mixed)}**", ""] if mixed else []),
-        "+- is the standard deviation over runs, (...) the standard error over images",
-        "",
+        *_legend(groups, measures),
     ]
     rows = []
     for group in groups:
@@ -258,3 +257,14 @@ def _text(value: Any) -> str:
 
 def _number(value: float) -> str:
     return f"{value:.2f}" if abs(value) >= 10 else f"{value:.4g}"
+
+
+def _legend(groups: list[Group], measures: list[str]) -> list[str]:
+    """Return what the signs in the table mean, those that are in it."""
+    pairs = [(group, measure) for group in groups for measure in measures]
+    signs = []
+    if any(group.deviation(measure) is not None for group, measure in pairs):
+        signs.append("+- is the standard deviation over runs")
+    if any(group.error(measure) is not None for group, measure in pairs):
+        signs.append("(...) is the standard error over images")
+    return [", ".join(signs), ""] if signs else []

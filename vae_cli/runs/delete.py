@@ -1,4 +1,4 @@
-"""Deletes run folders, and nothing else.
+"""Deletes run folders, the files of sweeps that lose their last run, and nothing else.
 
 A folder counts as a run if it has the files that training writes first. It is renamed
 before its files are deleted, so that an interrupted deletion leaves a hidden folder,
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vae_cli.errors import RunError
+from vae_cli.runs.delete_sweep import delete_own_files, is_sweep, own_files
 from vae_cli.runs.find import DELETED, find_runs
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.report import writing
@@ -49,10 +50,10 @@ def looks_like_run(folder: Path) -> bool:
 
 
 def runs_of(folder: Path) -> list[RunFolder]:
-    """Return the run in a folder, or all runs below it.
+    """Return the run in a folder, or all runs below it; none for an empty sweep.
 
     Raises:
-        RunError: the folder is a symbolic link, or contains no run.
+        RunError: the folder is a symbolic link, or contains neither run nor sweep.
     """
     if folder.is_symlink():
         raise RunError(
@@ -62,7 +63,7 @@ def runs_of(folder: Path) -> list[RunFolder]:
     if looks_like_run(folder):
         return [RunFolder(folder)]
     runs = [run for run in find_runs(folder) if looks_like_run(run.path)]
-    if not runs:
+    if not runs and not is_sweep(folder):
         raise RunError(
             f"{folder} is not a run folder and contains none: nothing is deleted.",
             "a run has config.yaml, status.json and checkpoints/; vae runs lists them",
@@ -100,19 +101,27 @@ def planned_deletions(runs: Iterable[RunFolder]) -> list[Deletion]:
     return [Deletion(r, _size(r.path), _foreign(r.path)) for r in ordered]
 
 
-def plan_lines(plan: Sequence[Deletion]) -> list[str]:
-    """Return a line for each run, with its size, and the total."""
+def plan_lines(plan: Sequence[Deletion], sweeps: Sequence[Path] = ()) -> list[str]:
+    """Return a line for each run and each emptied sweep, with sizes, and the total."""
     lines = [
         f"{megabytes(d.size / 2**20):>10}  {printable(d.run)}"
         + (f"  with {', '.join(map(printable, d.foreign))}" if d.foreign else "")
         for d in plan
     ]
-    total = megabytes(sum(d.size for d in plan) / 2**20)
-    return [*lines, f"{len(plan)} run{'' if len(plan) == 1 else 's'}, {total}"]
+    total = sum(d.size for d in plan)
+    for sweep in sweeps:
+        size = sum(map(_size, own_files(sweep)))
+        text = f"{printable(sweep)}: what the sweep itself wrote"
+        lines.append(f"{megabytes(size / 2**20):>10}  {text}")
+        total += size
+    count = f"{len(plan)} run{'' if len(plan) == 1 else 's'}"
+    return [*lines, f"{count}, {megabytes(total / 2**20)}"]
 
 
-def delete(plan: Iterable[Deletion], roots: Sequence[Path]) -> Iterator[Deletion]:
-    """Delete runs; yields each one after it is deleted.
+def delete(
+    plan: Iterable[Deletion], sweeps: Iterable[Path], roots: Sequence[Path]
+) -> Iterator[RunFolder | Path]:
+    """Delete runs, then what sweeps wrote; yields each one after it is deleted.
 
     Parent folders that become empty are deleted as well, if they lie below one of the
     `roots` and don't contain the current directory.
@@ -123,7 +132,7 @@ def delete(plan: Iterable[Deletion], roots: Sequence[Path]) -> Iterator[Deletion
     for each in plan:
         path = each.run.path
         if not path.exists():  # deleted with a run that contained it
-            yield each
+            yield each.run
             continue
         with writing(path, "what is left of it is hidden and not a run any more"):
             with each.run.locked():  # no process can resume it meanwhile
@@ -133,7 +142,12 @@ def delete(plan: Iterable[Deletion], roots: Sequence[Path]) -> Iterator[Deletion
             for left in path.parent.glob(f".*{DELETED}"):  # of an interrupted deletion
                 shutil.rmtree(left, ignore_errors=True)
             _remove_empty(path.parent, roots)
-        yield each
+        yield each.run
+    for sweep in sweeps:
+        with writing(sweep, "delete the rest by hand"):
+            delete_own_files(sweep)
+            _remove_empty(sweep, roots)
+        yield sweep
 
 
 def _free(path: Path) -> Path:
@@ -160,7 +174,9 @@ def _remove_empty(folder: Path, roots: Sequence[Path]) -> None:
 
 
 def _size(folder: Path) -> int:
-    """Return the bytes of a folder's files, links not followed."""
+    """Return the bytes of a file or of a folder's files, links not followed."""
+    if not folder.is_dir() or folder.is_symlink():
+        return folder.lstat().st_size
     paths = (Path(at, name) for at, _, names in os.walk(folder) for name in names)
     return sum(path.lstat().st_size for path in paths)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from vae_cli.errors import PluginError, RunError
 from vae_cli.paths import is_there
 from vae_cli.runs.folder import RunFolder
+from vae_cli.runs.sweep_folder import FAILED, RECORD
 
 DELETED = ".deleted-run"
 """Suffix of a run folder's hidden name while its files are deleted."""
@@ -19,11 +20,16 @@ log = logging.getLogger(__name__)
 
 
 def find_runs(root: Path) -> list[RunFolder]:
-    """Return the runs below a folder, the one that moved last at the end."""
+    """Return the runs below a folder, the one that moved last at the end.
+
+    What a sweep has set aside is left out, unless the folder lies in it.
+    """
     moved: list[tuple[int, Path]] = []
     for file in root.rglob("status.json"):
         with contextlib.suppress(OSError):  # gone since, or not ours to look at
-            if file.is_file() and not _is_hidden(file.relative_to(root)):
+            inside = file.relative_to(root)
+            left_out = _is_hidden(inside) or _is_set_aside(root, inside)
+            if file.is_file() and not left_out:
                 moved.append((file.stat().st_mtime_ns, file))
     return [RunFolder(file.parent) for _, file in sorted(moved)]
 
@@ -33,6 +39,14 @@ def _is_hidden(path: Path) -> bool:
     return any(
         (part[0] == "." and part.endswith(DELETED)) or part in TRACKERS
         for part in path.parts
+    )
+
+
+def _is_set_aside(root: Path, path: Path) -> bool:
+    """Return whether a file below `root` is in the `failed/` of a sweep."""
+    return any(
+        part == FAILED and root.joinpath(*path.parts[:depth], RECORD).is_file()
+        for depth, part in enumerate(path.parts)
     )
 
 

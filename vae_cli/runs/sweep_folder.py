@@ -24,6 +24,9 @@ STATE = Path("checkpoints", "training_state.npz")
 """The state that a run resumes from; see `training/checkpoints.py`."""
 NOT_STARTED = "not started"
 ERROR_FILE = "error.txt"
+RECORD = "sweep.yaml"
+FAILED = "failed"
+"""Folder of what was retried or left the sweep; commands don't take it for runs."""
 MAX_NAME = 100
 """Characters of a job's folder after its number."""
 
@@ -89,10 +92,10 @@ class SweepJob:
         write_error(self.run.path, error)
 
     def set_aside(self) -> None:
-        """Move the folder of a failed job, if there is one, into `failed/`."""
+        """Move the job's folder, if there is one, into `failed/`."""
         if not self.run.path.exists():
             return
-        failed = self.run.path.parent / "failed"
+        failed = self.run.path.parent / FAILED
         failed.mkdir(exist_ok=True)
         for count in itertools.count(1):
             target = failed / f"{self.run.path.name}-{count}"
@@ -128,11 +131,12 @@ class SweepFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.record_file = path / "sweep.yaml"
+        self.record_file = path / RECORD
         self.summary = path / "summary.md"
         self.figures = path / "figures"
         self._jobs = path / ".jobs"
         self._stop_file = path / ".stop"
+        self._end_file = path / ".end"
         self._lock_file = path / ".lock"
 
     def __str__(self) -> str:
@@ -195,6 +199,14 @@ class SweepFolder:
         except OSError:
             return False
 
+    def goes_on(self) -> bool:
+        """Return whether running jobs should go on."""
+        return self.in_use() and not self._end_file.exists()
+
+    def tell_jobs_to_end(self) -> None:
+        """Let running jobs save and end; they look every second."""
+        self._end_file.touch()
+
     def jobs(self) -> list[SweepJob]:
         """Return the jobs that have a number, in its order."""
         found = []
@@ -237,7 +249,8 @@ class SweepFolder:
         return max(taken, default=-1) + 1
 
     def forget(self, job: SweepJob) -> None:
-        """Remove a job that has not started."""
+        """Remove a job from the sweep; its files are set aside."""
+        job.set_aside()
         (self._jobs / f"{job.number}.json").unlink(missing_ok=True)
 
     def ask_to_stop(self) -> None:
@@ -249,8 +262,9 @@ class SweepFolder:
         return self._stop_file.exists()
 
     def allow_to_start(self) -> None:
-        """Undo `ask_to_stop`."""
+        """Undo `ask_to_stop` and `tell_jobs_to_end`."""
         self._stop_file.unlink(missing_ok=True)
+        self._end_file.unlink(missing_ok=True)
 
     def _job(self, number: int, overrides: dict[str, str]) -> SweepJob:
         short = {key: short_number(value) for key, value in overrides.items()}

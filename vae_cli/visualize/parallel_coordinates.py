@@ -1,19 +1,23 @@
 """Parallel coordinates: each job of a sweep as a line through its values."""
 
 import math
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import Locator, LogLocator, MaxNLocator
+from matplotlib.ticker import Locator, LogLocator, MaxNLocator, ScalarFormatter
 
-WIDE = 30
+from vae_cli.visualize.style import WIDTH, graded, styled
+
+WIDE = 10
 """Ratio of largest to smallest value above which an axis is logarithmic."""
 MOST_TICKS = 12
+APART = 0.045
+"""Smallest distance of two labels on an axis of length 1."""
 
 
 class _Scale(NamedTuple):
@@ -24,6 +28,7 @@ class _Scale(NamedTuple):
     name: str
 
 
+@styled
 def plot_parallel_coordinates(
     columns: Mapping[str, Sequence[str]],
     bounds: Sequence[float],
@@ -42,11 +47,12 @@ def plot_parallel_coordinates(
     scales = {key: _scale(values) for key, values in columns.items()}
     scales[measure] = _linear(list(bounds))
     places = np.array([scale.places for scale in scales.values()]).T
-    figure = Figure(figsize=(2.2 + 1.9 * len(scales), 4.8), layout="constrained")
+    width = max(min(WIDTH, 1.8 + 1.6 * len(scales)), 1.1 * len(scales))
+    figure = Figure(figsize=(width, 4.2), layout="constrained")
     axis = figure.add_subplot()
-    axis.set_title(title, fontsize=10)
+    figure.suptitle(title)
     norm = Normalize(min(bounds), max(bounds))
-    colours = colormaps["viridis"]
+    colours = graded()
     order = np.argsort(bounds)[::-1]  # the best is drawn last, on top
     across = np.arange(len(scales))
     for job in order[:-1]:
@@ -61,21 +67,35 @@ def plot_parallel_coordinates(
         for y, text in scale.ticks:
             axis.plot([x - 0.02, x], [y, y], color="0.25", lw=1, zorder=2)
             axis.text(
-                x - 0.04, y, text, ha="right", va="center", fontsize=8, zorder=4,
+                x - 0.04, y, text, ha="right", va="center", fontsize=7, zorder=4,
                 bbox={"facecolor": "white", "alpha": 0.7, "pad": 0.5, "lw": 0},
             )  # fmt: skip
-    axis.set_xticks(across, [f"{k}\n{s.name}".strip() for k, s in scales.items()])
-    axis.tick_params(length=0, labelsize=9)
+    axis.set_xticks(across, [_label(k, s.name) for k, s in scales.items()])
+    axis.tick_params(length=0, labelsize=8)
     axis.set_yticks([])
     axis.set_xlim(-0.5, len(scales) - 0.85)
     axis.set_ylim(-0.04, 1.04)
     for spine in axis.spines.values():
         spine.set_visible(False)
-    figure.legend(loc="outside lower left", fontsize=8, frameon=False)
-    bar = figure.colorbar(ScalarMappable(norm, colours), ax=axis, pad=0.02)
-    bar.set_label(f"{measure}, smaller is better", fontsize=9)
-    bar.ax.tick_params(labelsize=8)
+    figure.legend(loc="outside lower left", frameon=False)
+    bar = figure.colorbar(
+        ScalarMappable(norm, colours),
+        ax=axis,
+        pad=0.02,
+        label=f"{measure}, smaller is better",
+        format=ScalarFormatter(useOffset=False),
+    )
+    bar.outline.set_visible(False)
     return figure
+
+
+def _label(key: str, scale: str) -> str:
+    """Return the label of an axis, in lines as narrow as its place."""
+    lines = [key]
+    if len(key) > 12:
+        lines = key.replace(".", ".\n").split("\n")
+        lines = [part for line in lines for part in textwrap.wrap(line, 16)]
+    return "\n".join([*lines, scale]).strip()
 
 
 def _scale(texts: Sequence[str]) -> _Scale:
@@ -122,5 +142,29 @@ def _between(
     own = sorted(set(numbers))
     # few distinct values get a tick each
     ticks = own if len(own) <= 5 else locator.tick_values(low, high)
-    shown = [(place(t), f"{t:.5g}") for t in ticks if low <= t <= high]
-    return _Scale([*map(place, numbers)], shown, name)
+    shown = _spaced([(place(t), float(t)) for t in ticks if low <= t <= high])
+    texts = _numbers([value for _, value in shown])
+    labels = [(y, text) for (y, _), text in zip(shown, texts, strict=True)]
+    return _Scale([*map(place, numbers)], labels, name)
+
+
+def _spaced(ticks: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return ticks whose labels don't overlap, both ends among them."""
+    kept: list[tuple[float, float]] = []
+    for tick in ticks:
+        if not kept or tick[0] - kept[-1][0] >= APART:
+            kept.append(tick)
+        elif tick is ticks[-1] and len(kept) > 1:
+            kept[-1] = tick
+    return kept
+
+
+def _numbers(values: list[float]) -> list[str]:
+    """Return numbers as texts with as few digits as tell them apart."""
+    step = min(np.diff(values), default=math.inf)
+    for digits in range(4, 16):
+        texts = [f"{value:.{digits}g}" for value in values]
+        errors = [abs(float(t) - v) for t, v in zip(texts, values, strict=True)]
+        if max(errors, default=0) <= step / 20:
+            break
+    return texts

@@ -77,3 +77,9 @@ def class_colours(count: int) -> tuple[list[Any], bool]:
         )
     places = np.linspace(0, 1, count) if count > 1 else [0.5]
     return [palette(place) for place in places], count <= SEPARATE
+
+
+def graded() -> Colormap:
+    """Return the colour map of numbers: the chosen one unless it is qualitative."""
+    chosen = colormaps[figure_options().cmap or "viridis"]
+    return chosen if chosen.N > SEPARATE else colormaps["viridis"]
