@@ -10,7 +10,6 @@ import numpy as np
 from vae_cli.config.compose import command_options
 from vae_cli.config.corruption import CorruptionConfig
 from vae_cli.config.encode import ENCODE
-from vae_cli.config.figure import drawn_as
 from vae_cli.config.run import RESTORE, SCORE
 from vae_cli.data.given_files import source_name
 from vae_cli.inspection import Inspection, inspected
@@ -18,6 +17,7 @@ from vae_cli.registry import option_named
 from vae_cli.runs.codes import Codes
 from vae_cli.runs.opened import ImagesLike, OpenRun
 from vae_cli.runtime import start_tensorflow
+from vae_cli.visualize.options import drawn_as
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

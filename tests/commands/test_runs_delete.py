@@ -79,6 +79,14 @@ def test_runs_are_chosen_by_what_they_have(command: Command, root: Path) -> None
     assert left(root) == ["0-beta=1", "a"]
 
 
+@pytest.mark.parametrize("words", [("runs",), ("runs", "delete", "--dry-run")])
+def test_unknown_state_is_refused_with_the_states(
+    command: Command, root: Path, words: tuple[str, ...]
+) -> None:
+    done = command(*words, "state=faild")
+    refused(done, "state=faild is not a state; did you mean state=failed?", "running")
+
+
 def test_job_of_a_sweep_is_named_though_it_looks_like_a_filter(
     command: Command, root: Path
 ) -> None:

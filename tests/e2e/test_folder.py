@@ -123,8 +123,7 @@ def test_evaluation_and_latent_plot_name_the_classes(command, labelled, figures)
     for name in ("evaluate", "plot_latent"):
         done = command(name.replace("_", "-"), f"run={labelled}")
         assert done.status == 0, done.stderr
-    legends = [axis.get_legend() for f in figures for axis in f.axes]
-    texts = [t.get_text() for legend in legends if legend for t in legend.get_texts()]
+    texts = [t.get_text() for f in figures for x in f.legends for t in x.get_texts()]
     assert {"Food & Drink", "night"} <= set(texts)
 
 

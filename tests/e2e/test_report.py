@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import vae_cli
 from tests.conftest import Finished, refused
 from vae_cli.report import pictures
 
@@ -74,6 +75,9 @@ def test_page_shows_figures_numbers_config_and_sources(
     for part in ("Terms of the loss", "reconstructions", "Posterior means", "Scores"):
         assert part in shown
     assert "dataset=synthetic" in page.text  # what trains it again
+    version, text = vae_cli.__version__, " ".join(page.text.split())
+    assert f"With vae-cli {version} installed, the same run" in text
+    assert "pip install" not in text
     assert "kingma2014auto" in page.text and "burda2016importance" in page.text
     assert json.loads((run / "environment.json").read_text())["platform"] in page.text
 

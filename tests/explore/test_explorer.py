@@ -160,7 +160,7 @@ def test_class_is_chosen_by_name_where_names_are_numbers(tmp_path: Path) -> None
         )
         (codes,) = explorer.run.codes([own], label=name)
         (scored,) = explorer.score([own], number)
-        np.testing.assert_allclose(scored.code, codes.mean[0], **CLOSE)
+        np.testing.assert_allclose(scored.mean, codes.mean[0], **CLOSE)
 
 
 def test_class_changes_what_a_conditional_model_decodes(

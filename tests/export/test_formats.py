@@ -1,5 +1,7 @@
 """Networks with what a format has no form of: one message that names it."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -8,7 +10,7 @@ import pytest
 from keras import ops
 
 from vae_cli.errors import ConfigError
-from vae_cli.export.exporter import FORMATS
+from vae_cli.export.exporter import FORMATS, _remove_leftovers, _staging
 from vae_cli.export.formats import Settings
 from vae_cli.export.networks import CHOICES, GaussianLayers, MixtureLayers, with_layers
 from vae_cli.models.distributions import Gaussian, Mixture
@@ -90,3 +92,23 @@ def test_layers_of_a_learned_gaussian_sample_what_it_samples() -> None:
     layers = with_layers(gaussian)
     assert isinstance(layers, GaussianLayers)
     np.testing.assert_allclose(layers.sample(noise), gaussian.sample(noise), rtol=1e-6)
+
+
+def test_folder_of_a_killed_export_is_removed_and_that_of_a_live_one_stays(
+    tmp_path: Path,
+) -> None:
+    program = (
+        "import os, signal, sys; from pathlib import Path;"
+        "from vae_cli.export.exporter import _staging\n"
+        "with _staging(Path(sys.argv[1])) as folder:\n"
+        "    (folder / 'decoder.onnx').write_bytes(b'half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
+    assert len([*tmp_path.glob(".*.partial/decoder.onnx")]) == 1
+    (tmp_path / ".notes.partial").mkdir()
+    with _staging(tmp_path) as first:
+        assert {*tmp_path.iterdir()} == {first, tmp_path / ".notes.partial"}
+        _remove_leftovers(tmp_path)
+        assert first.exists()
+    assert [*tmp_path.iterdir()] == [tmp_path / ".notes.partial"]

@@ -2,7 +2,7 @@
 
 from html.parser import HTMLParser
 
-from vae_cli.report.html import Html, element, joined, table
+from vae_cli.report.html import Html, breakable, element, joined, table
 
 
 def test_text_and_attributes_are_escaped() -> None:
@@ -29,3 +29,15 @@ def test_cells_of_a_table_are_escaped_and_rows_have_heads() -> None:
     Parser().feed(table(("a", "b"), [("<script>", "<img>")]))
     assert "script" not in found and "img" not in found
     assert found.count("th") == 3 and found.count("td") == 1
+
+
+def test_names_of_jobs_break_between_their_options() -> None:
+    assert breakable("latent_dim=2,beta=4") == "latent_dim=2,<wbr>beta=4"
+    assert breakable("<b>_c") == "&lt;b&gt;_<wbr>c"
+
+
+def test_cells_name_their_column_for_narrow_screens() -> None:
+    made = table(("key", "value", "meaning"), [("beta", 4, "weight of the KL")])
+    assert 'class="wide stacked"' in made
+    assert '<td data-title="meaning">weight of the KL</td>' in made
+    assert "stacked" not in table(("key", "value"), [("beta", 4)])

@@ -99,6 +99,15 @@ def test_legend_gives_the_means(tmp_path, figures):
     assert names == ["neg. ELBO, mean 100.00", "NLL, mean 98.50"]
 
 
+def test_legend_is_above_the_bars(tmp_path, figures):
+    nll = RNG.uniform(80, 160, 400)  # bars everywhere, the highest at the right
+    nll[:200] = 160
+    draw(tmp_path / "test.png", nll=nll)
+    spread = figures[0].axes[0]
+    below = spread.get_legend().get_window_extent().y0
+    assert all(bar.get_window_extent().y1 < below for bar in spread.patches)
+
+
 def test_bars_show_the_kl_of_each_dimension_the_largest_first(tmp_path, figures):
     draw(tmp_path / "test.png")
     heights = [bar.get_height() for bar in figures[0].axes[1].patches]

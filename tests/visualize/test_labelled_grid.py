@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vae_cli.config.figure import FigureConfig, drawn_as
+from vae_cli.config.figure import FigureConfig
 from vae_cli.evaluation.names import GridNames
 from vae_cli.visualize.files import save_figure
 from vae_cli.visualize.images import grid
 from vae_cli.visualize.labelled_grid import plot_grid, save_grid
+from vae_cli.visualize.options import drawn_as
 
 RNG = np.random.default_rng(0)
 NAMES = GridNames("a title", ("one", "two\nlines"), ("-1", "0", "1"), "x", "y")

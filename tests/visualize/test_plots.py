@@ -82,6 +82,15 @@ def test_units_stand_on_the_axes(tmp_path, figures):
     assert {axis.get_xlabel() for axis in figures[0].axes} == {"epoch"}
 
 
+@pytest.mark.parametrize("epochs", [1, 2, 30])
+def test_ticks_are_epochs(tmp_path, figures, epochs):
+    save_figure(plot_curves(rows(epochs), "cross-entropy"), tmp_path / "curves.png")
+    for axis in figures[0].axes:
+        low, high = axis.get_xlim()
+        ticks = [tick for tick in axis.get_xticks() if low <= tick <= high]
+        assert ticks and all(tick == int(tick) for tick in ticks)
+
+
 def test_beta_is_drawn_when_it_moves(tmp_path, figures):
     made = rows(3)
     for row, beta in zip(made, [0.0, 0.5, 1.0], strict=True):
@@ -116,7 +125,7 @@ def latent(path: Path, labels: np.ndarray | None, latent_dim: int = 3) -> np.nda
 
 
 def legend_colours(figure: Figure) -> dict[str, str]:
-    legend = figure.axes[0].get_legend()
+    (legend,) = figure.legends
     return {
         text.get_text(): to_hex(handle.get_facecolor()[0])
         for text, handle in zip(legend.get_texts(), legend.legend_handles, strict=True)
@@ -134,7 +143,7 @@ def test_points_without_labels_have_no_legend(tmp_path, figures):
     points = latent(tmp_path / "latent.png", None)
     (drawn,) = figures[0].axes[0].collections
     np.testing.assert_allclose(drawn.get_offsets(), points)
-    assert figures[0].axes[0].get_legend() is None
+    assert figures[0].legends == []
 
 
 def test_points_are_drawn_with_their_own_label(tmp_path, figures):
@@ -161,8 +170,22 @@ def test_up_to_twenty_classes_have_a_colour_each(tmp_path, figures, classes):
 
 def test_more_classes_than_colours_are_drawn_without_a_legend(tmp_path, figures):
     latent(tmp_path / "latent.png", np.arange(500) % 25)
-    assert figures[0].axes[0].get_legend() is None
+    assert figures[0].legends == []
     assert len(figures[0].axes[0].collections) == 25
+
+
+@pytest.mark.parametrize("form", ["png", "svg", "pdf"])
+@pytest.mark.parametrize(
+    ("classes", "name"), [(1, ""), (9, "a long name, "), (20, 20 * "very ")]
+)
+def test_legend_hides_neither_points_nor_axes(tmp_path, figures, classes, name, form):
+    labels = np.array([f"{name}{index % classes}" for index in range(500)])
+    latent(tmp_path / f"latent.{form}", labels)
+    (legend,) = figures[0].legends
+    around = legend.get_window_extent()
+    assert not any(around.overlaps(a.get_tightbbox()) for a in figures[0].axes)
+    assert figures[0].bbox.x0 <= around.x0 and around.x1 <= figures[0].bbox.x1
+    assert figures[0].axes[0].get_window_extent().height > 2.5 * figures[0].dpi
 
 
 def test_axes_carry_the_names_they_are_given(tmp_path, figures):

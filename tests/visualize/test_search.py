@@ -2,7 +2,8 @@
 
 from matplotlib.figure import Figure
 
-from vae_cli.config.figure import FigureConfig, drawn_as
+from vae_cli.config.figure import FigureConfig
+from vae_cli.visualize.options import drawn_as
 from vae_cli.visualize.parallel_coordinates import plot_parallel_coordinates
 from vae_cli.visualize.search import (
     Searched,

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from matplotlib import colormaps
 
-from vae_cli.config.figure import FigureConfig, drawn_as, figure_options
+from vae_cli.config.figure import FigureConfig
 from vae_cli.errors import ConfigError
 from vae_cli.visualize.files import save_figure
 from vae_cli.visualize.images import grid
+from vae_cli.visualize.options import drawn_as, figure_options
 from vae_cli.visualize.plots import plot_latent, plot_rows
 
 GREY = np.linspace(0, 1, 56 * 56, dtype=np.float32).reshape(1, 56, 56, 1)

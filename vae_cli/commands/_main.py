@@ -10,13 +10,13 @@ from typing import Any, NoReturn
 from vae_cli import __version__
 from vae_cli.commands._hydra import call_hydra
 from vae_cli.config.compose import composed, overrides_of, quoted
-from vae_cli.config.figure import drawn_as
 from vae_cli.config.help import command_help
 from vae_cli.config.suggest import refuse_unknown_flags
 from vae_cli.errors import Interrupted, UsageError, VaeCliError
 from vae_cli.plugins import take_plugins
 from vae_cli.text import PrintableFormatter, PrintableStream, printable
 from vae_cli.training.stop import StopSignal, listening
+from vae_cli.visualize.options import drawn_as
 
 Task = Callable[[Any, list[str]], None]
 """What a command does: (config, overrides as typed)."""

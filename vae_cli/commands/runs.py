@@ -15,6 +15,7 @@ from vae_cli.runs.table import (
     SHOWN,
     Facts,
     check_columns,
+    check_filters,
     matches,
     ordered,
     runs_table,
@@ -42,7 +43,7 @@ def runs_command(arguments: list[str]) -> int:
     `diff` and `delete` as the first word are commands of their own.
 
     Raises:
-        ConfigError: a column that there isn't.
+        ConfigError: an unknown column or state.
         RunError: the folder doesn't exist.
         UsageError: another flag, or more than one folder.
     """
@@ -99,7 +100,8 @@ def _parsed(arguments: list[str]) -> _Wanted:
         raise UsageError("vae runs takes one folder.", "vae runs outputs")
     columns = valued["--columns"].split(",") if "--columns" in valued else SHOWN
     sort = valued.get("--sort")
-    check_columns([*columns, *([sort] if sort else []), *(key for key, _ in filters)])
+    check_columns([*columns, *([sort] if sort else [])])
+    check_filters(filters)
     return _Wanted(folders[0] if folders else None, filters, sort, columns, flags)
 
 

@@ -16,7 +16,7 @@ from vae_cli.runs.delete_sweep import emptied_sweeps
 from vae_cli.runs.differences import compare_runs, comparison_text
 from vae_cli.runs.find import find_runs, has_config, open_run
 from vae_cli.runs.folder import RunFolder
-from vae_cli.runs.table import Facts, check_columns, matches
+from vae_cli.runs.table import Facts, check_filters, matches
 from vae_cli.text import printable
 
 ROOT = "outputs"
@@ -48,7 +48,7 @@ def delete_command(arguments: list[str]) -> int:
     """Delete runs, after confirmation.
 
     Raises:
-        ConfigError: a filter names an unknown column.
+        ConfigError: a filter names an unknown column or state.
         RunError: a word doesn't name a run, a run is training, or can't be deleted.
         UsageError: no runs are named, an unknown flag, or no terminal to ask on.
     """
@@ -59,7 +59,7 @@ def delete_command(arguments: list[str]) -> int:
             "vae runs delete needs the runs to delete.",
             "vae runs delete outputs/my-run, or a filter: state=failed --dry-run",
         )
-    check_columns([key for key, _ in filters])
+    check_filters(filters)
     runs = [
         run
         for run in _chosen(named)

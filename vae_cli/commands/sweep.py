@@ -16,9 +16,9 @@ from vae_cli.commands._sweep_end import (
 from vae_cli.commands._sweep_job import JobTask, here
 from vae_cli.commands._sweep_record import check_record, completed, record_of, resumed
 from vae_cli.commands._sweep_stop import saving_jobs
-from vae_cli.config.figure import drawn_as
 from vae_cli.errors import Interrupted, RunError
 from vae_cli.runs.sweep_folder import SweepFolder
+from vae_cli.visualize.options import drawn_as
 from vae_cli.workers import wait_until
 
 log = logging.getLogger("vae_cli")

@@ -1,13 +1,10 @@
 """Options of figures: format, resolution and colours."""
 
-import contextlib
-from collections.abc import Iterator
-from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import PurePath
 
 from vae_cli.config.option import option
-from vae_cli.errors import ConfigProblems, closest
+from vae_cli.errors import closest
 
 FORMATS = ("png", "svg", "pdf")
 KNOWN = ("gray", "viridis", "magma", "cividis", "turbo", "tab10")
@@ -67,36 +64,3 @@ def output_problems(output: str | None, figure: FigureConfig) -> list[str]:
     if figure.format == FORMATS[0] or suffix in ("", f".{figure.format}"):
         return []
     return [f"output={output} and figure.format={figure.format}: choose one of them"]
-
-
-_CURRENT: ContextVar[FigureConfig | None] = ContextVar("figure", default=None)
-
-
-def figure_options() -> FigureConfig:
-    """Return the options of the enclosing `drawn_as`, or else the defaults."""
-    return _CURRENT.get() or FigureConfig()
-
-
-@contextlib.contextmanager
-def drawn_as(
-    figure: FigureConfig | None = None, cmap: str | None = None
-) -> Iterator[None]:
-    """Draw all figures within the block with these options.
-
-    Args:
-        figure: the options; None: those in effect outside the block.
-        cmap: replaces the colour map of `figure`.
-
-    Raises:
-        ConfigError: there is no such colour map.
-    """
-    chosen = figure or figure_options()
-    if cmap is not None:
-        chosen = replace(chosen, cmap=cmap)
-        if problems := chosen.problems():
-            raise ConfigProblems(problems)
-    token = _CURRENT.set(chosen)
-    try:
-        yield
-    finally:
-        _CURRENT.reset(token)

@@ -18,7 +18,7 @@ from vae_cli.evaluation.generated import (
 )
 from vae_cli.evaluation.interpolation import STEPS, paths_between_pairs
 from vae_cli.evaluation.latent import sample_prior
-from vae_cli.evaluation.names import GridNames
+from vae_cli.evaluation.names import GridNames, class_rows
 from vae_cli.evaluation.paths import plane, traversals
 from vae_cli.runs.opened import OpenRun
 
@@ -70,21 +70,8 @@ def prior(
         condition = run.labels.condition(label, count)
     z = sample_prior(vae, count, seed, temperature, condition)
     columns = min(columns, count)
-    names = class_names(run, condition.get("label"), columns)
+    names = class_rows(run.spec, condition.get("label"), columns)
     return decoded(run, z, columns, batch_size, condition, names=names)
-
-
-def class_names(
-    run: OpenRun, labels: np.ndarray | None, columns: int
-) -> GridNames | None:
-    """Return names of rows that hold one class each; None where one has several."""
-    if labels is None:
-        return None
-    rows = [labels[start : start + columns] for start in range(0, len(labels), columns)]
-    if any(len(np.unique(row)) > 1 for row in rows):
-        return None
-    classes = tuple(run.spec.class_name(int(row[0])) for row in rows)
-    return GridNames("samples from the prior, by class", classes)
 
 
 def manifold(
@@ -175,7 +162,7 @@ def traversal(
     z = traversals(order, vae.latent_dim, columns, span)
     names = GridNames(
         f"one latent dimension at a time, all others 0{_of_class(run, label)}",
-        tuple(f"z[{dim}]\nKL {kl[dim]:.2f} nats" for dim in order),
+        tuple(f"z[{dim}]\nKL {kl[dim]:.3g} nats" for dim in order),
         _values(z[:columns, order[0]], 1),
         "value of the dimension",
     )

@@ -12,6 +12,7 @@ from vae_cli.data.splits import Split
 from vae_cli.errors import ConfigError, RunError
 from vae_cli.evaluation.classifier import train_classifier
 from vae_cli.evaluation.corrupted_images import TRANSPARENT, CorruptedImages
+from vae_cli.evaluation.names import method_name
 from vae_cli.evaluation.restoration import Restoration, restore
 from vae_cli.evaluation.restoration_errors import errors, mean_filled, median_filtered
 from vae_cli.runs.opened import OpenRun
@@ -79,7 +80,8 @@ class RestorationReport:
             ]
             if self.accuracy and name in self.accuracy:
                 parts.append(f"accuracy {self.accuracy[name]:.4f}")
-            lines.append(f"{name:<14}{'  '.join(parts)}")
+            shown = method_name(name, self.corrupted.how["name"])
+            lines.append(f"{shown:<16}{'  '.join(parts)}")
         if self.effective_samples is not None:
             effective = f"{self.effective_samples:.1f} of {self.posterior_samples}"
             lines.append(f"effective sample size {effective} (mean over images)")
@@ -96,7 +98,8 @@ class RestorationReport:
                 del rows["clean"]
         shown = split.pixels.shown
         rows |= {
-            name.replace("_", " "): shown(x[few]) for name, x in self.candidates.items()
+            method_name(name, self.corrupted.how["name"]): shown(x[few])
+            for name, x in self.candidates.items()
         }
         draws, spread = self.restoration.draws, self.restoration.spread
         if draws is not None and spread is not None:

@@ -27,6 +27,7 @@ from vae_cli.export.onnx import Onnx
 from vae_cli.export.page import page
 from vae_cli.export.report import Array, ExportReport, FileReport, files_before
 from vae_cli.export.saved_model import SavedModel
+from vae_cli.lock import take_lock
 from vae_cli.runs.data import check_outputs
 from vae_cli.runs.evaluations import weights_digest
 from vae_cli.runs.files import write_json, write_text
@@ -39,6 +40,8 @@ FORMATS: dict[str, Format] = {
 }
 LEVEL = 1 / 255
 """Difference of one uint8 level, which rounding may cause."""
+LOCK = ".lock"
+"""File in the temporary folder that is locked while the export runs."""
 NUM_CALIBRATION = 200
 """Images for calibrating the ranges of int8."""
 
@@ -214,14 +217,27 @@ def _staging(folder: Path) -> Iterator[Path]:
     """Yield a temporary folder in `folder`, which is removed if it is new and empty."""
     is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(folder)
     staging = folder / f".{os.getpid()}.partial"
     try:
         staging.mkdir()
-        yield staging
+        with (staging / LOCK).open("w") as lock:
+            take_lock(lock, exclusive=True)
+            yield staging
     finally:
         shutil.rmtree(staging, ignore_errors=True)
         if is_new and not any(folder.iterdir()):
             folder.rmdir()
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove temporary folders of exports that were killed; a live one is locked."""
+    for staging in folder.glob(".*.partial"):
+        if not (staging / LOCK).exists():
+            continue
+        with (staging / LOCK).open("r+") as lock:
+            if take_lock(lock, exclusive=True):
+                shutil.rmtree(staging, ignore_errors=True)
 
 
 def _move(source: Path, target: Path) -> None:

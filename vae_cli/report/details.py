@@ -118,17 +118,22 @@ def reproduction(facts: Facts) -> Html:
             code(facts.environment["command"]),
         ]
     version = facts.package("vae-cli")
-    install = f"pip install vae-cli{f'=={version}' if version else ''}\n"
     git = facts.environment.get("git")
     if isinstance(git, dict) and git.get("commit"):
         changed = ", with uncommitted changes" if git.get("dirty") else ""
-        parts.append(element("p", f"Source: commit {git['commit']}{changed}."))
+        parts.append(
+            element("p", f"Git commit at that time: {git['commit']}{changed}.")
+        )
     plugins = facts.environment.get("plugins")
     if plugins:
         parts.append(element("p", f"It needs plugins: {_text(plugins)}."))
     parts += [
-        element("p", "The same run, with every value that differs from the defaults:"),
-        code(install + command_line(facts.config)),
+        element(
+            "p",
+            f"With {f'vae-cli {version}'.rstrip()} installed, the same run, with every "
+            "value that differs from the defaults:",
+        ),
+        code(command_line(facts.config)),
         element(
             "p",
             f"With deterministic={str(facts.config.deterministic).lower()} and seed "

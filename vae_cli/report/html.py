@@ -1,6 +1,7 @@
 """HTML with escaped text: names of files, classes and keys are untrusted."""
 
 import html
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -32,12 +33,19 @@ def element(name: str, /, *content: Any, **attributes: str) -> Html:
 def table(
     header: Sequence[Any], rows: Iterable[Sequence[Any]], caption: str = ""
 ) -> Html:
-    """Return a table whose first column names the rows; wide tables scroll."""
+    """Return a table whose first column names the rows; wide tables scroll.
+
+    On a narrow screen, the cells of a row of more than two columns are below each
+    other, each with the title of its column.
+    """
     lines = [
         element(
             "tr",
             element("th", row[0], scope="row"),
-            *(element("td", cell) for cell in row[1:]),
+            *(
+                element("td", cell, data_title=str(title))
+                for title, cell in zip(header[1:], row[1:], strict=True)
+            ),
         )
         for row in rows
     ]
@@ -47,11 +55,17 @@ def table(
     return element(
         "div",
         element("table", *parts),
-        class_="wide",
+        class_="wide stacked" if len(header) > 2 else "wide",
         role="region",
         aria_label=caption or ", ".join(map(str, filter(None, header))),
         tabindex="0",
     )
+
+
+def breakable(name: str) -> Html:
+    """Return a name of keys and values that lines break between, not within words."""
+    parts = re.split(r"(?<=[,/])" if "," in name else r"(?<=[_=./])", name)
+    return Html("<wbr>".join(map(_escaped, filter(None, parts))))
 
 
 def folded(title: str, *content: Any) -> Html:

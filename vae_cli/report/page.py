@@ -10,7 +10,7 @@ from pathlib import Path
 from vae_cli import __version__
 from vae_cli.report import details
 from vae_cli.report.facts import Facts
-from vae_cli.report.html import Html, code, element, folded, joined, table
+from vae_cli.report.html import Html, breakable, code, element, folded, joined, table
 from vae_cli.report.pictures import Pictures, figure
 from vae_cli.report.results import (
     anomalies,
@@ -48,7 +48,7 @@ def report_page(run: RunFolder) -> str:
     body = joined(
         element(
             "header",
-            element("h1", facts.name),
+            element("h1", breakable(facts.name)),
             element("p", facts.sentence, class_="lead"),
             element("p", facts.when),
         ),

@@ -6,6 +6,7 @@ from typing import Any
 
 from vae_cli.config.run import SPLITS
 from vae_cli.errors import VaeCliError
+from vae_cli.evaluation.names import method_name
 from vae_cli.report.html import Html, element, joined, table
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.measures import measures, protocol_sentence, with_error
@@ -25,20 +26,10 @@ TITLES = {
 MAX_FILES = 12
 """Most reports of one command."""
 HEADLINES = (
-    ("nll", "NLL", "nats per image, by importance sampling, {samples} samples"),
-    (
-        "cross_entropy_bound",
-        "cross-entropy bound",
-        "nats per image, {samples} samples; not a likelihood of such pixels",
-    ),
-    ("bits_per_dim", "bits per dimension", "probabilities of levels"),
-    ("bits_per_dim_bound", "bits per dimension, at most", "density of noisy pixels"),
-    ("neg_elbo", "neg. ELBO", "nats per image, one posterior sample"),
-    ("active_units", "active units", "variance of posterior means above 0.01"),
-    ("psnr", "PSNR of reconstructions", "dB"),
-    ("frechet_distance", "Frechet distance", "a small classifier's features; not FID"),
-)
-"""Key, name and unit of the numbers at the top of the page, by priority."""
+    "nll", "cross_entropy_bound", "bits_per_dim", "bits_per_dim_bound", "neg_elbo",
+    "active_units", "psnr", "frechet_distance",
+)  # fmt: skip
+"""Measures at the top of the page, by priority."""
 MOST = 4
 """Most numbers at the top of the page."""
 
@@ -71,15 +62,9 @@ def headlines(
     if reports:
         split, report = next(iter(reports.items()))
         of = f"{report['num_images']:,} {split} images"
-        samples = f"{report.get('importance_samples') or 0:,}"
         found = [
-            (
-                f"{split} {name}",
-                with_error(report, key),
-                f"{unit.format(samples=samples)}; {of}",
-            )
-            for key, name, unit in HEADLINES
-            if report.get(key) is not None
+            (f"{split} {name}", value, f"{unit}; {of}")
+            for name, value, unit in measures(report, HEADLINES)
         ]
         return found[:MOST]
     test = metrics.get("test")
@@ -138,7 +123,9 @@ def _restoration(report: dict[str, Any]) -> Html:
     options = ", ".join(f"{k} {v}" for k, v in how.items() if k != "name")
     words = [
         f"{report['num_images']:,} {report['images']} images",
-        f"corruption {how['name']}" + (f" ({options})" if options else ""),
+        "no corruption"
+        if how["name"] == "none"
+        else f"corruption {how['name']}" + (f" ({options})" if options else ""),
         f"noise seed {report['seed']}",
     ]
     if report.get("effective_samples") is not None:
@@ -151,7 +138,7 @@ def _restoration(report: dict[str, Any]) -> Html:
     errors = report.get("errors") or {}
     keys = list(dict.fromkeys(key for values in errors.values() for key in values))
     rows = [
-        (name.replace("_", " "), *(_number(values.get(key)) for key in keys))
+        (method_name(name, how["name"]), *(_number(values.get(key)) for key in keys))
         for name, values in errors.items()
     ]
     text = element("p", "; ".join(words) + ".")

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from vae_cli.config.figure import figure_options
 from vae_cli.config.train import NOT_TRAINING, TrainConfig
 from vae_cli.runs.files import write_text
 from vae_cli.runs.measures import ROWS
@@ -131,7 +130,6 @@ def write_comparison(
     if mixed := mixed_protocols(reports):
         log.warning("%s", mixed)
     table, values = folder / f"{split}.md", folder / f"{split}.csv"
-    figure = folder / f"{split}-rate-distortion.{figure_options().format}"
     written = [table, values]
     with writing(folder, "choose another folder: output=<folder>"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -139,7 +137,7 @@ def write_comparison(
         write_text(values, csv_text(csv_rows(groups)))
         if len({group.config.beta for group in groups}) > 1:
             from vae_cli.visualize.evaluation_plots import plot_rate_distortion
-            from vae_cli.visualize.files import save_figure
+            from vae_cli.visualize.files import figure_path, save_figure
 
             curve = plot_rate_distortion(
                 [group.mean("kl_loss") or 0.0 for group in groups],
@@ -147,8 +145,8 @@ def write_comparison(
                 [group.config.beta for group in groups],
                 [_curve(group) for group in groups],
             )
-            save_figure(curve, figure)
-            written.append(figure)
+            written.append(figure_path(folder / f"{split}-rate-distortion"))
+            save_figure(curve, written[-1])
     return written
 
 

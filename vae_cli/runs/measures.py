@@ -1,5 +1,6 @@
 """Names, units and protocols of the measures of `vae-evaluate`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 ROWS = (
@@ -56,10 +57,19 @@ PIXELS = {
 SAMPLES_ARE = {"draws": "draws of binary pixels", "means": "pixel means"}
 
 
-def measures(report: dict[str, Any]) -> list[list[str]]:
-    """Return name, value and unit of every measure in a report."""
+def measures(
+    report: dict[str, Any], keys: Sequence[str] | None = None
+) -> list[list[str]]:
+    """Return name, value and unit of measures in a report.
+
+    Args:
+        report: of `vae-evaluate`.
+        keys: which of `ROWS`, in this order; None: all.
+    """
+    known = {key: (name, unit) for key, name, unit in ROWS}
     rows = []
-    for key, name, unit in ROWS:
+    for key in known if keys is None else keys:
+        name, unit = known[key]
         if report.get(key) is not None:
             if key in ("nll", "cross_entropy_bound"):
                 unit += f", {report['importance_samples']:,} samples"

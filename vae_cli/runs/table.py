@@ -9,9 +9,12 @@ from typing import Any, NamedTuple
 from vae_cli.config.keys import all_keys
 from vae_cli.config.train import TrainConfig
 from vae_cli.errors import ConfigError, PluginError, VaeCliError, closest
-from vae_cli.runs.folder import RunFolder
+from vae_cli.runs.folder import STATES, RunFolder
 from vae_cli.runs.metrics_file import read_rows
 from vae_cli.text import printable
+
+UNREADABLE, NEEDS_PLUGIN = "unreadable", "needs plugin"
+"""States of runs whose config can't be read."""
 
 
 class Facts:
@@ -24,11 +27,11 @@ class Facts:
     def __init__(self, run: RunFolder) -> None:
         self.run = run
         self.config: TrainConfig | None = None
-        self.state, self.epoch = "unreadable", 0
+        self.state, self.epoch = UNREADABLE, 0
         try:
             config, status = run.load_config(), run.status()
         except PluginError:
-            self.state = "needs plugin"
+            self.state = NEEDS_PLUGIN
         except VaeCliError:
             pass
         else:
@@ -143,6 +146,23 @@ def check_columns(names: Sequence[str]) -> None:
             raise ConfigError(
                 f"{name} is no column" + (f"; did you mean {guess}?" if guess else "."),
                 f"columns: {', '.join(COLUMNS)}, and every key of vae-train --help",
+            )
+
+
+def check_filters(filters: Sequence[tuple[str, str]]) -> None:
+    """Refuse filters by unknown columns or states.
+
+    Raises:
+        ConfigError: naming the first, with what there is.
+    """
+    check_columns([key for key, _ in filters])
+    for key, value in filters:
+        if key == "state" and value not in (*STATES, UNREADABLE, NEEDS_PLUGIN):
+            guess = closest(value, (*STATES, UNREADABLE, NEEDS_PLUGIN))
+            raise ConfigError(
+                f"state={value} is not a state"
+                + (f"; did you mean state={guess}?" if guess else "."),
+                f"states: {', '.join((*STATES, UNREADABLE))}, '{NEEDS_PLUGIN}'",
             )
 
 

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from statistics import median
 from typing import Any
 
-from vae_cli.config.figure import drawn_as
 from vae_cli.config.train import TrainConfig
 from vae_cli.data.prepare import pick_split
 from vae_cli.data.splits import ImageData
@@ -18,6 +17,7 @@ from vae_cli.runs.metrics_file import complete_rows
 from vae_cli.training.checkpoints import Progress
 from vae_cli.training.report import draw_figures
 from vae_cli.training.tensorboard import complete_tensorboard
+from vae_cli.visualize.options import drawn_as
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def complete_folder(
     decoder.save(folder.model / "decoder.keras")
     with drawn_as(config.figure):
         draw_figures(
-            folder, vae, name, held_out, rows, measure, config.seed, config.figure
+            folder, vae, name, held_out, rows, data.spec, config.seed, config.figure
         )
     if config.tracker.writes_tensorboard:
         complete_tensorboard(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from vae_cli.config.figure import GridFigureConfig
 from vae_cli.data.splits import Split
+from vae_cli.data_spec import DataSpec
 from vae_cli.evaluation.latent import (
     decode,
     reconstruct,
@@ -11,11 +12,12 @@ from vae_cli.evaluation.latent import (
     sample_prior,
     with_observed,
 )
+from vae_cli.evaluation.names import class_rows
 from vae_cli.models.vae import VAE
 from vae_cli.runs.folder import RunFolder
 from vae_cli.visualize.files import save_figure
 from vae_cli.visualize.labelled_grid import save_grid
-from vae_cli.visualize.model_figures import latent_figure, reconstructions, sample_names
+from vae_cli.visualize.model_figures import latent_figure, reconstructions
 from vae_cli.visualize.plots import plot_curves
 
 MAX_POINTS = 5000
@@ -28,7 +30,7 @@ def draw_figures(
     name: str,
     split: Split,
     rows: list[dict[str, float]],
-    measure: str,
+    spec: DataSpec,
     seed: int,
     figure: GridFigureConfig,
 ) -> None:
@@ -40,7 +42,7 @@ def draw_figures(
         name: of the split.
         split: its images.
         rows: the columns of `metrics.csv`.
-        measure: what the reconstruction loss is.
+        spec: of the data.
         seed: of the samples.
         figure: how they are drawn.
     """
@@ -50,6 +52,7 @@ def draw_figures(
         return folder.figures / f"{stem}.{form}"
 
     run = folder.path.resolve().name
+    measure = vae.likelihood.measure(spec)
     save_figure(plot_curves(rows, measure, run), file("curves"))
     condition = row_condition(vae, 100, 10, split)
     samples = decode(
@@ -58,7 +61,7 @@ def draw_figures(
     if vae.observed_network:
         samples = with_observed(samples, condition)
     named = condition.get("label") if figure.labels else None
-    rows_of = None if named is None else sample_names(split, named, 10)
+    rows_of = class_rows(spec, named, 10)
     save_grid(split.pixels.shown(samples), 10, rows_of, file("samples"))
     points = split.take(slice(MAX_POINTS))
     method = "auto" if len(points) > 2 else "dims"

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from vae_cli.visualize.files import wrapped
+from vae_cli.visualize.plots import legend_above
 from vae_cli.visualize.style import WIDTH, styled
 
 UNITLESS = ("mahalanobis", "unexplained_variance")
@@ -43,7 +45,7 @@ def plot_detection(
     axes[0].set_xlabel(f"{name}{unit}")
     axes[0].set_ylabel("density")
     axes[0].set_title("distribution of the score")
-    axes[0].legend()
+    legend_above(axes[0])
     if labelled:
         from sklearn.metrics import roc_curve
 
@@ -57,5 +59,6 @@ def plot_detection(
         axes[1].set_title("ROC of each score")
         axes[1].legend(fontsize=6)
     images = f"{report['num_images']:,} {report['images']} images"
-    figure.suptitle(f"{report['run']}: {images}")
+    title = f"{report['run']}: {images}"
+    figure.suptitle(wrapped(title, figure.get_figwidth() - 0.4, fontsize=9))
     return figure

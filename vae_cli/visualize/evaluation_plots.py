@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vae_cli.visualize.files import text_width
+from vae_cli.visualize.files import text_width, wrapped
 from vae_cli.visualize.images import stacked
-from vae_cli.visualize.plots import draw_kl_bars, draw_sheet
+from vae_cli.visualize.plots import draw_kl_bars, draw_sheet, legend_above
 from vae_cli.visualize.style import WIDTH, styled
 
 OUTLIERS = 10
@@ -37,7 +37,7 @@ def plot_evaluation(
         title: the run and the split.
     """
     figure = Figure(figsize=(WIDTH, 4.8), layout="constrained")
-    figure.suptitle(title)
+    figure.suptitle(wrapped(title, WIDTH - 0.4, fontsize=9))
     (spread, bars), (easy, hard) = figure.subplots(2, 2, height_ratios=(3, 1.6))
     scores = neg_elbo if nll is None else np.concatenate([neg_elbo, nll])
     edges = np.histogram_bin_edges(scores, 60)
@@ -48,7 +48,7 @@ def plot_evaluation(
     spread.set_xlabel("nats per image")
     spread.set_ylabel("images")
     spread.set_title("scores of images")
-    spread.legend()
+    legend_above(spread)
     draw_kl_bars(bars, kl)
     bars.set_title(f"KL to N(0, 1) {kl.sum():.2f} nats")
     _pictures(easy, easiest, "smallest neg. ELBO")

@@ -1,5 +1,6 @@
 """Writing figures: one rule for all of them, the suffix says what is written."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,10 +13,10 @@ from matplotlib.text import Text
 from matplotlib.textpath import text_to_path
 from PIL import Image
 
-from vae_cli.config.figure import figure_options
 from vae_cli.errors import ConfigError
 from vae_cli.runs.files import whole_file
 from vae_cli.text import printable
+from vae_cli.visualize.options import figure_options
 from vae_cli.visualize.style import STYLE
 
 RASTER: dict[str, tuple[str, int, dict[str, Any]]] = {
@@ -77,6 +78,19 @@ def text_width(text: str, fontsize: float) -> float:
     shown = printable(text)
     points, _, _ = text_to_path.get_text_width_height_descent(shown, font, ismath=False)
     return points / 72
+
+
+def wrapped(text: str, inches: float, fontsize: float) -> str:
+    """Return text in lines of at most so many inches, broken after `,`, `/` and space.
+
+    Names of a sweep's jobs are long, and have no spaces.
+    """
+    lines = [""]
+    for part in re.split(r"(?<=[,/ ])", text):
+        if lines[-1] and text_width(lines[-1] + part, fontsize) > inches:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(line.strip() for line in lines)
 
 
 def save_pixels(pixels: np.ndarray, path: Path) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from vae_cli.config.figure import figure_options
 from vae_cli.evaluation.names import GridNames
 from vae_cli.visualize.files import save_figure, save_pixels, text_width
 from vae_cli.visualize.images import grid
+from vae_cli.visualize.options import figure_options
 from vae_cli.visualize.style import styled
 
 CELL = 0.42

@@ -87,16 +87,6 @@ def _kinds(split: Split, restored: np.ndarray) -> dict[str, np.ndarray]:
     return {"clean": split.pictures(), "corrupted": corrupted, "restored": restored}
 
 
-def sample_names(split: Split, labels: np.ndarray, columns: int) -> GridNames:
-    """Return names of rows of samples; each row has the class of its first image."""
-    names = split.class_names or ()
-    rows = [
-        names[label] if label < len(names) else str(label)
-        for label in map(int, labels[::columns])
-    ]
-    return GridNames("samples from the prior, by class", tuple(rows))
-
-
 def latent_figure(
     vae: VAE,
     split: Split,
@@ -222,7 +212,8 @@ def restoration_figure(report: RestorationReport, run: str, columns: int) -> Fig
         run: name of the run.
         columns: images per row.
     """
-    title = f"{run}: {report.images}, {report.corruption['name']}"
+    how = report.corruption["name"]
+    title = f"{run}: {report.images}, {'no corruption' if how == 'none' else how}"
     if report.decoded_as is not None:
-        title += f", label {report.decoded_as}"
+        title += f", decoded as {report.decoded_as}"
     return plot_rows(report.rows(columns), title)

@@ -4,13 +4,17 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from vae_cli.text import printable
-from vae_cli.visualize.files import text_width
+from vae_cli.visualize.files import text_width, wrapped
 from vae_cli.visualize.images import grid
 from vae_cli.visualize.style import WIDTH, class_colours, styled
+
+NAME = 60
+"""Most characters of a class in a legend."""
 
 
 @styled
@@ -67,7 +71,7 @@ def plot_curves(rows: list[dict[str, float]], measure: str, title: str = "") -> 
         ("active_units", "active units"),
     )
     figure = Figure(figsize=(WIDTH, 4.4), layout="constrained")
-    figure.suptitle(title)
+    figure.suptitle(wrapped(title, WIDTH - 0.4, fontsize=9))
     axes = figure.subplots(2, 2).reshape(-1)
     epochs = [row["epoch"] for row in rows]
     for axis, (column, name) in zip(axes, panels, strict=True):
@@ -79,7 +83,8 @@ def plot_curves(rows: list[dict[str, float]], measure: str, title: str = "") -> 
         axis.set_xlabel("epoch")
         axis.set_ylabel("units" if column == "active_units" else "nats per image")
         axis.grid(alpha=0.3)
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        # of a single epoch, one tick
+        axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     axes[3].set_ylim(bottom=0)
     betas = [row["beta"] for row in rows]
     if max(betas) - min(betas) > 1e-3 * max(betas):
@@ -112,7 +117,9 @@ def plot_latent(
     """
     figure = Figure(figsize=(WIDTH, 3.9), layout="constrained")
     scatter, bars = figure.subplots(1, 2, width_ratios=(2, 1))
-    _scatter(scatter, points, labels)
+    drawn = _scatter(scatter, points, labels)
+    if drawn:
+        _legend_below(figure, drawn)
     scatter.set_xlabel(axis_names[0])
     scatter.set_ylabel(axis_names[1])
     scatter.set_title(title)
@@ -129,24 +136,57 @@ def draw_kl_bars(axis: Axes, kl: np.ndarray) -> None:
     axis.bar(np.arange(len(kl)), kl[order], color="tab:grey")
     # the names of many would hide each other
     names = [str(j) for j in order] if len(kl) <= 32 else []
-    size = 7 if len(names) <= 10 else 5 if len(names) <= 20 else 4
-    axis.set_xticks(np.arange(len(names)), names, fontsize=size)
+    turned = 90 if len(names) > 16 else 0
+    size = 7 if len(names) <= 10 else 5
+    axis.set_xticks(np.arange(len(names)), names, fontsize=size, rotation=turned)
     axis.set_xlabel("latent dimension, by KL")
     axis.set_ylabel("KL to N(0, 1), nats per image")
 
 
-def _scatter(axis: Axes, points: np.ndarray, labels: np.ndarray | None) -> None:
+def legend_above(axis: Axes) -> None:
+    """Draw the legend of a histogram above its bars, for which the axis is extended."""
+    legend = axis.legend(loc="upper right")
+    axis.set_ylim(top=axis.get_ylim()[1] * (1 + 0.1 * len(legend.get_texts())))
+
+
+def _legend_below(figure: Figure, drawn: list[PathCollection]) -> None:
+    """Name the classes below the axes, and make the figure higher by as much."""
+    names = [_cut(str(points.get_label())) for points in drawn]
+    wide = 0.35 + max(text_width(name, fontsize=7) for name in names)
+    columns = max(1, min(len(names), int((figure.get_figwidth() - 0.2) / wide)))
+    figure.legend(
+        drawn,
+        names,
+        loc="outside lower center",
+        title="label",
+        ncols=columns,
+        markerscale=3,
+        columnspacing=1,
+        handletextpad=0.2,
+    )
+    lines = 1 + -(-len(names) // columns)
+    figure.set_figheight(figure.get_figheight() + 0.15 * lines)
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= NAME else f"{name[: NAME - 3]}..."
+
+
+def _scatter(
+    axis: Axes, points: np.ndarray, labels: np.ndarray | None
+) -> list[PathCollection]:
+    """Draw points; returns those of each class, or none if colours don't tell."""
     style: dict[str, Any] = {"s": 4, "alpha": 0.7, "linewidths": 0}
     if labels is None:
         axis.scatter(*points.T, **style)
-        return
+        return []
     # numbers in order of their value, names in that of the alphabet
     numbers = all(label.isdecimal() for label in labels)
     classes = sorted(np.unique(labels), key=int if numbers else str)
     colours, distinct = class_colours(len(classes))
+    drawn = []
     for index, label in enumerate(classes):
         chosen = points[labels == label]
-        axis.scatter(*chosen.T, color=colours[index], label=printable(label), **style)
-    if distinct:
-        # `best` is slow with many points
-        axis.legend(title="label", markerscale=3, loc="upper right")
+        style |= {"color": colours[index], "label": printable(label)}
+        drawn.append(axis.scatter(*chosen.T, **style))
+    return drawn if distinct else []

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib import colormaps, rc_context
 from matplotlib.colors import Colormap
 
-from vae_cli.config.figure import figure_options
+from vae_cli.visualize.options import figure_options
 
 P = ParamSpec("P")
 T = TypeVar("T")
