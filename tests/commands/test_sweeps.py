@@ -182,7 +182,11 @@ def test_what_is_no_sweep_is_not_resumed(
     assert [path.name for path in tmp_path.iterdir()] == ["here"]
 
 
-@pytest.mark.parametrize("content", ["", "words: 3\n", "[" * 999, "a: &a [*a]\n"])
+@pytest.mark.parametrize(
+    "content",
+    ["", "words: 3\n", "[" * 999, "a: &a [*a]\n",
+     "words: ['$(rm x)=1']\nvaried: [beta]\nconfig: {}\n"],
+)  # fmt: skip
 def test_damaged_record_is_named(
     content: str, tmp_path: Path, command: Command
 ) -> None:
@@ -202,6 +206,28 @@ def test_record_runs_no_words_of_hydra_that_run_code(
     done = resume(command, folder)
     assert done.status == 0, done.stderr
     assert harm not in file.read_text()
+
+
+def test_jobs_start_from_the_run_that_was_latest_when_the_sweep_began(
+    tmp_path: Path, command: Command, trains: Trains, trained: Path
+) -> None:
+    outputs = tmp_path / "outputs"
+    shutil.copytree(trained, outputs / "source")
+    training = trains()
+    words = (f"output_root={outputs}", "init_from=latest", "architecture=conv")
+    done = sweep(command, outputs / "sweep", "beta=1,2", *words)
+    assert done.status == 0, done.stderr
+    sources = {job["config"]["init_from"]["run"] for job in training.jobs}
+    assert sources == {str(outputs / "source")}
+
+
+def test_parameters_of_a_search_in_one_word_are_refused(
+    tmp_path: Path, command: Command
+) -> None:
+    word = "hydra.sweeper.params={beta: 'choice(1,2)'}"
+    done = sweep(command, tmp_path / "sweep", "hydra/sweeper=optuna", word)
+    refused(done, "hydra.sweeper.params.latent_dim=choice(2,8)", status=2)
+    assert not (tmp_path / "sweep").exists()
 
 
 @pytest.mark.parametrize(

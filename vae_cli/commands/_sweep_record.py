@@ -9,9 +9,11 @@ from typing import Any
 import yaml
 
 from vae_cli.commands._rehearsal import Rehearsal, is_override
-from vae_cli.config.compose import overrides_of
-from vae_cli.errors import ConfigError, UsageError
+from vae_cli.config.compose import override, overrides_of
+from vae_cli.config.train import TrainConfig
+from vae_cli.errors import ConfigError, RunError, UsageError
 from vae_cli.runs.differences import config_values
+from vae_cli.runs.find import open_run
 from vae_cli.runs.sweep_folder import SweepFolder
 
 KEPT = re.compile(
@@ -21,6 +23,7 @@ KEPT = re.compile(
 )
 """Hydra overrides that a record may hold; none of them can run code."""
 RESUME = "sweep.resume"
+LATEST = ("init_from=latest", "init_from.run=latest")
 
 
 def resumed(words: Sequence[str]) -> Path | None:
@@ -43,7 +46,22 @@ def resumed(words: Sequence[str]) -> Path | None:
 
 
 def completed(words: Sequence[str], record: dict[str, Any]) -> list[str]:
-    """Return the words of the record, with typed ones added or replaced."""
+    """Return the words of the record, with typed ones added or replaced.
+
+    Raises:
+        RunError: a word of the record is not an override.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        OverridesParser.create().parse_overrides(record["words"])
+    except HydraException as error:
+        raise RunError(
+            "sweep.yaml is damaged: it has words that are no overrides.",
+            str(error).splitlines()[0],
+            "start a new sweep; vae-evaluate run=<folder> still compares its jobs",
+        ) from error
     typed = {_key(word): word for word in words if is_override(word)}
     flags = [word for word in words if not is_override(word)]
     before = {_key(word): word for word in record["words"] if _is_kept(word)}
@@ -51,6 +69,32 @@ def completed(words: Sequence[str], record: dict[str, Any]) -> list[str]:
     ordered = [typed.get(key, word) for key, word in before.items()]
     added = [word for key, word in typed.items() if key not in before]
     return [*flags, *ordered, *added]
+
+
+def settled(words: Sequence[str]) -> list[str]:
+    """Return the words of a new sweep, of which a record can be kept.
+
+    `init_from=latest` becomes the folder that it stands for now: a job would take it
+    for the job before it.
+
+    Raises:
+        RunError: there is no latest run.
+        UsageError: all parameters of a search are in one word.
+    """
+    typed = {_key(word): word.partition("=")[2] for word in words if is_override(word)}
+    if "hydra.sweeper.params" in typed:
+        raise UsageError(
+            "hydra.sweeper.params= has all parameters in one word, which a resumed "
+            "sweep can't complete.",
+            "type each: 'hydra.sweeper.params.latent_dim=choice(2,8)'",
+        )
+    source = [word for word in words if word in LATEST]
+    if not source:
+        return list(words)
+    root = typed.get("output_root", TrainConfig.output_root)
+    path = open_run("latest", root, key="init_from").path.absolute()
+    (settled_word,) = override("init_from.run", str(path))
+    return [settled_word if word in source else word for word in words]
 
 
 def record_of(

@@ -14,7 +14,13 @@ from vae_cli.commands._sweep_end import (
     write_table,
 )
 from vae_cli.commands._sweep_job import JobTask, here
-from vae_cli.commands._sweep_record import check_record, completed, record_of, resumed
+from vae_cli.commands._sweep_record import (
+    check_record,
+    completed,
+    record_of,
+    resumed,
+    settled,
+)
 from vae_cli.commands._sweep_stop import saving_jobs
 from vae_cli.errors import Interrupted, RunError
 from vae_cli.runs.sweep_folder import SweepFolder
@@ -40,6 +46,8 @@ def sweep(words: list[str]) -> None:
     record = SweepFolder(before).record() if before else None
     if before and record:
         words = in_folder(completed(words, record), before)
+    else:
+        words = settled(words)
     plan = check_sweep(words)
     if is_optuna(plan.sweeper):
         check_search(plan.sweeper, [config for _, config in plan.jobs])
