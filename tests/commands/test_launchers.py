@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -180,3 +182,36 @@ def test_twelve_jobs_of_joblib_killed_outright_go_on(tmp_path: Path) -> None:
         assert str(config.latent_dim) == row["latent_dim"]
         metrics = json.loads((run / "metrics.json").read_text())
         assert float(row["bound"]) == metrics["best_neg_elbo"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("to_all", [True, False], ids=["Ctrl-C", "SIGTERM"])
+def test_jobs_of_joblib_save_before_an_interrupted_sweep_ends(
+    tmp_path: Path, to_all: bool
+) -> None:
+    pytest.importorskip("joblib")
+    begun = subprocess.Popen(
+        [sys.executable, "-m", "vae_cli", "train", "-m", "hydra/launcher=joblib",
+         "hydra.launcher.n_jobs=2", *SMALL, "epochs=100000", "beta=1,2,3",
+         "hydra.sweep.dir=sweep"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    deadline = time.perf_counter() + 200
+    while len(list(tmp_path.glob("sweep/*/checkpoints/training_state.npz"))) < 2:
+        assert time.perf_counter() < deadline and begun.poll() is None
+        time.sleep(0.05)
+    if to_all:  # as a terminal does
+        os.killpg(begun.pid, signal.SIGINT)
+    else:
+        begun.send_signal(signal.SIGTERM)
+    _, said = begun.communicate(timeout=90)
+    assert begun.returncode == 130, said
+    assert "resume with: vae-train -m sweep.resume=sweep" in said
+    states = [
+        json.loads(status.read_text())["state"]
+        for status in tmp_path.glob("sweep/*/status.json")
+    ]
+    assert states == ["interrupted", "interrupted"]
