@@ -97,6 +97,18 @@ def test_every_kind_of_run_restores_or_says_why_not(
     assert found["num_images"] == 16
 
 
+def test_images_that_are_not_corrupted_are_reconstructed_not_restored(
+    trained: Path, command: Command, tmp_path: Path
+) -> None:
+    words = (f"output={tmp_path / 'a.svg'}", "num_images=4")
+    done = command("reconstruct", f"run={trained}", *words)
+    assert done.status == 0, done.stderr
+    assert "reconstruction  mse" in done.stderr
+    text = (tmp_path / "a.svg").read_text()
+    assert "no corruption" in text and "reconstruction" in text
+    assert "restored" not in text
+
+
 def test_figures_are_those_of_the_arrays(
     runs: Callable[[str], Path], command: Command, tmp_path: Path
 ) -> None:

@@ -70,7 +70,7 @@ def test_page_shows_figures_numbers_config_and_sources(
     report = json.loads((run / "evaluation" / "test.json").read_text())
     page = page_of(command, run)
     assert f"{report['neg_elbo']:.2f} (s.e. {report['neg_elbo_se']:.2f})" in page.text
-    assert "nats per image, 3 samples" in page.text
+    assert ", 3 samples; 20 test images" in page.text
     shown = " ".join(image["alt"] for image in page.all("img"))
     for part in ("Terms of the loss", "reconstructions", "Posterior means", "Scores"):
         assert part in shown

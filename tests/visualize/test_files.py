@@ -15,6 +15,8 @@ from vae_cli.visualize.files import (
     figure_path,
     save_figure,
     save_pixels,
+    text_width,
+    wrapped,
 )
 from vae_cli.visualize.plots import plot_rows
 
@@ -100,3 +102,12 @@ def test_names_of_many_curves_leave_room_for_them(tmp_path):
             plot_rate_distortion(range(20), range(20), range(20), names),
             tmp_path / "a.png",
         )
+
+
+def test_long_titles_are_broken_between_options_and_keep_every_word():
+    text = "0-beta=1,latent_dim=32,learning_rate=0.0005,seed=1: 500 test images"
+    lines = wrapped(text, 2.0, fontsize=9).split("\n")
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+    assert all(text_width(line, 9) <= 2.0 for line in lines)
+    assert len(lines) > 1
+    assert wrapped(text, 20.0, fontsize=9) == text
