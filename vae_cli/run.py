@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from vae_cli.export.report import ExportReport
     from vae_cli.visualize.model_figures import AnomalyFigures, LatentPlot
 
-
 # as libraries do: without a handler of the application's, nothing is printed
 logging.getLogger("vae_cli").addHandler(logging.NullHandler())
 
@@ -253,12 +252,8 @@ class Run(OpenRun):
             ConfigError: a package is missing, or a format doesn't support a network.
             RunError: a file differs from the run, or can't be written.
         """
-        how = command_options(
-            "export",
-            output=None if output is None else str(output),
-            checkpoint=self.checkpoint,
-            **options,
-        )
+        chosen = {"output": output and str(output), "checkpoint": self.checkpoint}
+        how = command_options("export", **chosen, **options)
         start_tensorflow()
         from vae_cli.export.exporter import export
 
