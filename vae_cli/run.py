@@ -252,8 +252,8 @@ class Run(OpenRun):
             ConfigError: a package is missing, or a format doesn't support a network.
             RunError: a file differs from the run, or can't be written.
         """
-        chosen = {"output": output and str(output), "checkpoint": self.checkpoint}
-        how = command_options("export", **chosen, **options)
+        place = {"output": output and str(output), "checkpoint": self.checkpoint}
+        how = command_options("export", **place, **options)
         start_tensorflow()
         from vae_cli.export.exporter import export
 
