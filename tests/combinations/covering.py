@@ -75,16 +75,10 @@ AXES: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "corruption": {
         "none": (),
+        # the others differ from these in where pixels change, not in what meets them
         **{
             name: (f"corruption={name}",)
-            for name in (
-                "gaussian_noise",
-                "salt_and_pepper",
-                "random_mask",
-                "half",
-                "quadrants",
-                "box",
-            )
+            for name in ("gaussian_noise", "random_mask", "quadrants")
         },
         "half, any side": ("corruption=half", "corruption.side=random"),
     },
@@ -154,7 +148,7 @@ def overrides(choice: Choice) -> list[str]:
     return [*BASE, *words]
 
 
-def covering(seed: int = 0, tries: int = 8) -> tuple[list[Choice], set[frozenset]]:
+def covering(seed: int = 0, tries: int = 3) -> tuple[list[Choice], set[frozenset]]:
     """Return choices that cover all pairs, and pairs that no valid config has."""
     rng = random.Random(seed)
     pairs = {
