@@ -185,7 +185,7 @@ def test_sweep_trains_each_job_as_if_alone(tmp_path: Path, command: Command) -> 
         f"hydra.sweep.dir={tmp_path / 'sweep'}",
     )  # fmt: skip
     assert done.status == 0, done.stderr
-    jobs = sorted(p for p in (tmp_path / "sweep").iterdir() if p.is_dir())
+    jobs = sorted(file.parent for file in tmp_path.glob("sweep/*/status.json"))
     assert [job.name[0] for job in jobs] == ["0", "1"]
     assert all(json.loads((j / "status.json").read_text())["state"] == "finished"
                for j in jobs)  # fmt: skip

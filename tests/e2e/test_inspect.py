@@ -259,7 +259,7 @@ def test_train_says_in_three_lines_what_it_is_about(command: Command) -> None:
     done = command("train", *SMALL, "epochs=1", "latent_dim=2", "run_dir=run")
     wanted = [
         "images: 240 + 60 + 60 images (train, validation, test) of 12 x 12 x 1, uint8, "
-        "3 classes; in memory, 0.049 MiB",
+        "3 classes; in memory, 51 KiB",
         "model: dense, 4,884 parameters (encoder 2,388, decoder 2,496), latent_dim=2, "
         "likelihood=bernoulli",
         "training: 8 steps an epoch, 32 images each, 1 epoch",

@@ -52,7 +52,10 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def run(trained: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(trained, tmp_path / "run"))
+    others = shutil.ignore_patterns(
+        "evaluation", "anomaly", "reconstructions", "samples"
+    )
+    return Path(shutil.copytree(trained, tmp_path / "run", ignore=others))
 
 
 def page_of(command: Command, run: Path) -> Page:

@@ -150,7 +150,7 @@ def test_three_lines_say_what_training_is_about() -> None:
     total = sum(int(np.prod(v.shape)) for v in vae.weights)
     assert data_line(data) == (
         "images: 240 + 60 + 60 images (train, validation, test) of 12 x 12 x 1, uint8, "
-        "3 classes; in memory, 0.049 MiB"
+        "3 classes; in memory, 51 KiB"
     )
     line = model_line(config, vae, objective)
     assert line.startswith(f"model: dense, {total:,} parameters (encoder ")
