@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from vae_cli.commands._optuna import register_optuna
 from vae_cli.config.compose import store_defaults
 from vae_cli.config.translate import translated_errors
 from vae_cli.errors import RunError
@@ -31,6 +30,8 @@ def call_hydra(
     """
     import hydra
     from hydra.errors import HydraException
+
+    from vae_cli.commands._search import register_optuna
 
     store_defaults()
     register_optuna()

@@ -34,12 +34,3 @@ def is_rehearsal() -> bool:
 def is_optuna(sweeper: Any) -> bool:
     """Return whether settings of a Hydra sweeper are those of `OptunaSweeper`."""
     return bool(sweeper.get("_target_") == TARGET)
-
-
-def register_optuna() -> None:
-    """Register the sweeper; Hydra only finds those in its own namespace by itself."""
-    from hydra.core.plugins import Plugins
-
-    from vae_cli.commands._search import OptunaSweeper
-
-    Plugins.instance().class_name_to_class[TARGET] = OptunaSweeper

@@ -7,7 +7,7 @@ from typing import Any
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 
-from vae_cli.commands._optuna import is_rehearsal
+from vae_cli.commands._optuna import TARGET, is_rehearsal
 from vae_cli.commands._search_space import SearchSpace
 from vae_cli.commands._study import Study
 from vae_cli.runs.sweep_folder import SweepFolder
@@ -54,3 +54,8 @@ class OptunaSweeper(Sweeper):
         ]
         done = self._launcher.launch(jobs, initial_job_idx=first)
         return [float(returned.return_value) for returned in done]
+
+
+def register_optuna() -> None:
+    """Register the sweeper; Hydra only finds those in its own namespace by itself."""
+    Plugins.instance().class_name_to_class[TARGET] = OptunaSweeper

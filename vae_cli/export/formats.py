@@ -2,6 +2,7 @@
 
 import contextlib
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -37,7 +38,7 @@ class Settings:
     calibration: Arrays | None = None
 
 
-class Format:
+class Format(ABC):
     """Base of the formats.
 
     Attributes:
@@ -52,17 +53,17 @@ class Format:
     packages: tuple[str, ...] = ()
     runtime: str
 
+    @abstractmethod
     def write(self, network: keras.Model, path: Path, settings: Settings) -> None:
         """Write a network.
 
         Raises:
             ConfigError: the format doesn't support an operation of the network.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def open(self, path: Path) -> Call:
         """Open a file in its own runtime."""
-        raise NotImplementedError
 
     def version(self) -> str:
         """Return name and version of the runtime."""
