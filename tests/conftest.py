@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
+from vae_cli import plugins, registry
+
 # as `vae train` sets them: in a process that tests share, none can change them later
 tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.threading.set_inter_op_parallelism_threads(os.cpu_count() or 1)
@@ -100,8 +102,29 @@ def cache_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture
+def unloaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Forgets the plugins that a test loads in this process, now and at its end."""
+    before = {group: dict(options) for group, options in registry.OPTIONS.items()}
+    monkeypatch.setattr(plugins, "_loaded", {})
+
+    def forget() -> None:
+        monkeypatch.setenv(plugins.VARIABLE, "")
+        plugins._loaded.clear()
+        for group, options in registry.OPTIONS.items():
+            for name in set(options) - set(before.get(group, {})):
+                if registry.origin_of(options[name]):
+                    del options[name]
+
+    forget()
+    yield forget
+    forget()
+
+
+@pytest.fixture
 def command(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    unloaded: Callable[[], None],
 ) -> Callable[..., Finished]:
     """Run `vae ...` in this process, where TensorFlow has started already."""
     from vae_cli.cli import main

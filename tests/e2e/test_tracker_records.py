@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import SMALL, Finished, vae
-from tests.e2e.records import mlflow_runs
+from tests.e2e.records import mlflow_runs, wandb_records
 from tests.e2e.runs import rows
 from tests.e2e.test_trackers import ok
 
@@ -167,6 +167,25 @@ def test_sweep_is_a_parent_with_its_jobs_as_children(here: Path) -> None:
     assert {run["name"] for run in children} == {"0-latent_dim=2", "1-latent_dim=3"}
     assert parent["name"] == f"{here.name}/swept"
     assert {run["status"] for run in runs} == {"FINISHED"}
+
+
+@pytest.mark.slow
+def test_sweep_is_a_group_of_wandb_with_a_record_for_each_job(here: Path) -> None:
+    words = ("-m", *SMALL, "epochs=1", "latent_dim=2,3", "hydra.sweep.dir=swept")
+    ok(vae("train", *words, *OFFLINE, cwd=here))
+    found = {}
+    for job in ("0-latent_dim=2", "1-latent_dim=3"):
+        records = list(wandb_records(here / "swept" / job))
+        (run,) = {
+            (r.run.run_id, r.run.display_name, r.run.run_group)
+            for r in records
+            if r.WhichOneof("record_type") == "run"
+        }
+        found[run[0]] = run[1:]
+    group = f"{here.name}/swept"
+    assert sorted(found.values()) == [
+        ("0-latent_dim=2", group), ("1-latent_dim=3", group),
+    ]  # fmt: skip
 
 
 @pytest.mark.slow

@@ -3,14 +3,13 @@
 import csv
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import TINY, Finished, refused, vae
-from vae_cli import plugins, registry
 from vae_cli.config.complete import candidates
 
 HERE = Path(__file__).parent
@@ -32,24 +31,6 @@ Command = Callable[..., Finished]
 def ok(done: Finished) -> Finished:
     assert done.status == 0, done.stderr
     return done
-
-
-@pytest.fixture
-def unloaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
-    """Forgets the plugins that a test loads in this process, now and at its end."""
-    monkeypatch.setenv(plugins.VARIABLE, "")
-    before = {group: dict(options) for group, options in registry.OPTIONS.items()}
-    monkeypatch.setattr(plugins, "_loaded", {})
-
-    def forget() -> None:
-        monkeypatch.setenv(plugins.VARIABLE, "")
-        plugins._loaded.clear()
-        for group, options in before.items():
-            registry.OPTIONS[group].clear()
-            registry.OPTIONS[group].update(options)
-
-    yield forget
-    forget()
 
 
 @pytest.mark.slow
