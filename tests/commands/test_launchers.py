@@ -171,7 +171,9 @@ def test_twelve_jobs_of_joblib_killed_outright_go_on(tmp_path: Path) -> None:
     assert [row["optimizer.learning_rate"] for row in in_order] == rates
     (failed,) = (row for row in table if row["state"] == "failed")
     assert failed["optimizer.learning_rate"] == "1e+30"
-    assert "weights" in (tmp_path / "sweep" / failed["folder"] / "error.txt").read_text()
+    assert (
+        "weights" in (tmp_path / "sweep" / failed["folder"] / "error.txt").read_text()
+    )
     # what had finished was left as it was
     assert len(before) >= 2
     assert all(path.stat().st_mtime_ns == mtime for path, mtime in before.items())
