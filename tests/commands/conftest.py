@@ -3,7 +3,7 @@
 import pytest
 
 from tests.commands.sweeps import Training, Trains
-from vae_cli.commands import _sweep_job
+from vae_cli.commands.sweep import job
 
 
 @pytest.fixture
@@ -12,7 +12,7 @@ def trains(monkeypatch: pytest.MonkeyPatch) -> Trains:
 
     def start(**named: object) -> Training:
         training = Training(**named)  # type: ignore[arg-type]
-        monkeypatch.setattr(_sweep_job, "_train_in_child", training)
+        monkeypatch.setattr(job, "_train_in_child", training)
         return training
 
     return start

@@ -14,8 +14,8 @@ import pytest
 
 from tests.commands.sweeps import Trains, rows, sweep
 from tests.conftest import SMALL, Finished, refused, vae
-from vae_cli.commands import _rehearsal
-from vae_cli.commands._sweep_job import JobTask, here
+from vae_cli.commands.sweep import rehearsal
+from vae_cli.commands.sweep.job import JobTask, here
 from vae_cli.runs.folder import RunFolder
 
 Command = Callable[..., Finished]
@@ -84,8 +84,8 @@ def test_rehearsal_returns_a_number_to_the_sweeper(
         for _ in range(5):
             returned.append(job(values))
 
-    monkeypatch.setattr(_rehearsal, "call_hydra", call_hydra)
-    _rehearsal.check_sweep(["beta=1,2"])
+    monkeypatch.setattr(rehearsal, "call_hydra", call_hydra)
+    rehearsal.check_sweep(["beta=1,2"])
     # not more than the sweeper's first batch
     assert returned == [0.0, 0.0]
 

@@ -31,7 +31,7 @@ def call_hydra(
     import hydra
     from hydra.errors import HydraException
 
-    from vae_cli.commands._search import register_optuna
+    from vae_cli.commands.sweep.search import register_optuna
 
     store_defaults()
     register_optuna()

@@ -5,7 +5,7 @@ import shlex
 from typing import NoReturn
 
 from vae_cli.commands._main import run_command
-from vae_cli.commands.sweep import sweep
+from vae_cli.commands.sweep.command import sweep
 from vae_cli.config.train import TrainConfig
 from vae_cli.plugins import plugin_words
 from vae_cli.training.stop import listening

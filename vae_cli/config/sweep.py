@@ -41,4 +41,4 @@ OPTUNA: dict[str, Any] = {
     "storage": "sqlite:///${hydra.sweep.dir}/study.db",
     "study_name": "sweep",
 }
-"""`hydra/sweeper=optuna`, whose class `vae_cli.commands._optuna` registers."""
+"""`hydra/sweeper=optuna`, whose class `vae_cli.commands.sweep.sweeper` registers."""

@@ -141,7 +141,7 @@ def _train_in_child(job: dict[str, Any]) -> int:
     """Train in a new process; returns its exit status."""
     # in its own session, so that a terminal's Ctrl-C reaches it through us, once
     child = subprocess.Popen(
-        [sys.executable, "-P", "-m", "vae_cli.commands._job"],
+        [sys.executable, "-P", "-m", "vae_cli.commands.sweep.child"],
         stdin=subprocess.PIPE,
         text=True,
         start_new_session=True,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from vae_cli.commands._study import import_optuna, reading
+from vae_cli.commands.sweep.study import import_optuna, reading
 from vae_cli.runs.sweep_folder import SweepFolder
 
 MEASURE = "best bound, nats per image"

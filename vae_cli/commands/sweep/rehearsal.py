@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from vae_cli.commands._hydra import call_hydra
-from vae_cli.commands._optuna import is_optuna, rehearsing
-from vae_cli.commands._sweep_job import varied
+from vae_cli.commands.sweep.job import varied
+from vae_cli.commands.sweep.sweeper import is_optuna, rehearsing
 from vae_cli.config.compose import checked, hydra_settings, override, overrides_of
 from vae_cli.config.train import TrainConfig
 from vae_cli.errors import ConfigError, ConfigProblems

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from vae_cli.commands._search_space import SearchSpace
+from vae_cli.commands.sweep.search_space import SearchSpace
 from vae_cli.config.sweep import SAMPLERS
 from vae_cli.config.train import TrainConfig
 from vae_cli.errors import ConfigError, RunError

@@ -3,25 +3,30 @@
 import logging
 
 from vae_cli.commands._hydra import call_hydra
-from vae_cli.commands._optuna import is_optuna
-from vae_cli.commands._rehearsal import Rehearsal, check_sweep, fixed_keys, in_folder
-from vae_cli.commands._study import check_search
-from vae_cli.commands._study_figures import draw_study
-from vae_cli.commands._sweep_end import (
+from vae_cli.commands.sweep.end import (
     report,
     resume_command,
     write_figures,
     write_table,
 )
-from vae_cli.commands._sweep_job import JobTask, here
-from vae_cli.commands._sweep_record import (
+from vae_cli.commands.sweep.job import JobTask, here
+from vae_cli.commands.sweep.record import (
     check_record,
     completed,
     record_of,
     resumed,
     settled,
 )
-from vae_cli.commands._sweep_stop import saving_jobs
+from vae_cli.commands.sweep.rehearsal import (
+    Rehearsal,
+    check_sweep,
+    fixed_keys,
+    in_folder,
+)
+from vae_cli.commands.sweep.stop import saving_jobs
+from vae_cli.commands.sweep.study import check_search
+from vae_cli.commands.sweep.study_figures import draw_study
+from vae_cli.commands.sweep.sweeper import is_optuna
 from vae_cli.errors import Interrupted, RunError
 from vae_cli.runs.sweep_folder import SweepFolder
 from vae_cli.visualize.options import drawn_as

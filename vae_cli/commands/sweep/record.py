@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from vae_cli.commands._rehearsal import Rehearsal, is_override
+from vae_cli.commands.sweep.rehearsal import Rehearsal, is_override
 from vae_cli.config.compose import override, overrides_of
 from vae_cli.config.train import TrainConfig
 from vae_cli.errors import ConfigError, RunError, UsageError

@@ -7,9 +7,9 @@ from typing import Any
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 
-from vae_cli.commands._optuna import TARGET, is_rehearsal
-from vae_cli.commands._search_space import SearchSpace
-from vae_cli.commands._study import Study
+from vae_cli.commands.sweep.search_space import SearchSpace
+from vae_cli.commands.sweep.study import Study
+from vae_cli.commands.sweep.sweeper import TARGET, is_rehearsal
 from vae_cli.runs.sweep_folder import SweepFolder
 
 

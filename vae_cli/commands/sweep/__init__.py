@@ -1,0 +1,1 @@
+"""Sweeps: `vae-train -m`. `command.py` reads from top to bottom."""
