@@ -39,7 +39,7 @@ PUBLIC = {
     "CorruptionConfig": "vae_cli.config.corruption",
     "MaskConfig": "vae_cli.config.corruption",
     "Corruption": "vae_cli.data.corruption",
-    "RecordConfig": "vae_cli.config.tracker",
+    "TrackerConfig": "vae_cli.config.tracker",
     "Tracker": "vae_cli.training.trackers",
     **dict.fromkeys(
         ("Distribution", "Gaussian", "Mixture", "StandardNormal"),

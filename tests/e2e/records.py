@@ -26,6 +26,7 @@ for experiment in client.search_experiments():
                 (folders if entry.is_dir else files).append(entry.path)
         found.append({
             "id": run.info.run_id, "name": run.info.run_name,
+            "start": run.info.start_time, "end": run.info.end_time,
             "status": run.info.status, "params": run.data.params,
             "tags": run.data.tags, "files": files,
             "metrics": {

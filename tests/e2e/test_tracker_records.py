@@ -170,6 +170,46 @@ def test_sweep_is_a_parent_with_its_jobs_as_children(here: Path) -> None:
 
 
 @pytest.mark.slow
+def test_sweep_sent_later_is_as_if_sent_while_it_trained(here: Path) -> None:
+    words = ("-m", *SMALL, "epochs=1", "latent_dim=2,3", "hydra.sweep.dir=swept")
+    ok(vae("train", *words, cwd=here))
+    done = ok(vae("track", "run=swept", "tracker=mlflow", cwd=here))
+    assert done.stdout.count("mlflow ui") == 2
+    runs = mlflow_runs(f"sqlite:///{here}/outputs/mlflow.db")
+    (parent,) = (run for run in runs if "mlflow.parentRunId" not in run["tags"])
+    children = [run for run in runs if run is not parent]
+    assert {run["tags"]["mlflow.parentRunId"] for run in children} == {parent["id"]}
+    assert {run["name"] for run in children} == {"0-latent_dim=2", "1-latent_dim=3"}
+    assert parent["name"] == f"{here.name}/swept"
+    assert {run["status"] for run in runs} == {"FINISHED"}
+
+
+@pytest.mark.slow
+def test_run_sent_later_has_its_own_times_and_is_sent_once(here: Path) -> None:
+    began = time.time()
+    ok(vae("train", *SMALL, "epochs=2", "run_dir=run", cwd=here))
+    ended = time.time()
+    track = ("track", "run=run", "tracker=mlflow")
+    ok(vae(*track, cwd=here))
+    uri = f"sqlite:///{here}/outputs/mlflow.db"
+    (first,) = mlflow_runs(uri)
+    # environment.json has whole seconds
+    assert began - 1 <= first["start"] / 1000 <= first["end"] / 1000 <= ended
+    done = ok(vae(*track, cwd=here))
+    assert "complete" in done.stderr and f"store-uri {uri}" in done.stdout
+    assert mlflow_runs(uri) == [first]
+    Path("run/evaluation").mkdir(exist_ok=True)
+    Path("run/evaluation/later.json").write_text("{}")
+    ok(vae(*track, cwd=here))
+    (again,) = mlflow_runs(uri)
+    assert set(again["files"]) - set(first["files"]) == {"evaluation/later.json"}
+    assert again["metrics"] == first["metrics"], "no point twice"
+    other = f"sqlite:///{here}/other.db"
+    ok(vae(*track, f"tracker.uri={other}", cwd=here))
+    assert [run["metrics"] for run in mlflow_runs(other)] == [first["metrics"]]
+
+
+@pytest.mark.slow
 def test_sweep_is_a_group_of_wandb_with_a_record_for_each_job(here: Path) -> None:
     words = ("-m", *SMALL, "epochs=1", "latent_dim=2,3", "hydra.sweep.dir=swept")
     ok(vae("train", *words, *OFFLINE, cwd=here))

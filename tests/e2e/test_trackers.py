@@ -64,6 +64,32 @@ def test_wandb_offline_files_of_a_resumed_run_continue_one_record(
     assert places <= {"run", "outputs"}, "nothing of wandb's outside of the run"
 
 
+def test_wandb_shows_svg_figures_and_keeps_pdf_as_files(
+    here: Path, command: Command
+) -> None:
+    for suffix, shown in (("svg", True), ("pdf", False)):
+        words = ("epochs=1", f"figure.format={suffix}", f"run_dir={suffix}")
+        ok(command("train", *SMALL, *OFFLINE, *words))
+        records = list(wandb_records(Path(suffix)))
+        kinds = {
+            json.loads(item.value_json)
+            for record in records
+            for item in record.history.item
+            if list(item.nested_key) == ["figures/samples", "_type"]
+        }
+        assert kinds == ({"html-file"} if shown else set())
+        sent = {
+            entry.path
+            for record in records
+            for entry in record.request.log_artifact.artifact.manifest.contents
+        } | {
+            entry.path
+            for record in records
+            for entry in record.artifact.manifest.contents
+        }
+        assert f"figures/samples.{suffix}" in sent
+
+
 def test_unreachable_tracker_is_one_message(here: Path, command: Command) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:  # a port that was free
         port = server.getsockname()[1]

@@ -11,7 +11,7 @@ import vae_cli as vae
 
 @vae.register("tracker", "journal")
 @dataclass
-class JournalConfig(vae.RecordConfig):
+class JournalConfig(vae.TrackerConfig):
     """A line for whatever a tracker gets."""
 
     path: str = vae.option("file of the record", default="journal.txt")

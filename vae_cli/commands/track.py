@@ -1,4 +1,4 @@
-"""`vae-track`: send a run to a tracker."""
+"""`vae-track`: send runs to a tracker."""
 
 import logging
 from typing import NoReturn
@@ -6,7 +6,8 @@ from typing import NoReturn
 from vae_cli.commands._main import run_command
 from vae_cli.config.track import TrackConfig
 from vae_cli.errors import RunError
-from vae_cli.runs.find import open_run
+from vae_cli.runs.selection import open_runs
+from vae_cli.runs.sweep_folder import RECORD
 from vae_cli.training.trackers.known import remember
 from vae_cli.training.trackers.sending import send
 
@@ -19,15 +20,22 @@ def main() -> NoReturn:
 
 
 def track(config: TrackConfig, overrides: list[str]) -> None:
-    """Send whatever a run's record lacks; prints how to view the record."""
-    folder = open_run(config.run, config.output_root)
-    tracker = config.tracker or folder.load_config().tracker
+    """Send whatever the records of runs lack; prints how to view each record."""
     if config.tracker:
         remember(config.tracker.address)
-    if not tracker.keeps_record:
-        raise RunError(
-            f"tracker={tracker.name} keeps no record outside the run folder.",
-            "choose one that does: tracker=mlflow or tracker=wandb",
-        )
-    with folder.locked():
-        print(send(folder, tracker))
+    sent = []
+    for folder in open_runs(config.run, config.output_root):
+        tracker = config.tracker or folder.load_config().tracker
+        if not tracker.keeps_record:
+            raise RunError(
+                f"{folder}: tracker={tracker.name} keeps no record outside the run "
+                "folder.",
+                "choose one that does: tracker=mlflow or tracker=wandb",
+            )
+        sweep = folder.path.absolute().parent
+        if (sweep / RECORD).is_file():  # as training itself groups the jobs
+            tracker = tracker.in_sweep(sweep)
+        sent.append((folder, tracker))
+    for folder, tracker in sent:
+        with folder.locked():
+            print(send(folder, tracker), flush=True)

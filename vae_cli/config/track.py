@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 
 from vae_cli.config.option import option
-from vae_cli.config.tracker import TrackerConfig
+from vae_cli.config.tracker import TrackerOptions
 
 
 @dataclass
 class TrackConfig:
-    """`vae-track`: send an existing run to a tracker."""
+    """`vae-track`: send existing runs to a tracker."""
 
-    run: str = option("run folder, or latest")
+    run: str = option("run folders, a sweep's folder, or latest; several with commas")
     output_root: str = option("where `latest` looks")
-    tracker: TrackerConfig | None = option(
+    tracker: TrackerOptions | None = option(
         "where to record the run; null: the tracker it was trained with"
     )

@@ -14,7 +14,7 @@ UNUSUAL = re.compile(r"[^\w./=+,-]")
 
 
 @dataclass
-class TrackerConfig(Options):
+class TrackerOptions(Options):
     """Where a run is recorded in addition to its folder."""
 
     writes_tensorboard: ClassVar[bool] = True
@@ -38,7 +38,7 @@ class TrackerConfig(Options):
 
 @register("tracker", "none")
 @dataclass
-class NoTrackerConfig(TrackerConfig):
+class NoTrackerConfig(TrackerOptions):
     """Only the run folder, without TensorBoard."""
 
     writes_tensorboard = False
@@ -46,12 +46,12 @@ class NoTrackerConfig(TrackerConfig):
 
 @register("tracker", "tensorboard")
 @dataclass
-class TensorBoardConfig(TrackerConfig):
+class TensorBoardConfig(TrackerOptions):
     """TensorBoard files in the run folder: scalars, images, HParams, projector."""
 
 
 @dataclass
-class RecordConfig(TrackerConfig):
+class TrackerConfig(TrackerOptions):
     """A record outside the run folder, in addition to TensorBoard."""
 
     keeps_record = True
@@ -86,7 +86,7 @@ class RecordConfig(TrackerConfig):
 
 @register("tracker", "mlflow")
 @dataclass
-class MlflowConfig(RecordConfig):
+class MlflowConfig(TrackerConfig):
     """MLflow: a tracking server, or a database below output_root."""
 
     uri: str | None = option(
@@ -117,7 +117,7 @@ class MlflowConfig(RecordConfig):
 
 @register("tracker", "wandb")
 @dataclass
-class WandbConfig(RecordConfig):
+class WandbConfig(TrackerConfig):
     """Weights & Biases: its server, or offline files in the run's wandb/."""
 
     project: str = option("project that holds the run", default="vae-cli")

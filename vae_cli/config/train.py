@@ -27,7 +27,7 @@ from vae_cli.config.optimizer import AdamConfig, OptimizerConfig
 from vae_cli.config.option import option
 from vae_cli.config.prior import PriorConfig, StandardPriorConfig
 from vae_cli.config.sweep import SweepConfig
-from vae_cli.config.tracker import TensorBoardConfig, TrackerConfig
+from vae_cli.config.tracker import TensorBoardConfig, TrackerOptions
 
 NOT_TRAINING = (
     "name", "run_dir", "output_root", "resume", "tracker", "figure", "sweep",
@@ -82,7 +82,7 @@ class TrainConfig:
     distribution: DistributionConfig = option(
         "devices that share each batch", default_factory=SingleConfig
     )
-    tracker: TrackerConfig = option(
+    tracker: TrackerOptions = option(
         "where the run is recorded in addition to its folder",
         default_factory=TensorBoardConfig,
     )

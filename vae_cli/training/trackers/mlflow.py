@@ -1,7 +1,6 @@
 """MLflow; only its client is used, without an active run or global settings."""
 
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from vae_cli.registry import builds
 from vae_cli.runs.differences import flattened
 from vae_cli.training.trackers.base import Tracker, TrackerError, params
 from vae_cli.training.trackers.known import is_known, remember
+from vae_cli.training.trackers.times import ended_at, epoch_times, started
 
 STATES = {"finished": "FINISHED", "interrupted": "KILLED", "failed": "FAILED"}
 PARENT = "mlflow.parentRunId"
@@ -54,7 +54,10 @@ class MlflowTracker(Tracker):
         if "id" not in self.record or self.record.get("uri") != _shown(uri):
             experiment = self._experiment(uri)
             run = self._client.create_run(
-                experiment, run_name=self.folder.path.name, tags=self._tags(experiment)
+                experiment,
+                start_time=int(started(self.folder) * 1000),
+                run_name=self.folder.path.name,
+                tags=self._tags(experiment),
             )
             self.record.clear()  # only now: the server may not have answered
             self.record |= {
@@ -64,15 +67,19 @@ class MlflowTracker(Tracker):
             }
         self._id = self.record["id"]
         run = self._client.get_run(self._id)
-        self._set_status(self._id, "RUNNING")
+        self._client.update_run(self._id, "RUNNING")
         self._parent = run.data.tags.get(PARENT)
         if self._parent:
-            self._set_status(self._parent, "RUNNING")
+            self._client.update_run(self._parent, "RUNNING")
         self._log_params(run.data.params)
         if uri.startswith("http"):
             experiment = self.record["experiment"]
             return f"{_shown(uri)}/#/experiments/{experiment}/runs/{self._id}"
         return f"mlflow ui --backend-store-uri {_shown(uri)}"
+
+    def is_recorded(self) -> bool:
+        """Return whether the record is in the database or server of the options."""
+        return bool(self.record.get("uri") == _shown(self._uri()))
 
     def log_epochs(self, rows: list[dict[str, float]]) -> None:
         """Send epochs, except those that the server received before a failure."""
@@ -80,9 +87,9 @@ class MlflowTracker(Tracker):
 
         history = self._client.get_metric_history(self._id, "loss")
         sent = max((metric.step for metric in history), default=0)
-        now = int(time.time() * 1000)
+        times = epoch_times(self.folder)
         metrics = [
-            Metric(name, value, now, int(row["epoch"]))
+            Metric(name, value, int(times[row["epoch"]] * 1000), int(row["epoch"]))
             for row in rows
             if row["epoch"] > sent
             # `loss` comes last: its history tells which epochs are complete
@@ -98,24 +105,24 @@ class MlflowTracker(Tracker):
         """Send results and files, and end the run; its parent ends with it."""
         from mlflow.entities import Metric
 
-        now = int(time.time() * 1000)
-        metrics = [Metric(name, value, now, epoch) for name, value in results.items()]
-        self._client.log_batch(self._id, metrics=metrics)
+        end = int(ended_at(self.folder) * 1000)
+        having = self._client.get_run(self._id).data.metrics
+        metrics = [
+            Metric(name, value, end, epoch)
+            for name, value in results.items()
+            if having.get(name) != value  # sent before
+        ]
+        if metrics:
+            self._client.log_batch(self._id, metrics=metrics)
         if state == "finished":
             for file, name in self.files():
                 place = str(Path(name).parent)
                 self._client.log_artifact(
                     self._id, str(file), None if place == "." else place
                 )
-        self._set_status(self._id, STATES[state])
+        self._client.set_terminated(self._id, STATES[state], end)
         if self._parent:
-            self._set_status(self._parent, "FINISHED")
-
-    def _set_status(self, run: str, status: str) -> None:
-        if status == "RUNNING":
-            self._client.update_run(run, status)
-        else:
-            self._client.set_terminated(run, status)
+            self._client.set_terminated(self._parent, "FINISHED")
 
     def _uri(self) -> str:
         """Return the tracking URI; a resumed run keeps its own.

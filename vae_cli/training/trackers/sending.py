@@ -1,12 +1,13 @@
 """Sends what the record of a run lacks from the run folder."""
 
 import contextlib
+import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from vae_cli.config.tracker import TrackerConfig
+from vae_cli.config.tracker import TrackerOptions
 from vae_cli.config.train import TrainConfig
 from vae_cli.errors import VaeCliError
 from vae_cli.registry import build
@@ -18,7 +19,7 @@ from vae_cli.training.trackers.base import Tracker, TrackerError, reason, result
 log = logging.getLogger(__name__)
 
 
-def send(folder: RunFolder, tracker: TrackerConfig) -> str:
+def send(folder: RunFolder, tracker: TrackerOptions) -> str:
     """Send what the record of a run lacks, in this process.
 
     Args:
@@ -35,8 +36,12 @@ def send(folder: RunFolder, tracker: TrackerConfig) -> str:
     """
     config = replace(folder.load_config(), tracker=tracker)
     sending = Sending(folder, config, warn=lambda text: log.warning("%s", text))
+    state = ended(folder)
     try:
-        sending.finish(ended(folder))
+        if sending.is_complete(state):
+            log.info("%s: its record of tracker=%s is complete", folder, tracker.name)
+        else:
+            sending.finish(state)
     except VaeCliError:
         raise
     except Exception as error:
@@ -97,6 +102,26 @@ class Sending:
             self._drop()
             raise
 
+    def is_complete(self, state: str) -> bool:
+        """Return whether the record has been closed with all that the folder has.
+
+        Args:
+            state: of the run.
+        """
+        record = self._records().get(self._config.tracker.name)
+        if not isinstance(record, dict) or record.get("state") != state:
+            return False
+        tracker: Tracker = build(
+            self._config.tracker, self._config, self._folder, record
+        )
+        rows = read_rows(self._folder.metrics_csv)
+        self.place = record.get("place", "")
+        return (
+            record.get("epochs") == (int(rows[-1]["epoch"]) if rows else 0)
+            and record.get("files") == _digest(tracker)
+            and tracker.is_recorded()
+        )
+
     def finish(self, state: str) -> None:
         """Send everything that is missing, and close the record.
 
@@ -110,12 +135,13 @@ class Sending:
         try:
             assert self._tracker is not None  # noqa: S101  # update has started it
             numbers = results(self._folder) if state == "finished" else {}
+            files = _digest(self._tracker)  # before: what changes meanwhile is sent
             self._tracker.finish(state, numbers, self._record.get("epochs", 0))
         except BaseException:
             self._drop()
             raise
         self._tracker = None
-        self._record["state"] = state
+        self._record |= {"state": state, "files": files, "place": self.place}
         self._save()
 
     def _start(self) -> None:
@@ -156,3 +182,16 @@ class Sending:
     def _save(self) -> None:
         name = self._config.tracker.name
         write_json(self._folder.tracker_file, {**self._records(), name: self._record})
+
+
+def _digest(tracker: Tracker) -> str:
+    """Return a digest of the files to send: names, sizes and times.
+
+    Without `train.log`, which still gets lines after the files are sent.
+    """
+    files = [
+        (name, file.stat().st_size, file.stat().st_mtime_ns)
+        for file, name in tracker.files()
+        if name != "train.log"
+    ]
+    return hashlib.sha256(repr(files).encode()).hexdigest()[:16]

@@ -94,11 +94,8 @@ class WandbTracker(Tracker):
         """Send results, figures and files, and end the run."""
         self._run.summary.update(results)
         if state == "finished":
-            figures = {
-                f"figures/{file.stem}": self._wandb.Image(str(file))
-                for file in sorted(self.folder.figures.glob("*.png"))
-            }
-            self._run.log(figures, step=epoch)
+            if figures := self._figures():
+                self._run.log(figures, step=epoch)
             artifact = self._wandb.Artifact(f"run-{self.record['id']}", type="run")
             sent = list(self.files())
             for file, name in sent:
@@ -113,6 +110,21 @@ class WandbTracker(Tracker):
                 "W&B has stopped answering, and the record may be incomplete; "
                 f"to send the rest: wandb sync {self._run.settings.sync_dir}"
             )
+
+    def _figures(self) -> dict[str, Any]:
+        """Return the figures that W&B can show: PNG and SVG.
+
+        It has no viewer for PDF; such figures are among the files.
+        """
+        figures: dict[str, Any] = {}
+        for file in sorted(self.folder.figures.glob("*")):
+            if file.suffix == ".png":
+                figures[f"figures/{file.stem}"] = self._wandb.Image(str(file))
+            elif file.suffix == ".svg":  # Image takes pixels only; a page can hold it
+                text = file.read_text(encoding="utf-8")
+                page = text[max(text.find("<svg"), 0) :]  # no XML declaration in HTML
+                figures[f"figures/{file.stem}"] = self._wandb.Html(page, inject=False)
+        return figures
 
     def stop(self) -> None:
         """End the run without its results."""
