@@ -44,9 +44,7 @@ class Run(OpenRun):
         seed: int = 0,
         temperature: float = 1.0,
     ) -> np.ndarray:
-        """Return images from the prior, float32 [count, H, W, C].
-
-        Their range is that of the data; [0, 1] for 8-bit pictures.
+        """Return images from the prior, float32 [count, H, W, C] in the data's range.
 
         Args:
             count: number of images; a larger count returns the same first images.
