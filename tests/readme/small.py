@@ -36,8 +36,15 @@ ALSO = {
         'hydra.sweeper.params={dataset.classes:"[0]"}',
     ),
     "vae-train -m experiment=tune": ("hydra.sweeper.n_trials=1",),
+    # the size of `my-run`, whose weights they take
+    "vae-train init_from=outputs/my-run beta=4 epochs=10": (
+        "architecture.filters=[4]",
+    ),
+    "vae-train -m init_from=outputs/my-run freeze=encoder beta=1,4": (
+        "architecture.filters=[4]",
+    ),
 }
-"""Line -> overrides that it needs besides: here, one job of ten."""
+"""Line -> overrides that it needs besides, such as one job of ten."""
 
 COMPOSED = {
     "vae-train distribution=mirrored": "GPUs",
