@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from vae_cli.visualize.files import wrapped
-from vae_cli.visualize.plots import legend_above
+from vae_cli.visualize.plots import legend_above, legend_below
 from vae_cli.visualize.style import WIDTH, styled
 
 UNITLESS = ("mahalanobis", "unexplained_variance")
@@ -49,15 +49,17 @@ def plot_detection(
     if labelled:
         from sklearn.metrics import roc_curve
 
+        curves = []
         for score, array in scores.items():
             false, true, _ = roc_curve(anomalous, array)
             auroc = report["scores"][score]["auroc"]
-            axes[1].plot(false, true, label=f"{score}, AUROC {auroc:.3f}")
+            curves += axes[1].plot(false, true, label=f"{score}, AUROC {auroc:.3f}")
         axes[1].plot([0, 1], [0, 1], color="grey", linestyle=":")
         axes[1].set_xlabel("false positive rate")
         axes[1].set_ylabel("recall")
         axes[1].set_title("ROC of each score")
-        axes[1].legend(fontsize=6)
+        # curves above and below the diagonal leave no corner empty
+        legend_below(figure, curves, title="ROC")
     images = f"{report['num_images']:,} {report['images']} images"
     title = f"{report['run']}: {images}"
     figure.suptitle(wrapped(title, figure.get_figwidth() - 0.4, fontsize=9))

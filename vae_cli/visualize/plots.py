@@ -1,8 +1,10 @@
 """Figures of matplotlib, from arrays."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
@@ -119,7 +121,7 @@ def plot_latent(
     scatter, bars = figure.subplots(1, 2, width_ratios=(2, 1))
     drawn = _scatter(scatter, points, labels)
     if drawn:
-        _legend_below(figure, drawn)
+        legend_below(figure, drawn, title="label")
     scatter.set_xlabel(axis_names[0])
     scatter.set_ylabel(axis_names[1])
     scatter.set_title(title)
@@ -149,20 +151,20 @@ def legend_above(axis: Axes) -> None:
     axis.set_ylim(top=axis.get_ylim()[1] * (1 + 0.1 * len(legend.get_texts())))
 
 
-def _legend_below(figure: Figure, drawn: list[PathCollection]) -> None:
-    """Name the classes below the axes, and make the figure higher by as much."""
-    names = [_cut(str(points.get_label())) for points in drawn]
+def legend_below(figure: Figure, drawn: Sequence[Artist], title: str) -> None:
+    """Draw a legend below all axes, and make the figure higher by as much."""
+    names = [_cut(str(artist.get_label())) for artist in drawn]
     wide = 0.35 + max(text_width(name, fontsize=7) for name in names)
     columns = max(1, min(len(names), int((figure.get_figwidth() - 0.2) / wide)))
     figure.legend(
         drawn,
         names,
         loc="outside lower center",
-        title="label",
+        title=title,
         ncols=columns,
         markerscale=3,
         columnspacing=1,
-        handletextpad=0.2,
+        handletextpad=0.4,
     )
     lines = 1 + -(-len(names) // columns)
     figure.set_figheight(figure.get_figheight() + 0.15 * lines)
