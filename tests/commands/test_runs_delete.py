@@ -240,6 +240,36 @@ def test_links_are_not_followed(command: Command, root: Path) -> None:
     assert (elsewhere.checkpoints / "best.weights.h5").exists()
 
 
+def test_run_named_through_a_link_is_shown_where_it_is(
+    command: Command, root: Path
+) -> None:
+    place = root / "disk" / "runs"
+    shutil.move(root / "outputs", place)
+    (root / "outputs").symlink_to(place)
+    done = command("runs", "delete", "outputs/2026-01-31/a", "--yes")
+    assert done.status == 0, done.stderr
+    assert f"outputs/2026-01-31/a ({place}/2026-01-31/a)\n" in done.stdout
+    assert left(place) == ["0-beta=1", "1-beta=4", "b"]
+    sweep = "2026-01-31/10-00-00-sweep"
+    SweepFolder(place / sweep).write_record({"words": []})
+    done = command("runs", "delete", f"outputs/{sweep}", "--yes")
+    assert f"outputs/{sweep} ({place}/{sweep}): what the sweep" in done.stdout
+    assert left(place) == ["b"]
+    assert (root / "outputs").is_symlink()
+
+
+def test_link_that_moves_after_the_question_deletes_what_was_shown(root: Path) -> None:
+    shown, other = made(root / "first" / "run"), made(root / "second" / "run")
+    link = root / "link"
+    link.symlink_to(root / "first")
+    plan = deletion.planned_deletions([RunFolder(link / "run")])
+    link.unlink()
+    link.symlink_to(root / "second")
+    assert len([*deletion.delete(plan, [], [])]) == 1
+    assert not shown.path.exists()
+    assert other.path.exists()
+
+
 def test_other_files_in_a_run_are_named(command: Command, root: Path) -> None:
     (root / "outputs/2026-01-31/a/notes.txt").write_text("mine")
     done = command("runs", "delete", "outputs/2026-01-31/a", "--dry-run")

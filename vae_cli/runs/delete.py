@@ -32,12 +32,14 @@ class Deletion(NamedTuple):
     """A run that is to be deleted.
 
     Attributes:
-        run: its folder.
+        run: its folder, as it was named.
+        place: the folder without symbolic links: what is deleted.
         size: of its files, bytes.
         foreign: names in it that no command writes.
     """
 
     run: RunFolder
+    place: Path
     size: int
     foreign: list[str]
 
@@ -97,21 +99,24 @@ def planned_deletions(runs: Iterable[RunFolder]) -> list[Deletion]:
                 *shortened(inside, 5),
                 "move them, or delete them as well",
             )
-    ordered = sorted(chosen.values(), key=lambda run: run.path)
-    return [Deletion(r, _size(r.path), _foreign(r.path)) for r in ordered]
+    ordered = sorted(chosen.items(), key=lambda item: item[1].path)
+    return [Deletion(r, at, _size(at), _foreign(at)) for at, r in ordered]
 
 
 def plan_lines(plan: Sequence[Deletion], sweeps: Sequence[Path] = ()) -> list[str]:
-    """Return a line for each run and each emptied sweep, with sizes, and the total."""
+    """Return a line for each run and each emptied sweep, with sizes, and the total.
+
+    A folder that is named through a symbolic link is also shown without it.
+    """
     lines = [
-        f"{megabytes(d.size / 2**20):>10}  {printable(d.run)}"
+        f"{megabytes(d.size / 2**20):>10}  {_named(d.run.path)}"
         + (f"  with {', '.join(map(printable, d.foreign))}" if d.foreign else "")
         for d in plan
     ]
     total = sum(d.size for d in plan)
     for sweep in sweeps:
         size = sum(map(_size, own_files(sweep)))
-        text = f"{printable(sweep)}: what the sweep itself wrote"
+        text = f"{_named(sweep)}: what the sweep itself wrote"
         lines.append(f"{megabytes(size / 2**20):>10}  {text}")
         total += size
     count = f"{len(plan)} run{'' if len(plan) == 1 else 's'}"
@@ -130,7 +135,7 @@ def delete(
         RunError: a run has started to train, or can't be deleted.
     """
     for each in plan:
-        path = each.run.path
+        path = each.place
         if not path.exists():  # deleted with a run that contained it
             yield each.run
             continue
@@ -148,6 +153,13 @@ def delete(
             delete_own_files(sweep)
             _remove_empty(sweep, roots)
         yield sweep
+
+
+def _named(folder: Path) -> str:
+    """Return a folder as it was named, and where it is if a link led there."""
+    real = folder.resolve()
+    where = "" if real == folder.absolute() else f" ({real})"
+    return printable(f"{folder}{where}")
 
 
 def _free(path: Path) -> Path:
