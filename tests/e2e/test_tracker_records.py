@@ -20,6 +20,7 @@ from tests.e2e.test_trackers import ok
 JOURNAL = Path(__file__).parents[1] / "plugins" / "journal.py"
 OFFLINE = ("tracker=wandb", "tracker.mode=offline")
 TIMES = ("seconds", "images_per_second")
+SWEEP = ("-m", *SMALL, "epochs=1", "latent_dim=2,3", "hydra.sweep.dir=swept")
 Command = Callable[..., Finished]
 
 
@@ -156,10 +157,8 @@ def wait_for(happened: Callable[[], bool], seconds: float = 120) -> None:
         time.sleep(0.2)
 
 
-@pytest.mark.slow
-def test_sweep_is_a_parent_with_its_jobs_as_children(here: Path) -> None:
-    words = ("-m", *SMALL, "epochs=1", "latent_dim=2,3", "hydra.sweep.dir=swept")
-    ok(vae("train", *words, "tracker=mlflow", cwd=here))
+def check_recorded_sweep(here: Path) -> None:
+    """Check that MLflow has `SWEEP` as one parent run and its two jobs."""
     runs = mlflow_runs(f"sqlite:///{here}/outputs/mlflow.db")
     (parent,) = (run for run in runs if "mlflow.parentRunId" not in run["tags"])
     children = [run for run in runs if run is not parent]
@@ -167,21 +166,20 @@ def test_sweep_is_a_parent_with_its_jobs_as_children(here: Path) -> None:
     assert {run["name"] for run in children} == {"0-latent_dim=2", "1-latent_dim=3"}
     assert parent["name"] == f"{here.name}/swept"
     assert {run["status"] for run in runs} == {"FINISHED"}
+
+
+@pytest.mark.slow
+def test_sweep_is_a_parent_with_its_jobs_as_children(here: Path) -> None:
+    ok(vae("train", *SWEEP, "tracker=mlflow", cwd=here))
+    check_recorded_sweep(here)
 
 
 @pytest.mark.slow
 def test_sweep_sent_later_is_as_if_sent_while_it_trained(here: Path) -> None:
-    words = ("-m", *SMALL, "epochs=1", "latent_dim=2,3", "hydra.sweep.dir=swept")
-    ok(vae("train", *words, cwd=here))
+    ok(vae("train", *SWEEP, cwd=here))
     done = ok(vae("track", "run=swept", "tracker=mlflow", cwd=here))
     assert done.stdout.count("mlflow ui") == 2
-    runs = mlflow_runs(f"sqlite:///{here}/outputs/mlflow.db")
-    (parent,) = (run for run in runs if "mlflow.parentRunId" not in run["tags"])
-    children = [run for run in runs if run is not parent]
-    assert {run["tags"]["mlflow.parentRunId"] for run in children} == {parent["id"]}
-    assert {run["name"] for run in children} == {"0-latent_dim=2", "1-latent_dim=3"}
-    assert parent["name"] == f"{here.name}/swept"
-    assert {run["status"] for run in runs} == {"FINISHED"}
+    check_recorded_sweep(here)
 
 
 @pytest.mark.slow
@@ -211,8 +209,7 @@ def test_run_sent_later_has_its_own_times_and_is_sent_once(here: Path) -> None:
 
 @pytest.mark.slow
 def test_sweep_is_a_group_of_wandb_with_a_record_for_each_job(here: Path) -> None:
-    words = ("-m", *SMALL, "epochs=1", "latent_dim=2,3", "hydra.sweep.dir=swept")
-    ok(vae("train", *words, *OFFLINE, cwd=here))
+    ok(vae("train", *SWEEP, *OFFLINE, cwd=here))
     found = {}
     for job in ("0-latent_dim=2", "1-latent_dim=3"):
         records = list(wandb_records(here / "swept" / job))
