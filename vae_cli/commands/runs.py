@@ -13,7 +13,7 @@ from vae_cli.runs.find import find_runs
 from vae_cli.runs.ranking import comparable
 from vae_cli.runs.table import (
     SHOWN,
-    Facts,
+    RunSummary,
     check_columns,
     check_filters,
     matches,
@@ -59,9 +59,9 @@ def runs_command(arguments: list[str]) -> int:
             "name a folder of runs, such as: vae runs outputs",
         )
     runs = [
-        facts
-        for facts in map(Facts, find_runs(root))
-        if all(matches(facts, key, value) for key, value in wanted.filters)
+        summary
+        for summary in map(RunSummary, find_runs(root))
+        if all(matches(summary, key, value) for key, value in wanted.filters)
     ]
     if wanted.sort:
         runs = ordered(runs, wanted.sort)
@@ -105,18 +105,20 @@ def _parsed(arguments: list[str]) -> _Wanted:
     return _Wanted(folders[0] if folders else None, filters, sort, columns, flags)
 
 
-def _best_of_each(runs: list[Facts]) -> list[Facts]:
+def _best_of_each(runs: list[RunSummary]) -> list[RunSummary]:
     """Return the run with the smallest bound among those whose bounds compare."""
-    best: dict[str, tuple[float, Facts]] = {}
-    for facts in runs:
-        kind, bound = comparable(facts.run)
+    best: dict[str, tuple[float, RunSummary]] = {}
+    for summary in runs:
+        kind, bound = comparable(summary.run)
         if bound is not None and (kind not in best or bound < best[kind][0]):
-            best[kind] = bound, facts
-    return [facts for _, facts in best.values()]
+            best[kind] = bound, summary
+    return [summary for _, summary in best.values()]
 
 
-def _print(runs: list[Facts], wanted: _Wanted) -> None:
-    rows = [[value_of(facts, column) for column in wanted.columns] for facts in runs]
+def _print(runs: list[RunSummary], wanted: _Wanted) -> None:
+    rows = [
+        [value_of(summary, column) for column in wanted.columns] for summary in runs
+    ]
     if "--json" in wanted.flags:
         named = [dict(zip(wanted.columns, row, strict=True)) for row in rows]
         print(json.dumps(named, indent=2))

@@ -16,7 +16,7 @@ from vae_cli.runs.delete_sweep import emptied_sweeps
 from vae_cli.runs.differences import compare_runs, comparison_text
 from vae_cli.runs.find import find_runs, has_config, open_run
 from vae_cli.runs.folder import RunFolder
-from vae_cli.runs.table import Facts, check_filters, matches
+from vae_cli.runs.table import RunSummary, check_filters, matches
 from vae_cli.text import printable
 
 ROOT = "outputs"
@@ -63,7 +63,7 @@ def delete_command(arguments: list[str]) -> int:
     runs = [
         run
         for run in _chosen(named)
-        if all(matches(Facts(run), key, value) for key, value in filters)
+        if all(matches(RunSummary(run), key, value) for key, value in filters)
     ]
     plan = planned_deletions(runs)
     folders = [] if filters else [Path(name) for name in named]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from vae_cli.report.facts import Facts
+from vae_cli.report.contents import RunContents
 from vae_cli.report.html import Html, code, element, folded, joined, table
 from vae_cli.runs.changes import changes, command_line
 from vae_cli.runs.differences import flattened
@@ -12,10 +12,10 @@ CLASSES = 30
 """Most class names to list."""
 
 
-def training(facts: Facts) -> Html:
+def training(contents: RunContents) -> Html:
     """Return a table of the results of training; empty if there are none."""
     rows = [
-        (name, _text(facts.metrics.get(key)))
+        (name, _text(contents.metrics.get(key)))
         for key, name in (
             ("best_epoch", "best epoch"),
             ("best_neg_elbo", "its validation neg. ELBO, nats per image"),
@@ -23,9 +23,9 @@ def training(facts: Facts) -> Html:
             ("train_seconds", "seconds of training"),
             ("images_per_second", "images per second, median of epochs"),
         )
-        if key in facts.metrics
+        if key in contents.metrics
     ]
-    test = facts.metrics.get("test")
+    test = contents.metrics.get("test")
     for key, name in (
         ("neg_elbo", "test neg. ELBO, nats per image"),
         ("reconstruction_loss", "its reconstruction loss"),
@@ -38,12 +38,12 @@ def training(facts: Facts) -> Html:
     return table(("", "value"), rows, "At the end of training") if rows else Html()
 
 
-def data(facts: Facts) -> Html:
+def data(contents: RunContents) -> Html:
     """Return sentences about the images, and their digests."""
-    counts = ", ".join(f"{count:,} {name}" for name, count in facts.sizes.items())
-    dataset = facts.config.dataset
+    counts = ", ".join(f"{count:,} {name}" for name, count in contents.sizes.items())
+    dataset = contents.config.dataset
     parts = [f"Data set {dataset.name}: {counts or 'an unknown number of'} images"]
-    spec = facts.spec
+    spec = contents.spec
     if spec is not None:
         height, width, channels = spec.image_shape
         noun = "channel" if channels == 1 else "channels"
@@ -62,7 +62,7 @@ def data(facts: Facts) -> Html:
     ]
     if prepared:
         parts.append(f"Preparation: {', '.join(prepared)}.")
-    digests = flattened(facts.fingerprint)
+    digests = flattened(contents.fingerprint)
     rows = [(k, _text(v)) for k, v in digests.items() if k.endswith("sha256")]
     text = element("p", " ".join(parts))
     if not rows:
@@ -71,7 +71,7 @@ def data(facts: Facts) -> Html:
     return joined(text, folded("Digests of images, labels and splits", shown))
 
 
-def configuration(facts: Facts) -> Html:
+def configuration(contents: RunContents) -> Html:
     """Return the keys that differ from the defaults, and all of them."""
     rows = [
         (
@@ -80,9 +80,9 @@ def configuration(facts: Facts) -> Html:
             _text(change.default),
             change.about,
         )
-        for change in changes(facts.config)
+        for change in changes(contents.config)
     ]
-    text = facts.run.config_file.read_text(encoding="utf-8", errors="replace")
+    text = contents.run.config_file.read_text(encoding="utf-8", errors="replace")
     differing = table(("key", "value", "default", "meaning"), rows)
     return joined(
         element("p", "The keys that differ from the defaults of vae-train."),
@@ -91,12 +91,12 @@ def configuration(facts: Facts) -> Html:
     )
 
 
-def environment(facts: Facts) -> Html:
+def environment(contents: RunContents) -> Html:
     """Return versions and machine, and later resumes."""
-    if not facts.environment:
+    if not contents.environment:
         return Html()
-    shown = [("", facts.environment)]
-    resumed = facts.environment.get("resumed")
+    shown = [("", contents.environment)]
+    resumed = contents.environment.get("resumed")
     for number, later in enumerate(resumed if isinstance(resumed, list) else [], 1):
         shown.append((f"Resume {number}", later if isinstance(later, dict) else {}))
     parts = []
@@ -109,22 +109,22 @@ def environment(facts: Facts) -> Html:
     return joined(*parts)
 
 
-def reproduction(facts: Facts) -> Html:
+def reproduction(contents: RunContents) -> Html:
     """Return the command that trained the run, and one that reproduces it."""
     parts = []
-    if isinstance(facts.environment.get("command"), str):
+    if isinstance(contents.environment.get("command"), str):
         parts += [
             element("p", "The run was trained with:"),
-            code(facts.environment["command"]),
+            code(contents.environment["command"]),
         ]
-    version = facts.package("vae-cli")
-    git = facts.environment.get("git")
+    version = contents.package("vae-cli")
+    git = contents.environment.get("git")
     if isinstance(git, dict) and git.get("commit"):
         changed = ", with uncommitted changes" if git.get("dirty") else ""
         parts.append(
             element("p", f"Git commit at that time: {git['commit']}{changed}.")
         )
-    plugins = facts.environment.get("plugins")
+    plugins = contents.environment.get("plugins")
     if plugins:
         parts.append(element("p", f"It needs plugins: {_text(plugins)}."))
     parts += [
@@ -133,13 +133,13 @@ def reproduction(facts: Facts) -> Html:
             f"With {f'vae-cli {version}'.rstrip()} installed, the same run, with every "
             "value that differs from the defaults:",
         ),
-        code(command_line(facts.config)),
+        code(command_line(contents.config)),
         element(
             "p",
-            f"With deterministic={str(facts.config.deterministic).lower()} and seed "
-            f"{facts.config.seed}, a second run gives "
+            f"With deterministic={str(contents.config.deterministic).lower()} and seed "
+            f"{contents.config.seed}, a second run gives "
             + ("bitwise the same results on the same machine and versions."
-               if facts.config.deterministic
+               if contents.config.deterministic
                else "the same results up to rounding: threads share each batch."),
         ),
     ]  # fmt: skip

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vae_cli import __version__
 from vae_cli.report import details
-from vae_cli.report.facts import Facts
+from vae_cli.report.contents import RunContents
 from vae_cli.report.html import Html, breakable, code, element, folded, joined, table
 from vae_cli.report.pictures import Pictures, figure
 from vae_cli.report.results import (
@@ -36,10 +36,10 @@ def report_page(run: RunFolder) -> str:
     Raises:
         RunError: it is not a run folder, or its config can't be read.
     """
-    facts = Facts(run)
+    contents = RunContents(run)
     pictures = Pictures(run, FOLDERS)
     sections = [
-        (title, content) for title, content in _sections(facts, pictures) if content
+        (title, content) for title, content in _sections(contents, pictures) if content
     ]
     links = (
         element("li", element("a", title, href=f"#{_anchor(title)}"))
@@ -48,9 +48,9 @@ def report_page(run: RunFolder) -> str:
     body = joined(
         element(
             "header",
-            element("h1", breakable(facts.name)),
-            element("p", facts.sentence, class_="lead"),
-            element("p", facts.when),
+            element("h1", breakable(contents.name)),
+            element("p", contents.sentence, class_="lead"),
+            element("p", contents.when),
         ),
         element("nav", element("ul", *links), aria_label="Contents"),
         element(
@@ -68,23 +68,26 @@ def report_page(run: RunFolder) -> str:
         element("meta", http_equiv="Content-Security-Policy", content=POLICY),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
-        element("title", f"{facts.name}: report"),
+        element("title", f"{contents.name}: report"),
         element("style", Html(style)),
     )
     page = element("html", element("head", head), element("body", body), lang="en")
     return f"<!DOCTYPE html>\n{page}"
 
 
-def _sections(facts: Facts, pictures: Pictures) -> Sequence[tuple[str, Html]]:
+def _sections(contents: RunContents, pictures: Pictures) -> Sequence[tuple[str, Html]]:
     """Return titles and contents in order; a content may be empty."""
-    run, reports = facts.run, facts.reports
-    curves = facts.curves()
+    run, reports = contents.run, contents.reports
+    curves = contents.curves()
     if curves is not None:  # the SVG replaces the file
         shown = pictures.found["figures"]
         shown[:] = [p for p in shown if Path(p.name).stem != "curves"]
     return (
-        ("Key numbers", _tiles(headlines(reports, facts.metrics))),
-        ("Training", joined(figure(curves) if curves else "", details.training(facts))),
+        ("Key numbers", _tiles(headlines(reports, contents.metrics))),
+        (
+            "Training",
+            joined(figure(curves) if curves else "", details.training(contents)),
+        ),
         ("Figures", pictures.html("figures")),
         (
             "Evaluation",
@@ -96,11 +99,11 @@ def _sections(facts: Facts, pictures: Pictures) -> Sequence[tuple[str, Html]]:
             joined(restorations(run), pictures.html("reconstructions")),
         ),
         ("Anomaly scores", joined(anomalies(run), pictures.html("anomaly"))),
-        ("Data", joined(details.data(facts), pictures.html("inspection"))),
-        ("Configuration", details.configuration(facts)),
-        ("Environment", details.environment(facts)),
-        ("How to reproduce it", details.reproduction(facts)),
-        ("How to cite", _citations(facts)),
+        ("Data", joined(details.data(contents), pictures.html("inspection"))),
+        ("Configuration", details.configuration(contents)),
+        ("Environment", details.environment(contents)),
+        ("How to reproduce it", details.reproduction(contents)),
+        ("How to cite", _citations(contents)),
         ("Files not shown", _left_out(pictures)),
     )
 
@@ -123,8 +126,8 @@ def _tiles(numbers: Sequence[tuple[str, str, str]]) -> Html:
     return element("dl", *tiles, class_="tiles")
 
 
-def _citations(facts: Facts) -> Html:
-    entries = facts.citations()
+def _citations(contents: RunContents) -> Html:
+    entries = contents.citations()
     uses = "; ".join(why for why, _ in entries[1:])
     return joined(
         element("p", f"The software, and the sources of the methods and data: {uses}."),

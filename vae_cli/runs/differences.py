@@ -8,7 +8,7 @@ from vae_cli.config.train import NOT_TRAINING, TrainConfig
 from vae_cli.errors import VaeCliError
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.report import Section
-from vae_cli.runs.table import COLUMNS, Facts
+from vae_cli.runs.table import COLUMNS, RunSummary
 from vae_cli.text import printable
 
 RESULTS = ("state", "epochs", "best_epoch", "val_neg_elbo", "test_neg_elbo", "nll")
@@ -67,8 +67,8 @@ def compare_runs(a: RunFolder, b: RunFolder) -> dict[str, Differences]:
         {key: values[key] for key in ENVIRONMENT if key in values}
         for values in (_read(run, "environment.json") for run in (a, b))
     ]
-    facts = [Facts(run) for run in (a, b)]
-    results = [{key: COLUMNS[key].value(each) for key in RESULTS} for each in facts]
+    summaries = [RunSummary(run) for run in (a, b)]
+    results = [{key: COLUMNS[key].value(each) for key in RESULTS} for each in summaries]
     return {
         "config": different(*configs),
         "data": different(*map(flattened, data)),

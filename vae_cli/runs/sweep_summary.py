@@ -10,7 +10,7 @@ from vae_cli.runs.metrics_file import read_rows
 from vae_cli.runs.ranking import comparable
 from vae_cli.runs.report import csv_text, markdown_table
 from vae_cli.runs.sweep_folder import SweepFolder, SweepJob, short_number
-from vae_cli.runs.table import Facts
+from vae_cli.runs.table import RunSummary
 
 
 @dataclass(frozen=True)
@@ -111,9 +111,9 @@ def summary_of(folder: SweepFolder) -> SweepSummary:
 
 
 def _row(job: SweepJob) -> SweepRow:
-    facts = Facts(job.run)
+    summary = RunSummary(job.run)
     kind, bound = comparable(job.run)
-    epoch = facts.metrics.get("best_epoch")
+    epoch = summary.metrics.get("best_epoch")
     row = _epoch_row(job, epoch)
     return SweepRow(
         job=job,
@@ -121,7 +121,7 @@ def _row(job: SweepJob) -> SweepRow:
         bound=bound if job.state == "finished" else None,
         best_epoch=epoch,
         kl=row.get("val_kl_loss", row.get("kl_loss")),
-        minutes=facts.minutes,
+        minutes=summary.minutes,
     )
 
 

@@ -17,7 +17,7 @@ UNREADABLE, NEEDS_PLUGIN = "unreadable", "needs plugin"
 """States of runs whose config can't be read."""
 
 
-class Facts:
+class RunSummary:
     """What a run folder says of a run, read when it is asked for.
 
     Args:
@@ -102,26 +102,26 @@ class Column(NamedTuple):
     """A column beside those of config keys: its title, value and format."""
 
     title: str
-    value: Callable[[Facts], Any]
+    value: Callable[[RunSummary], Any]
     form: str = ""
 
 
 COLUMNS = {
-    "state": Column("state", lambda facts: facts.state),
-    "epochs": Column("epochs", lambda facts: f"{facts.epoch}/{facts.option('epochs')}"),
-    "latent_dim": Column("z", lambda facts: facts.option("latent_dim")),
-    "binarize": Column("binarize", lambda facts: facts.option("dataset.binarize")),
-    "best_epoch": Column("best epoch", lambda facts: facts.best.get("epoch"), ".0f"),
+    "state": Column("state", lambda run: run.state),
+    "epochs": Column("epochs", lambda run: f"{run.epoch}/{run.option('epochs')}"),
+    "latent_dim": Column("z", lambda run: run.option("latent_dim")),
+    "binarize": Column("binarize", lambda run: run.option("dataset.binarize")),
+    "best_epoch": Column("best epoch", lambda run: run.best.get("epoch"), ".0f"),
     "val_neg_elbo": Column(
-        "val neg. ELBO", lambda facts: facts.best.get("val_neg_elbo"), ".2f"
+        "val neg. ELBO", lambda run: run.best.get("val_neg_elbo"), ".2f"
     ),
-    "test_neg_elbo": Column("test neg. ELBO", lambda facts: facts.test_bound, ".2f"),
-    "nll": Column("test NLL", lambda facts: facts.evaluation.get("nll"), ".2f"),
+    "test_neg_elbo": Column("test neg. ELBO", lambda run: run.test_bound, ".2f"),
+    "nll": Column("test NLL", lambda run: run.evaluation.get("nll"), ".2f"),
     "bits_per_dim": Column(
-        "bits per dim", lambda facts: facts.evaluation.get("bits_per_dim"), ".4f"
+        "bits per dim", lambda run: run.evaluation.get("bits_per_dim"), ".4f"
     ),
-    "minutes": Column("minutes", lambda facts: facts.minutes, ".1f"),
-    "run": Column("run", lambda facts: str(facts.run)),
+    "minutes": Column("minutes", lambda run: run.minutes, ".1f"),
+    "run": Column("run", lambda run: str(run.run)),
 }
 """Name -> column; every config key is a column, too."""
 SHOWN = (
@@ -166,18 +166,18 @@ def check_filters(filters: Sequence[tuple[str, str]]) -> None:
             )
 
 
-def value_of(facts: Facts, name: str) -> Any:
+def value_of(summary: RunSummary, name: str) -> Any:
     """Return what a run has in a column: text, a number, a list or None."""
-    if facts.config is None and name not in ALWAYS:
+    if summary.config is None and name not in ALWAYS:
         return None
-    return COLUMNS[name].value(facts) if name in COLUMNS else facts.option(name)
+    return COLUMNS[name].value(summary) if name in COLUMNS else summary.option(name)
 
 
-def matches(facts: Facts, name: str, wanted: str) -> bool:
+def matches(summary: RunSummary, name: str, wanted: str) -> bool:
     """Return whether a run has a value, as it is typed, in a column."""
-    if facts.config is None and name not in ALWAYS:
+    if summary.config is None and name not in ALWAYS:
         return False
-    value = value_of(facts, name)
+    value = value_of(summary, name)
     if _is_number(value):
         try:
             return float(wanted) == value
@@ -187,11 +187,11 @@ def matches(facts: Facts, name: str, wanted: str) -> bool:
     return wanted == text
 
 
-def ordered(runs: list[Facts], name: str) -> list[Facts]:
+def ordered(runs: list[RunSummary], name: str) -> list[RunSummary]:
     """Return runs by a column, smallest first, those without a value at the end."""
 
-    def key(facts: Facts) -> tuple[int, float, str]:
-        value = value_of(facts, name)
+    def key(summary: RunSummary) -> tuple[int, float, str]:
+        value = value_of(summary, name)
         if _is_number(value) and math.isfinite(value):
             return 0, float(value), ""
         return (2, 0.0, "") if value is None else (1, 0.0, str(value))
@@ -199,10 +199,10 @@ def ordered(runs: list[Facts], name: str) -> list[Facts]:
     return sorted(runs, key=key)
 
 
-def runs_table(runs: Sequence[Facts], columns: Sequence[str] = SHOWN) -> str:
+def runs_table(runs: Sequence[RunSummary], columns: Sequence[str] = SHOWN) -> str:
     """Return a header, and one line a run."""
     titles = [COLUMNS[c].title if c in COLUMNS else c for c in columns]
-    lines = [titles, *([_cell(facts, c) for c in columns] for facts in runs)]
+    lines = [titles, *([_cell(summary, c) for c in columns] for summary in runs)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip()
@@ -210,9 +210,9 @@ def runs_table(runs: Sequence[Facts], columns: Sequence[str] = SHOWN) -> str:
     )
 
 
-def _cell(facts: Facts, name: str) -> str:
-    value = value_of(facts, name)
-    if facts.config is None and name not in ALWAYS:
+def _cell(summary: RunSummary, name: str) -> str:
+    value = value_of(summary, name)
+    if summary.config is None and name not in ALWAYS:
         return ""
     if not _is_number(value):
         return "-" if value is None else printable(value)

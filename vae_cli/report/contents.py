@@ -24,7 +24,7 @@ NETWORKS = {
 }
 
 
-class Facts:
+class RunContents:
     """A run's files, read once.
 
     Args:
