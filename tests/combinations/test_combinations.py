@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.combinations.covering import AXES, Choice, covering, problems
+from tests.combinations.axes import AXES
+from tests.combinations.covering import Choice, covering, problems
 from tests.combinations.run import write_images
 
 PROCESSES = 2

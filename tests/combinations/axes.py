@@ -1,0 +1,107 @@
+"""The options that meet, and the words of a command line that choose each."""
+
+AXES: dict[str, dict[str, tuple[str, ...]]] = {
+    "architecture": {
+        "dense": ("architecture=gated_dense", "architecture.hidden_units=[8]"),
+        "conv": ("architecture=conv", "architecture.filters=[2,3]"),
+        "residual_conv": (
+            "architecture=residual_conv",
+            "architecture.filters=[2,3]",
+            "architecture.blocks=1",
+            "architecture.dense_units=6",
+        ),
+    },
+    "normalization": {
+        name: (f"architecture.normalization={name}",)
+        for name in ("none", "batch", "layer")
+    },
+    "dropout": {rate: (f"architecture.dropout={rate}",) for rate in ("0.0", "0.2")},
+    "likelihood": {
+        name: (f"likelihood={name}",)
+        for name in ("bernoulli", "gaussian", "continuous_bernoulli")
+    }
+    | {
+        "mixture of logistics": (
+            "likelihood=discretized_logistic",
+            "likelihood.mixture=2",
+        ),
+    },
+    "prior": {
+        "standard": (),
+        "mog": ("prior=mog", "prior.components=3"),
+        "vamp": ("prior=vamp", "prior.components=3"),
+        "vamp from data": (
+            "prior=vamp",
+            "prior.components=3",
+            "prior.initialization=data",
+        ),
+    },
+    "hierarchy": {
+        "none": (),
+        "two_level": ("hierarchy=two_level", "hierarchy.hidden_units=[6]"),
+    },
+    "conditioning": {
+        "none": (),
+        "label": ("conditioning=label",),
+        "label, learned prior": (
+            "conditioning=label",
+            "conditioning.learned_prior=true",
+        ),
+        "observed": ("conditioning=observed", "conditioning.hidden_units=[6]"),
+    },
+    "corruption": {
+        "none": (),
+        # the others differ from these in where pixels change, not in what meets them
+        **{
+            name: (f"corruption={name}",)
+            for name in ("gaussian_noise", "random_mask", "quadrants")
+        },
+        "half, any side": ("corruption=half", "corruption.side=random"),
+    },
+    "pixels": {
+        "default": (),
+        "observed": ("corruption.loss_on=observed",),
+        "missing": ("corruption.loss_on=missing",),
+    },
+    "objective": {
+        "elbo": (),
+        "iwae": ("objective=iwae", "objective.importance_samples=2"),
+        "iwae, doubly": (
+            "objective=iwae",
+            "objective.importance_samples=2",
+            "objective.doubly_reparameterized=true",
+        ),
+        "perceptual": ("objective=perceptual",),
+        "vae_gan": ("objective=vae_gan",),
+    },
+    "annealing": {name: (f"kl_annealing={name}",) for name in ("none", "cyclical")},
+    "optimizer": {name: (f"optimizer={name}",) for name in ("adam", "adamax", "adamw")},
+    "average": {"none": (), "0.9": ("optimizer.ema_decay=0.9",)},
+    "clipping": {"none": (), "1": ("optimizer.clip_norm=1.0",)},
+    "schedule": {
+        "constant": (),
+        "cosine": ("learning_rate_schedule=cosine",),
+        "step": ("learning_rate_schedule=step",),
+    },
+    "pixel values": {
+        name: (f"dataset.binarize={name}",)
+        for name in ("none", "threshold", "static", "dynamic")
+    }
+    | {"with noise": ("dataset.dequantize=uniform",)},
+    "augmentation": {"none": (), "both": ("dataset.augment=[flip,shift]",)},
+    "free bits": {"none": (), "0.1": ("free_bits=0.1",)},
+    "precision": {
+        name: (f"precision={name}",)
+        for name in ("float32", "mixed_bfloat16", "mixed_float16")
+    },
+    "xla": {"auto": (), "true": ("jit=true",)},
+    "replicas": {
+        "one": (),
+        "two": ("distribution=mirrored", "distribution.devices=[CPU:0,CPU:1]"),
+    },
+    "validation": {"20": (), "none": ("dataset.validation_size=0",)},
+    # records of MLflow and W&B are sent by another process, from the run folder
+    "tracker": {"tensorboard": (), "none": ("tracker=none",)},
+    "classes": {"all": (), "two of three": ("dataset.classes=[0,1]",)},
+    "memory": {"held": (), "streamed": ("dataset.memory_mb=1",)},
+}
