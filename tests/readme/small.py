@@ -29,11 +29,13 @@ AT_MOST = {
 """Key -> the most that a run here takes of it."""
 
 ALSO = {
-    "vae-train -m experiment=anomaly_heldout": (
-        'hydra.sweeper.params={dataset.classes:"[1,2,3,4,5,6,7,8,9]"}',
+    "vae-train -m experiment=anomaly_heldout hydra.sweep.dir=outputs/heldout": (
+        "hydra.sweeper.params=null",
+        "dataset.classes=[1,2,3,4,5,6,7,8,9]",
     ),
-    "vae-train -m experiment=anomaly_one_digit": (
-        'hydra.sweeper.params={dataset.classes:"[0]"}',
+    "vae-train -m experiment=anomaly_one_digit hydra.sweep.dir=outputs/one_digit": (
+        "hydra.sweeper.params=null",
+        "dataset.classes=[0]",
     ),
     "vae-train -m experiment=tune": ("hydra.sweeper.n_trials=1",),
     # the size of `my-run`, whose weights they take

@@ -82,7 +82,7 @@ def settled(words: Sequence[str]) -> list[str]:
         UsageError: all parameters of a search are in one word.
     """
     typed = {_key(word): word.partition("=")[2] for word in words if is_override(word)}
-    if "hydra.sweeper.params" in typed:
+    if typed.get("hydra.sweeper.params", "null") != "null":
         raise UsageError(
             "hydra.sweeper.params= has all parameters in one word, which a resumed "
             "sweep can't complete.",
