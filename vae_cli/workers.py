@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 
 from vae_cli.config.distribution import DistributionConfig
@@ -74,13 +74,26 @@ def handing_on_signals(send: Callable[[int], None]) -> Iterator[None]:
         # a terminal that closes stops them as a Ctrl-C does: saved
         send(signal.SIGTERM if number == signal.SIGHUP else number)
 
-    stops = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, hand_on) for number in stops}
+    with handling((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), hand_on):
+        yield
+
+
+@contextlib.contextmanager
+def handling(
+    numbers: Iterable[int], handler: Callable[[int, FrameType | None], None]
+) -> Iterator[None]:
+    """Handle signals within the block; the handlers before it return after it.
+
+    Args:
+        numbers: of the signals.
+        handler: takes a signal's number and the frame that it interrupts.
+    """
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
 
 
 def follow_launcher(stopping: Callable[[], bool] = bool) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from types import FrameType
 
 from vae_cli.runs.sweep_folder import SweepFolder
-from vae_cli.workers import wait_until
+from vae_cli.workers import handling, wait_until
 
 log = logging.getLogger("vae_cli")
 
@@ -50,10 +50,5 @@ def saving_jobs(folder: SweepFolder) -> Iterator[None]:
                 wait_until(saved, LONGEST)
         raise KeyboardInterrupt
 
-    stops = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, stop) for number in stops}
-    try:
+    with handling((signal.SIGINT, signal.SIGTERM), stop):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
