@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from vae_cli.evaluation.split_report import SplitReport
 
 OPTIONS = (
-    "split", "importance_samples", "num_images", "generated_images", "seed",
+    "split", "importance_samples", "num_images", "generated_images", "disentanglement",
+    "seed",
     "batch_size", "chunk_size", "memory_mb",
 )  # fmt: skip
 """Keys that `Run.evaluate` takes."""
