@@ -279,6 +279,15 @@ class Run(OpenRun):
         with drawn_as(cmap=cmap):
             return evaluation_figure(self.vae, report, self.name)
 
+    def plot_disentanglement(
+        self, report: "SplitReport", cmap: str | None = None
+    ) -> "Figure":
+        """Draw a report of `evaluate`: traversals beside factors."""
+        from vae_cli.visualize.model_figures import disentanglement_figure
+
+        with drawn_as(cmap=cmap):
+            return disentanglement_figure(self, report)
+
     def plot_restoration(
         self, report: "RestorationReport", columns: int = 10, cmap: str | None = None
     ) -> "Figure":

@@ -37,7 +37,7 @@ KEYS = {
     *("label_agreement", "class_spread", "samples_are"),
     *("mig", "mig_sampled", "sap", "dci_disentanglement", "dci_completeness"),
     *("dci_informativeness", "factor_vae_score", "beta_vae_score", "modularity"),
-    "disentanglement",
+    *("disentanglement", "cluster_accuracy", "cluster_nmi"),
 }
 PROTOCOL = {"dataset", "binarization", "train_size", "draw_seed", "estimator"}
 CONV = "architecture.filters=[4]"

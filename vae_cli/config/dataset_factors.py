@@ -153,7 +153,7 @@ class XYSquaresConfig(FactorGridConfig):
     """Coloured squares on a grid: the hard case for losses that compare pixels.
 
     Squares don't overlap between two places, so that all steps change equally many
-    pixels, and nothing says which places are near (Michlo et al. 2021).
+    pixels, and nothing says which places are near (Michlo et al. 2023).
     """
 
     squares: int = option(

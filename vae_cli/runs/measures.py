@@ -30,6 +30,16 @@ ROWS = (
     ("ssim", "SSIM", "window 11, sigma 1.5"),
     ("knn_accuracy", "kNN accuracy", "10 neighbours"),
     ("linear_accuracy", "linear accuracy", "logistic regression"),
+    (
+        "cluster_accuracy",
+        "cluster accuracy",
+        "components of the prior, each assigned to one class",
+    ),
+    (
+        "cluster_nmi",
+        "cluster NMI",
+        "normalized mutual information of components and classes",
+    ),
     ("sharpness", "sharpness of samples", "variance of the Laplacian; 1: as held-out"),
     (
         "frechet_distance",

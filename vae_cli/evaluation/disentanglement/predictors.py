@@ -135,7 +135,6 @@ def dci(
             min_samples_leaf=LEAF,
             max_features=None,
             random_state=seed,
-            n_jobs=-1,
         )
         forest.fit(fitted[0], fitted[1][:, k])
         importance.append(forest.feature_importances_)
