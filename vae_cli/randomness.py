@@ -39,6 +39,7 @@ class Stream(IntEnum):
     DEQUANTIZATION = 17
     TRAINING_DEQUANTIZATION = 18
     TRAINING_AUGMENTATION = 19
+    FACTORS = 30
 
 
 def generator(seed: int, stream: Stream, index: int = 0) -> np.random.Generator:

@@ -30,6 +30,7 @@ OPTIONS: dict[str, dict[str, type]] = {}
 IMPLEMENTED_IN = {
     "dataset": (
         "vae_cli.data.sources",
+        "vae_cli.data.factors",
         "vae_cli.data.npz",
         "vae_cli.data.npy",
         "vae_cli.data.hdf5",

@@ -113,6 +113,7 @@ class Run(OpenRun):
         importance_samples: int | None = 500,
         num_images: int | None = None,
         generated_images: int | None = None,
+        disentanglement: bool = False,
         seed: int | None = None,
         batch_size: int | None = None,
         chunk_size: int | None = None,
@@ -126,6 +127,7 @@ class Run(OpenRun):
             importance_samples: per image, for log p(x); None leaves it out.
             num_images: at most this many; None: all.
             generated_images: to draw and compare with held-out ones; None: none.
+            disentanglement: whether to compare codes with known factors.
             seed: of the posterior noise; None: the run's own.
             batch_size: images at a time; None: by `memory_mb`. Does not change results.
             chunk_size: samples at a time; likewise.
@@ -138,6 +140,7 @@ class Run(OpenRun):
             importance_samples=importance_samples,
             num_images=num_images,
             generated_images=generated_images,
+            disentanglement=disentanglement,
             seed=self.config.seed if seed is None else seed,
             batch_size=batch_size,
             chunk_size=chunk_size,
@@ -275,6 +278,15 @@ class Run(OpenRun):
 
         with drawn_as(cmap=cmap):
             return evaluation_figure(self.vae, report, self.name)
+
+    def plot_disentanglement(
+        self, report: "SplitReport", cmap: str | None = None
+    ) -> "Figure":
+        """Draw a report of `evaluate`: traversals beside factors."""
+        from vae_cli.visualize.model_figures import disentanglement_figure
+
+        with drawn_as(cmap=cmap):
+            return disentanglement_figure(self, report)
 
     def plot_restoration(
         self, report: "RestorationReport", columns: int = 10, cmap: str | None = None

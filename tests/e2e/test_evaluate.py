@@ -35,6 +35,9 @@ KEYS = {
     *("effective_sample_size", "seconds", "protocol"),
     *("sharpness", "frechet_distance", "frechet_floor", "classifier_accuracy"),
     *("label_agreement", "class_spread", "samples_are"),
+    *("mig", "mig_sampled", "sap", "dci_disentanglement", "dci_completeness"),
+    *("dci_informativeness", "factor_vae_score", "beta_vae_score", "modularity"),
+    *("disentanglement", "cluster_accuracy", "cluster_nmi"),
 }
 PROTOCOL = {"dataset", "binarization", "train_size", "draw_seed", "estimator"}
 CONV = "architecture.filters=[4]"

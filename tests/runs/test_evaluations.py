@@ -79,6 +79,7 @@ def test_protocol_says_how_a_figure_came_about(run: RunFolder) -> None:
         "importance_samples": 5,
         "noise_seed": 0,
         "generated_images": None,
+        "disentanglement": False,
         "corruption": "none",
         "corruption_options": {"name": "none"},
         "conditioning": "none",

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from vae_cli.evaluation.split_report import SplitReport
 
 OPTIONS = (
-    "split", "importance_samples", "num_images", "generated_images", "seed",
+    "split", "importance_samples", "num_images", "generated_images", "disentanglement",
+    "seed",
     "batch_size", "chunk_size", "memory_mb",
 )  # fmt: skip
 """Keys that `Run.evaluate` takes."""
@@ -88,11 +89,16 @@ def _write(
     write_report(folder, values, form)
     stem = folder.evaluation / report.split_name
     save_figure(run.plot_evaluation(report), stem.with_suffix(f".{form}"))
+    if report.disentanglement is not None:
+        second = stem.with_name(f"{stem.name}-disentanglement.{form}")
+        save_figure(run.plot_disentanglement(report), second)
     if config.save_npz:
         write_npz(Path(config.save_npz), report.evaluation.arrays(report.split))
         print(config.save_npz)
     for suffix in (".json", ".md", f".{form}"):
         print(stem.with_suffix(suffix))
+    if report.disentanglement is not None:
+        print(second)
 
 
 def _samples_file(folder: RunFolder) -> Path:

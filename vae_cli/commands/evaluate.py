@@ -8,7 +8,7 @@ from vae_cli.config.commands import EvaluateConfig
 from vae_cli.errors import ConfigError
 from vae_cli.run import Run
 from vae_cli.runs.data import check_outputs, has_test
-from vae_cli.runs.evaluations import check_writable
+from vae_cli.runs.evaluations import check_factors, check_writable
 from vae_cli.runs.selection import open_runs
 
 
@@ -25,6 +25,8 @@ def evaluate(config: EvaluateConfig, overrides: list[str]) -> None:
     for run in runs:
         check_outputs(run.folder, run.config, save_npz=config.save_npz)
         check_writable(run.folder, run.config, config.checkpoint)
+        if config.disentanglement:
+            check_factors(run.folder, run.config)
     several = len(folders) > 1
     _check_number(config, len(folders))
     if several and config.split is None and len(set(map(has_test, folders))) > 1:

@@ -107,6 +107,10 @@ class EvaluateConfig(RunConfig):
         at_least=100,
         at_most=1_000_000,
     )
+    disentanglement: bool = option(
+        "dataset=factors or xy_squares: compare posterior means with the factors: MIG, "
+        "SAP, DCI, FactorVAE and beta-VAE scores, modularity"
+    )
     save_npz: str | None = option(
         "one run: also write images, `neg_elbo` and `log_prob` of each to this .npz"
     )

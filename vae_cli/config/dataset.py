@@ -1,10 +1,12 @@
 """Options of data sets: how they are split and binarized; the sets shipped here."""
 
+import math
 from dataclasses import dataclass
 
 from vae_cli.config.corruption import CorruptionConfig
 from vae_cli.config.likelihood import LikelihoodConfig
 from vae_cli.config.option import Options, option
+from vae_cli.factors import Factor
 from vae_cli.registry import register
 
 MAX_SEED = 2**32 - 1
@@ -67,6 +69,16 @@ class DatasetConfig(Options):
     def taken_for_test(self) -> int | None:
         """Return how many training images are taken for testing; None: a tenth."""
         return 0
+
+    @property
+    def most_held_mb(self) -> float:
+        """Return the MiB of images that are held in memory; more are mapped."""
+        return math.inf
+
+    @property
+    def factors(self) -> tuple[Factor, ...]:
+        """Return the factors that every image is made from, where they are known."""
+        return ()
 
     def problems(self) -> list[str]:
         """Return inconsistencies between fields."""

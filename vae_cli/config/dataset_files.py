@@ -57,6 +57,11 @@ class FileConfig(DatasetConfig):
         return self.test_size
 
     @property
+    def most_held_mb(self) -> float:
+        """Return the MiB of images that are held in memory; more are mapped."""
+        return self.memory_mb
+
+    @property
     def may_be_name(self) -> bool:
         """Return whether `path` may be the name of a published set."""
         return False

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import vae_cli.config.dataset_factors  # registers data sets, as below
 import vae_cli.config.dataset_formats  # noqa: F401  # registers more data sets
 from vae_cli.config.architecture import ArchitectureConfig, ConvConfig
 from vae_cli.config.conditioning import ConditioningConfig, UnconditionalConfig

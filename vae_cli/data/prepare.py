@@ -9,7 +9,6 @@ import numpy as np
 
 from vae_cli.config.corruption import CorruptionConfig
 from vae_cli.config.dataset import DatasetConfig
-from vae_cli.config.dataset_files import FileConfig
 from vae_cli.data.binarize import binarized
 from vae_cli.data.dequantize import checked_levels, dequantized
 from vae_cli.data.source import Source, load_source
@@ -223,7 +222,7 @@ def _spec(splits: list[Split], config: DatasetConfig, source: Source) -> DataSpe
 
 
 def _held_if_small(split: Split, config: DatasetConfig) -> Split:
-    if isinstance(config, FileConfig) and split.images.megabytes > config.memory_mb:
+    if split.images.megabytes > config.most_held_mb:
         return split
     return replace(split, images=split.images.in_memory())
 

@@ -34,6 +34,7 @@ class _Part(NamedTuple):
     end: float
     first: int = 0  # which of its split, or of own images, is the first
     split: str | None = None
+    factors: tuple[str, ...] = ()  # names of those to write
 
 
 def codes(
@@ -95,6 +96,7 @@ def _encoded(
                 scores,
                 None if part.split is None else [part.split] * len(names),
                 part.begin + done * (part.end - part.begin),
+                {name: (images.factors or {})[name] for name in part.factors},
             )
 
 
@@ -128,6 +130,7 @@ def _of_splits(run: OpenRun, how: EncodeConfig) -> Iterator[_Part]:
             begin / total,
             done / total,
             split=name if how.split == ALL else None,
+            factors=tuple(factor.name for factor in run.config.dataset.factors),
         )
 
 

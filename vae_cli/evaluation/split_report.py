@@ -8,9 +8,12 @@ import numpy as np
 
 from vae_cli.config.commands import EvaluateConfig
 from vae_cli.data.splits import Split
+from vae_cli.evaluation.disentanglement.of_run import disentanglement_of
+from vae_cli.evaluation.disentanglement.report import Disentanglement, Scores
 from vae_cli.evaluation.sample_report import report_samples
 from vae_cli.evaluation.samples import SampleQuality
 from vae_cli.evaluation.summary import Evaluation, evaluate_split
+from vae_cli.runs.evaluations import check_factors
 from vae_cli.runs.opened import OpenRun
 
 
@@ -24,6 +27,7 @@ class SplitReport:
         evaluation: the figures, and the scores of each image.
         quality: of drawn images.
         samples: drawn images, float32 [S, H, W, C], or None.
+        disentanglement: codes against factors, or None.
     """
 
     split_name: str
@@ -31,13 +35,17 @@ class SplitReport:
     evaluation: Evaluation
     quality: SampleQuality
     samples: np.ndarray | None
+    disentanglement: Disentanglement | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return what `<split>.json` holds, except `protocol`."""
+        found = self.disentanglement
         return {
             "split": self.split_name,
             **self.evaluation.report,
             **asdict(self.quality),
+            **asdict(Scores() if found is None else found.scores),
+            "disentanglement": None if found is None else found.to_json(),
         }
 
     def __getattr__(self, name: str) -> Any:
@@ -59,6 +67,8 @@ def report_split(
         config: how, with a seed.
         progress: called with the fraction of importance sampling that is done.
     """
+    if config.disentanglement:
+        check_factors(run.folder, run.config)
     vae, seed = run.vae, config.seed or 0
     split = run.split(name, num_images=config.num_images)
     train = run.split("train") if name != "train" else None
@@ -77,4 +87,5 @@ def report_split(
     quality, samples = SampleQuality(sharpness=None), None
     if config.generated_images is not None:
         quality, samples = report_samples(run, split, config.generated_images, seed)
-    return SplitReport(name, split, evaluation, quality, samples)
+    factors = disentanglement_of(run, name, seed) if config.disentanglement else None
+    return SplitReport(name, split, evaluation, quality, samples, factors)

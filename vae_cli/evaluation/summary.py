@@ -11,6 +11,7 @@ import numpy as np
 from vae_cli.data.splits import Split
 from vae_cli.data_spec import DataSpec
 from vae_cli.evaluation.bounds import bits_per_dim, score_images
+from vae_cli.evaluation.clusters import clusters_of
 from vae_cli.evaluation.importance import ImportanceResult, importance_sampling
 from vae_cli.evaluation.latent import active_units, code_source, encode
 from vae_cli.evaluation.probes import Probes, probe
@@ -109,6 +110,7 @@ def evaluate_split(
             else dict.fromkeys(Probes.__dataclass_fields__, None)
         ),
         "probes_of": code_source(vae) if probes else None,
+        **asdict(clusters_of(vae, scores.mean, split.labels)),
         "effective_sample_size": None
         if importance is None
         else float(importance.effective_samples.mean()),

@@ -93,6 +93,14 @@ class Mixture(Distribution):
         a scale of 0.3, 5e-4 at 0.1 and 5e-3 at 0.03; GPUs with `tf32`, in training, by
         .05, 2 and 20. `exact` computes them in float64.
         """
+        return ops.cast(ops.logsumexp(self._joint(z), axis=-1), "float32")
+
+    def responsibilities(self, z: Any) -> Any:
+        """Return p(c|z) of each component: float32 [..., d] -> [..., C]."""
+        return ops.cast(ops.softmax(self._joint(z), axis=-1), "float32")
+
+    def _joint(self, z: Any) -> Any:
+        """Return log p(c, z) in nats, [..., C]."""
         dtype = self.mean.dtype
         x = ops.cast(z, dtype)
         precision = ops.exp(-self.log_var)
@@ -102,8 +110,7 @@ class Mixture(Distribution):
             - 2 * ops.matmul(x, ops.transpose(self.mean * precision))
             + ops.sum(self.mean**2 * precision + self.log_var + LOG_2PI, axis=-1)
         )
-        mixed = ops.logsumexp(self.log_weights - 0.5 * distance, axis=-1)
-        return ops.cast(mixed, "float32")
+        return self.log_weights - 0.5 * distance
 
     def sample(self, noise: Any, choice: Any = None) -> Any:
         """Pick a component for each code, then draw from it: [N, d] -> [N, d]."""

@@ -39,6 +39,8 @@ class Prior(keras.layers.Layer):
 
     conditional = False
     """Whether its distribution depends on the condition."""
+    has_clusters = False
+    """Whether evaluation compares components of its distribution with labels."""
 
     def __init__(self, config: PriorConfig, dim: int) -> None:
         super().__init__(name="prior", dtype="float32")
@@ -90,6 +92,8 @@ class MixturePrior(Prior):
         config: number of components.
         dim: dimensions of z.
     """
+
+    has_clusters = True
 
     def __init__(self, config: MixtureConfig, dim: int) -> None:
         super().__init__(config, dim)

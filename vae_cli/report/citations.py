@@ -257,6 +257,29 @@ PAPERS = (
             year="2009",
         ),
     ),
+    Paper(
+        "images in the manner of dSprites",
+        lambda config, sampled: config.dataset.name == "factors",
+        _entry(
+            "matthey2017dsprites", "misc",
+            title="d{S}prites: Disentanglement testing sprites dataset",
+            author="Matthey, Loic and Higgins, Irina and Hassabis, Demis and Lerchner, "
+            "Alexander",
+            year="2017",
+        ),
+    ),
+    Paper(
+        "XY squares",
+        lambda config, sampled: config.dataset.name == "xy_squares",
+        _entry(
+            "michlo2023overlooked", "inproceedings",
+            title="Overlooked implications of the reconstruction loss for {VAE} "
+            "disentanglement",
+            author="Michlo, Nathan and Klein, Richard and James, Steven",
+            booktitle="International Joint Conference on Artificial Intelligence",
+            year="2023",
+        ),
+    ),
 )  # fmt: skip
 """The papers, in the order of the report."""
 

@@ -28,6 +28,9 @@ CAPTIONS = {
     "figures/reconstructions": "Images and their reconstructions.",
     "figures/latent": "Posterior means of held-out images, coloured by label, and the "
     "KL divergence of each latent dimension.",
+    "evaluation/test-disentanglement": "Latent dimensions moved one at a time, the "
+    "factors moved one at a time, and the information that each dimension has of each "
+    "factor.",
     "inspection/contact-sheet": "Training images and their values.",
     "inspection/duplicates": "Pairs of images that look alike.",
 }

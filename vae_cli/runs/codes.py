@@ -28,6 +28,7 @@ class Codes:
         log_var: of q(z|x), float32 [n, latent_dim].
         scores: name -> float32 [n].
         splits: name of each image's split, where there are several.
+        factors: name -> value of each factor of the images, float32 [n], where known.
         fraction: fraction of all images that is encoded by now.
     """
 
@@ -38,6 +39,7 @@ class Codes:
     scores: dict[str, np.ndarray] = field(default_factory=dict)
     splits: list[str] | None = None
     fraction: float = 1.0
+    factors: dict[str, np.ndarray] = field(default_factory=dict)
 
     def columns(self) -> dict[str, list[str] | np.ndarray]:
         """Return the columns of a table of these codes, by name."""
@@ -46,6 +48,7 @@ class Codes:
             "image": self.names,
             **splits,
             "label": self.labels,
+            **self._factors,
             **{f"mean_{i}": values for i, values in enumerate(self.mean.T)},
             **{f"log_var_{i}": values for i, values in enumerate(self.log_var.T)},
             **self.scores,
@@ -58,10 +61,15 @@ class Codes:
             "names": np.array(self.names),
             **splits,
             "labels": np.array(self.labels),
+            **self._factors,
             "mean": self.mean,
             "log_var": self.log_var,
             **self.scores,
         }
+
+    @property
+    def _factors(self) -> dict[str, np.ndarray]:
+        return {f"factor_{name}": values for name, values in self.factors.items()}
 
 
 def joined(parts: list[Codes]) -> Codes:
@@ -78,6 +86,10 @@ def joined(parts: list[Codes]) -> Codes:
         },
         splits or None,
         parts[-1].fraction,
+        {
+            name: np.concatenate([part.factors[name] for part in parts])
+            for name in parts[0].factors
+        },
     )
 
 

@@ -12,7 +12,7 @@ from vae_cli import __version__
 from vae_cli.config.commands import EvaluateConfig
 from vae_cli.config.train import TrainConfig
 from vae_cli.data.splits import ImageData
-from vae_cli.errors import VaeCliError
+from vae_cli.errors import ConfigError, VaeCliError
 from vae_cli.evaluation.probes import MAX_CODES
 from vae_cli.runs.files import check_finite, write_json, write_text
 from vae_cli.runs.folder import RunFolder
@@ -62,6 +62,7 @@ def protocol(
         "noise_seed": seed,
         "generated_images": evaluation.generated_images,
         "num_images": evaluation.num_images,
+        "disentanglement": evaluation.disentanglement,
         "likelihood": run.likelihood.name,
         "corruption": run.corruption.name,
         "corruption_options": asdict(run.corruption),
@@ -133,7 +134,7 @@ def _put_aside(folder: RunFolder, split: str) -> None:
         if not earlier.exists():
             break
     earlier.mkdir(parents=True)
-    for old in folder.evaluation.glob(f"{split}.*"):
+    for old in folder.evaluation.glob(f"{split}[.-]*"):
         old.replace(earlier / old.name)
 
 
@@ -158,6 +159,23 @@ def check_writable(folder: RunFolder, config: TrainConfig, checkpoint: str) -> N
         probe.unlink()
         if not any(folder.evaluation.iterdir()):
             folder.evaluation.rmdir()
+
+
+def check_factors(folder: RunFolder, config: TrainConfig) -> None:
+    """Check that the factors of a run's images are known.
+
+    Raises:
+        ConfigError: they aren't, or there is one alone.
+    """
+    factors = config.dataset.factors
+    if len(factors) > 1:
+        return
+    having = f"one, {factors[0].name}" if factors else "none"
+    raise ConfigError(
+        "disentanglement=true needs images with several known factors; dataset="
+        f"{config.dataset.name} of {folder} has {having}.",
+        "train on a set that has them: dataset=factors or dataset=xy_squares",
+    )
 
 
 def write_report(folder: RunFolder, report: dict[str, Any], form: str = "png") -> None:

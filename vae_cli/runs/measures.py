@@ -30,6 +30,16 @@ ROWS = (
     ("ssim", "SSIM", "window 11, sigma 1.5"),
     ("knn_accuracy", "kNN accuracy", "10 neighbours"),
     ("linear_accuracy", "linear accuracy", "logistic regression"),
+    (
+        "cluster_accuracy",
+        "cluster accuracy",
+        "components of the prior, each assigned to one class",
+    ),
+    (
+        "cluster_nmi",
+        "cluster NMI",
+        "normalized mutual information of components and classes",
+    ),
     ("sharpness", "sharpness of samples", "variance of the Laplacian; 1: as held-out"),
     (
         "frechet_distance",
@@ -44,6 +54,15 @@ ROWS = (
         "spread within a class",
         "mean distance of two samples in pixels; 1: as held-out",
     ),
+    ("mig", "MIG", "mutual information gap of posterior means, 20 bins"),
+    ("mig_sampled", "MIG of samples", "mutual information gap of posterior samples"),
+    ("sap", "SAP", "separated attribute predictability"),
+    ("dci_disentanglement", "DCI disentanglement", "random forests"),
+    ("dci_completeness", "DCI completeness", "random forests"),
+    ("dci_informativeness", "DCI informativeness", "accuracy of random forests"),
+    ("factor_vae_score", "FactorVAE score", "accuracy by the least variance"),
+    ("beta_vae_score", "beta-VAE score", "accuracy by mean differences"),
+    ("modularity", "modularity", "of active dimensions"),
 )
 """Key, name, and unit or protocol."""
 
@@ -77,6 +96,9 @@ def measures(
                 unit += f", {report['probes_of']}"
             if key == "sharpness":
                 unit += f"; of {SAMPLES_ARE[report['samples_are']]}"
+            chance = (report.get("disentanglement") or {}).get("chance", {})
+            if chance.get(key) is not None:
+                unit += f"; shuffled codes: {chance[key]:.3f}"
             rows.append([name, with_error(report, key), unit])
     return rows
 
@@ -89,6 +111,22 @@ def protocol_sentence(report: dict[str, Any]) -> str:
         f"{how['binarization']}{_noise(how)} (draw seed {how['draw_seed']}), model "
         f"trained on {how['train_size']:,} images, {how['checkpoint']} checkpoint, run "
         f"{how['run_state']}. {scored_pixels(how).capitalize()}."
+        f"{_factors_sentence(report)}"
+    )
+
+
+def _factors_sentence(report: dict[str, Any]) -> str:
+    found = report.get("disentanglement")
+    if found is None:
+        return ""
+    how = found["protocol"]
+    sizes = ", ".join(f"{name} ({count})" for name, count in found["factors"].items())
+    return (
+        f" Disentanglement: {how['codes']}; factors {sizes}; predictors fitted on "
+        f"{how['fitted_images']:,} training images, scored on "
+        f"{how['scored_images']:,}; DCI: {how['dci']}; SAP: {how['sap']}; votes and "
+        f"pairs: {how['batches'][0]:,} and {how['batches'][1]:,} batches of "
+        f"{how['batch']}; seed {how['seed']}."
     )
 
 

@@ -84,6 +84,11 @@ class OpenRun:
         """
         return run_data(self.folder, self.config, self._source)
 
+    @property
+    def whole(self) -> Split:
+        """All images that the training images were taken from, in their own order."""
+        return self._source.train
+
     @cached_property
     def data_of_all_classes(self) -> ImageData:
         """The data set with the classes that the run was not trained on."""

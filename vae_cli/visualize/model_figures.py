@@ -6,8 +6,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from vae_cli.data.splits import Split
+from vae_cli.errors import ConfigError
 from vae_cli.evaluation.anomaly import pixel_nll
 from vae_cli.evaluation.anomaly_report import AnomalyReport
+from vae_cli.evaluation.disentanglement.information import information_gaps
+from vae_cli.evaluation.disentanglement.variations import variations
 from vae_cli.evaluation.latent import (
     active_units,
     code_source,
@@ -21,7 +24,9 @@ from vae_cli.evaluation.restoration_report import RestorationReport
 from vae_cli.evaluation.split_report import SplitReport
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, generator
+from vae_cli.runs.opened import OpenRun
 from vae_cli.visualize.anomaly_plots import plot_detection
+from vae_cli.visualize.disentanglement_plots import plot_disentanglement
 from vae_cli.visualize.evaluation_plots import OUTLIERS, plot_evaluation
 from vae_cli.visualize.images import interleaved, stacked
 from vae_cli.visualize.plots import plot_latent, plot_rows
@@ -52,6 +57,30 @@ def evaluation_figure(vae: VAE, report: SplitReport, run: str) -> Figure:
         extremes(order[:OUTLIERS]),
         extremes(order[-OUTLIERS:]),
         f"{run}: {len(split):,} {report.split_name} images",
+    )
+
+
+def disentanglement_figure(run: OpenRun, report: SplitReport) -> Figure:
+    """Draw traversals beside factors, and the information that they share.
+
+    Args:
+        run: the run.
+        report: of a split, with `disentanglement`.
+    """
+    found = report.disentanglement
+    if found is None:
+        raise ConfigError("this report was made without disentanglement=True.")
+    rows = variations(run, report.split_name, found)
+    gaps = information_gaps(found.information, found.entropy)
+    names = [f"z[{j}]\nKL {kl:.2g}" for j, kl in zip(rows.dims, rows.kl, strict=True)]
+    return plot_disentanglement(
+        rows.decoded,
+        names,
+        rows.factors,
+        found.information[rows.dims] / found.entropy,
+        {f.name: gap for f, gap in zip(found.factors, gaps, strict=True)},
+        f"{run.name}: MIG {found.scores.mig:.2f}, SAP {found.scores.sap:.2f}, DCI "
+        f"disentanglement {found.scores.dci_disentanglement:.2f}",
     )
 
 
