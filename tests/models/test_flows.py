@@ -18,13 +18,15 @@ KINDS = {
 INVERTIBLE = [kind for kind in KINDS if kind != "planar"]
 
 
-def flow(kind: str, dim: int, context: int = CONTEXT, steps: int = 3) -> Flow:
-    """A chain far from where training starts."""
+def flow(
+    kind: str, dim: int, context: int = CONTEXT, steps: int = 3, scale: float = 0.5
+) -> Flow:
+    """A chain far from where training starts; weights are of this scale."""
     chain = Chain([KINDS[kind](dim, context, i) for i in range(steps)])
     rng = np.random.default_rng(dim)
     for layer in chain.layers:
         layer.set_weights(
-            [rng.normal(0, 0.5, weight.shape) for weight in layer.get_weights()]
+            [rng.normal(0, scale, weight.shape) for weight in layer.get_weights()]
         )
     return chain
 
@@ -64,8 +66,7 @@ def test_component_depends_on_those_before_it_in_its_order_alone(kind: str) -> N
         assert np.count_nonzero(kept) == 15
 
 
-@pytest.mark.parametrize("context", [0, CONTEXT])
-@pytest.mark.parametrize("dim", [1, 2, 5])
+@pytest.mark.parametrize(("dim", "context"), [(1, CONTEXT), (2, 0), (5, CONTEXT)])
 @pytest.mark.parametrize("kind", INVERTIBLE)
 def test_inverse_undoes_the_flow(kind: str, dim: int, context: int) -> None:
     chain = flow(kind, dim, context)
@@ -117,16 +118,16 @@ def plane(half: float, count: int) -> tuple[np.ndarray, float]:
 @pytest.mark.parametrize("kind", ["autoregressive", "coupling"])
 def test_prior_density_integrates_to_one(kind: str, context: int) -> None:
     given = normal(1, context) if context else None
-    p = Normalized(flow(kind, 2, context), given)
-    points, area = plane(30, 1501)
+    p = Normalized(flow(kind, 2, context, steps=2, scale=0.3), given)
+    points, area = plane(14, 401)
     assert np.exp(p.log_prob(points)).sum() * area == pytest.approx(1, abs=2e-3)
 
 
 @pytest.mark.parametrize("kind", ["autoregressive", "coupling"])
 def test_prior_samples_have_the_density_of_the_prior(kind: str) -> None:
-    p = Normalized(flow(kind, 2, 0, steps=2))
+    p = Normalized(flow(kind, 2, 0, steps=2, scale=0.3))
     z = np.asarray(p.sample(normal(20_000, 2)))
-    points, area = plane(30, 1501)
+    points, area = plane(14, 401)
     density = np.exp(p.log_prob(points)).astype(np.float64) * area
     for dim in range(2):
         expected = (density * (points[:, dim] < z[:, dim].mean())).sum()
@@ -159,7 +160,7 @@ def test_posterior_density_at_an_image_integrates_to_one(kind: str) -> None:
     chain, context = flow(kind, 2), normal(1, CONTEXT)
     base = Gaussian(normal(1, 2, seed=5), 0.3 * normal(1, 2, seed=6))
     q = Transformed(base, chain, context)
-    points, area = plane(12, 1201)
+    points, area = plane(10, 401)
     e = preimage(chain, points, context)
     again, log_det = chain.forward(e, context)
     np.testing.assert_allclose(again, points, atol=2e-3)

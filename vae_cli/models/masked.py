@@ -27,8 +27,7 @@ class MaskedNetwork:
         self._dense = [
             MaskedDense(
                 mask,
-                # outputs that depend on nothing are zero
-                mask.any(axis=0) if i == last else np.ones(mask.shape[1]),
+                masks_bias=i == last,
                 name=f"{name}_{i}",
                 kernel_initializer="zeros" if i == last else "glorot_uniform",
             )
@@ -60,7 +59,8 @@ class MaskedNetwork:
         """Return built-in layers with the weights of now."""
         if not self._plain:
             self._plain = [
-                dense(*layer.kernel.shape, layer.name) for layer in self._dense
+                dense(layer.kernel.shape[0], layer.kernel.shape[1], layer.name)
+                for layer in self._dense
             ]
         for plain, layer in zip(self._plain, self._dense, strict=True):
             plain.set_weights([np.asarray(each) for each in layer.masked_weights()])
@@ -68,19 +68,18 @@ class MaskedNetwork:
 
 
 class MaskedDense(keras.layers.Dense):
-    """A dense layer whose weights are multiplied by constants; float32.
+    """A dense layer some of whose weights are zero; float32.
 
     Args:
-        kernel_mask: [inputs, outputs].
-        bias_mask: [outputs].
+        mask: of the kernel, bool [inputs, outputs].
+        masks_bias: whether outputs that depend on no input are zero.
     """
 
-    def __init__(
-        self, kernel_mask: np.ndarray, bias_mask: np.ndarray, **options: Any
-    ) -> None:
-        super().__init__(kernel_mask.shape[1], dtype="float32", **options)
-        self._masks = kernel_mask.astype(np.float32), bias_mask.astype(np.float32)
-        self.build((None, kernel_mask.shape[0]))
+    def __init__(self, mask: np.ndarray, masks_bias: bool, **options: Any) -> None:
+        super().__init__(mask.shape[1], dtype="float32", **options)
+        bias_mask = mask.any(axis=0) if masks_bias else np.ones(mask.shape[1])
+        self._masks = mask.astype(np.float32), bias_mask.astype(np.float32)
+        self.build((None, mask.shape[0]))
 
     def masked_weights(self) -> tuple[Any, Any]:
         """Return kernel and bias as they are applied."""
