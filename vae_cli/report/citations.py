@@ -87,8 +87,10 @@ PAPERS = (
         ),
     ),
     Paper(
-        "free bits",
-        lambda config, sampled: config.free_bits > 0,
+        "free bits, inverse autoregressive flow",
+        lambda config, sampled: (
+            config.free_bits > 0 or config.posterior.name == "iaf"
+        ),
         _entry(
             "kingma2016improved", "inproceedings",
             title="Improved variational inference with inverse autoregressive flow",
@@ -96,6 +98,39 @@ PAPERS = (
             "Chen, Xi and Sutskever, Ilya and Welling, Max",
             booktitle="Advances in Neural Information Processing Systems",
             year="2016",
+        ),
+    ),
+    Paper(
+        "planar flow",
+        lambda config, sampled: config.posterior.name == "planar",
+        _entry(
+            "rezende2015variational", "inproceedings",
+            title="Variational inference with normalizing flows",
+            author="Rezende, Danilo Jimenez and Mohamed, Shakir",
+            booktitle="International Conference on Machine Learning",
+            year="2015",
+        ),
+    ),
+    Paper(
+        "prior by coupling layers",
+        lambda config, sampled: config.prior.name == "realnvp",
+        _entry(
+            "dinh2017density", "inproceedings",
+            title="Density estimation using {R}eal {NVP}",
+            author="Dinh, Laurent and Sohl-Dickstein, Jascha and Bengio, Samy",
+            booktitle="International Conference on Learning Representations",
+            year="2017",
+        ),
+    ),
+    Paper(
+        "autoregressive prior",
+        lambda config, sampled: config.prior.name == "iaf",
+        _entry(
+            "papamakarios2017masked", "inproceedings",
+            title="Masked autoregressive flow for density estimation",
+            author="Papamakarios, George and Pavlakou, Theo and Murray, Iain",
+            booktitle="Advances in Neural Information Processing Systems",
+            year="2017",
         ),
     ),
     Paper(
