@@ -184,8 +184,7 @@ class VAE(keras.Model):
     ) -> Any:
         """Turn noise into codes of all levels: [N, latent_dim], as `Distribution`'s.
 
-        `prior` is p(z|y) of the top level, if it is already computed; else it is
-        computed from `condition`.
+        `prior` is p(z|y) of the top level, if it is already computed.
         """
         return (prior or self.prior(condition)).sample(noise, choice)
 

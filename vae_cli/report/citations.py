@@ -1,10 +1,10 @@
 """What to cite: the papers behind the options of a run, as BibTeX."""
 
-from collections.abc import Callable
-from typing import NamedTuple
-
 from vae_cli import __version__
 from vae_cli.config.train import TrainConfig
+from vae_cli.report.flow_papers import FLOW_PAPERS
+from vae_cli.report.paper import Paper
+from vae_cli.report.paper import entry as _entry
 
 TOOL = """@software{{vae_cli,
   title = {{vae-cli: variational autoencoders from the command line}},
@@ -12,26 +12,6 @@ TOOL = """@software{{vae_cli,
   version = {{{version}}},
   year = {{{year}}}
 }}"""
-
-
-class Paper(NamedTuple):
-    """A paper, and when a run uses it.
-
-    Attributes:
-        why: the method or data set that it is the source of.
-        used: whether a run with this config uses it; the second argument is whether the
-            report has log p(x) by importance sampling.
-        bibtex: the entry.
-    """
-
-    why: str
-    used: Callable[[TrainConfig, bool], bool]
-    bibtex: str
-
-
-def _entry(key: str, kind: str, **fields: str) -> str:
-    lines = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items())
-    return f"@{kind}{{{key},\n{lines}\n}}"
 
 
 PAPERS = (
@@ -100,39 +80,7 @@ PAPERS = (
             year="2016",
         ),
     ),
-    Paper(
-        "planar flow",
-        lambda config, sampled: config.posterior.name == "planar",
-        _entry(
-            "rezende2015variational", "inproceedings",
-            title="Variational inference with normalizing flows",
-            author="Rezende, Danilo Jimenez and Mohamed, Shakir",
-            booktitle="International Conference on Machine Learning",
-            year="2015",
-        ),
-    ),
-    Paper(
-        "prior by coupling layers",
-        lambda config, sampled: config.prior.name == "realnvp",
-        _entry(
-            "dinh2017density", "inproceedings",
-            title="Density estimation using {R}eal {NVP}",
-            author="Dinh, Laurent and Sohl-Dickstein, Jascha and Bengio, Samy",
-            booktitle="International Conference on Learning Representations",
-            year="2017",
-        ),
-    ),
-    Paper(
-        "autoregressive prior",
-        lambda config, sampled: config.prior.name == "iaf",
-        _entry(
-            "papamakarios2017masked", "inproceedings",
-            title="Masked autoregressive flow for density estimation",
-            author="Papamakarios, George and Pavlakou, Theo and Murray, Iain",
-            booktitle="Advances in Neural Information Processing Systems",
-            year="2017",
-        ),
-    ),
+    *FLOW_PAPERS,
     Paper(
         "cyclical annealing",
         lambda config, sampled: config.kl_annealing.name == "cyclical",
