@@ -35,6 +35,22 @@ AXES: dict[str, dict[str, tuple[str, ...]]] = {
             "prior.components=3",
             "prior.initialization=data",
         ),
+        "realnvp": ("prior=realnvp", "prior.steps=2", "prior.hidden_units=[6]"),
+        "iaf": ("prior=iaf", "prior.steps=2", "prior.hidden_units=[6]"),
+    },
+    "posterior": {
+        "gaussian": (),
+        "iaf": (
+            "posterior=iaf",
+            "posterior.steps=2",
+            "posterior.hidden_units=[6]",
+            "posterior.context_units=5",
+        ),
+        "planar": (
+            "posterior=planar",
+            "posterior.steps=2",
+            "posterior.context_units=5",
+        ),
     },
     "hierarchy": {
         "none": (),

@@ -333,19 +333,51 @@ def test_free_bits_are_taken_by_the_elbo_with_a_standard_prior() -> None:
 
 
 @pytest.mark.parametrize(
-    ("prior", "objective"), [("vamp", "elbo"), ("mog", "elbo"), ("standard", "iwae")]
+    ("posterior", "prior", "objective"),
+    [
+        ("gaussian", "vamp", "elbo"),
+        ("gaussian", "realnvp", "elbo"),
+        ("gaussian", "standard", "iwae"),
+        ("iaf", "standard", "elbo"),
+    ],
 )
 def test_free_bits_without_a_kl_for_each_dimension_are_refused(
-    prior: str, objective: str
+    posterior: str, prior: str, objective: str
 ) -> None:
-    parts = [f"prior={prior}", f"objective={objective}"]
+    parts = [f"posterior={posterior}", f"prior={prior}", f"objective={objective}"]
     with pytest.raises(ConfigError) as refused:
         composed("train", ["free_bits=0.25", *parts])
     assert refused.value.args == (
-        "free_bits=0.25 needs prior=standard objective=elbo: "
-        f"prior={prior} with objective={objective} has no KL per dimension, which "
-        "free bits need",
+        "free_bits=0.25 needs posterior=gaussian prior=standard objective=elbo: "
+        f"posterior={posterior} and prior={prior} with objective={objective} have no "
+        "KL per dimension, which free bits need",
     )
+
+
+@pytest.mark.parametrize("posterior", ["iaf", "planar"])
+def test_what_evaluates_a_flow_posterior_elsewhere_is_refused(posterior: str) -> None:
+    for words, key, instead in (
+        (["prior=vamp"], "prior=vamp", "use prior=mog, realnvp or iaf, or posterior="),
+        (
+            ["objective=iwae", "objective.doubly_reparameterized=true"],
+            "objective.doubly_reparameterized=true",
+            "leave out objective.doubly_reparameterized=true, or use posterior=",
+        ),
+    ):
+        with pytest.raises(ConfigError) as refused:
+            composed("train", [f"posterior={posterior}", *words])
+        (message,) = refused.value.args
+        assert message.startswith(key)
+        assert f"posterior={posterior} knows log q(z|x) only at codes drawn" in message
+        assert instead in message
+
+
+def test_learned_conditional_prior_is_a_gaussian_or_a_flow() -> None:
+    label = ["conditioning=label", "conditioning.learned_prior=true"]
+    for prior in ("standard", "realnvp", "iaf"):
+        assert composed("train", [*label, f"prior={prior}"]).prior.name == prior
+    with pytest.raises(ConfigError, match="use prior=standard, realnvp or iaf"):
+        composed("train", [*label, "prior=mog"])
 
 
 @pytest.mark.parametrize(

@@ -58,8 +58,8 @@ def test_keys_of_active_options_come_first(choice: str) -> None:
 def test_key_of_options_that_are_not_active_says_with_which() -> None:
     assert message("hidden_units=[100]") == (
         "hidden_units is not a key; did you mean architecture.hidden_units (with "
-        "architecture=dense), hierarchy.hidden_units (with hierarchy=two_level) or "
-        "conditioning.hidden_units (with conditioning=observed)?"
+        "architecture=dense), posterior.hidden_units (with posterior=iaf) or "
+        "prior.hidden_units (with prior=realnvp or prior=iaf)?"
     )
 
 

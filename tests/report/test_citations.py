@@ -23,6 +23,10 @@ def keys(*words: str, sampled: bool = False) -> set[str]:
         (("prior=vamp", "kl_annealing=cyclical"), False,
          {"tomczak2018vae", "fu2019cyclical"}),
         (("free_bits=0.1",), False, {"kingma2016improved"}),
+        (("posterior=iaf", "prior=iaf"), False,
+         {"kingma2016improved", "papamakarios2017masked"}),
+        (("posterior=planar", "prior=realnvp"), False,
+         {"rezende2015variational", "dinh2017density"}),
         (("conditioning=label",), False, {"sohn2015learning"}),
     ],
 )  # fmt: skip

@@ -41,7 +41,8 @@ class LabelConfig(ConditioningConfig):
     """The image's label: the model is of p(x|y)."""
 
     learned_prior: bool = option(
-        "learn a Gaussian p(z|y) for each label; otherwise p(z) is the same for all",
+        "learn p(z|y): a Gaussian for each label, or with prior=realnvp or iaf a flow "
+        "that depends on it; otherwise p(z) is the same for all",
         default=False,
     )
 

@@ -7,6 +7,7 @@ from vae_cli.config.distribution import DistributionConfig
 from vae_cli.config.hierarchy import HierarchyConfig
 from vae_cli.config.likelihood import LikelihoodConfig
 from vae_cli.config.objective import ObjectiveConfig
+from vae_cli.config.posterior import PosteriorConfig
 from vae_cli.config.prior import PriorConfig
 from vae_cli.pixels import Pixels
 
@@ -80,6 +81,31 @@ def objective_problems(
             f"objective={name} compares whole images, which "
             f"conditioning={conditioning.name} doesn't draw; use "
             "objective=elbo or iwae"
+        )
+    return problems
+
+
+def posterior_problems(
+    posterior: PosteriorConfig, prior: PriorConfig, objective: ObjectiveConfig
+) -> list[str]:
+    """Return what needs log q(z|x) where a posterior doesn't know it."""
+    if posterior.has_density:
+        return []
+    why = (
+        f"posterior={posterior.name} knows log q(z|x) only at codes drawn from it, "
+        "with their gradient"
+    )
+    problems = []
+    if prior.needs_posterior_density:
+        problems.append(
+            f"prior={prior.name} mixes posteriors of learned images, and {why}; use "
+            "prior=mog, realnvp or iaf, or posterior=gaussian"
+        )
+    key = objective.density_key
+    if key:
+        problems.append(
+            f"{key} evaluates log q(z|x) apart from its own draw, and {why}; leave "
+            f"out {key}, or use posterior=gaussian"
         )
     return problems
 

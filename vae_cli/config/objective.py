@@ -19,6 +19,15 @@ class ObjectiveConfig(Options):
     """Whether it makes sense where every pixel is 0 or 1."""
 
     @property
+    def density_key(self) -> str:
+        """What is chosen that evaluates q(z|x) otherwise than at its own draw.
+
+        `key=value`, for the message; empty where nothing does. Other codes count, and
+        q's parameters held fixed.
+        """
+        return ""
+
+    @property
     def needs_one_level(self) -> bool:
         """Whether it holds for one level of latent variables only."""
         return False
@@ -58,6 +67,15 @@ class IwaeConfig(ObjectiveConfig):
     def needs_one_level(self) -> bool:
         """Whether it holds for one level of latent variables only."""
         return self.doubly_reparameterized
+
+    @property
+    def density_key(self) -> str:
+        """What is chosen that evaluates q(z|x) otherwise than at its own draw."""
+        return (
+            "objective.doubly_reparameterized=true"
+            if self.doubly_reparameterized
+            else ""
+        )
 
     @property
     def posterior_samples(self) -> int:

@@ -4,7 +4,9 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+from vae_cli.config.architecture import MAX_UNITS, depth_problems
 from vae_cli.config.option import Options, option
+from vae_cli.config.sizes import Layers, dense_layers
 from vae_cli.registry import register
 
 
@@ -14,6 +16,10 @@ class PriorConfig(Options):
 
     has_kl_per_dim: ClassVar[bool] = False
     """Whether the KL is a sum over latent dimensions, as free bits need it."""
+    takes_condition: ClassVar[bool] = False
+    """Whether it can depend on the condition, where that learns its own prior."""
+    needs_posterior_density: ClassVar[bool] = False
+    """Whether it evaluates q(z|x) at codes that weren't drawn from it."""
 
     @property
     def encoded_images(self) -> int:
@@ -31,8 +37,12 @@ class PriorConfig(Options):
         return False
 
     def num_weights(self, image_shape: tuple[int, ...], latent_dim: int) -> float:
-        """Return how many weights it has."""
+        """Return how many weights it has, besides those of `layers`."""
         return 0
+
+    def layers(self, latent_dim: int) -> Layers:
+        """Return the layers that it computes the density of a code with."""
+        return []
 
 
 @register("prior", "standard")
@@ -76,6 +86,8 @@ class VampConfig(MixtureConfig):
         default="noise",
     )
 
+    needs_posterior_density = True
+
     @property
     def encoded_images(self) -> int:
         """How many learned images it encodes at every step."""
@@ -89,3 +101,55 @@ class VampConfig(MixtureConfig):
     def num_weights(self, image_shape: tuple[int, ...], latent_dim: int) -> float:
         """Return how many weights it has."""
         return self.components * math.prod(image_shape)
+
+
+@dataclass
+class FlowPriorConfig(PriorConfig):
+    """The codes that a flow turns into standard normal ones."""
+
+    steps: int = option(
+        "invertible transformations, one after the other",
+        at_least=1,
+        at_most=1000,
+        default=4,
+    )
+    hidden_units: list[int] = option(
+        "hidden layers of each step's network",
+        at_least=1,
+        at_most=MAX_UNITS,
+        default_factory=lambda: [320, 320],
+    )
+
+    takes_condition = True
+
+    def layers(self, latent_dim: int) -> Layers:
+        """Return the layers that it computes the density of a code with."""
+        return self.steps * dense_layers(
+            [latent_dim, *self.hidden_units, 2 * latent_dim]
+        )
+
+    def problems(self) -> list[str]:
+        """Return inconsistencies between fields."""
+        return depth_problems("prior.hidden_units", self.hidden_units, least=1)
+
+
+@register("prior", "realnvp")
+@dataclass
+class RealNvpPriorConfig(FlowPriorConfig):
+    """A flow of affine coupling layers (Dinh et al. 2017)."""
+
+    steps: int = option(
+        "coupling layers, one after the other", at_least=1, at_most=1000, default=6
+    )
+    hidden_units: list[int] = option(
+        "hidden layers of each coupling layer's network",
+        at_least=1,
+        at_most=MAX_UNITS,
+        default_factory=lambda: [256, 256],
+    )
+
+
+@register("prior", "iaf")
+@dataclass
+class IafPriorConfig(FlowPriorConfig):
+    """An autoregressive flow: samples are drawn one dimension at a time."""

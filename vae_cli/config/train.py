@@ -9,6 +9,7 @@ from vae_cli.config.conditioning import ConditioningConfig, UnconditionalConfig
 from vae_cli.config.conflicts import (
     inpainting_problems,
     objective_problems,
+    posterior_problems,
     standardized_problems,
 )
 from vae_cli.config.corruption import CorruptionConfig, NoCorruptionConfig
@@ -26,6 +27,7 @@ from vae_cli.config.likelihood import BernoulliConfig, LikelihoodConfig
 from vae_cli.config.objective import ElboConfig, ObjectiveConfig
 from vae_cli.config.optimizer import AdamConfig, OptimizerConfig
 from vae_cli.config.option import option
+from vae_cli.config.posterior import GaussianPosteriorConfig, PosteriorConfig
 from vae_cli.config.prior import PriorConfig, StandardPriorConfig
 from vae_cli.config.sweep import SweepConfig
 from vae_cli.config.tracker import TensorBoardConfig, TrackerOptions
@@ -60,6 +62,9 @@ class TrainConfig:
         "encoder and decoder networks", default_factory=ConvConfig
     )
     likelihood: LikelihoodConfig = option("p(x|z)", default_factory=BernoulliConfig)
+    posterior: PosteriorConfig = option(
+        "q(z|x)", default_factory=GaussianPosteriorConfig
+    )
     prior: PriorConfig = option("p(z)", default_factory=StandardPriorConfig)
     hierarchy: HierarchyConfig = option(
         "levels of latent variables", default_factory=OneLevelConfig
@@ -176,7 +181,11 @@ class TrainConfig:
     @property
     def takes_free_bits(self) -> bool:
         """Whether the loss has a KL per dimension, which free bits need."""
-        return self.prior.has_kl_per_dim and self.objective.takes_free_bits
+        return (
+            self.prior.has_kl_per_dim
+            and self.posterior.has_kl_per_dim
+            and self.objective.takes_free_bits
+        )
 
     def problems(self) -> list[str]:
         """Return inconsistencies, one sentence each."""
@@ -184,6 +193,7 @@ class TrainConfig:
             *self.dataset.problems_with(self.likelihood, self.corruption),
             *self._schedule_problems(),
             *self._latent_problems(),
+            *posterior_problems(self.posterior, self.prior, self.objective),
             *inpainting_problems(self.corruption, self.conditioning, self.hierarchy),
             *standardized_problems(
                 self.dataset, self.likelihood, self.corruption, self.prior
@@ -220,14 +230,16 @@ class TrainConfig:
         problems = []
         if self.free_bits and not self.takes_free_bits:
             problems.append(
-                f"free_bits={self.free_bits:g} needs prior=standard objective=elbo: "
-                f"prior={self.prior.name} with objective={self.objective.name} has no "
-                "KL per dimension, which free bits need"
+                f"free_bits={self.free_bits:g} needs posterior=gaussian prior=standard "
+                f"objective=elbo: posterior={self.posterior.name} and prior="
+                f"{self.prior.name} with objective={self.objective.name} have no KL "
+                "per dimension, which free bits need"
             )
-        if self.conditioning.has_own_prior and not self.prior.has_kl_per_dim:
+        own_prior = self.prior.has_kl_per_dim or self.prior.takes_condition
+        if self.conditioning.has_own_prior and not own_prior:
             problems.append(
                 f"conditioning={self.conditioning.name} learns its own prior, got "
-                f"prior={self.prior.name}; use prior=standard"
+                f"prior={self.prior.name}; use prior=standard, realnvp or iaf"
             )
         if (
             self.prior.uses_training_images

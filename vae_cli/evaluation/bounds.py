@@ -112,7 +112,7 @@ def score_images(
         levels = vae.levels(encoded, epsilon[None], condition, prior=prior)
         reconstruction = -vae.log_likelihood(x, levels, condition)[0]
         terms = elbo_terms(vae, encoded, levels, reconstruction)
-        to_normal = [kl_to_standard(q)[0] for _, q, _ in levels]
+        to_normal = [kl_to_standard(q.gaussian())[0] for _, q, _ in levels]
         to_normal = tf.concat(to_normal, axis=-1)
         own = () if terms.kl_per_dim is None else (terms.kl_per_dim,)
         return terms.reconstruction, terms.kl, to_normal, terms.mean, *own

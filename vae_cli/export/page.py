@@ -14,8 +14,8 @@ MEANINGS = {
     "choice": "uniform from 0 to 2^24 - 1; picks a component of the prior",
     "observed": "images whose missing pixels may have any value",
     "mask": "1 for observed pixels, 0 for missing ones",
-    "mean": "mean of q(z|x)",
-    "log_var": "log-variance of q(z|x)",
+    "mean": "mean of q(z|x); with a flow, the code of its Gaussian's mean",
+    "log_var": "log-variance of q(z|x); with a flow, to first order",
 }
 """Input or output -> description."""
 MADE = {

@@ -60,6 +60,11 @@ class Conditioning:
         prior: Prior = build(config, dim)
         return prior
 
+    def _conditional(self, config: PriorConfig, dim: int) -> Prior:
+        """Return a prior that depends on the embedding."""
+        prior: Prior = build(config, dim, self.embedding_dim)
+        return prior
+
 
 @builds(LabelConfig)
 class LabelConditioning(Conditioning):
@@ -93,10 +98,12 @@ class LabelConditioning(Conditioning):
         return keras.Model([image, label], encoder(both), name="encoder")
 
     def prior(self, config: PriorConfig, dim: int) -> Prior:
-        """Return a Gaussian for each label where configured."""
-        if self._config.learned_prior:
-            return LabelPrior(config, dim, self.num_labels)
-        return super().prior(config, dim)
+        """Return p(z|y) where configured: a Gaussian for each label, or a flow."""
+        if not self._config.learned_prior:
+            return super().prior(config, dim)
+        if config.takes_condition:
+            return self._conditional(config, dim)
+        return LabelPrior(config, dim, self.num_labels)
 
 
 @builds(ObservedConfig)
@@ -116,5 +123,7 @@ class ObservedConditioning(Conditioning):
         self.embedding_dim = self.network.output_shape[-1]
 
     def prior(self, config: PriorConfig, dim: int) -> Prior:
-        """Return a Gaussian that is linear in the embedding."""
+        """Return a Gaussian that is linear in the embedding, or a flow that gets it."""
+        if config.takes_condition:
+            return self._conditional(config, dim)
         return ObservedPrior(config, dim, self.embedding_dim)

@@ -37,6 +37,18 @@ class Distribution:
         """
         raise TypeError(f"{type(self).__name__} can't be sampled")
 
+    def draw(self, noise: Any) -> tuple[Any, "Distribution"]:
+        """Return codes, and a distribution that knows log q of exactly these codes.
+
+        Args:
+            noise: standard normal float32 [..., d].
+        """
+        return self.sample(noise), self
+
+    def gaussian(self) -> "Gaussian":
+        """Return a diagonal Gaussian of this mean and variance, or close to them."""
+        raise TypeError(f"{type(self).__name__} is close to no Gaussian")
+
     def exact(self) -> "Distribution":
         """Return the same distribution with the precision that evaluation needs."""
         return self
@@ -73,6 +85,10 @@ class Gaussian(Distribution):
         Source: Kingma & Welling, "Auto-encoding variational Bayes", 2014, section 2.4.
         """
         return self.mean + ops.exp(0.5 * self.log_var) * noise
+
+    def gaussian(self) -> "Gaussian":
+        """Return itself."""
+        return self
 
 
 @dataclass(frozen=True)

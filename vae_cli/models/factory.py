@@ -18,8 +18,8 @@ def build_model(config: TrainConfig, spec: DataSpec, precision: str = "float32")
     """Build the model that a config describes, its weights drawn by `config.seed`.
 
     Args:
-        config: architecture, likelihood, prior, hierarchy, conditioning, latent_dim
-            and seed are read.
+        config: architecture, likelihood, posterior, prior, hierarchy, conditioning,
+            latent_dim and seed are read.
         spec: image shape, number of labels, and the training mean where output biases
             start.
         precision: of the networks' arithmetic; weights, codes and logits are float32.
@@ -61,6 +61,7 @@ def _composed(config: TrainConfig, spec: DataSpec) -> VAE:
     architecture = build(config.architecture)
     conditioning = build(config.conditioning, config.architecture, spec)
     hierarchy = build(config.hierarchy, config.architecture, latent_dim)
+    posterior = build(config.posterior, hierarchy.top_dim)
     likelihood = build(config.likelihood, spec.pixels)
     outputs = (*shape[:2], shape[2] * likelihood.outputs_per_channel)
     decoder = architecture.checked_decoder(
@@ -77,7 +78,8 @@ def _composed(config: TrainConfig, spec: DataSpec) -> VAE:
     encoder = conditioning.encoder(architecture, shape, hierarchy.top_dim)
     architecture.check_layer_options(encoder, decoder)
     likelihood.check(config.likelihood.name, shape)
-    encoder = conditioning.joined(hierarchy.encoder(encoder), shape)
+    encoder = posterior.encoder(hierarchy.encoder(encoder))
+    encoder = conditioning.joined(encoder, shape)
     num_labels = conditioning.num_labels
 
     def top_posterior(*inputs: Any) -> tuple[Any, Any]:
@@ -93,5 +95,6 @@ def _composed(config: TrainConfig, spec: DataSpec) -> VAE:
         prior=prior,
         num_labels=num_labels,
         observed_network=conditioning.network,
+        posterior=posterior,
     )
     return vae

@@ -25,7 +25,7 @@ from keras import ops
 
 from vae_cli.config.architecture import ArchitectureConfig
 from vae_cli.config.hierarchy import HierarchyConfig, OneLevelConfig, TwoLevelConfig
-from vae_cli.errors import ConfigError
+from vae_cli.models.architectures.base import with_features
 from vae_cli.models.distributions import (
     Distribution,
     Gaussian,
@@ -51,6 +51,8 @@ class TwoLevelVAE(VAE):
         likelihood: scores images, given logits.
         prior: gives p(top).
     """
+
+    has_lower_levels = True
 
     def __init__(
         self, bottom_encoder: keras.Model, bottom_prior: keras.Model, **parts: Any
@@ -81,13 +83,11 @@ class TwoLevelVAE(VAE):
 
     def mean_posterior(self, encoded: Encoded, training: bool = False) -> Gaussian:
         """Return q(z|x) of the whole code, the bottom's at the top's mean."""
-        top = encoded["mean"], encoded["log_var"]
-        bottom = self._bottom(encoded["features"], encoded["mean"], training)
+        top = super().mean_posterior(encoded, training)
+        mean, log_var = self._bottom(encoded["features"], top.mean, training)
         return Gaussian(
-            *(
-                ops.concatenate(parts, axis=-1)
-                for parts in zip(top, bottom, strict=True)
-            )
+            ops.concatenate([top.mean, mean], axis=-1),
+            ops.concatenate([top.log_var, log_var], axis=-1),
         )
 
     def sample_prior(
@@ -108,18 +108,6 @@ class TwoLevelVAE(VAE):
         prior = as_float32(self.bottom_prior(top, training=training))
         mean = (posterior["mean"] - prior["mean"]) * ops.exp(-0.5 * prior["log_var"])
         return mean, posterior["log_var"] - prior["log_var"]
-
-    def export_networks(self) -> tuple[keras.Model, keras.Model]:
-        """Return encoder and decoder as plain Keras models that need no package.
-
-        The encoder's bottom Gaussian is the one at the mean of the top.
-        """
-        inputs = self.encoder.input
-        image, *label = inputs if self.num_labels else [inputs]
-        q = self.posterior(image, Condition(*label))
-        outputs = {"mean": q.mean, "log_var": q.log_var}
-        encoder = keras.Model(inputs, outputs, name="encoder")
-        return encoder, super().export_networks()[1]
 
 
 class Hierarchy:
@@ -160,7 +148,7 @@ class TwoLevels(Hierarchy):
 
     def encoder(self, encoder: keras.Model) -> keras.Model:
         """Return the encoder of the top level, with the image's features."""
-        return top_encoder(encoder)
+        return with_features(encoder, "features", "hierarchy=two_level")
 
     def assemble(self, encoder: keras.Model, decoder: keras.Model, **parts: Any) -> VAE:
         """Return the model of both levels."""
@@ -174,23 +162,6 @@ class TwoLevels(Hierarchy):
             decoder=two_level_decoder(decoder, below),
             **parts,
         )
-
-
-def top_encoder(encoder: keras.Model) -> keras.Model:
-    """Return an architecture's encoder with its last hidden layer as `features`.
-
-    Raises:
-        ConfigError: the encoder has no layer named `mean`.
-    """
-    if "mean" not in [layer.name for layer in encoder.layers]:
-        raise ConfigError(
-            "hierarchy=two_level needs the encoder's features, which are what enters "
-            "its layer named mean; this architecture has no such layer.",
-            "name the layer, or use hierarchy=none",
-        )
-    features = encoder.get_layer("mean").input
-    outputs = {**encoder.output, "features": features}
-    return keras.Model(encoder.input, outputs, name="encoder")
 
 
 def bottom_encoder(

@@ -21,8 +21,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from vae_cli.config.posterior import GaussianPosteriorConfig
 from vae_cli.models.distributions import Distribution, Gaussian, Level, Levels, code
 from vae_cli.models.likelihood import Likelihood
+from vae_cli.models.posterior import Posterior
 from vae_cli.models.prior import Prior
 from vae_cli.models.transposed_convolution import fast_decoder
 
@@ -55,7 +57,11 @@ class VAE(keras.Model):
         num_labels: number of classes of a conditional model; 0 if unconditional. The
             `labels` attribute lists the classes in the training data.
         observed_network: for inpainting: observed pixels [B, H, W, C] -> embedding.
+        posterior: makes q(z|x) of the encoder's outputs; a Gaussian if None.
     """
+
+    has_lower_levels = False
+    """Whether there are levels below the one whose q the encoder gives."""
 
     def __init__(
         self,
@@ -65,9 +71,11 @@ class VAE(keras.Model):
         prior: Prior,
         num_labels: int = 0,
         observed_network: keras.Model | None = None,
+        posterior: Posterior | None = None,
     ) -> None:
         super().__init__(name="vae")
         self.encoder = encoder
+        self.posterior_network = posterior or Posterior(GaussianPosteriorConfig(), 0)
         self.decoder = decoder
         self.likelihood = likelihood
         self.prior_network = prior
@@ -139,10 +147,10 @@ class VAE(keras.Model):
         Returns:
             one level, [S, B, latent_dim].
         """
-        posterior = Gaussian(encoded["mean"][None], encoded["log_var"][None])
-        return [
-            Level(posterior.sample(noise), posterior, prior or self.prior(condition))
-        ]
+        every_sample = {name: values[None] for name, values in encoded.items()}
+        posterior = self.posterior_network.distribution(every_sample)
+        z, posterior = posterior.draw(noise)
+        return [Level(z, posterior, prior or self.prior(condition))]
 
     def infer(
         self,
@@ -156,12 +164,12 @@ class VAE(keras.Model):
         return self.levels(encoded, noise, condition, training)
 
     def mean_posterior(self, encoded: Encoded, training: bool = False) -> Gaussian:
-        """Return q(z|x) of the whole code, [B, latent_dim].
+        """Return q(z|x) of the whole code, [B, latent_dim], as a Gaussian.
 
         Lower levels are evaluated at the mean of the levels above. Decoding the mean
-        reconstructs the image.
+        reconstructs the image. Of a flow it is `Transformed.gaussian`.
         """
-        return Gaussian(encoded["mean"], encoded["log_var"])
+        return self.posterior_network.distribution(encoded).gaussian()
 
     def posterior(self, images: Any, condition: Condition = UNCONDITIONAL) -> Gaussian:
         """Return q(z|x~, y) of the whole code, as `mean_posterior` does."""
@@ -176,8 +184,7 @@ class VAE(keras.Model):
     ) -> Any:
         """Turn noise into codes of all levels: [N, latent_dim], as `Distribution`'s.
 
-        `prior` is p(z|y) of the top level, if it is already computed; else it is
-        computed from `condition`.
+        `prior` is p(z|y) of the top level, if it is already computed.
         """
         return (prior or self.prior(condition)).sample(noise, choice)
 
@@ -260,9 +267,9 @@ class VAE(keras.Model):
     def export_networks(self) -> tuple[keras.Model, keras.Model]:
         """Return encoder and decoder as plain Keras models that need no package.
 
-        The encoder gives `mean` and `log_var`; the decoder gives pixel means. Both
-        take the one-hot label as a second input where there are labels; the decoder
-        takes the observed pixels where the model inpaints.
+        The encoder gives `mean` and `log_var` of `mean_posterior`; the decoder gives
+        pixel means. Both take the one-hot label as a second input where there are
+        labels; the decoder takes the observed pixels where the model inpaints.
         """
         inputs = [keras.Input((self.latent_dim,), name="z")]
         parts = inputs[:]
@@ -276,7 +283,16 @@ class VAE(keras.Model):
         # Keras warns where one array comes for a list of one
         single = inputs[0] if len(inputs) == 1 else inputs
         pixels = self.likelihood.mean(self.decoder(z))
-        return self.encoder, keras.Model(single, pixels, name="decoder")
+        return self._exported_encoder(), keras.Model(single, pixels, name="decoder")
+
+    def _exported_encoder(self) -> keras.Model:
+        if self.posterior_network.in_encoder and not self.has_lower_levels:
+            return self.encoder
+        inputs = self.encoder.input
+        image, *label = inputs if self.num_labels else [inputs]
+        q = self.posterior(image, Condition(*label))
+        outputs = {"mean": q.mean, "log_var": q.log_var}
+        return keras.Model(inputs, outputs, name="encoder")
 
 
 def as_float32(outputs: Any) -> Any:

@@ -36,6 +36,8 @@ def memory_estimate(
     latent_dim = config.latent_dim
     layers = [
         *config.architecture.layers(image_shape, latent_dim),
+        *config.posterior.layers(config.hierarchy.top_size(latent_dim)),
+        *config.prior.layers(config.hierarchy.top_size(latent_dim)),
         *config.hierarchy.layers(latent_dim),
         *config.conditioning.layers(image_shape),
     ]
@@ -64,6 +66,11 @@ def _keys(config: TrainConfig, by_weights: bool) -> str:
     keys += network or ["the layers of architecture"]
     if config.prior.num_components:
         keys.append("prior.components")
+    keys += [
+        f"{group}.steps"
+        for group in ("posterior", "prior")
+        if getattr(config, group).layers(1)
+    ]
     if config.objective.posterior_samples > 1 and not by_weights:
         keys.append("objective.importance_samples")
     if config.hierarchy.layers(1) and by_weights:

@@ -124,6 +124,34 @@ def posterior(image: Any, x: Any, latent_dim: int) -> keras.Model:
     return keras.Model(image, outputs, name="encoder")
 
 
+def with_features(
+    encoder: keras.Model,
+    name: str,
+    needed_by: str,
+    layer: keras.layers.Layer | None = None,
+) -> keras.Model:
+    """Return an architecture's encoder with its last hidden layer as one more output.
+
+    Args:
+        encoder: image -> dict of `mean`, `log_var` and others.
+        name: of the output.
+        needed_by: the option, for the message.
+        layer: applied to the last hidden layer first, where given.
+
+    Raises:
+        ConfigError: the encoder has no layer named `mean`.
+    """
+    if "mean" not in [x.name for x in encoder.layers]:
+        raise ConfigError(
+            f"{needed_by} needs the encoder's features, which are what enters "
+            "its layer named mean; this architecture has no such layer.",
+            f"name the layer, or leave out {needed_by}",
+        )
+    features = encoder.get_layer("mean").input
+    outputs = {**encoder.output, name: layer(features) if layer else features}
+    return keras.Model(encoder.input, outputs, name="encoder")
+
+
 def sizes(image_shape: Shape, strides: list[int]) -> list[tuple[int, int]]:
     """Return height and width before and after each stride, rounded up."""
     shapes = [image_shape[:2]]
