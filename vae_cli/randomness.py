@@ -39,6 +39,12 @@ class Stream(IntEnum):
     DEQUANTIZATION = 17
     TRAINING_DEQUANTIZATION = 18
     TRAINING_AUGMENTATION = 19
+    FITTED_CODES = 40
+    ANNEALING = 41
+    ANNEALING_CHOICE = 42
+    SIMULATION = 43
+    REFINEMENT = 44
+    SUBSETS = 45
 
 
 def generator(seed: int, stream: Stream, index: int = 0) -> np.random.Generator:

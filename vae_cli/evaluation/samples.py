@@ -10,7 +10,9 @@ import numpy as np
 
 from vae_cli.data.images import to_float
 from vae_cli.data.splits import Split
+from vae_cli.evaluation.batches import ConditionArrays
 from vae_cli.evaluation.classifier import Classifier
+from vae_cli.evaluation.fitted import FittedMixture
 from vae_cli.evaluation.latent import decode, row_condition, sample_prior, with_observed
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, generator
@@ -46,8 +48,30 @@ class SampleQuality:
     samples_are: str | None = None
 
 
+def sample_codes(
+    vae: VAE,
+    density: FittedMixture | None,
+    count: int,
+    seed: int,
+    temperature: float = 1.0,
+    condition: ConditionArrays | None = None,
+) -> np.ndarray:
+    """Draw codes from a fitted density, or from the prior if it is None.
+
+    Arguments as `sample_prior` takes them.
+    """
+    if density is None:
+        return sample_prior(vae, count, seed, temperature, condition)
+    return density.draw(count, seed, temperature, (condition or {}).get("label"))
+
+
 def drawn(
-    vae: VAE, count: int, seed: int, split: Split, binary: bool
+    vae: VAE,
+    count: int,
+    seed: int,
+    split: Split,
+    binary: bool,
+    density: FittedMixture | None = None,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Draw images: float32 [count, H, W, C]; as many of each class where labels are.
 
@@ -59,12 +83,13 @@ def drawn(
         seed: fixes the draw.
         split: held-out images.
         binary: whether to draw pixels, too, which are 0 or 1; else they are means.
+        density: of codes, in place of the prior.
 
     Returns:
         images, and the labels that were requested, int [count], or None.
     """
     condition = row_condition(vae, count, 1, split)
-    z = sample_prior(vae, count, seed, condition=condition)
+    z = sample_codes(vae, density, count, seed, condition=condition)
     images = decode(vae, z, condition=condition)
     if binary:
         uniform = generator(seed, Stream.PRIOR, 2).random(images.shape, np.float32)

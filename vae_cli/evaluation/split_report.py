@@ -76,5 +76,7 @@ def report_split(
     )
     quality, samples = SampleQuality(sharpness=None), None
     if config.generated_images is not None:
-        quality, samples = report_samples(run, split, config.generated_images, seed)
+        quality, samples = report_samples(
+            run, split, config.generated_images, seed, config
+        )
     return SplitReport(name, split, evaluation, quality, samples)
