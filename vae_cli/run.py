@@ -55,8 +55,9 @@ class Run(OpenRun):
             temperature: scales the noise.
             prior: `model`, or `fitted` to the codes of training images.
         """
-        drawn = {"label": label, "seed": seed, "temperature": temperature}
-        return self.generate(num_images=count, prior=prior, **drawn).images
+        drawn: dict[str, Any] = {"label": label, "seed": seed}
+        drawn |= {"temperature": temperature, "prior": prior}
+        return self.generate(num_images=count, **drawn).images
 
     def generate(self, mode: str = "prior", **options: Any) -> "Generated":
         """Return images and their codes, as `vae-generate` draws them.

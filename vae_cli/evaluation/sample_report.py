@@ -9,6 +9,7 @@ from vae_cli.config.commands import EvaluateConfig
 from vae_cli.data.prepare import chosen_index, pick_split
 from vae_cli.data.splits import Split
 from vae_cli.evaluation.classifier import Classifier, train_classifier
+from vae_cli.evaluation.feature_network import FeatureNetwork
 from vae_cli.evaluation.fitted import fitted_density
 from vae_cli.evaluation.samples import SampleQuality, drawn, score_samples
 from vae_cli.memory import check_arrays
@@ -43,6 +44,10 @@ def report_samples(
     )
     # means say nothing of the levels that others have
     binary = data.spec.binary and run.vae.likelihood.is_discrete(data.spec)
+    network = None
+    if how.feature_network is not None:
+        shape = data.spec.image_shape
+        network = FeatureNetwork(how.feature_network, how.feature_range, shape)
     density = None
     if how.prior.is_fitted:
         density = fitted_density(run, how.prior.components)
@@ -55,7 +60,7 @@ def report_samples(
     some = train
     if count < len(train):
         some = train.take(chosen_index(len(train), count, seed))
-    quality = score_samples(images, labels, split, some, classifier)
+    quality = score_samples(images, labels, split, some, classifier, network)
     return replace(quality, samples_are="draws" if binary else "means"), images
 
 
