@@ -40,6 +40,12 @@ class Stream(IntEnum):
     TRAINING_DEQUANTIZATION = 18
     TRAINING_AUGMENTATION = 19
     FACTORS = 30
+    FITTED_CODES = 40
+    ANNEALING = 41
+    ANNEALING_CHOICE = 42
+    SIMULATION = 43
+    REFINEMENT = 44
+    SUBSETS = 45
 
 
 def generator(seed: int, stream: Stream, index: int = 0) -> np.random.Generator:

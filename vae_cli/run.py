@@ -10,6 +10,7 @@ import numpy as np
 from vae_cli.config.compose import command_options
 from vae_cli.config.corruption import CorruptionConfig
 from vae_cli.config.encode import ENCODE
+from vae_cli.config.evaluate import EVALUATE
 from vae_cli.config.run import RESTORE, SCORE
 from vae_cli.data.given_files import source_name
 from vae_cli.inspection import Inspection, inspected
@@ -43,6 +44,7 @@ class Run(OpenRun):
         label: int | str | None = None,
         seed: int = 0,
         temperature: float = 1.0,
+        prior: str = "model",
     ) -> np.ndarray:
         """Return images from the prior, float32 [count, H, W, C] in the data's range.
 
@@ -51,10 +53,11 @@ class Run(OpenRun):
             label: class to generate, for a conditional model; None: each in turn.
             seed: of the noise.
             temperature: scales the noise.
+            prior: `model`, or `fitted` to the codes of training images.
         """
-        return self.generate(
-            num_images=count, label=label, seed=seed, temperature=temperature
-        ).images
+        drawn: dict[str, Any] = {"label": label, "seed": seed}
+        drawn |= {"temperature": temperature, "prior": prior}
+        return self.generate(num_images=count, **drawn).images
 
     def generate(self, mode: str = "prior", **options: Any) -> "Generated":
         """Return images and their codes, as `vae-generate` draws them.
@@ -63,7 +66,7 @@ class Run(OpenRun):
             mode: `prior`, `manifold`, `traversal` or `interpolation`.
             **options: keys of `vae-generate`: `num_images`, `rows`, `columns`, `label`,
                 `seed`, `temperature`, `spacing`, `span`, `dims`, `interpolation`,
-                `batch_size`.
+                `batch_size`, `prior`.
 
         Raises:
             ConfigError: a value out of range, or one that the run has no use for.
@@ -110,42 +113,25 @@ class Run(OpenRun):
         self,
         split: str | None = None,
         *,
-        importance_samples: int | None = 500,
-        num_images: int | None = None,
-        generated_images: int | None = None,
-        disentanglement: bool = False,
-        seed: int | None = None,
-        batch_size: int | None = None,
-        chunk_size: int | None = None,
-        memory_mb: int = 512,
         progress: Callable[[float], None] = lambda fraction: None,
+        **options: Any,
     ) -> "SplitReport":
         """Evaluate a split: bounds in nats per image, reconstruction, codes, samples.
 
         Args:
             split: None: test if it exists, else validation.
-            importance_samples: per image, for log p(x); None leaves it out.
-            num_images: at most this many; None: all.
-            generated_images: to draw and compare with held-out ones; None: none.
-            disentanglement: whether to compare codes with known factors.
-            seed: of the posterior noise; None: the run's own.
-            batch_size: images at a time; None: by `memory_mb`. Does not change results.
-            chunk_size: samples at a time; likewise.
-            memory_mb: memory for codes at a time, MiB.
-            progress: called with the fraction of importance sampling that is done.
+            progress: called with the fraction of each long computation that is done.
+            **options: keys of `vae-evaluate`: `importance_samples`, `num_images`,
+                `generated_images`, `disentanglement`, `prior`, `feature_network`,
+                `feature_range`, `ais` and `gap` (dicts of their keys), `seed`,
+                `batch_size`, `chunk_size`, `memory_mb`.
+
+        Raises:
+            ConfigError: a value out of range, or one that the run has no use for.
         """
-        how = command_options(
-            "evaluate",
-            split=split,
-            importance_samples=importance_samples,
-            num_images=num_images,
-            generated_images=generated_images,
-            disentanglement=disentanglement,
-            seed=self.config.seed if seed is None else seed,
-            batch_size=batch_size,
-            chunk_size=chunk_size,
-            memory_mb=memory_mb,
-        )
+        if options.get("seed") is None:
+            options["seed"] = self.config.seed
+        how = command_options("evaluate", EVALUATE, split=split, **options)
         start_tensorflow()
         from vae_cli.evaluation.split_report import report_split
 

@@ -1,7 +1,7 @@
 """How `vae-evaluate` evaluates one run and writes its report."""
 
 import logging
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +9,11 @@ import numpy as np
 
 from vae_cli.commands._run import options
 from vae_cli.config.commands import EvaluateConfig
+from vae_cli.config.evaluate import EVALUATE
 from vae_cli.data.images import to_float
 from vae_cli.errors import RunError
 from vae_cli.run import Run
+from vae_cli.runs.densities import store_densities
 from vae_cli.runs.evaluations import (
     one_line,
     protocol,
@@ -27,12 +29,6 @@ from vae_cli.runs.report import writing
 if TYPE_CHECKING:
     from vae_cli.evaluation.split_report import SplitReport
 
-OPTIONS = (
-    "split", "importance_samples", "num_images", "generated_images", "disentanglement",
-    "seed",
-    "batch_size", "chunk_size", "memory_mb",
-)  # fmt: skip
-"""Keys that `Run.evaluate` takes."""
 NUM_SAMPLES = 12
 """Samples of a run in the figure of several runs."""
 MAX_SAMPLE_BYTES = 2**31
@@ -66,7 +62,11 @@ def evaluate_run(config: EvaluateConfig, run: Run, reuse: bool) -> dict[str, Any
     from vae_cli.progress import fraction_bar
 
     with fraction_bar(f"log p(x), {folder.path.name}") as progress:
-        report = run.evaluate(**options(config, OPTIONS), progress=progress)
+        how_much = options(config, EVALUATE)
+        for section in ("prior", "ais", "gap"):
+            how_much[section] = asdict(how_much[section])
+        report = run.evaluate(**how_much, progress=progress)
+    store_densities(folder, run.checkpoint, run.densities)
     values = {**report.to_json(), "protocol": how}
     log.info("%s", one_line(values))
     with writing(folder.evaluation):

@@ -1,5 +1,6 @@
 """`vae-generate`: images from a trained run."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
@@ -7,6 +8,7 @@ from vae_cli.commands._main import run_command
 from vae_cli.commands._run import opened, options, suffix
 from vae_cli.config.commands import GenerateConfig
 from vae_cli.runs.data import check_outputs
+from vae_cli.runs.densities import store_densities
 from vae_cli.runs.report import writing
 from vae_cli.visualize.own_precision import check_format
 
@@ -41,9 +43,12 @@ def generate(config: GenerateConfig, overrides: list[str]) -> None:
     )
     if output is None:
         changed = suffix("generate", config, DRAWN)
+        if config.prior.is_fitted:
+            changed = f"-fitted{config.prior.components}{changed}"
         output = run.folder.samples / f"{config.mode}{changed}.{config.figure.format}"
     check_format(config.images_format, run.spec)
-    generated = run.generate(**options(config, OPTIONS))
+    generated = run.generate(**options(config, OPTIONS), prior=asdict(config.prior))
+    store_densities(run.folder, run.checkpoint, run.densities)
     from vae_cli.visualize.samples import save_generated
 
     npz = Path(config.save_npz) if config.save_npz else None

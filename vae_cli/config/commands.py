@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from vae_cli.config.corruption import CorruptionConfig
 from vae_cli.config.dataset import MAX_SEED
 from vae_cli.config.encode import EncodeConfig
+from vae_cli.config.evaluate import AnnealingConfig, GapConfig
 from vae_cli.config.explore import ExploreConfig
 from vae_cli.config.export import ExportConfig
 from vae_cli.config.figure import FigureConfig, GridFigureConfig, output_problems
-from vae_cli.config.generate import GenerateConfig
+from vae_cli.config.generate import CodesConfig, GenerateConfig
 from vae_cli.config.inspect import InspectConfig
 from vae_cli.config.option import option
 from vae_cli.config.report import ReportConfig
@@ -102,8 +103,8 @@ class EvaluateConfig(RunConfig):
     )
     memory_mb: int = option("memory for codes at a time, MiB", at_least=1)
     generated_images: int | None = option(
-        "samples to generate and measure: sharpness, and a small classifier that is "
-        "trained for it; null: none",
+        "samples to generate and measure: sharpness, and distances in the features of "
+        "a small classifier that is trained for it; null: none",
         at_least=100,
         at_most=1_000_000,
     )
@@ -111,6 +112,21 @@ class EvaluateConfig(RunConfig):
         "dataset=factors or xy_squares: compare posterior means with the factors: MIG, "
         "SAP, DCI, FactorVAE and beta-VAE scores, modularity"
     )
+    prior: CodesConfig = option(
+        "where the codes of generated images are drawn from",
+        default_factory=CodesConfig,
+    )
+    feature_network: str | None = option(
+        "generated_images: a Keras model, .keras or .h5, in place of the small "
+        "classifier; with InceptionV3's pooled features the Frechet distance is an FID"
+    )
+    feature_range: list[float] = option(
+        "feature_network: pixel values that it takes for black and white"
+    )
+    ais: AnnealingConfig = option(
+        "annealed importance sampling", default_factory=AnnealingConfig
+    )
+    gap: GapConfig = option("inference gap", default_factory=GapConfig)
     save_npz: str | None = option(
         "one run: also write images, `neg_elbo` and `log_prob` of each to this .npz"
     )
@@ -121,7 +137,26 @@ class EvaluateConfig(RunConfig):
 
     def problems(self) -> list[str]:
         """Return inconsistencies between fields."""
-        return npz_problems(self.save_npz)
+        problems = npz_problems(self.save_npz)
+        if self.generated_images is None:
+            for key, given in (
+                ("prior=fitted", self.prior.is_fitted),
+                (f"feature_network={self.feature_network}", self.feature_network),
+            ):
+                if given:
+                    problems.append(f"{key} needs generated_images=<number>")
+        ends = self.feature_range
+        if len(ends) != 2 or not ends[0] < ends[1]:
+            problems.append(
+                f"feature_range={self.feature_range} must be two numbers, the smaller "
+                "first, such as 'feature_range=[-1,1]'"
+            )
+        if self.gap.images and not (self.importance_samples or self.ais.images):
+            problems.append(
+                "gap.images= needs an estimate of log p(x): importance_samples=500 or "
+                f"ais.images={self.gap.images}"
+            )
+        return problems
 
 
 @dataclass

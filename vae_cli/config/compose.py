@@ -29,8 +29,12 @@ FROM_FILE = "dataset=npz"
 """A data set that has a `dataset.path`, which is all that is read of it."""
 OF_RUN = {"train": "resume", "inspect": "run"}
 """Command with a group of data sets -> the key of a run, which has its own."""
-SHORT = {"init_from": "init_from.run"}
-"""Key of a section -> the key that its own name stands for."""
+SHORT = {
+    "train": {"init_from": "init_from.run"},
+    "generate": {"prior": "prior.name"},
+    "evaluate": {"prior": "prior.name"},
+}
+"""Command -> key of a section -> the key that its own name stands for."""
 QUOTED = (
     "run", "init_from.run", "resume", "sweep.resume", "run_dir", "output_root",
     "dataset.path", "dataset.labels", "dataset.data_dir", "images", "output",
@@ -46,7 +50,8 @@ def quoted(command: str, arguments: list[str]) -> list[str]:
 
     Where a run is resumed, `dataset.path=` is of the run's data set, which is a file.
     """
-    return [*map(_quoted, arguments), *_for_moved_data(command, arguments)]
+    words = [_quoted(word, command) for word in arguments]
+    return [*words, *_for_moved_data(command, arguments)]
 
 
 def _for_moved_data(command: str, words: list[str]) -> list[str]:
@@ -57,10 +62,11 @@ def _for_moved_data(command: str, words: list[str]) -> list[str]:
     return [FROM_FILE] if moved else []
 
 
-def _quoted(word: str) -> str:
+def _quoted(word: str, command: str = "train") -> str:
     key, equals, value = word.partition("=")
-    if equals and key in SHORT:
-        key = SHORT[key]
+    short = SHORT.get(command, {})
+    if equals and key in short:
+        key = short[key]
         word = f"{key}={value}"
     if key not in QUOTED or PLAIN.fullmatch(value):
         return word
@@ -164,7 +170,7 @@ def composed(command: str, arguments: list[str]) -> Any:
         ConfigError: an override is wrong.
         UsageError: a flag is wrong, or something is no override.
     """
-    overrides, extra = _parsed(arguments)
+    overrides, extra = _parsed(arguments, command)
     overrides += _for_moved_data(command, overrides)
     with _initialized(command, arguments) as hydra:
         values = hydra.compose(command, overrides=[*overrides, *extra])
@@ -235,8 +241,11 @@ def command_options(command: str, keys: Sequence[str] = (), /, **settings: Any) 
     values = defaults(command)
     for key in ("defaults", "hydra"):
         values.pop(key, None)
+    short = SHORT.get(command, {})
     for key, value in settings.items():
         values[key] = value.tolist() if hasattr(value, "tolist") else value
+        if key in short and not isinstance(value, Mapping):
+            values[key] = {short[key].removeprefix(f"{key}."): value}
     return load(COMMANDS[command], values)
 
 
@@ -263,7 +272,9 @@ def overrides_of(arguments: list[str]) -> list[str]:
     return _parsed(arguments)[0]
 
 
-def _parsed(arguments: list[str]) -> tuple[list[str], list[str]]:
+def _parsed(
+    arguments: list[str], command: str = "train"
+) -> tuple[list[str], list[str]]:
     """Split `--config-dir X` off the overrides."""
     overrides, extra, rest = [], [], iter(arguments)
     for word in rest:
@@ -274,5 +285,5 @@ def _parsed(arguments: list[str]) -> tuple[list[str], list[str]]:
         elif word.startswith("-"):
             raise UsageError(f"{word} is not a flag here; give key=value overrides.")
         else:
-            overrides.append(_quoted(word))
+            overrides.append(_quoted(word, command))
     return overrides, extra

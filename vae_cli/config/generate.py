@@ -13,6 +13,29 @@ IMAGES_FORMATS = ("png", "tiff")
 
 
 @dataclass
+class CodesConfig:
+    """Where the codes of samples are drawn from."""
+
+    name: str = option(
+        "prior=model: the model's own prior; prior=fitted: a mixture of Gaussians "
+        "fitted to the codes of training images",
+        choices=("model", "fitted"),
+        default="model",
+    )
+    components: int = option(
+        "prior=fitted: Gaussians of the mixture; with labels, of each class's",
+        at_least=1,
+        at_most=1000,
+        default=10,
+    )
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether codes come from a density that is fitted to them."""
+        return self.name == "fitted"
+
+
+@dataclass
 class GenerateConfig(RunConfig):
     """`vae-generate`: images from a trained run."""
 
@@ -28,6 +51,9 @@ class GenerateConfig(RunConfig):
         at_least=1,
     )
     columns: int | None = option("columns of the grid; by mode if null", at_least=1)
+    prior: CodesConfig = option(
+        "where codes are drawn from", default_factory=CodesConfig
+    )
     temperature: float = option(
         "prior mode: scales the noise", at_least=0, at_most=MAX_SCALE
     )
@@ -83,6 +109,8 @@ class GenerateConfig(RunConfig):
             problems.append(
                 f"images_format={self.images_format} needs images_dir=<folder>"
             )
+        if self.prior.is_fitted and self.mode != "prior":
+            problems.append(f"prior=fitted needs mode=prior, got mode={self.mode}")
         if self.gif and self.mode != "interpolation":
             problems.append(f"gif= needs mode=interpolation, got mode={self.mode}")
         if self.num_images and self.mode != "prior":

@@ -7,8 +7,10 @@ from collections.abc import Callable
 import numpy as np
 
 from vae_cli.config.commands import GenerateConfig
+from vae_cli.config.generate import CodesConfig
 from vae_cli.errors import ConfigError
 from vae_cli.evaluation.batches import ConditionArrays
+from vae_cli.evaluation.fitted import fitted_density
 from vae_cli.evaluation.generated import (
     Generated,
     check_size,
@@ -17,15 +19,16 @@ from vae_cli.evaluation.generated import (
     whole_images,
 )
 from vae_cli.evaluation.interpolation import STEPS, paths_between_pairs
-from vae_cli.evaluation.latent import sample_prior
 from vae_cli.evaluation.names import GridNames, class_rows
 from vae_cli.evaluation.paths import plane, traversals
+from vae_cli.evaluation.samples import sample_codes
 from vae_cli.runs.opened import OpenRun
 
 log = logging.getLogger(__name__)
 
 PRIOR_SIDE, MANIFOLD_SIDE = 10, 15
 """Rows and columns where none are given."""
+MODEL = CodesConfig()
 
 
 def prior(
@@ -37,8 +40,9 @@ def prior(
     seed: int = 0,
     temperature: float = 1.0,
     batch_size: int = 256,
+    prior: CodesConfig = MODEL,
 ) -> Generated:
-    """Decode samples from the prior.
+    """Decode samples from the prior, or from a density fitted to the run's codes.
 
     Args:
         run: the run.
@@ -49,6 +53,7 @@ def prior(
         seed: of the noise.
         temperature: scales the noise.
         batch_size: images at a time; changes no image.
+        prior: where codes are drawn from.
     """
     vae = whole_images(run)
     free = num_images and not rows and not columns
@@ -68,7 +73,8 @@ def prior(
         if free:
             columns = math.ceil(math.sqrt(count))
         condition = run.labels.condition(label, count)
-    z = sample_prior(vae, count, seed, temperature, condition)
+    density = fitted_density(run, prior.components) if prior.is_fitted else None
+    z = sample_codes(vae, density, count, seed, temperature, condition)
     columns = min(columns, count)
     names = class_rows(run.spec, condition.get("label"), columns)
     return decoded(run, z, columns, batch_size, condition, names=names)
@@ -181,7 +187,10 @@ def _values(codes: np.ndarray, digits: int) -> tuple[str, ...]:
 
 
 MODES: dict[str, tuple[Callable[..., Generated], tuple[str, ...]]] = {
-    "prior": (prior, ("num_images", "temperature", "seed")),
+    "prior": (
+        prior,
+        ("num_images", "temperature", "seed", "prior"),
+    ),
     "manifold": (manifold, ("dims", "spacing", "span")),
     "traversal": (traversal, ("span",)),
     "interpolation": (paths_between_pairs, ("interpolation", "seed")),

@@ -5,9 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from vae_cli.config.commands import EvaluateConfig
 from vae_cli.data.prepare import chosen_index, pick_split
 from vae_cli.data.splits import Split
 from vae_cli.evaluation.classifier import Classifier, train_classifier
+from vae_cli.evaluation.feature_network import FeatureNetwork
+from vae_cli.evaluation.fitted import fitted_density
 from vae_cli.evaluation.samples import SampleQuality, drawn, score_samples
 from vae_cli.memory import check_arrays
 from vae_cli.runs.opened import OpenRun
@@ -18,7 +21,7 @@ _classifiers: dict[str, Classifier] = {}
 
 
 def report_samples(
-    run: OpenRun, split: Split, count: int, seed: int
+    run: OpenRun, split: Split, count: int, seed: int, how: EvaluateConfig
 ) -> tuple[SampleQuality, np.ndarray]:
     """Draw images from the prior and compare them with held-out ones.
 
@@ -27,6 +30,7 @@ def report_samples(
         split: held-out images.
         count: images to draw.
         seed: of the draws.
+        how: which prior, and which features.
 
     Returns:
         the figures, and the images, float32 [count, H, W, C].
@@ -40,16 +44,23 @@ def report_samples(
     )
     # means say nothing of the levels that others have
     binary = data.spec.binary and run.vae.likelihood.is_discrete(data.spec)
-    images, labels = drawn(run.vae, count, seed, split, binary)
+    network = None
+    if how.feature_network is not None:
+        shape = data.spec.image_shape
+        network = FeatureNetwork(how.feature_network, how.feature_range, shape)
+    density = None
+    if how.prior.is_fitted:
+        density = fitted_density(run, how.prior.components)
+    images, labels = drawn(run.vae, count, seed, split, binary, density)
     train = pick_split(data, dataset, "train")
     classifier = None
     if split.labels is not None and train.labels is not None:
-        how = f"{data.fingerprint} {dataset.binarize}"
-        classifier = _classifier(train, data.spec.num_classes or 1, how)
+        kind = f"{data.fingerprint} {dataset.binarize}"
+        classifier = _classifier(train, data.spec.num_classes or 1, kind)
     some = train
     if count < len(train):
         some = train.take(chosen_index(len(train), count, seed))
-    quality = score_samples(images, labels, split, some, classifier)
+    quality = score_samples(images, labels, split, some, classifier, network)
     return replace(quality, samples_are="draws" if binary else "means"), images
 
 

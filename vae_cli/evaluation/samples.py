@@ -4,14 +4,19 @@ Models of binary pixels are measured by draws x ~ Bernoulli(E[x|z]), since held-
 images are binary, too; all others by the means E[x|z].
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from vae_cli.data.images import to_float
 from vae_cli.data.splits import Split
+from vae_cli.evaluation.batches import ConditionArrays
 from vae_cli.evaluation.classifier import Classifier
+from vae_cli.evaluation.feature_network import FeatureNetwork
+from vae_cli.evaluation.fitted import FittedMixture
 from vae_cli.evaluation.latent import decode, row_condition, sample_prior, with_observed
+from vae_cli.evaluation.set_distances import kernel_distance, precision_recall
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, generator
 
@@ -26,9 +31,17 @@ class SampleQuality:
     Attributes:
         sharpness: variance of the Laplacian, mean over drawn images, as a fraction of
             that of the held-out images; None if theirs is 0, or images are too small.
-        frechet_distance: between the features that a small classifier has of drawn and
-            of held-out images. Not an FID: another network, other numbers.
+        frechet_distance: between the features of drawn and of held-out images. Biased:
+            compare it at the same `num_generated` and `num_held_out` alone. Of a small
+            classifier's features it is not an FID: another network, other numbers.
         frechet_floor: the same between as many training images and the held-out ones.
+        kid: mean of the unbiased squared MMD of the same features over subsets.
+        kid_subset_sd: its standard deviation over subsets.
+        precision: fraction of drawn images on the manifold of held-out ones.
+        recall: fraction of held-out images on the manifold of drawn ones.
+        features_of: the network that has these features; None without one.
+        num_generated: drawn images.
+        num_held_out: that they are compared with.
         classifier_accuracy: of the classifier on held-out images.
         label_agreement: fraction of drawn images that it assigns to the requested
             label; None without labels.
@@ -40,14 +53,43 @@ class SampleQuality:
     sharpness: float | None
     frechet_distance: float | None = None
     frechet_floor: float | None = None
+    kid: float | None = None
+    kid_subset_sd: float | None = None
+    precision: float | None = None
+    recall: float | None = None
+    features_of: str | None = None
+    num_generated: int | None = None
+    num_held_out: int | None = None
     classifier_accuracy: float | None = None
     label_agreement: float | None = None
     class_spread: float | None = None
     samples_are: str | None = None
 
 
+def sample_codes(
+    vae: VAE,
+    density: FittedMixture | None,
+    count: int,
+    seed: int,
+    temperature: float = 1.0,
+    condition: ConditionArrays | None = None,
+) -> np.ndarray:
+    """Draw codes from a fitted density, or from the prior if it is None.
+
+    Arguments as `sample_prior` takes them.
+    """
+    if density is None:
+        return sample_prior(vae, count, seed, temperature, condition)
+    return density.draw(count, seed, temperature, (condition or {}).get("label"))
+
+
 def drawn(
-    vae: VAE, count: int, seed: int, split: Split, binary: bool
+    vae: VAE,
+    count: int,
+    seed: int,
+    split: Split,
+    binary: bool,
+    density: FittedMixture | None = None,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Draw images: float32 [count, H, W, C]; as many of each class where labels are.
 
@@ -59,12 +101,13 @@ def drawn(
         seed: fixes the draw.
         split: held-out images.
         binary: whether to draw pixels, too, which are 0 or 1; else they are means.
+        density: of codes, in place of the prior.
 
     Returns:
         images, and the labels that were requested, int [count], or None.
     """
     condition = row_condition(vae, count, 1, split)
-    z = sample_prior(vae, count, seed, condition=condition)
+    z = sample_codes(vae, density, count, seed, condition=condition)
     images = decode(vae, z, condition=condition)
     if binary:
         uniform = generator(seed, Stream.PRIOR, 2).random(images.shape, np.float32)
@@ -80,6 +123,7 @@ def score_samples(
     held_out: Split,
     train: Split,
     classifier: Classifier | None,
+    network: FeatureNetwork | None = None,
 ) -> SampleQuality:
     """Hold drawn images against held-out ones.
 
@@ -89,25 +133,46 @@ def score_samples(
         held_out: images, labelled where there is a classifier.
         train: as many training images, compared with `held_out` for the floor.
         classifier: of the labels; None leaves out what needs one.
+        network: whose features are compared; the classifier's if None.
     """
     real = to_float(held_out.images[:])
     sharpness = laplacian_variance(real).mean() if min(real.shape[1:3]) > 2 else 0
     ratio = float(laplacian_variance(images).mean() / sharpness) if sharpness else None
+    found = SampleQuality(ratio, num_generated=len(images), num_held_out=len(held_out))
+    sets = (images, held_out.images, train.images)
+    if network is not None:
+        features = [network(part) for part in sets]
+        found = replace(found, **_distances(*features), features_of=network.name)
     if classifier is None or held_out.labels is None:
-        return SampleQuality(ratio)
-    features, taken_for = classifier(images)
-    real_features, predicted = classifier(held_out.images)
-    train_features, _ = classifier(train.images)
-    return SampleQuality(
-        sharpness=ratio,
-        frechet_distance=frechet_distance(features, real_features),
-        frechet_floor=frechet_distance(train_features, real_features),
+        return found
+    (own, taken_for), (real_features, predicted) = map(classifier, sets[:2])
+    if network is None:
+        compared = _distances(own, real_features, classifier(train.images)[0])
+        found = replace(found, **compared, features_of="small classifier")
+    return replace(
+        found,
         classifier_accuracy=float((predicted == held_out.labels).mean()),
         label_agreement=None if labels is None else float((taken_for == labels).mean()),
         class_spread=None
         if labels is None
         else class_spread(images, labels, real, held_out.labels),
     )
+
+
+def _distances(
+    features: np.ndarray, real: np.ndarray, train: np.ndarray
+) -> dict[str, Any]:
+    """Return how far features of drawn and of held-out images are apart."""
+    kid = kernel_distance(features, real)
+    precision, recall = precision_recall(features, real) or (None, None)
+    return {
+        "frechet_distance": frechet_distance(features, real),
+        "frechet_floor": frechet_distance(train, real),
+        "kid": kid and kid.mean,
+        "kid_subset_sd": kid and kid.deviation,
+        "precision": precision,
+        "recall": recall,
+    }
 
 
 def laplacian_variance(images: np.ndarray) -> np.ndarray:

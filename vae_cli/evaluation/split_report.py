@@ -86,6 +86,8 @@ def report_split(
     )
     quality, samples = SampleQuality(sharpness=None), None
     if config.generated_images is not None:
-        quality, samples = report_samples(run, split, config.generated_images, seed)
+        quality, samples = report_samples(
+            run, split, config.generated_images, seed, config
+        )
     factors = disentanglement_of(run, name, seed) if config.disentanglement else None
     return SplitReport(name, split, evaluation, quality, samples, factors)

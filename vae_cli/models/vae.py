@@ -22,7 +22,14 @@ import numpy as np
 from keras import ops
 
 from vae_cli.config.posterior import GaussianPosteriorConfig
-from vae_cli.models.distributions import Distribution, Gaussian, Level, Levels, code
+from vae_cli.models.distributions import (
+    Distribution,
+    Gaussian,
+    Level,
+    Levels,
+    StandardNormal,
+    code,
+)
 from vae_cli.models.likelihood import Likelihood
 from vae_cli.models.posterior import Posterior
 from vae_cli.models.prior import Prior
@@ -62,6 +69,9 @@ class VAE(keras.Model):
 
     has_lower_levels = False
     """Whether there are levels below the one whose q the encoder gives."""
+    has_continuous_codes = True
+    """Whether p(z) is a density that log_prob differentiates: annealed importance
+    sampling, refined posteriors and fitted densities need one."""
 
     def __init__(
         self,
@@ -187,6 +197,21 @@ class VAE(keras.Model):
         `prior` is p(z|y) of the top level, if it is already computed.
         """
         return (prior or self.prior(condition)).sample(noise, choice)
+
+    def log_prior(
+        self,
+        z: Any,
+        condition: Condition = UNCONDITIONAL,
+        prior: Distribution | None = None,
+    ) -> Any:
+        """Return log p(z|y) of whole codes in nats, [S, B, latent_dim] -> [S, B].
+
+        Levels below the top are relative to their own priors: they are N(0, I).
+        `prior` is p(z|y) of the top level, if it is already computed.
+        """
+        top_dim = self.encoder.output["mean"].shape[-1]
+        log_prob = (prior or self.prior(condition)).log_prob(z[..., :top_dim])
+        return log_prob + StandardNormal().log_prob(z[..., top_dim:])
 
     def decode(
         self, z: Any, condition: Condition = UNCONDITIONAL, training: bool = False

@@ -19,13 +19,13 @@ log = logging.getLogger(__name__)
 PROTOCOL = (
     "split", "num_images", "dataset", "binarization", "likelihood", "estimator",
     "importance_samples", "checkpoint", "corruption", "pixels", "samples_are",
-    "probes_of",
+    "probes_of", "samples_from", "features_of",
 )  # fmt: skip
 """What a row must be quoted with."""
 COMPARED = (
     "split", "num_images", "dataset", "images_sha256", "binarization",
     "dequantization", "likelihood", "corruption", "corruption_options", "pixels",
-    "conditioning", "classes", "draw_seed",
+    "conditioning", "classes", "draw_seed", "features_of",
 )  # fmt: skip
 """What rows must have in common for their figures to be compared."""
 NOT_SETTINGS = (*NOT_TRAINING, "seed", "deterministic")

@@ -22,6 +22,7 @@ OWN = {
     "config.yaml", "environment.json", "data.json", "status.json", "metrics.csv",
     "metrics.json", "train.log", ".lock", ".reserve", "checkpoints", "model", "figures",
     "tensorboard", "samples", "reconstructions", "anomaly", "inspection", "evaluation",
+    "fitted",
     "codes", "export", "report.html", "tracker.json", "tracker.log", "wandb",
     "error.txt",
 }  # fmt: skip

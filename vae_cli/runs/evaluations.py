@@ -10,6 +10,7 @@ from typing import Any
 
 from vae_cli import __version__
 from vae_cli.config.commands import EvaluateConfig
+from vae_cli.config.generate import CodesConfig
 from vae_cli.config.train import TrainConfig
 from vae_cli.data.splits import ImageData
 from vae_cli.errors import ConfigError, VaeCliError
@@ -63,6 +64,7 @@ def protocol(
         "generated_images": evaluation.generated_images,
         "num_images": evaluation.num_images,
         "disentanglement": evaluation.disentanglement,
+        **_of_sections(evaluation),
         "likelihood": run.likelihood.name,
         "corruption": run.corruption.name,
         "corruption_options": asdict(run.corruption),
@@ -77,6 +79,40 @@ def protocol(
         "weights_sha256": weights_digest(folder, evaluation.checkpoint),
         "vae_cli": __version__,
     }
+
+
+def _of_sections(evaluation: EvaluateConfig) -> dict[str, Any]:
+    """Return how samples, annealing and refinement are done; None where they aren't."""
+    drawn = evaluation.generated_images is not None
+    network = evaluation.feature_network
+    return {
+        "samples_from": _source_of_samples(evaluation.prior) if drawn else None,
+        "feature_network_sha256": file_digest(network) if network else None,
+        "feature_range": evaluation.feature_range if network else None,
+        "ais": asdict(evaluation.ais) if evaluation.ais.images else None,
+        "gap": asdict(evaluation.gap) if evaluation.gap.images else None,
+    }
+
+
+def _source_of_samples(prior: CodesConfig) -> str:
+    if not prior.is_fitted:
+        return "the model's prior"
+    return f"a fitted mixture of {prior.components} Gaussians"
+
+
+def file_digest(file: str) -> str:
+    """Return the SHA-256 of a feature network's file.
+
+    Raises:
+        ConfigError: it can't be read.
+    """
+    try:
+        return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    except OSError as error:
+        raise ConfigError(
+            f"feature_network={file} can't be read: {error.strerror}.",
+            "name a Keras model's file, .keras or .h5",
+        ) from error
 
 
 def weights_digest(folder: RunFolder, checkpoint: str) -> str:

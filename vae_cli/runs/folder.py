@@ -47,6 +47,7 @@ class RunFolder:
         self.figures = path / "figures"
         self.samples = path / "samples"
         self.evaluation = path / "evaluation"
+        self.fitted = path / "fitted"
         self.reconstructions = path / "reconstructions"
         self.tensorboard = path / "tensorboard"
         self._lock_file = path / ".lock"

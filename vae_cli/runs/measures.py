@@ -41,12 +41,11 @@ ROWS = (
         "normalized mutual information of components and classes",
     ),
     ("sharpness", "sharpness of samples", "variance of the Laplacian; 1: as held-out"),
-    (
-        "frechet_distance",
-        "Frechet distance of samples",
-        "in a small classifier's features; not an FID",
-    ),
+    ("frechet_distance", "Frechet distance of samples", ""),
     ("frechet_floor", "its floor", "training against held-out images"),
+    ("kid", "KID of samples", "unbiased; mean and deviation over subsets"),
+    ("precision", "precision of samples", "3 neighbours, the same features"),
+    ("recall", "recall of samples", "3 neighbours, the same features"),
     ("classifier_accuracy", "classifier's accuracy", "on held-out images"),
     ("label_agreement", "label agreement", "samples classified as the requested label"),
     (
@@ -94,6 +93,8 @@ def measures(
                 unit += f", {report['importance_samples']:,} samples"
             if key in ("knn_accuracy", "linear_accuracy"):
                 unit += f", {report['probes_of']}"
+            if key == "frechet_distance":
+                unit = features_sentence(report)
             if key == "sharpness":
                 unit += f"; of {SAMPLES_ARE[report['samples_are']]}"
             chance = (report.get("disentanglement") or {}).get("chance", {})
@@ -101,6 +102,16 @@ def measures(
                 unit += f"; shuffled codes: {chance[key]:.3f}"
             rows.append([name, with_error(report, key), unit])
     return rows
+
+
+def features_sentence(report: dict[str, Any]) -> str:
+    """Return in which features, and of how many images, distances are."""
+    if report["features_of"] == "small classifier":
+        features = "in a small classifier's features; not an FID"
+    else:
+        features = f"in the features of {report['features_of']}"
+    counts = f"{report['num_generated']:,} against {report['num_held_out']:,} images"
+    return f"{features}; {counts}; biased in these numbers"
 
 
 def protocol_sentence(report: dict[str, Any]) -> str:
@@ -145,6 +156,8 @@ def with_error(report: dict[str, Any], key: str) -> str:
     value, error = report[key], report.get(f"{key}_se")
     if isinstance(value, int):
         return str(value)
+    if key == "kid":
+        return f"{value:.3g} +- {report['kid_subset_sd']:.1g}"
     digits = 2 if abs(value) >= 10 else 4
     shown = f"{value:.{digits}f}"
     # bits per dimension differ in the third decimal

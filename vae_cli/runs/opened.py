@@ -46,6 +46,7 @@ class OpenRun:
         folder: the run folder.
         config: the run's own config.
         checkpoint: which weights `vae` has.
+        densities: fitted to its codes, by name.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class OpenRun:
         self.config: TrainConfig = folder.load_config()
         folder.warn_of_changed_plugins(self.config)
         self.data_path = data_path
+        self.densities: dict[str, Any] = {}
 
     def __repr__(self) -> str:
         kind = type(self).__name__
