@@ -8,7 +8,8 @@ from tests.models.toys import SHAPE as LINEAR_SHAPE
 from tests.models.toys import linear_gaussian, redraw
 from vae_cli.config.objective import ElboConfig, IwaeConfig
 from vae_cli.models.distributions import log_ratio
-from vae_cli.models.objective import Elbo, Iwae
+from vae_cli.models.objective import Elbo
+from vae_cli.models.objective.iwae import Iwae
 
 SHAPE = (2, 3, 1)
 IMAGES = (grey_images(4, *SHAPE) > 127).astype(np.float32)

@@ -5,26 +5,27 @@ minimised is
 
     loss = mean(reconstruction) + beta * mean(kl)
 
-One that adds a term puts it into `Terms.extras` under a name in `adds`.
+One that adds a term puts it into `Terms.extras`, and what it only reports into
+`Terms.statistics`, under names in `adds`. All of it is logged under these names.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 from keras import ops
 
-from vae_cli.config.objective import ElboConfig, IwaeConfig, ObjectiveConfig
+from vae_cli.config.objective import ElboConfig, ObjectiveConfig
 from vae_cli.models.distributions import (
-    Level,
     Levels,
-    detached,
+    code,
     kl_divergence,
     kl_per_dim,
     log_ratio,
 )
+from vae_cli.models.objective.pathwise import with_detached_posteriors
 from vae_cli.models.vae import UNCONDITIONAL, VAE, Condition, Encoded
 from vae_cli.registry import builds
 
@@ -40,11 +41,12 @@ class Terms(NamedTuple):
     mean: Any  # [B, latent_dim], posterior means
     extras: dict[str, Any] = {}  # noqa: RUF012  # [B] each; minimised, too
     own: dict[str, Any] = {}  # noqa: RUF012  # [B]; by the objective's own weights
+    statistics: dict[str, Any] = {}  # noqa: RUF012  # [B]; logged, not minimised
 
     @property
     def added(self) -> dict[str, Any]:
         """What an objective adds, logged under its names."""
-        return {**self.extras, **self.own}
+        return {**self.extras, **self.own, **self.statistics}
 
 
 def weighted(terms: Terms, weight: Any) -> Terms:
@@ -78,33 +80,73 @@ def concatenated(shards: list[Terms]) -> Terms:
     return Terms(*map(join, Terms._fields))
 
 
+class Facts(NamedTuple):
+    """What an objective may need to know of a training."""
+
+    image_shape: tuple[int, ...] = ()  # (H, W, C)
+    num_classes: int = 0  # that a network may be trained on first
+    latent_dim: int = 1  # of all levels
+    num_images: int = 1  # for training
+    steps_per_epoch: int = 1
+    beta: float = 1.0  # the full weight of the KL
+
+
+class Draw(NamedTuple):
+    """What an objective may compute more from, beside the bound's terms."""
+
+    vae: VAE
+    encoded: Encoded
+    levels: Levels  # S samples
+    logits: Any  # of these codes, [S, B, H, W, C]
+    noise: Any  # standard normal [extra_noise, B, latent_dim]
+    condition: Condition
+    beta: Any  # weight of the KL
+    step: Any  # of the training, scalar integer
+
+
 @builds(ElboConfig)
 class Elbo:
     """ELBO(x) = E_q[log p(x|z)] - KL(q(z|x) || p(z)), one posterior sample.
 
+    An objective that adds something overrides `add`.
+
+    With `sticking_the_landing`, the KL is log q(z|x) - log p(z) at the sample, and its
+    gradient passes through z alone:
+
+        d KL / d phi = d(log q - log p) / dz * dz / d phi
+
+    The score d log q / d phi that is left out is zero in expectation. Where q is the
+    true posterior, the gradient of each sample is zero, too.
+
+    Source: Roeder et al., "Sticking the landing", 2017, eq. 8.
+
     Args:
         config: its options.
-        image_shape: (H, W, C), for a network that looks at images.
-        num_classes: classes that such a network may be trained on first.
+        facts: of the training.
     """
 
     adds: tuple[str, ...] = ()
-    """Names of what it adds in training, in `Terms.extras` and `Terms.own`."""
+    """Names of what it adds in training, in `Terms.added`."""
+    extra_noise = 0
+    """Noise arrays [B, latent_dim] that it takes beside those of the posterior."""
     network: Any = None
-    """What it looks at images with, beside the model."""
+    """A network beside the model."""
     trainable_variables: Any = ()
     """The objective's own weights, trained with the model's."""
+    state: Sequence[Any] = ()
+    """Other variables that change with the steps, and that a resumed run needs."""
     pretraining_epochs = 0
     """Epochs that train its network first; the model's training then leaves it."""
 
-    def __init__(
-        self,
-        config: ObjectiveConfig,
-        image_shape: tuple[int, ...] = (),
-        num_classes: int = 0,
-    ) -> None:
-        self.samples = config.posterior_samples
+    def __init__(self, config: ObjectiveConfig, facts: Facts = Facts()) -> None:  # noqa: B008
+        self.samples = config.posterior_samples + self.extra_noise
         self.bound = config.bound
+        self._detaches = config.detaches_posteriors
+
+    @property
+    def variables(self) -> list[Any]:
+        """All that a resumed run needs of it."""
+        return [*(self.network.variables if self.network else ()), *self.state]
 
     def __call__(
         self,
@@ -114,6 +156,7 @@ class Elbo:
         beta: Any,
         condition: Condition = UNCONDITIONAL,
         training: bool = False,
+        step: Any = 0,
     ) -> Terms:
         """Encode, draw, decode and score.
 
@@ -124,15 +167,56 @@ class Elbo:
             beta: weight of the KL term.
             condition: of these images.
             training: whether dropout and batch statistics are on.
+            step: of the training, scalar integer.
         """
+        count = noise.shape[0] - self.extra_noise
         encoded = vae.encode(images, condition, training)
-        levels = vae.levels(encoded, noise, condition, training)
-        log_likelihood = vae.log_likelihood(images, levels, condition, training)
-        return elbo_terms(vae, encoded, levels, -ops.mean(log_likelihood, axis=0))
+        levels = vae.levels(encoded, noise[:count], condition, training)
+        if training and self._detaches:
+            levels = with_detached_posteriors(vae, encoded, levels, condition, training)
+        logits = vae.decode_samples(code(levels), condition, training)
+        log_likelihood = vae.log_likelihood_of_logits(images, logits, condition)
+        terms = elbo_terms(
+            vae,
+            encoded,
+            levels,
+            -ops.mean(log_likelihood, axis=0),
+            sampled=training and self._detaches,
+        )
+        draw = Draw(vae, encoded, levels, logits, noise[count:], condition, beta, step)
+        return self.add(terms, images, draw, training)
+
+    def add(self, terms: Terms, images: Any, draw: Draw, training: bool) -> Terms:
+        """Return the bound's terms with what the objective adds.
+
+        Args:
+            terms: of the ELBO.
+            images: float32 [B, H, W, C].
+            draw: what the terms were computed from.
+            training: whether it is a training step. In a validation only the bound is
+                read, so there is no need to add anything else.
+        """
+        return terms
+
+    def kl_weight(self, beta: Any) -> Any:
+        """Return the weight of the KL term in the loss, given the schedule's."""
+        return beta
+
+    def after_step(self, mean: Callable[[Any], Any], terms: Terms) -> None:
+        """Update what changes with the steps; called within each training step.
+
+        Args:
+            mean: returns the mean over the images of the whole batch of a term [B].
+            terms: of the images of this replica.
+        """
 
 
 def elbo_terms(
-    vae: VAE, encoded: Encoded, levels: Levels, reconstruction: Any
+    vae: VAE,
+    encoded: Encoded,
+    levels: Levels,
+    reconstruction: Any,
+    sampled: bool = False,
 ) -> Terms:
     """Return the terms of -ELBO(x) = E_q[-log p(x|z)] + KL(q(z|x) || p(z)).
 
@@ -141,9 +225,12 @@ def elbo_terms(
         encoded: of B images.
         levels: codes drawn from it, S samples.
         reconstruction: -log p(x|z) averaged over the samples, [B].
+        sampled: estimate the KL from the samples, also where it has a closed form.
     """
     by_level = [kl_per_dim(level.posterior, level.prior) for level in levels]
-    if any(kl is None for kl in by_level):
+    if sampled:
+        per_dim, kl = None, -ops.mean(log_ratio(levels), axis=0)
+    elif any(kl is None for kl in by_level):
         per_dim = None
         kl = ops.mean(sum(kl_divergence(q, p, z) for z, q, p in levels), axis=0)
     else:
@@ -186,79 +273,21 @@ def kl_term(
     return ops.sum(ops.where(batch > free_bits, per_dim, free_bits / replicas))
 
 
-@builds(IwaeConfig)
-class Iwae(Elbo):
-    """L_k(x) = E_q[log 1/k sum_i w_i],  w_i = p(x|z_i) p(z_i) / q(z_i|x), z_i ~ q.
-
-    Beta weighs log p(z_i) - log q(z_i|x) within each w_i. The loss is -L_k; of it
-    `kl` is the plain KL(q || p), and `reconstruction` what remains. With k = 1 the
-    bound is the ELBO, and is computed as such, closed-form KL included.
-
-    With `doubly_reparameterized`, the encoder's gradient is
-
-        sum_i wn_i (1 - beta + beta wn_i) d log w_i / d z_i * d z_i
-
-    wn the normalised weights; at beta 1 that is eq. 8 of Tucker et al., "Doubly
-    reparameterized gradient estimators", 2019. It is unbiased as the plain one, and
-    its signal doesn't fade as k grows.
-
-    Source: Burda et al., "Importance weighted autoencoders", 2016, eq. 8.
-    """
-
-    def __init__(
-        self,
-        config: IwaeConfig,
-        image_shape: tuple[int, ...] = (),
-        num_classes: int = 0,
-    ) -> None:
-        super().__init__(config, image_shape, num_classes)
-        self._doubly = config.doubly_reparameterized
-
-    def __call__(
-        self,
-        vae: VAE,
-        images: Any,
-        noise: Any,
-        beta: Any,
-        condition: Condition = UNCONDITIONAL,
-        training: bool = False,
-    ) -> Terms:
-        """Encode once, draw k codes an image, decode and score; as `Elbo`'s."""
-        if self.samples == 1:
-            return super().__call__(vae, images, noise, beta, condition, training)
-        encoded = vae.encode(images, condition, training)
-        levels = vae.levels(encoded, noise, condition, training)
-        reweigh: dict[str, Any] = {}
-        if self._doubly:
-            levels = [
-                Level(_with_scaled_gradient(z, reweigh), detached(q), p)
-                for z, q, p in levels
-            ]
-        scores = vae.log_likelihood(images, levels, condition, training)
-        ratio = log_ratio(levels)
-        log_weights = scores + beta * ratio
-        normalized = tf.stop_gradient(tf.nn.softmax(log_weights, axis=0))
-        reweigh["by"] = (1 - beta + beta * normalized)[..., None]
-        elbo = elbo_terms(vae, encoded, levels, -ops.mean(scores, axis=0))
-        kl = tf.stop_gradient(elbo.kl)
-        return elbo._replace(
-            reconstruction=-log_mean_exp(log_weights) - beta * kl,
-            kl=kl,
-            neg_bound=-log_mean_exp(scores + ratio),
-        )
-
-
 def log_mean_exp(log_weights: Any) -> Any:
     """Return log 1/S sum_s exp(log_weights[s]): [S, ...] -> [...]."""
     count = log_weights.shape[0]
     return ops.logsumexp(log_weights, axis=0) - math.log(count)
 
 
-def _with_scaled_gradient(z: Any, reweigh: dict[str, Any]) -> Any:
-    """Return z; its gradient is multiplied by `reweigh["by"]`, known by then."""
+def prior_codes(draw: Draw) -> Any:
+    """Return codes from the prior, [B, latent_dim], of two extra noise arrays.
 
-    @tf.custom_gradient
-    def scaled(x: Any) -> tuple[Any, Any]:
-        return tf.identity(x), lambda gradient: gradient * reweigh["by"]
+    The first array is the codes' noise, the second picks the component of a mixture.
+    """
+    uniform = 0.5 * ops.erfc(-draw.noise[1, :, 0] / math.sqrt(2.0))
+    return draw.vae.sample_prior(draw.noise[0], uniform, draw.condition)
 
-    return scaled(z)
+
+def for_each_image(value: Any, terms: Terms) -> Any:
+    """Return a scalar, such as a statistic of a batch, as a term of each image [B]."""
+    return value + ops.zeros_like(terms.neg_elbo)
