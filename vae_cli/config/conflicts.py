@@ -115,10 +115,7 @@ def _gradient_problems(config: "TrainConfig") -> list[str]:
     """Return what a gradient through the codes of several levels does not take."""
     if not config.objective.detaches_posteriors or config.hierarchy.levels == 1:
         return []
-    key = "sticking_the_landing"
-    if not getattr(config.objective, key, False):
-        key = "doubly_reparameterized"
-    start = f"objective.{key}=true with hierarchy={config.hierarchy.name} "
+    start = f"{config.objective.density_key} with hierarchy={config.hierarchy.name} "
     problems = []
     if config.architecture.dropout:
         problems.append(

@@ -34,6 +34,15 @@ class ObjectiveConfig(Options):
         return True
 
     @property
+    def density_key(self) -> str:
+        """What is chosen that evaluates q(z|x) otherwise than at its own draw.
+
+        `key=value`, for the message; empty where nothing does. Other codes count, and
+        q's parameters held fixed.
+        """
+        return ""
+
+    @property
     def detaches_posteriors(self) -> bool:
         """Whether log q(z|x) has a gradient through z alone."""
         return False
@@ -74,6 +83,12 @@ class ElboConfig(ObjectiveConfig):
         """Whether log q(z|x) has a gradient through z alone."""
         return self.sticking_the_landing
 
+    @property
+    def density_key(self) -> str:
+        """What is chosen that evaluates q(z|x) otherwise than at its own draw."""
+        key = "objective.sticking_the_landing=true"
+        return key if self.sticking_the_landing else ""
+
 
 @register("objective", "iwae")
 @dataclass
@@ -98,6 +113,12 @@ class IwaeConfig(ObjectiveConfig):
     def detaches_posteriors(self) -> bool:
         """Whether log q(z|x) has a gradient through z alone."""
         return self.doubly_reparameterized
+
+    @property
+    def density_key(self) -> str:
+        """What is chosen that evaluates q(z|x) otherwise than at its own draw."""
+        key = "objective.doubly_reparameterized=true"
+        return key if self.doubly_reparameterized else ""
 
     @property
     def posterior_samples(self) -> int:

@@ -22,6 +22,11 @@ class BetaTcConfig(ObjectiveConfig):
     needs_whole_batch = True
     needs_one_level = True
 
+    @property
+    def density_key(self) -> str:
+        """What is chosen that evaluates q(z|x) otherwise than at its own draw."""
+        return f"objective={self.name}"
+
     def values_per_pair(self, latent_dim: int) -> int:
         """Return how many numbers it holds for every two images of a batch."""
         return latent_dim
@@ -76,6 +81,11 @@ class DipConfig(ObjectiveConfig):
 
     needs_whole_batch = True
     needs_one_level = True
+
+    @property
+    def density_key(self) -> str:
+        """What is chosen that evaluates q(z|x) otherwise than at its own draw."""
+        return f"objective={self.name}"
 
 
 @register("objective", "mmd")

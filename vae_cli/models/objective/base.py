@@ -48,6 +48,11 @@ class Terms(NamedTuple):
         """What an objective adds, logged under its names."""
         return {**self.extras, **self.own, **self.statistics}
 
+    def plus(self, **kinds: dict[str, Any]) -> "Terms":
+        """Return the terms with more `extras`, `own` or `statistics`."""
+        having = self._asdict()
+        return self._replace(**{k: {**having[k], **v} for k, v in kinds.items()})
+
 
 def weighted(terms: Terms, weight: Any) -> Terms:
     """Multiply each image's terms by its weight, float32 [B]; None leaves them."""
@@ -97,7 +102,7 @@ class Draw(NamedTuple):
     vae: VAE
     encoded: Encoded
     levels: Levels  # S samples
-    logits: Any  # of these codes, [S, B, H, W, C]
+    logits: Any  # of these codes, [S, B, H, W, C]; None unless `needs_logits`
     noise: Any  # standard normal [extra_noise, B, latent_dim]
     condition: Condition
     beta: Any  # weight of the KL
@@ -129,6 +134,8 @@ class Elbo:
     """Names of what it adds in training, in `Terms.added`."""
     extra_noise = 0
     """Noise arrays [B, latent_dim] that it takes beside those of the posterior."""
+    needs_logits = False
+    """Whether it looks at the logits of the codes."""
     network: Any = None
     """A network beside the model."""
     trainable_variables: Any = ()
@@ -174,8 +181,12 @@ class Elbo:
         levels = vae.levels(encoded, noise[:count], condition, training)
         if training and self._detaches:
             levels = with_detached_posteriors(vae, encoded, levels, condition, training)
-        logits = vae.decode_samples(code(levels), condition, training)
-        log_likelihood = vae.log_likelihood_of_logits(images, logits, condition)
+        logits = None
+        if self.needs_logits:
+            logits = vae.decode_samples(code(levels), condition, training)
+            log_likelihood = vae.log_likelihood_of_logits(images, logits, condition)
+        else:
+            log_likelihood = vae.log_likelihood(images, levels, condition, training)
         terms = elbo_terms(
             vae,
             encoded,

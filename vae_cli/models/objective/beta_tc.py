@@ -48,7 +48,7 @@ class BetaTc(Elbo):
             return terms
         parts = kl_parts(draw.levels, self._num_images)
         penalty = self._extra_weight * parts["total_correlation"]
-        return terms._replace(extras={"penalty": penalty}, statistics=parts)
+        return terms.plus(extras={"penalty": penalty}, statistics=parts)
 
 
 def kl_parts(levels: Levels, num_images: int) -> dict[str, Any]:

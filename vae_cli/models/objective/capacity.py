@@ -40,7 +40,7 @@ class Capacity(Elbo):
             return terms
         capacity = self.capacity_at(draw.step)
         penalty = self._gamma * ops.abs(ops.mean(terms.kl) - capacity)
-        return terms._replace(
+        return terms.plus(
             extras={"penalty": for_each_image(penalty, terms)},
             statistics={"capacity": for_each_image(capacity, terms)},
         )

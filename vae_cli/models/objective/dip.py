@@ -43,7 +43,7 @@ class Dip(Elbo):
         penalty = self._off_diagonal * squares + self._diagonal * ops.sum(
             (diagonal - 1) ** 2
         )
-        return terms._replace(extras={"penalty": for_each_image(penalty, terms)})
+        return terms.plus(extras={"penalty": for_each_image(penalty, terms)})
 
 
 def covariance_of(values: Any) -> Any:

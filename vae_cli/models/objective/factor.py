@@ -47,7 +47,7 @@ class Factor(Elbo):
         fixed = tf.stop_gradient(z)
         real = self.network(fixed)[:, 0]
         permuted = self.network(permuted_codes(fixed, draw.noise[0]))[:, 0]
-        return terms._replace(
+        return terms.plus(
             extras={"penalty": self._weight * total_correlation},
             own={
                 "discriminator_loss": 0.5

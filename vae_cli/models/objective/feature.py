@@ -32,6 +32,7 @@ class Perceptual(Elbo):
     """
 
     adds: tuple[str, ...] = ("penalty",)
+    needs_logits = True
 
     def __init__(self, config: FeatureConfig, facts: Facts) -> None:
         super().__init__(config, facts)
@@ -47,7 +48,7 @@ class Perceptual(Elbo):
         if not training:
             return terms
         restored = draw.vae.likelihood.mean(draw.logits[0])
-        return terms._replace(**self._look(images, restored, draw))
+        return terms.plus(**self._look(images, restored, draw))
 
     def _look(
         self, images: Any, restored: Any, draw: Draw

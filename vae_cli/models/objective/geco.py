@@ -37,6 +37,7 @@ class Geco(Elbo):
 
     def __init__(self, config: GecoConfig, facts: Facts) -> None:
         super().__init__(config, facts)
+        self.needs_logits = config.error == "mse"
         self._config, pixels = config, math.prod(facts.image_shape)
         self._rate = config.rate / (1 if config.error == "mse" else pixels)
         self._log_multiplier, self._average, self._steps = self.state = [
@@ -61,7 +62,7 @@ class Geco(Elbo):
         constraint = error - self._config.tolerance
         multiplier = for_each_image(ops.exp(self._log_multiplier), terms)
         statistics = {"constraint": constraint, "lagrange_multiplier": multiplier}
-        return terms._replace(statistics=statistics)
+        return terms.plus(statistics=statistics)
 
     def after_step(self, mean: Callable[[Any], Any], terms: Terms) -> None:
         """Move the multiplier by the constraint of the whole batch."""

@@ -49,7 +49,7 @@ class Mmd(Elbo):
         )
         penalty = for_each_image(self._weight * discrepancy, terms)
         bound = terms.reconstruction + self._full_beta * terms.kl + penalty
-        return terms._replace(extras={"penalty": penalty}, neg_bound=bound)
+        return terms.plus(extras={"penalty": penalty})._replace(neg_bound=bound)
 
 
 def squared_mmd(x: Any, y: Any, kernel: str, scales: Sequence[float]) -> Any:
