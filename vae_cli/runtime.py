@@ -147,6 +147,7 @@ def usable_core_shards(config: TrainConfig, gpus: bool) -> int:
         or config.deterministic
         or config.distribution.is_replicated
         or config.free_bits
+        or config.objective.needs_whole_batch
         or config.architecture.dropout
         or config.architecture.normalization == "batch"
         # its pseudo-inputs would be encoded for every shard

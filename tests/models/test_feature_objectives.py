@@ -8,8 +8,9 @@ import tensorflow as tf
 from tests.helpers import grey_images, small_config, small_vae
 from vae_cli.errors import ConfigError
 from vae_cli.models.distributions import code
-from vae_cli.models.feature_objective import feature_error
 from vae_cli.models.features import feature_network
+from vae_cli.models.objective import Facts
+from vae_cli.models.objective.feature import feature_error
 from vae_cli.registry import build
 
 SHAPE = (6, 5, 1)
@@ -20,7 +21,7 @@ NOISE = np.random.default_rng(0).standard_normal((3, 4, 2)).astype(np.float32)
 def built(name, **options):
     given = [f"objective.{key}={value}" for key, value in options.items()]
     config = small_config(f"objective={name}", *given).objective
-    return build(config, SHAPE, 3)
+    return build(config, Facts(SHAPE, 3))
 
 
 def objective_and_vae(name, *overrides, **options):
@@ -31,9 +32,10 @@ def objective_and_vae(name, *overrides, **options):
 @pytest.mark.parametrize("name", ["perceptual", "vae_gan"])
 def test_bound_is_the_elbos_whatever_is_added(name):
     objective, vae = objective_and_vae(name)
-    plain = build(small_config().objective, SHAPE, 3)
+    plain = build(small_config().objective, Facts(SHAPE, 3))
     for training in (False, True):
-        found = objective(vae, IMAGES, NOISE, 1.0, training=training)
+        noise = NOISE[: objective.samples]
+        found = objective(vae, IMAGES, noise, 1.0, training=training)
         expected = plain(vae, IMAGES, NOISE[:1], 1.0, training=training)
         for field in ("reconstruction", "kl", "neg_elbo"):
             np.testing.assert_allclose(
@@ -55,7 +57,7 @@ def test_feature_error_is_half_the_squared_distance_mean_over_places():
 
 def test_penalty_is_the_error_between_image_and_reconstruction():
     objective, vae = objective_and_vae("perceptual", feature_weight=2.5)
-    found = objective(vae, IMAGES, NOISE, 1.0, training=True).extras["penalty"]
+    found = objective(vae, IMAGES, NOISE[:1], 1.0, training=True).extras["penalty"]
     restored = vae.pixel_means(code(vae.infer(IMAGES, NOISE[:1]))[0])
     error = feature_error(objective.network(IMAGES), objective.network(restored))
     np.testing.assert_allclose(found, 2.5 * error, rtol=1e-4)

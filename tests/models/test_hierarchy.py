@@ -12,7 +12,8 @@ from vae_cli.config.objective import ElboConfig, IwaeConfig
 from vae_cli.evaluation.importance import importance_sampling
 from vae_cli.models.distributions import Mixture, code
 from vae_cli.models.hierarchy import TwoLevelVAE
-from vae_cli.models.objective import Elbo, Iwae
+from vae_cli.models.objective import Elbo
+from vae_cli.models.objective.iwae import Iwae
 from vae_cli.models.vae import VAE
 
 SHAPE = (2, 2, 1)

@@ -21,16 +21,14 @@ class Smooth(vae.Elbo):
 
     adds = ("roughness",)
 
-    def __init__(self, config, image_shape, num_classes):
-        super().__init__(config, image_shape, num_classes)
+    def __init__(self, config, facts):
+        super().__init__(config, facts)
         self.weight = config.smoothness
 
-    def __call__(self, vae, images, noise, beta, condition=None, training=False):
-        """Return the terms of the ELBO, and in training the roughness."""
-        condition = condition or vae.condition()
-        terms = super().__call__(vae, images, noise, beta, condition, training)
+    def add(self, terms, images, draw, training):
+        """Add the roughness, in training."""
         if not training:
             return terms
-        pixels = vae.pixel_means(terms.mean, condition)
+        pixels = draw.vae.pixel_means(terms.mean, draw.condition)
         rough = ops.sum((pixels[:, :, 1:] - pixels[:, :, :-1]) ** 2, axis=(1, 2, 3))
         return terms._replace(extras={"roughness": self.weight * rough})

@@ -10,7 +10,7 @@ from vae_cli.data.batches import ImageStore, evaluation_order
 from vae_cli.data.pipeline import shards
 from vae_cli.evaluation.bounds import evaluate_elbo, evaluation_noise
 from vae_cli.evaluation.importance import importance_sampling
-from vae_cli.models.objective import Terms
+from vae_cli.models.objective import Facts, Terms
 from vae_cli.randomness import Stream, key
 from vae_cli.registry import build
 from vae_cli.training.learner import Learner
@@ -55,7 +55,7 @@ def make_learner(
     """Return a learner of a tiny model; runs eagerly."""
     overrides = ("optimizer.learning_rate=0.01", *overrides)
     config = small_config(*overrides)
-    objective = build(config.objective, SHAPE, 0)
+    objective = build(config.objective, Facts(SHAPE))
     vae = small_vae(*overrides, shape=SHAPE)
     learner = Learner(
         vae,

@@ -62,7 +62,7 @@ def resolved(
     annealing: KlAnnealingConfig = config.kl_annealing
     if isinstance(annealing, AutoAnnealingConfig):
         annealing = NoAnnealingConfig()
-        if values > SMALL:
+        if values > SMALL and not config.objective.replaces_kl:
             annealing = LinearConfig(duration=min(WARMUP, config.epochs / 3))
     chosen = replace(
         config,

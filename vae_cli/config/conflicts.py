@@ -1,15 +1,20 @@
 """What doesn't go together among the groups of a training run."""
 
+from typing import TYPE_CHECKING
+
 from vae_cli.config.conditioning import ConditioningConfig
 from vae_cli.config.corruption import CorruptionConfig
 from vae_cli.config.dataset import DatasetConfig
-from vae_cli.config.distribution import DistributionConfig
 from vae_cli.config.hierarchy import HierarchyConfig
+from vae_cli.config.kl_annealing import AutoAnnealingConfig
 from vae_cli.config.likelihood import LikelihoodConfig
 from vae_cli.config.objective import ObjectiveConfig
 from vae_cli.config.posterior import PosteriorConfig
 from vae_cli.config.prior import PriorConfig
 from vae_cli.pixels import Pixels
+
+if TYPE_CHECKING:
+    from vae_cli.config.train import TrainConfig
 
 
 def inpainting_problems(
@@ -50,36 +55,59 @@ def inpainting_problems(
     return problems
 
 
-def objective_problems(
-    objective: ObjectiveConfig,
-    dataset: DatasetConfig,
-    distribution: DistributionConfig,
-    corruption: CorruptionConfig,
-    conditioning: ConditioningConfig,
-) -> list[str]:
-    """Return what does not go with an objective that compares whole images."""
-    name, problems = objective.name, []
-    if not objective.takes_binary_images and dataset.binarize != "none":
+def objective_problems(config: "TrainConfig") -> list[str]:
+    """Return what does not go with the objective of a run."""
+    objective, name = config.objective, config.objective.name
+    problems = [*_gradient_problems(config), *_pixel_problems(config)]
+    if not objective.takes_binary_images and config.dataset.binarize != "none":
         problems.append(
-            f"objective={name} with dataset.binarize={dataset.binarize}: its "
+            f"objective={name} with dataset.binarize={config.dataset.binarize}: its "
             "discriminator would trivially separate binary images from grey pixel "
             "means; use dataset.binarize=none"
         )
-    if not objective.compares_whole_images:
-        return problems
-    if distribution.is_replicated:
+    if objective.compares_whole_images and config.distribution.is_replicated:
         problems.append(
-            f"objective={name} needs distribution=single, got {distribution.name}"
+            f"objective={name} needs distribution=single, got "
+            f"{config.distribution.name}"
         )
-    if corruption.likelihood_pixels == "observed":
+    if objective.needs_whole_batch and config.distribution.is_replicated:
         problems.append(
-            f"objective={name} compares whole images, also where pixels are "
+            f"objective={name} has statistics over a batch, of which each replica of "
+            f"distribution={config.distribution.name} would see a part; use "
+            "distribution=single"
+        )
+    if objective.needs_one_level and config.hierarchy.levels > 1:
+        problems.append(
+            f"objective={name} needs the density of each dimension of z given an "
+            f"image, which hierarchy={config.hierarchy.name} hasn't; use "
+            "hierarchy=none, or objective=factor or mmd"
+        )
+    if objective.replaces_kl and config.beta != 1:
+        problems.append(
+            f"beta={config.beta:g} has no effect with objective={name}, which weighs "
+            "the KL by objective.gamma; leave beta=1"
+        )
+    chosen = isinstance(config.kl_annealing, AutoAnnealingConfig)
+    if objective.replaces_kl and config.kl_annealing.anneals and not chosen:
+        problems.append(
+            f"kl_annealing={config.kl_annealing.name} has no effect with "
+            f"objective={name}, whose capacity grows instead; use kl_annealing=none"
+        )
+    return problems
+
+
+def _pixel_problems(config: "TrainConfig") -> list[str]:
+    """Return what an objective that compares images has against missing pixels."""
+    objective, problems = config.objective, []
+    if objective.compares_pixels and config.corruption.likelihood_pixels == "observed":
+        problems.append(
+            f"objective={objective.name} compares whole images, also where pixels are "
             "missing; use corruption.loss_on=all"
         )
-    if conditioning.on_observed:
+    if objective.compares_pixels and config.conditioning.on_observed:
         problems.append(
-            f"objective={name} compares whole images, which "
-            f"conditioning={conditioning.name} doesn't draw; use "
+            f"objective={objective.name} compares whole images, which "
+            f"conditioning={config.conditioning.name} doesn't draw; use "
             "objective=elbo or iwae"
         )
     return problems
@@ -106,6 +134,26 @@ def posterior_problems(
         problems.append(
             f"{key} evaluates log q(z|x) apart from its own draw, and {why}; leave "
             f"out {key}, or use posterior=gaussian"
+        )
+    return problems
+
+
+def _gradient_problems(config: "TrainConfig") -> list[str]:
+    """Return what a gradient through the codes of several levels does not take."""
+    if not config.objective.detaches_posteriors or config.hierarchy.levels == 1:
+        return []
+    start = f"{config.objective.density_key} with hierarchy={config.hierarchy.name} "
+    problems = []
+    if config.architecture.dropout:
+        problems.append(
+            f"{start}computes lower levels twice, and with "
+            f"architecture.dropout={config.architecture.dropout:g} they would differ; "
+            "use architecture.dropout=0"
+        )
+    if config.architecture.normalization == "batch":
+        problems.append(
+            f"{start}needs a lower level that depends on its own image alone; use "
+            "architecture.normalization=layer or none, not batch"
         )
     return problems
 

@@ -11,12 +11,27 @@ from vae_cli.registry import register
 class ObjectiveConfig(Options):
     """The bound that training maximises."""
 
-    takes_free_bits: ClassVar[bool] = True
-    """Whether its loss has a KL per dimension, which free bits need."""
     compares_whole_images: ClassVar[bool] = False
     """Whether a convolutional network compares whole images, on one device."""
     takes_binary_images: ClassVar[bool] = True
     """Whether it makes sense where every pixel is 0 or 1."""
+
+    needs_whole_batch: ClassVar[bool] = False
+    """Whether it has statistics over a batch, which no device or core has a part of."""
+    needs_one_level: ClassVar[bool] = False
+    """Whether it holds for one level of latent variables only."""
+    replaces_kl: ClassVar[bool] = False
+    """Whether a term of its own takes the place of beta times the KL."""
+
+    @property
+    def compares_pixels(self) -> bool:
+        """Whether every pixel of an image enters, missing ones too."""
+        return self.compares_whole_images
+
+    @property
+    def takes_free_bits(self) -> bool:
+        """Whether its loss has a KL per dimension, which free bits need."""
+        return True
 
     @property
     def density_key(self) -> str:
@@ -28,8 +43,8 @@ class ObjectiveConfig(Options):
         return ""
 
     @property
-    def needs_one_level(self) -> bool:
-        """Whether it holds for one level of latent variables only."""
+    def detaches_posteriors(self) -> bool:
+        """Whether log q(z|x) has a gradient through z alone."""
         return False
 
     @property
@@ -42,11 +57,37 @@ class ObjectiveConfig(Options):
         """Name in the logs of what selects the best epoch: the bound at beta 1."""
         return "neg_elbo"
 
+    def values_per_pair(self, latent_dim: int) -> int:
+        """Return how many numbers it holds for every two images of a batch."""
+        return 0
+
 
 @register("objective", "elbo")
 @dataclass
 class ElboConfig(ObjectiveConfig):
     """The evidence lower bound."""
+
+    sticking_the_landing: bool = option(
+        "encoder gradient through the sample alone, of lower variance near the true "
+        "posterior (Roeder et al. 2017)",
+        default=False,
+    )
+
+    @property
+    def takes_free_bits(self) -> bool:
+        """Whether its loss has a KL per dimension, which free bits need."""
+        return not self.sticking_the_landing
+
+    @property
+    def detaches_posteriors(self) -> bool:
+        """Whether log q(z|x) has a gradient through z alone."""
+        return self.sticking_the_landing
+
+    @property
+    def density_key(self) -> str:
+        """What is chosen that evaluates q(z|x) otherwise than at its own draw."""
+        key = "objective.sticking_the_landing=true"
+        return key if self.sticking_the_landing else ""
 
 
 @register("objective", "iwae")
@@ -58,24 +99,26 @@ class IwaeConfig(ObjectiveConfig):
         "posterior samples per image, k", at_least=1, at_most=10_000, default=5
     )
     doubly_reparameterized: bool = option(
-        "encoder gradient of lower variance (Tucker et al. 2019)", default=False
+        "encoder gradient of lower variance (Tucker et al. 2019; with several levels "
+        "Bauer & Mnih 2021)",
+        default=False,
     )
 
-    takes_free_bits = False
+    @property
+    def takes_free_bits(self) -> bool:
+        """Whether its loss has a KL per dimension, which free bits need."""
+        return False
 
     @property
-    def needs_one_level(self) -> bool:
-        """Whether it holds for one level of latent variables only."""
+    def detaches_posteriors(self) -> bool:
+        """Whether log q(z|x) has a gradient through z alone."""
         return self.doubly_reparameterized
 
     @property
     def density_key(self) -> str:
         """What is chosen that evaluates q(z|x) otherwise than at its own draw."""
-        return (
-            "objective.doubly_reparameterized=true"
-            if self.doubly_reparameterized
-            else ""
-        )
+        key = "objective.doubly_reparameterized=true"
+        return key if self.doubly_reparameterized else ""
 
     @property
     def posterior_samples(self) -> int:

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 import vae_cli.config.dataset_factors  # registers data sets, as below
-import vae_cli.config.dataset_formats  # noqa: F401  # registers more data sets
+import vae_cli.config.dataset_formats  # registers more data sets
+import vae_cli.config.objective_aggregate  # more objectives
+import vae_cli.config.objective_constraint  # noqa: F401
 from vae_cli.config.architecture import ArchitectureConfig, ConvConfig
 from vae_cli.config.conditioning import ConditioningConfig, UnconditionalConfig
 from vae_cli.config.conflicts import (
@@ -199,13 +201,7 @@ class TrainConfig:
                 self.dataset, self.likelihood, self.corruption, self.prior
             ),
             *self._device_problems(),
-            *objective_problems(
-                self.objective,
-                self.dataset,
-                self.distribution,
-                self.corruption,
-                self.conditioning,
-            ),
+            *objective_problems(self),
             *self.init_from.problems_with(self.freeze),
             *self._name_problems(),
         ]
@@ -263,11 +259,6 @@ class TrainConfig:
             problems.append(
                 f"hierarchy.top_dim={self.hierarchy.top_size(self.latent_dim)} must be "
                 f"below latent_dim={self.latent_dim}, which counts all levels"
-            )
-        if self.objective.needs_one_level:
-            problems.append(
-                "objective.doubly_reparameterized=true needs hierarchy=none: the "
-                "estimator holds for one level"
             )
         return problems
 

@@ -76,8 +76,12 @@ class Gaussian(Distribution):
 
     def log_prob(self, z: Any) -> Any:
         """Return the log-density in nats: float32 [..., d] -> [...]."""
+        return ops.sum(self.log_prob_per_dim(z), axis=-1)
+
+    def log_prob_per_dim(self, z: Any) -> Any:
+        """Return the log-density of each dimension in nats, [..., d]."""
         square = (z - self.mean) ** 2 * ops.exp(-self.log_var)
-        return -0.5 * ops.sum(square + self.log_var + LOG_2PI, axis=-1)
+        return -0.5 * (square + self.log_var + LOG_2PI)
 
     def sample(self, noise: Any, choice: Any = None) -> Any:
         """Return mean + exp(log_var / 2) * noise, the reparameterisation trick.

@@ -10,7 +10,7 @@ HIDDEN = 128
 
 
 def feature_network(
-    image_shape: tuple[int, int, int], outputs: int, dropout: float = 0.0
+    image_shape: tuple[int, ...], outputs: int, dropout: float = 0.0
 ) -> keras.Model:
     """Two convolutions that halve the image, one hidden layer.
 
@@ -36,7 +36,7 @@ def feature_network(
     return keras.Model(image, features)
 
 
-def discriminator(image_shape: tuple[int, int, int]) -> keras.Model:
+def discriminator(image_shape: tuple[int, ...]) -> keras.Model:
     """Strided convolutions and leaky units, whose gradients reach every pixel.
 
     Source: Radford et al., "Unsupervised representation learning with deep

@@ -17,6 +17,7 @@ Source of the two-level model: Sonderby et al., "Ladder variational autoencoders
 Tomczak & Welling, "VAE with a VampPrior", 2018, section 4.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -68,17 +69,17 @@ class TwoLevelVAE(VAE):
         condition: Condition = UNCONDITIONAL,
         training: bool = False,
         prior: Distribution | None = None,
+        codes: Sequence[Any] | None = None,
     ) -> Levels:
         """Draw the top, then the bottom given the top; shapes as in `VAE.levels`."""
         top_dim = encoded["mean"].shape[-1]
-        (top,) = super().levels(
-            encoded, noise[..., :top_dim], condition, training, prior
-        )
+        of_top = None if noise is None else noise[..., :top_dim]
+        (top,) = super().levels(encoded, of_top, condition, training, prior, codes)
         features = encoded["features"][None] + ops.zeros_like(top.z[..., :1])
         below = self._bottom(_as_batch(features), _as_batch(top.z), training)
         shape = (*ops.shape(top.z)[:2], self.latent_dim - top_dim)
         posterior = Gaussian(*(ops.reshape(part, shape) for part in below))
-        z = posterior.sample(noise[..., top_dim:])
+        z = posterior.sample(noise[..., top_dim:]) if codes is None else codes[1]
         return [top, Level(z, posterior, StandardNormal())]
 
     def mean_posterior(self, encoded: Encoded, training: bool = False) -> Gaussian:

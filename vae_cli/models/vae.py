@@ -14,7 +14,7 @@ Mattei & Frellsen, "MIWAE", 2019.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -144,6 +144,7 @@ class VAE(keras.Model):
         condition: Condition = UNCONDITIONAL,
         training: bool = False,
         prior: Distribution | None = None,
+        codes: Sequence[Any] | None = None,
     ) -> Levels:
         """Draw codes from q(z|x).
 
@@ -153,13 +154,18 @@ class VAE(keras.Model):
             condition: of these images.
             training: whether dropout and batch statistics are on.
             prior: p(z|y) of the top where it was computed before.
+            codes: of each level, to be taken in place of drawn ones, [S, B, d]; no
+                noise is needed then.
 
         Returns:
             one level, [S, B, latent_dim].
         """
         every_sample = {name: values[None] for name, values in encoded.items()}
         posterior = self.posterior_network.distribution(every_sample)
-        z, posterior = posterior.draw(noise)
+        if codes is None:
+            z, posterior = posterior.draw(noise)
+        else:
+            z = codes[0]
         return [Level(z, posterior, prior or self.prior(condition))]
 
     def infer(

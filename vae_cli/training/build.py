@@ -17,6 +17,7 @@ from vae_cli.data.images import to_float
 from vae_cli.data.splits import ImageData, Split
 from vae_cli.evaluation.bounds import evaluation_noise
 from vae_cli.models.factory import build_model_and_objective
+from vae_cli.models.objective import Facts
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, generator
 from vae_cli.registry import build
@@ -56,10 +57,18 @@ def build_learner(
         resumed: whether a state is going to be restored, which needs no other weights.
     """
     steps = steps_per_epoch(config, data)
+    facts = Facts(
+        image_shape=data.spec.image_shape,
+        num_classes=num_kinds(data),
+        latent_dim=config.latent_dim,
+        num_images=len(data.train),
+        steps_per_epoch=steps,
+        beta=config.beta,
+    )
     # not the learner itself: Keras would then call it to find its variables
     with distribution.scope():
         vae, objective = build_model_and_objective(
-            config, data.spec, num_kinds(data), config.precision
+            config, data.spec, facts, config.precision
         )
         if config.prior.uses_training_images:
             _start_pseudo_inputs(vae, config, data)
@@ -89,7 +98,7 @@ def build_learner(
     learner = Learner(
         vae,
         objective=objective,
-        beta=config.beta,
+        beta=0.0 if config.objective.replaces_kl else config.beta,
         annealing=build(config.kl_annealing, steps),
         free_bits=config.free_bits,
         seed=config.seed,

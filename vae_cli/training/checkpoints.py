@@ -156,7 +156,7 @@ class Checkpoints:
         learner = self._learner
         return [
             *learner.vae.variables,
-            *(learner.objective.network.variables if learner.objective.network else ()),
+            *learner.objective.variables,
             *learner.optimizer.variables,
             *learner.metrics_variables,
             *(learner.average.variables if learner.average else ()),

@@ -40,8 +40,9 @@ class Learner(keras.Model):
       by the KL it multiplied, so that the sum holds.
     - `neg_elbo`: -log p(x|z) + plain KL at beta 1, whatever the schedule does.
     - `neg_iwae`: with `objective=iwae`, its own bound at beta 1.
-    - extra terms of the objective, such as `penalty`, which is minimised in addition
-      to the loss, or `discriminator_loss`, which trains the discriminator.
+    - what the objective adds: `penalty`, which is minimised in addition to the loss,
+      `discriminator_loss`, which trains the discriminator, or statistics such as
+      `total_correlation`.
 
     Args:
         vae: the model to train.
@@ -125,7 +126,7 @@ class Learner(keras.Model):
 
     def beta_at(self, step: Any) -> Any:
         """Return the weight of the KL term at a step, scalar float32."""
-        return self._beta * self._annealing(step)
+        return self.objective.kl_weight(self._beta * self._annealing(step))
 
     def set_num_batches(self, training: int, validation: int) -> None:
         """Set how many batches an epoch of `fit` and its validation have."""
@@ -190,7 +191,7 @@ class Learner(keras.Model):
 
     def train_step(self, shard: Shard) -> None:
         """Take one gradient step on a batch, of which this replica has a shard."""
-        step = self.optimizer.iterations.value
+        step = ops.convert_to_tensor(self.optimizer.iterations)
         beta = self.beta_at(step)
         total = tf.cast(shard["total"], tf.float32)
         size = global_batch_size(shard, self._distribution.replicas)
@@ -207,7 +208,7 @@ class Learner(keras.Model):
             weights.append(own.get("weight"))
             arrays = self._train.condition(images, own, step)
             results.append(
-                self._gradients(images, noise, arrays, weights[-1], total, beta)
+                self._gradients(images, noise, arrays, weights[-1], total, beta, step)
             )
         by_core, terms, kl = zip(*results, strict=True)
         gradients = [tf.add_n(each) for each in zip(*by_core, strict=True)]
@@ -216,13 +217,22 @@ class Learner(keras.Model):
         self.optimizer.apply_gradients(zip(gradients, self._trained, strict=True))
         if self.average:
             self.average.update()
-        kl = tf.add_n(kl) * total
-        self._statistics.add(
-            concatenated(list(terms)), kl, beta, _concatenated(weights)
+        whole = concatenated(list(terms))
+        self.objective.after_step(
+            lambda values: self._distribution.sum(ops.sum(values)) / total, whole
         )
+        kl = tf.add_n(kl) * total
+        self._statistics.add(whole, kl, beta, _concatenated(weights))
 
     def _differentiate(
-        self, images: Any, noise: Any, arrays: Any, weight: Any, total: Any, beta: Any
+        self,
+        images: Any,
+        noise: Any,
+        arrays: Any,
+        weight: Any,
+        total: Any,
+        beta: Any,
+        step: Any,
     ) -> tuple[list[Any], Terms, Any]:
         """Return gradients, terms and KL term of one core's shard."""
         shards = self._distribution.replicas * self._core_shards
@@ -230,7 +240,7 @@ class Learner(keras.Model):
         with tf.GradientTape(persistent=bool(own_variables)) as tape:
             condition = self.vae.condition(**arrays)
             terms = self.objective(
-                self.vae, images, noise, beta, condition, training=True
+                self.vae, images, noise, beta, condition, training=True, step=step
             )
             terms = weighted(terms, weight)
             kl = self._kl_term(terms, total)

@@ -53,6 +53,7 @@ def memory_estimate(
     activations += FLOAT * config.prior.encoded_images * per_image
     densities = batch * samples * config.prior.num_components
     activations += 2 * FLOAT * densities * latent_dim
+    activations += 2 * FLOAT * batch**2 * config.objective.values_per_pair(latent_dim)
     return {
         "weights, gradients and the optimizer's moments": weights,
         f"activations of a batch of {batch:,} images": activations,

@@ -1,6 +1,5 @@
 """Objectives that compare images by the features of a network, beside the bound."""
 
-import math
 from typing import Any
 
 import keras
@@ -10,11 +9,8 @@ from keras import ops
 from vae_cli.config.objective import FeatureConfig, PerceptualConfig, VaeGanConfig
 from vae_cli.models.distributions import code
 from vae_cli.models.features import discriminator, feature_network
-from vae_cli.models.objective import Elbo, Terms, elbo_terms
-from vae_cli.models.vae import UNCONDITIONAL, VAE, Condition
+from vae_cli.models.objective.base import Draw, Elbo, Facts, Terms, prior_codes
 from vae_cli.registry import builds
-
-Shape = tuple[int, int, int]
 
 
 @builds(PerceptualConfig)
@@ -32,52 +28,30 @@ class Perceptual(Elbo):
 
     Args:
         config: its options.
-        image_shape: (H, W, C).
-        num_classes: that the feature network is trained on first.
+        facts: image shape, and classes that the feature network is trained on first.
     """
 
     adds: tuple[str, ...] = ("penalty",)
+    needs_logits = True
 
-    def __init__(
-        self, config: FeatureConfig, image_shape: Shape, num_classes: int
-    ) -> None:
-        super().__init__(config, image_shape, num_classes)
-        self.network = self._build_network(image_shape, num_classes)
+    def __init__(self, config: FeatureConfig, facts: Facts) -> None:
+        super().__init__(config, facts)
+        self.network = self._build_network(facts)
         self._weight = config.feature_weight
         self.pretraining_epochs = config.pretraining_epochs
 
-    def _build_network(self, image_shape: Shape, num_classes: int) -> keras.Model:
-        return feature_network(image_shape, num_classes)
+    def _build_network(self, facts: Facts) -> keras.Model:
+        return feature_network(facts.image_shape, facts.num_classes)
 
-    def __call__(
-        self,
-        vae: VAE,
-        images: Any,
-        noise: Any,
-        beta: Any,
-        condition: Condition = UNCONDITIONAL,
-        training: bool = False,
-    ) -> Terms:
-        """As `Elbo`'s; the penalty is computed in training alone."""
-        encoded = vae.encode(images, condition, training)
-        levels = vae.levels(encoded, noise[:1], condition, training)
-        z = code(levels)[0]
-        logits = vae.decode(z, condition, training)
-        reconstruction = -vae.log_likelihood_of_logits(images, logits, condition)
-        terms = elbo_terms(vae, encoded, levels, reconstruction)
+    def add(self, terms: Terms, images: Any, draw: Draw, training: bool) -> Terms:
+        """Add the penalty, in training alone."""
         if not training:
             return terms
-        restored = vae.likelihood.mean(logits)
-        return terms._replace(**self._look(vae, images, restored, z, noise, condition))
+        restored = draw.vae.likelihood.mean(draw.logits[0])
+        return terms.plus(**self._look(images, restored, draw))
 
     def _look(
-        self,
-        vae: VAE,
-        images: Any,
-        restored: Any,
-        z: Any,
-        noise: Any,
-        condition: Condition,
+        self, images: Any, restored: Any, draw: Draw
     ) -> dict[str, dict[str, Any]]:
         """Return `extras`, and `own` where there are any."""
         error = feature_error(self.network(images), self.network(restored))
@@ -102,33 +76,23 @@ class VaeGan(Perceptual):
 
     adds = ("penalty", "discriminator_loss")
 
-    def __init__(
-        self, config: VaeGanConfig, image_shape: Shape, num_classes: int
-    ) -> None:
-        super().__init__(config, image_shape, num_classes)
-        # of the posterior, of the prior, and of the component of a mixture
-        self.samples = 3
+    extra_noise = 2  # of the prior, and of the component of a mixture
+
+    def __init__(self, config: VaeGanConfig, facts: Facts) -> None:
+        super().__init__(config, facts)
         self._adversarial_weight = config.adversarial_weight
         self.trainable_variables = self.network.trainable_variables
 
-    def _build_network(self, image_shape: Shape, num_classes: int) -> keras.Model:
-        return discriminator(image_shape)
+    def _build_network(self, facts: Facts) -> keras.Model:
+        return discriminator(facts.image_shape)
 
     def _look(
-        self,
-        vae: VAE,
-        images: Any,
-        restored: Any,
-        z: Any,
-        noise: Any,
-        condition: Condition,
+        self, images: Any, restored: Any, draw: Draw
     ) -> dict[str, dict[str, Any]]:
         real = self.network(images)
         error = feature_error(real, self.network(restored))
-        uniform = 0.5 * ops.erfc(-noise[2, :, 0] / math.sqrt(2.0))
-        prior_z = vae.sample_prior(noise[1], uniform, condition)
-        codes = [tf.stop_gradient(x) for x in (z, prior_z)]
-        drawn = [vae.pixel_means(x, condition) for x in codes]
+        codes = [tf.stop_gradient(x) for x in (code(draw.levels)[0], prior_codes(draw))]
+        drawn = [draw.vae.pixel_means(x, draw.condition) for x in codes]
         logits = [self.network(x)["logits"][:, 0] for x in drawn]
         fool = sum(ops.softplus(-logit) for logit in logits) / 2
         detected = sum(ops.softplus(logit) for logit in logits) / 2
