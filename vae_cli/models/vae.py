@@ -54,6 +54,7 @@ class VAE(keras.Model):
         prior: gives p(z|y).
         num_labels: number of classes of a conditional model; 0 if unconditional. The
             `labels` attribute lists the classes in the training data.
+            `level_sizes` are the dimensions of each level, top first.
         observed_network: for inpainting: observed pixels [B, H, W, C] -> embedding.
     """
 
@@ -77,6 +78,7 @@ class VAE(keras.Model):
         self.observed_network = observed_network
         embedded = observed_network.output_shape[-1] if observed_network else num_labels
         self.latent_dim: int = decoder.input_shape[-1] - embedded
+        self.level_sizes: tuple[int, ...] = (self.latent_dim,)
         self.built = True
 
     def condition(
@@ -162,6 +164,16 @@ class VAE(keras.Model):
         reconstructs the image.
         """
         return Gaussian(encoded["mean"], encoded["log_var"])
+
+    def code_means(self, encoded: Encoded, levels: Levels) -> Any:
+        """Return posterior means of the whole code, [B, latent_dim], for statistics.
+
+        Args:
+            encoded: of B images.
+            levels: drawn from it.
+        """
+        # not the draw's: with two levels its bottom means move with the top's noise
+        return self.mean_posterior(encoded).mean
 
     def posterior(self, images: Any, condition: Condition = UNCONDITIONAL) -> Gaussian:
         """Return q(z|x~, y) of the whole code, as `mean_posterior` does."""

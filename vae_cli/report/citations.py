@@ -87,8 +87,10 @@ PAPERS = (
         ),
     ),
     Paper(
-        "free bits",
-        lambda config, sampled: config.free_bits > 0,
+        "free bits, top-down inference",
+        lambda config, sampled: (
+            config.free_bits > 0 or config.hierarchy.name == "ladder"
+        ),
         _entry(
             "kingma2016improved", "inproceedings",
             title="Improved variational inference with inverse autoregressive flow",
@@ -125,8 +127,8 @@ PAPERS = (
         ),
     ),
     Paper(
-        "two levels of latent variables",
-        lambda config, sampled: config.hierarchy.name == "two_level",
+        "several levels of latent variables",
+        lambda config, sampled: config.hierarchy.name in ("two_level", "ladder"),
         _entry(
             "sonderby2016ladder", "inproceedings",
             title="Ladder variational autoencoders",

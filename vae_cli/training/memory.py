@@ -35,8 +35,7 @@ def memory_estimate(
     """
     latent_dim = config.latent_dim
     layers = [
-        *config.architecture.layers(image_shape, latent_dim),
-        *config.hierarchy.layers(latent_dim),
+        *config.hierarchy.network_layers(config.architecture, image_shape, latent_dim),
         *config.conditioning.layers(image_shape),
     ]
     weights = sum(layer[0] for layer in layers)
@@ -66,8 +65,8 @@ def _keys(config: TrainConfig, by_weights: bool) -> str:
         keys.append("prior.components")
     if config.objective.posterior_samples > 1 and not by_weights:
         keys.append("objective.importance_samples")
-    if config.hierarchy.layers(1) and by_weights:
-        keys.append("hierarchy.hidden_units")
+    if by_weights:
+        keys += [f"hierarchy.{key}" for key in config.hierarchy.size_keys]
     if config.conditioning.layers((1,)) and by_weights:
         keys.append("conditioning.hidden_units")
     return ", ".join(keys[:-1]) + f" or {keys[-1]}"
