@@ -43,7 +43,7 @@ class Run(OpenRun):
         count: int,
         label: int | str | None = None,
         seed: int = 0,
-        temperature: float = 1.0,
+        temperature: float | list[float] = 1.0,
         prior: str = "model",
     ) -> np.ndarray:
         """Return images from the prior, float32 [count, H, W, C] in the data's range.
@@ -52,7 +52,7 @@ class Run(OpenRun):
             count: number of images; a larger count returns the same first images.
             label: class to generate, for a conditional model; None: each in turn.
             seed: of the noise.
-            temperature: scales the noise.
+            temperature: scales the noise; one, or one for each level, top first.
             prior: `model`, or `fitted` to the codes of training images.
         """
         drawn: dict[str, Any] = {"label": label, "seed": seed}
@@ -63,10 +63,10 @@ class Run(OpenRun):
         """Return images and their codes, as `vae-generate` draws them.
 
         Args:
-            mode: `prior`, `manifold`, `traversal` or `interpolation`.
+            mode: `prior`, `manifold`, `traversal`, `levels` or `interpolation`.
             **options: keys of `vae-generate`: `num_images`, `rows`, `columns`, `label`,
-                `seed`, `temperature`, `spacing`, `span`, `dims`, `interpolation`,
-                `batch_size`, `prior`.
+                `seed`, `temperature`, `spacing`, `span`, `dims`, `level`,
+                `interpolation`, `batch_size`, `prior`.
 
         Raises:
             ConfigError: a value out of range, or one that the run has no use for.

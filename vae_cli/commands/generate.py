@@ -14,13 +14,13 @@ from vae_cli.visualize.own_precision import check_format
 
 DRAWN = (
     "label", "num_images", "rows", "columns", "temperature", "spacing", "span", "dims",
-    "interpolation", "seed", "checkpoint",
+    "level", "interpolation", "seed", "checkpoint",
 )  # fmt: skip
 """Keys that change the picture: its name says those that aren't the defaults."""
 
 OPTIONS = (
     "mode", "num_images", "rows", "columns", "label", "seed", "temperature",
-    "batch_size", "spacing", "span", "dims", "interpolation",
+    "batch_size", "spacing", "span", "dims", "level", "interpolation",
 )  # fmt: skip
 """Keys that `Run.generate` takes."""
 

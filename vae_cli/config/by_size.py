@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from vae_cli.config.dataset_files import FileConfig
 from vae_cli.config.kl_annealing import (
@@ -55,7 +55,21 @@ def resolved(
     """
     values = math.prod(image_shape)
     architecture = config.architecture.for_size(max(image_shape[:2]))
-    latent_dim = config.latent_dim
+    hierarchy = config.hierarchy
+    wrong = hierarchy.problems_with(architecture, config.latent_dim)
+    if wrong:
+        raise ConfigProblems(wrong)
+    hierarchy = hierarchy.for_images(architecture, tuple(image_shape))
+    total = hierarchy.total_dim(architecture, tuple(image_shape))
+    latent_dim = total if config.latent_dim is None else config.latent_dim
+    if total is not None and latent_dim != total:
+        raise ConfigProblems(
+            [
+                f"latent_dim={latent_dim} counts all levels of "
+                f"hierarchy={hierarchy.name}, which have {total} dimensions at these "
+                f"sizes; use latent_dim={total}, or leave it out"
+            ]
+        )
     if latent_dim is None:
         latent_dim = 2 if values <= SMALL else LATENT_DIM
         latent_dim = LARGE_LATENT_DIM if values > LARGE else latent_dim
@@ -67,6 +81,7 @@ def resolved(
     chosen = replace(
         config,
         architecture=architecture,
+        hierarchy=hierarchy,
         latent_dim=latent_dim,
         kl_annealing=annealing,
         batch_size=batch_size(config, num_images) or BATCH_SIZE,
@@ -83,6 +98,10 @@ def _words(before: TrainConfig, after: TrainConfig) -> list[str]:
     if after.architecture is not before.architecture:
         filters = getattr(after.architecture, "filters", [])
         words.append(f"architecture.filters=[{','.join(map(str, filters))}]")
+    for spec in fields(after.hierarchy):
+        value = getattr(after.hierarchy, spec.name)
+        if value != getattr(before.hierarchy, spec.name):
+            words.append(f"hierarchy.{spec.name}=[{','.join(map(str, value))}]")
     for key in ("latent_dim", "batch_size"):
         if getattr(before, key) is None:
             words.append(f"{key}={getattr(after, key)}")

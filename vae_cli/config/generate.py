@@ -40,7 +40,8 @@ class GenerateConfig(RunConfig):
     """`vae-generate`: images from a trained run."""
 
     mode: str = option(
-        "what to draw", choices=("prior", "manifold", "traversal", "interpolation")
+        "what to draw; levels: a row shares its top levels, those below are drawn anew",
+        choices=("prior", "manifold", "traversal", "levels", "interpolation"),
     )
     num_images: int | None = option(
         "images in prior mode; rows x columns if null", at_least=1
@@ -54,8 +55,10 @@ class GenerateConfig(RunConfig):
     prior: CodesConfig = option(
         "where codes are drawn from", default_factory=CodesConfig
     )
-    temperature: float = option(
-        "prior mode: scales the noise", at_least=0, at_most=MAX_SCALE
+    temperature: float | list[float] = option(
+        "prior, levels: scales the noise; one, or one for each level, top first",
+        at_least=0,
+        at_most=MAX_SCALE,
     )
     seed: int = option(
         "prior mode: noise; interpolation: which images",
@@ -90,6 +93,11 @@ class GenerateConfig(RunConfig):
     dims: list[int] | None = option(
         "manifold: the two latent dimensions; those of largest KL if null", at_least=0
     )
+    level: int | None = option(
+        "traversal: whose dimensions, all if null; levels: the lowest that a row "
+        "shares, 0 if null; 0 is the top",
+        at_least=0,
+    )
     label: str | None = option(
         "run with conditioning=label: which class, by name or number; prior mode: one "
         "per row if null"
@@ -111,6 +119,12 @@ class GenerateConfig(RunConfig):
             )
         if self.prior.is_fitted and self.mode != "prior":
             problems.append(f"prior=fitted needs mode=prior, got mode={self.mode}")
+        if self.level is not None and self.mode not in ("traversal", "levels"):
+            problems.append(
+                f"level= needs mode=traversal or mode=levels, got mode={self.mode}"
+            )
+        if self.temperature == []:
+            problems.append("temperature=[] needs a value, or one for each level")
         if self.gif and self.mode != "interpolation":
             problems.append(f"gif= needs mode=interpolation, got mode={self.mode}")
         if self.num_images and self.mode != "prior":

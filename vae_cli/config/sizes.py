@@ -51,3 +51,30 @@ def conv_layers(
     grid = height * width * channels
     layers += dense_layers([grid, *dense_units, 2 * latent_dim])
     return layers + dense_layers([latent_dim, *dense_units[::-1], grid])
+
+
+def ladder_level(
+    size: tuple[int, ...],
+    width: int,
+    channels: int,
+    kernel: int,
+    gates: int,
+    blocks: int,
+) -> Layers:
+    """Return the layers of a level of a ladder: prior, posterior, merge and blocks.
+
+    Args:
+        size: of its grid; () for a vector.
+        width: filters of the grid, or units.
+        channels: of the latent variables.
+        kernel: size of a convolution's kernel.
+        gates: 2 where the blocks have gates.
+        blocks: after it.
+    """
+    places, taps = math.prod(size), kernel**2 if size else 1
+    heads = (
+        2 * taps * width**2 + 5 * width * channels,
+        places * (5 * width + 6 * channels),
+    )
+    block = ((1 + gates) * taps * width**2, (3 + 2 * gates) * places * width)
+    return [heads, *[block] * blocks]

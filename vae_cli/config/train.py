@@ -108,6 +108,11 @@ class TrainConfig:
         at_least=0,
         default=0.0,
     )
+    free_bits_per: str = option(
+        "what has that floor: each dimension, or each level as a whole",
+        choices=("dimension", "level"),
+        default="dimension",
+    )
     epochs: int = option(
         "passes over the training images", at_least=1, at_most=10_000_000, default=30
     )
@@ -182,12 +187,10 @@ class TrainConfig:
 
     @property
     def takes_free_bits(self) -> bool:
-        """Whether the loss has a KL per dimension, which free bits need."""
-        return (
-            self.prior.has_kl_per_dim
-            and self.posterior.has_kl_per_dim
-            and self.objective.takes_free_bits
-        )
+        """Whether the loss has a KL per dimension, or per level, for free bits."""
+        per_dim = self.prior.has_kl_per_dim and self.posterior.has_kl_per_dim
+        parts = per_dim or self.free_bits_per == "level"
+        return parts and self.objective.takes_free_bits
 
     def problems(self) -> list[str]:
         """Return inconsistencies, one sentence each."""
@@ -245,21 +248,8 @@ class TrainConfig:
                 "prior.initialization=data with corruption.loss_on=observed would use "
                 "pixels that are missing; use prior.initialization=noise"
             )
-        if self.hierarchy.levels == 1:
-            return problems
-        if self.latent_dim is None:
-            pass  # to be chosen, and checked then
-        elif self.latent_dim < self.hierarchy.levels:
-            problems.append(
-                f"latent_dim={self.latent_dim} counts all levels of "
-                f"hierarchy={self.hierarchy.name}; it must be at least "
-                f"{self.hierarchy.levels}"
-            )
-        elif self.hierarchy.top_size(self.latent_dim) >= self.latent_dim:
-            problems.append(
-                f"hierarchy.top_dim={self.hierarchy.top_size(self.latent_dim)} must be "
-                f"below latent_dim={self.latent_dim}, which counts all levels"
-            )
+        # where latent_dim is to be chosen, it is checked then
+        problems += self.hierarchy.problems_with(self.architecture, self.latent_dim)
         return problems
 
     def _device_problems(self) -> list[str]:

@@ -48,6 +48,7 @@ class ImageScores(NamedTuple):
     kl_per_dim: np.ndarray | None  # float32 [N, latent_dim], where the KL has parts
     kl_to_normal: np.ndarray  # float32 [N, latent_dim], to N(0, 1) for any prior
     mean: np.ndarray  # float32 [N, latent_dim], posterior means
+    kl_per_level: np.ndarray  # float32 [N, levels], top first
 
 
 def evaluation_noise(count: int, latent_dim: int, seed: int, samples: int = 1) -> Any:
@@ -115,12 +116,14 @@ def score_images(
         to_normal = [kl_to_standard(q.gaussian())[0] for _, q, _ in levels]
         to_normal = tf.concat(to_normal, axis=-1)
         own = () if terms.kl_per_dim is None else (terms.kl_per_dim,)
-        return terms.reconstruction, terms.kl, to_normal, terms.mean, *own
+        every = (terms.reconstruction, terms.kl, to_normal, terms.mean)
+        return *every, terms.kl_per_level, *own
 
     arrays = (images, noise, checked_condition(vae, condition))
     outputs = over_batches(score, arrays, batch_size)
-    reconstruction, kl, to_normal, mean, *own = outputs
-    return ImageScores(reconstruction, kl, own[0] if own else None, to_normal, mean)
+    reconstruction, kl, to_normal, mean, per_level, *own = outputs
+    per_dim = own[0] if own else None
+    return ImageScores(reconstruction, kl, per_dim, to_normal, mean, per_level)
 
 
 def bits_per_dim(vae: VAE, spec: DataSpec, nll: Any) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class FittedMixture:
         self,
         count: int,
         seed: int,
-        temperature: float = 1.0,
+        temperature: float | np.ndarray = 1.0,
         label: np.ndarray | None = None,
     ) -> np.ndarray:
         """Draw codes, float32 [count, d]; the first stay the same whatever `count` is.
@@ -64,7 +64,8 @@ class FittedMixture:
         Args:
             count: how many.
             seed: fixes the draw.
-            temperature: scales the noise about each component's mean.
+            temperature: scales the noise about each component's mean; one, or one
+                for each dimension.
             label: of each code, int [count], for a density of several labels.
 
         Raises:

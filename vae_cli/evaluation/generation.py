@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -10,6 +10,12 @@ from vae_cli.config.commands import GenerateConfig
 from vae_cli.config.generate import CodesConfig
 from vae_cli.errors import ConfigError
 from vae_cli.evaluation.batches import ConditionArrays
+from vae_cli.evaluation.by_level import (
+    checked_level,
+    dimensions_of,
+    level_draws,
+    level_of,
+)
 from vae_cli.evaluation.fitted import fitted_density
 from vae_cli.evaluation.generated import (
     Generated,
@@ -22,6 +28,7 @@ from vae_cli.evaluation.interpolation import STEPS, paths_between_pairs
 from vae_cli.evaluation.names import GridNames, class_rows
 from vae_cli.evaluation.paths import plane, traversals
 from vae_cli.evaluation.samples import sample_codes
+from vae_cli.models.vae import VAE
 from vae_cli.runs.opened import OpenRun
 
 log = logging.getLogger(__name__)
@@ -29,6 +36,8 @@ log = logging.getLogger(__name__)
 PRIOR_SIDE, MANIFOLD_SIDE = 10, 15
 """Rows and columns where none are given."""
 MODEL = CodesConfig()
+MANY_ROWS, FEW_ROWS = 128, 32
+"""More dimensions than so many are not all drawn, but so many."""
 
 
 def prior(
@@ -38,7 +47,7 @@ def prior(
     columns: int | None = None,
     label: int | str | None = None,
     seed: int = 0,
-    temperature: float = 1.0,
+    temperature: float | Sequence[float] = 1.0,
     batch_size: int = 256,
     prior: CodesConfig = MODEL,
 ) -> Generated:
@@ -51,7 +60,7 @@ def prior(
         columns: of the grid.
         label: for a conditional model: the class; None: each in turn, in rows.
         seed: of the noise.
-        temperature: scales the noise.
+        temperature: scales the noise, of all levels or of each.
         batch_size: images at a time; changes no image.
         prior: where codes are drawn from.
     """
@@ -146,6 +155,7 @@ def traversal(
     rows: int | None = None,
     columns: int | None = None,
     span: float = 3.0,
+    level: int | None = None,
     label: int | str | None = None,
     batch_size: int = 256,
 ) -> Generated:
@@ -153,26 +163,39 @@ def traversal(
 
     Args:
         run: the run.
-        rows: latent dimensions.
+        rows: latent dimensions; None: all, or `FEW_ROWS` of more than `MANY_ROWS`.
         columns: steps over [-span, span].
         span: how far from 0.
+        level: whose dimensions; None: those of all levels.
         label: for a conditional model: the class.
         batch_size: images at a time.
+
+    Raises:
+        ConfigError: there is no such level.
     """
     vae = whole_images(run)
     columns = columns or STEPS
-    check_size(vae, min(rows or vae.latent_dim, vae.latent_dim) * columns)
+    checked_level(vae, level or 0)
+    having = np.arange(vae.latent_dim) if level is None else dimensions_of(vae, level)
+    if rows is None and len(having) > MANY_ROWS:
+        rows = FEW_ROWS
+    check_size(vae, min(rows or len(having), len(having)) * columns)
     order, kl = dimensions_by_kl(run)
-    order = order[:rows]
+    order = order[np.isin(order, having)][:rows]
     condition = run.labels.condition(label, len(order) * columns)
     z = traversals(order, vae.latent_dim, columns, span)
     names = GridNames(
         f"one latent dimension at a time, all others 0{_of_class(run, label)}",
-        tuple(f"z[{dim}]\nKL {kl[dim]:.3g} nats" for dim in order),
+        tuple(f"z[{dim}]{_at_level(vae, dim)}\nKL {kl[dim]:.3g} nats" for dim in order),
         _values(z[:columns, order[0]], 1),
         "value of the dimension",
     )
     return decoded(run, z, columns, batch_size, condition, names=names)
+
+
+def _at_level(vae: VAE, dim: int) -> str:
+    sizes = vae.level_sizes
+    return f", level {level_of(sizes, dim)}" if len(sizes) > 1 else ""
 
 
 def _of_class(run: OpenRun, label: int | str | None) -> str:
@@ -192,7 +215,8 @@ MODES: dict[str, tuple[Callable[..., Generated], tuple[str, ...]]] = {
         ("num_images", "temperature", "seed", "prior"),
     ),
     "manifold": (manifold, ("dims", "spacing", "span")),
-    "traversal": (traversal, ("span",)),
+    "traversal": (traversal, ("span", "level")),
+    "levels": (level_draws, ("level", "temperature", "seed")),
     "interpolation": (paths_between_pairs, ("interpolation", "seed")),
 }
 """Mode -> what draws it, and its options beside those that all modes take."""

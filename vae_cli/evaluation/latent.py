@@ -1,6 +1,6 @@
 """Codes of a split, and what they say about the latent space."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -138,7 +138,7 @@ def sample_prior(
     vae: VAE,
     count: int,
     seed: int,
-    temperature: float = 1.0,
+    temperature: float | Sequence[float] = 1.0,
     condition: ConditionArrays | None = None,
 ) -> np.ndarray:
     """Draw codes from the prior: float32 [count, latent_dim].
@@ -149,15 +149,42 @@ def sample_prior(
         vae: the model.
         count: how many.
         seed: fixes the draw.
-        temperature: scales the noise, about each component's mean in a mixture.
+        temperature: scales the noise, about each component's mean in a mixture; one,
+            or one for each level.
         condition: of each image, as `Split.condition` has it.
+
+    Raises:
+        ConfigError: as many temperatures as there are no levels.
     """
+    scale = temperatures(vae, temperature)
     noise = generator(seed, Stream.PRIOR).standard_normal((count, vae.latent_dim))
     choice = generator(seed, Stream.PRIOR, 1).random(count)
-    scaled = (temperature * noise).astype(np.float32)
+    scaled = (scale * noise).astype(np.float32)
     with evaluating():
         z = vae.sample_prior(scaled, choice, condition_tensors(vae, condition))
     return np.asarray(z)
+
+
+def temperatures(vae: VAE, temperature: float | Sequence[float]) -> np.ndarray:
+    """Return the temperature of each latent dimension, float [latent_dim].
+
+    Args:
+        vae: the model.
+        temperature: one, or one for each level, top first.
+
+    Raises:
+        ConfigError: their number is not that of the levels.
+    """
+    sizes = vae.level_sizes
+    by_level = np.atleast_1d(np.asarray(temperature, np.float64))
+    if len(by_level) not in (1, len(sizes)):
+        many = "one level" if len(sizes) == 1 else f"{len(sizes)} levels"
+        raise ConfigError(
+            f"temperature={list(map(float, by_level))} has {len(by_level)} values, and "
+            f"the run has {many}.",
+            "give one, or one for each level, top first",
+        )
+    return np.repeat(np.broadcast_to(by_level, len(sizes)), sizes)
 
 
 def row_condition(vae: VAE, count: int, columns: int, split: Split) -> ConditionArrays:

@@ -4,6 +4,7 @@ Models of binary pixels are measured by draws x ~ Bernoulli(E[x|z]), since held-
 images are binary, too; all others by the means E[x|z].
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +16,13 @@ from vae_cli.evaluation.batches import ConditionArrays
 from vae_cli.evaluation.classifier import Classifier
 from vae_cli.evaluation.feature_network import FeatureNetwork
 from vae_cli.evaluation.fitted import FittedMixture
-from vae_cli.evaluation.latent import decode, row_condition, sample_prior, with_observed
+from vae_cli.evaluation.latent import (
+    decode,
+    row_condition,
+    sample_prior,
+    temperatures,
+    with_observed,
+)
 from vae_cli.evaluation.set_distances import kernel_distance, precision_recall
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, generator
@@ -71,7 +78,7 @@ def sample_codes(
     density: FittedMixture | None,
     count: int,
     seed: int,
-    temperature: float = 1.0,
+    temperature: float | Sequence[float] = 1.0,
     condition: ConditionArrays | None = None,
 ) -> np.ndarray:
     """Draw codes from a fitted density, or from the prior if it is None.
@@ -80,7 +87,8 @@ def sample_codes(
     """
     if density is None:
         return sample_prior(vae, count, seed, temperature, condition)
-    return density.draw(count, seed, temperature, (condition or {}).get("label"))
+    scale = temperatures(vae, temperature)
+    return density.draw(count, seed, scale, (condition or {}).get("label"))
 
 
 def drawn(

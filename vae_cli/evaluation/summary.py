@@ -103,6 +103,9 @@ def evaluate_split(
         "kl_per_dim": None
         if scores.kl_per_dim is None
         else scores.kl_per_dim.mean(axis=0, dtype=np.float64).tolist(),
+        "kl_per_level": None
+        if len(vae.level_sizes) == 1
+        else scores.kl_per_level.mean(axis=0, dtype=np.float64).tolist(),
         **asdict(score_reconstruction(vae, split.images, at_a_time, condition)),
         **(
             asdict(probes)

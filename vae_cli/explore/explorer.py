@@ -16,6 +16,7 @@ from vae_cli.errors import DataError
 from vae_cli.evaluation import encoding
 from vae_cli.evaluation.anomaly import IMAGE_SCORES
 from vae_cli.evaluation.batches import ConditionArrays, as_float, checked_condition
+from vae_cli.evaluation.by_level import level_of
 from vae_cli.evaluation.latent import (
     encode,
     kl_to_normal,
@@ -102,11 +103,12 @@ class Explorer:
 
     def dimension_name(self, dim: int) -> str:
         """Return a latent dimension's name, with its level if there are several."""
-        hierarchy = self.run.config.hierarchy
-        if hierarchy.levels == 1:
+        sizes = self.vae.level_sizes
+        if len(sizes) == 1:
             return f"z[{dim}]"
-        top = dim < hierarchy.top_size(self.vae.latent_dim)
-        return f"z[{dim}], {'top' if top else 'lower'} level"
+        level = level_of(sizes, dim)
+        lower = "lower level" if len(sizes) == 2 else f"level {level}"
+        return f"z[{dim}], {lower if level else 'top level'}"
 
     def condition_of(self, index: int) -> Condition:
         """Return what an image of the split is decoded with."""

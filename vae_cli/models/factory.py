@@ -60,7 +60,8 @@ def _composed(config: TrainConfig, spec: DataSpec) -> VAE:
     shape, latent_dim = spec.image_shape, config.latent_dim
     architecture = build(config.architecture)
     conditioning = build(config.conditioning, config.architecture, spec)
-    hierarchy = build(config.hierarchy, config.architecture, latent_dim)
+    hierarchy = build(config.hierarchy, config.architecture, latent_dim, shape)
+    architecture = hierarchy.networks(architecture)
     posterior = build(config.posterior, hierarchy.top_dim)
     likelihood = build(config.likelihood, spec.pixels)
     outputs = (*shape[:2], shape[2] * likelihood.outputs_per_channel)

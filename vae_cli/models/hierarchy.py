@@ -26,7 +26,7 @@ from keras import ops
 
 from vae_cli.config.architecture import ArchitectureConfig
 from vae_cli.config.hierarchy import HierarchyConfig, OneLevelConfig, TwoLevelConfig
-from vae_cli.models.architectures.base import with_features
+from vae_cli.models.architectures.base import Architecture, with_features
 from vae_cli.models.distributions import (
     Distribution,
     Gaussian,
@@ -39,7 +39,36 @@ from vae_cli.models.vae import UNCONDITIONAL, VAE, Condition, Encoded, as_float3
 from vae_cli.registry import builds
 
 
-class TwoLevelVAE(VAE):
+class HierarchicalVAE(VAE):
+    """Base of models of several levels, each relative to its own prior."""
+
+    def sample_prior(
+        self,
+        noise: Any,
+        choice: Any,
+        condition: Condition = UNCONDITIONAL,
+        prior: Distribution | None = None,
+    ) -> Any:
+        """Turn noise into codes of all levels, [N, latent_dim]."""
+        top_dim = self.level_sizes[0]
+        top = super().sample_prior(noise[:, :top_dim], choice, condition, prior)
+        return ops.concatenate([top, noise[:, top_dim:]], axis=-1)
+
+    def export_networks(self) -> tuple[keras.Model, keras.Model]:
+        """Return encoder and decoder as plain Keras models that need no package.
+
+        The encoder's Gaussians of lower levels are those at the means of the levels
+        above.
+        """
+        inputs = self.encoder.input
+        image, label = inputs if self.num_labels else (inputs, None)
+        q = self.posterior(image, Condition(label, embedding=label))
+        outputs = {"mean": q.mean, "log_var": q.log_var}
+        encoder = keras.Model(inputs, outputs, name="encoder")
+        return encoder, super().export_networks()[1]
+
+
+class TwoLevelVAE(HierarchicalVAE):
     """A VAE whose posterior draws the bottom level given the top.
 
     Args:
@@ -53,14 +82,14 @@ class TwoLevelVAE(VAE):
         prior: gives p(top).
     """
 
-    has_lower_levels = True
-
     def __init__(
         self, bottom_encoder: keras.Model, bottom_prior: keras.Model, **parts: Any
     ) -> None:
         super().__init__(**parts)
         self.bottom_encoder = bottom_encoder
         self.bottom_prior = bottom_prior
+        top_dim = self.encoder.output["mean"].shape[-1]
+        self.level_sizes = (top_dim, self.latent_dim - top_dim)
 
     def levels(
         self,
@@ -76,7 +105,7 @@ class TwoLevelVAE(VAE):
         of_top = None if noise is None else noise[..., :top_dim]
         (top,) = super().levels(encoded, of_top, condition, training, prior, codes)
         features = encoded["features"][None] + ops.zeros_like(top.z[..., :1])
-        below = self._bottom(_as_batch(features), _as_batch(top.z), training)
+        below = self._bottom(as_batch(features), as_batch(top.z), training)
         shape = (*ops.shape(top.z)[:2], self.latent_dim - top_dim)
         posterior = Gaussian(*(ops.reshape(part, shape) for part in below))
         z = posterior.sample(noise[..., top_dim:]) if codes is None else codes[1]
@@ -90,18 +119,6 @@ class TwoLevelVAE(VAE):
             ops.concatenate([top.mean, mean], axis=-1),
             ops.concatenate([top.log_var, log_var], axis=-1),
         )
-
-    def sample_prior(
-        self,
-        noise: Any,
-        choice: Any,
-        condition: Condition = UNCONDITIONAL,
-        prior: Distribution | None = None,
-    ) -> Any:
-        """Turn noise into codes of both levels, [N, latent_dim]."""
-        top_dim = self.encoder.output["mean"].shape[-1]
-        top = super().sample_prior(noise[:, :top_dim], choice, condition, prior)
-        return ops.concatenate([top, noise[:, top_dim:]], axis=-1)
 
     def _bottom(self, features: Any, top: Any, training: bool) -> tuple[Any, Any]:
         """Return mean and log-variance of q(bottom|x, top): q(z1|x, top), relative."""
@@ -118,6 +135,7 @@ class Hierarchy:
         config: its options.
         architecture: activation and normalization of networks that it adds.
         latent_dim: dimensions of all levels together.
+        image_shape: (H, W, C).
     """
 
     def __init__(
@@ -125,11 +143,16 @@ class Hierarchy:
         config: HierarchyConfig,
         architecture: ArchitectureConfig,
         latent_dim: int,
+        image_shape: tuple[int, ...],
     ) -> None:
         self.config: Any = config
         self.architecture = architecture
         self.latent_dim = latent_dim
-        self.top_dim = config.top_size(latent_dim)
+        self.top_dim = config.top_size(latent_dim, architecture, image_shape)
+
+    def networks(self, architecture: Architecture) -> Architecture:
+        """Return what encoder and decoder are built by."""
+        return architecture
 
     def encoder(self, encoder: keras.Model) -> keras.Model:
         """Return an architecture's encoder with what the lower levels need."""
@@ -221,6 +244,6 @@ def _gaussian(x: Any, dim: int) -> dict[str, Any]:
     }
 
 
-def _as_batch(x: Any) -> Any:
+def as_batch(x: Any) -> Any:
     """Return [S, B, d] as [S * B, d]."""
     return ops.reshape(x, (-1, x.shape[-1]))

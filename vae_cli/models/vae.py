@@ -63,12 +63,11 @@ class VAE(keras.Model):
         prior: gives p(z|y).
         num_labels: number of classes of a conditional model; 0 if unconditional. The
             `labels` attribute lists the classes in the training data.
+            `level_sizes` are the dimensions of each level, top first.
         observed_network: for inpainting: observed pixels [B, H, W, C] -> embedding.
         posterior: makes q(z|x) of the encoder's outputs; a Gaussian if None.
     """
 
-    has_lower_levels = False
-    """Whether there are levels below the one whose q the encoder gives."""
     has_continuous_codes = True
     """Whether p(z) is a density that log_prob differentiates: annealed importance
     sampling, refined posteriors and fitted densities need one."""
@@ -95,6 +94,7 @@ class VAE(keras.Model):
         self.observed_network = observed_network
         embedded = observed_network.output_shape[-1] if observed_network else num_labels
         self.latent_dim: int = decoder.input_shape[-1] - embedded
+        self.level_sizes: tuple[int, ...] = (self.latent_dim,)
         self.built = True
 
     def condition(
@@ -187,6 +187,16 @@ class VAE(keras.Model):
         """
         return self.posterior_network.distribution(encoded).gaussian()
 
+    def code_means(self, encoded: Encoded, levels: Levels) -> Any:
+        """Return posterior means of the whole code, [B, latent_dim], for statistics.
+
+        Args:
+            encoded: of B images.
+            levels: drawn from it.
+        """
+        # not the draw's: with two levels its bottom means move with the top's noise
+        return self.mean_posterior(encoded).mean
+
     def posterior(self, images: Any, condition: Condition = UNCONDITIONAL) -> Gaussian:
         """Return q(z|x~, y) of the whole code, as `mean_posterior` does."""
         return self.mean_posterior(self.encode(images, condition))
@@ -215,7 +225,7 @@ class VAE(keras.Model):
         Levels below the top are relative to their own priors: they are N(0, I).
         `prior` is p(z|y) of the top level, if it is already computed.
         """
-        top_dim = self.encoder.output["mean"].shape[-1]
+        top_dim = self.level_sizes[0]
         log_prob = (prior or self.prior(condition)).log_prob(z[..., :top_dim])
         return log_prob + StandardNormal().log_prob(z[..., top_dim:])
 
@@ -317,7 +327,7 @@ class VAE(keras.Model):
         return self._exported_encoder(), keras.Model(single, pixels, name="decoder")
 
     def _exported_encoder(self) -> keras.Model:
-        if self.posterior_network.in_encoder and not self.has_lower_levels:
+        if self.posterior_network.in_encoder and len(self.level_sizes) == 1:
             return self.encoder
         inputs = self.encoder.input
         image, *label = inputs if self.num_labels else [inputs]

@@ -108,8 +108,8 @@ PAPERS = (
         ),
     ),
     Paper(
-        "two levels of latent variables",
-        lambda config, sampled: config.hierarchy.name == "two_level",
+        "several levels of latent variables",
+        lambda config, sampled: config.hierarchy.name in ("two_level", "ladder"),
         _entry(
             "sonderby2016ladder", "inproceedings",
             title="Ladder variational autoencoders",

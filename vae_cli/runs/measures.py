@@ -88,6 +88,9 @@ def measures(
     rows = []
     for key in known if keys is None else keys:
         name, unit = known[key]
+        by_level = report.get("kl_per_level") if key == "kl_loss" else None
+        if by_level:
+            unit += f"; by level, top first: {', '.join(f'{x:.2f}' for x in by_level)}"
         if report.get(key) is not None:
             if key in ("nll", "cross_entropy_bound"):
                 unit += f", {report['importance_samples']:,} samples"

@@ -131,6 +131,7 @@ def build_learner(
         core_shards=core_shards,
         distribution=distribution,
         ema_decay=config.optimizer.ema_decay,
+        free_bits_by_level=config.free_bits_per == "level",
     )
     learner.compile(
         optimizer=optimizer,

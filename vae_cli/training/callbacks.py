@@ -249,6 +249,13 @@ def epoch_line(
         kl = elbo - reconstruction
         score = f"neg. ELBO {elbo:.2f} = {reconstruction:.2f} + {kl:.2f}"
         score += " KL"
+        by_level = [
+            value
+            for name, value in logs.items()
+            if name.startswith(f"{prefix}kl_level_")
+        ]
+        if by_level:
+            score += f" ({', '.join(f'{value:.1f}' for value in by_level)} by level)"
     else:
         score = f"neg. IWAE {bound:.2f}  neg. ELBO {elbo:.2f}"
     return (

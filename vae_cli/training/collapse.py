@@ -8,11 +8,14 @@ import keras
 
 from vae_cli.config.train import TrainConfig
 from vae_cli.training.checkpoints import Progress
+from vae_cli.training.metrics import kl_of_level
 
 log = logging.getLogger(__name__)
 
 COLLAPSED_FRACTION = 0.1
 """Fewer active units than this fraction of the latent dimensions is a collapse."""
+OFF = 0.1
+"""Nats below which a level of a hierarchy is off."""
 MIN_STEPS = 100
 """Before so many steps, a posterior without active units has not trained yet."""
 ENOUGH_STEPS = 1500
@@ -39,6 +42,10 @@ class CollapseWarning(keras.callbacks.Callback):
         steps = self._progress.step
         if epoch == 0 or steps < MIN_STEPS or self._progress.collapse_warned:
             return
+        sizes = self.model.vae.level_sizes
+        if len(sizes) > 1:
+            self._check_levels(epoch, logs, len(sizes))
+            return
         if active < max(1.0, COLLAPSED_FRACTION * latent_dim):
             self._progress.collapse_warned = True
             log.warning(
@@ -49,6 +56,30 @@ class CollapseWarning(keras.callbacks.Callback):
                 epoch + 1,
                 "\n  ".join(self._remedies(steps / (epoch + 1))),
             )
+
+    def _check_levels(self, epoch: int, logs: dict[str, Any], levels: int) -> None:
+        """Warn once of levels that are off, each by its number.
+
+        Not by active units: a level of a large grid may do its work in few of them.
+        """
+        kl = [
+            logs.get(f"val_{name}", logs[name])
+            for name in map(kl_of_level, range(levels))
+        ]
+        off = [str(level) for level, nats in enumerate(kl) if nats < OFF]
+        if not off:
+            return
+        self._progress.collapse_warned = True
+        log.warning(
+            "posterior collapse: %s of %d (0 is the top) off after epoch %d, with a KL "
+            "below %g nats; the decoder ignores %s. Remedies, one at a time:\n  %s",
+            f"level{'s' if len(off) > 1 else ''} {', '.join(off)}",
+            levels,
+            epoch + 1,
+            OFF,
+            "them" if len(off) > 1 else "it",
+            "\n  ".join(self._remedies(self._progress.step / (epoch + 1), levels)),
+        )
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Say that a run without active units was too short to learn anything."""
@@ -62,7 +93,7 @@ class CollapseWarning(keras.callbacks.Callback):
                 math.ceil(ENOUGH_STEPS * progress.epoch / progress.step),
             )
 
-    def _remedies(self, steps_per_epoch: float) -> list[str]:
+    def _remedies(self, steps_per_epoch: float, levels: int = 1) -> list[str]:
         config = self._config
         remedies = []
         steps = round(config.epochs * steps_per_epoch)
@@ -74,7 +105,13 @@ class CollapseWarning(keras.callbacks.Callback):
                 "kl_annealing=linear kl_annealing.duration=10  (a smaller weight of "
                 "the KL at first)"
             )
-        if config.takes_free_bits:
+        if levels > 1 and config.objective.takes_free_bits:
+            bits = 2 * config.free_bits if config.free_bits_per == "level" else 0
+            remedies.append(
+                f"free_bits={max(0.5, bits):g} free_bits_per=level  (KL per level that "
+                "is not penalised, nats)"
+            )
+        elif config.takes_free_bits:
             remedies.append(
                 f"free_bits={max(0.1, 2 * config.free_bits):g}  (KL per dimension "
                 "that is not penalised, nats)"

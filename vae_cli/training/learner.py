@@ -40,6 +40,7 @@ class Learner(keras.Model):
       by the KL it multiplied, so that the sum holds.
     - `neg_elbo`: -log p(x|z) + plain KL at beta 1, whatever the schedule does.
     - `neg_iwae`: with `objective=iwae`, its own bound at beta 1.
+    - `kl_level_0`, ...: with several levels the plain KL of each, top first.
     - what the objective adds: `penalty`, which is minimised in addition to the loss,
       `discriminator_loss`, which trains the discriminator, or statistics such as
       `total_correlation`.
@@ -59,6 +60,7 @@ class Learner(keras.Model):
         core_shards: split each replica's shard into so many, one per CPU core.
         distribution: the replicas that share each batch; one if None.
         ema_decay: of the average of the weights; None for no average.
+        free_bits_by_level: whether `free_bits` is the floor of a level as a whole.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Learner(keras.Model):
         core_shards: int = 1,
         distribution: Distribution | None = None,
         ema_decay: float | None = None,
+        free_bits_by_level: bool = False,
     ) -> None:
         super().__init__(name="learner")
         self.vae = vae
@@ -84,6 +87,7 @@ class Learner(keras.Model):
         self._beta = beta
         self._annealing = annealing
         self._free_bits = free_bits
+        self._by_level = free_bits_by_level
         self._seed = seed
         self._train = train
         self._validation = validation
@@ -99,7 +103,12 @@ class Learner(keras.Model):
         )
         with self._distribution.scope():
             self._statistics = EpochStatistics(
-                vae.latent_dim, objective, free_bits, self._distribution
+                vae.latent_dim,
+                objective,
+                free_bits,
+                self._distribution,
+                len(vae.level_sizes),
+                free_bits_by_level,
             )
             self.average = WeightAverage(vae, ema_decay) if ema_decay else None
         self._batches = {"training": 0, "validation": 0}
@@ -282,6 +291,7 @@ class Learner(keras.Model):
             self._free_bits,
             self._distribution.replicas,
             self._distribution.sum,
+            self._by_level,
         )
 
     def _training_logs(self) -> dict[str, Any]:

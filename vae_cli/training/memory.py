@@ -34,11 +34,11 @@ def memory_estimate(
         num_images: training images; a batch holds no more.
     """
     latent_dim = config.latent_dim
+    top_dim = config.hierarchy.top_size(latent_dim, config.architecture, image_shape)
     layers = [
-        *config.architecture.layers(image_shape, latent_dim),
-        *config.posterior.layers(config.hierarchy.top_size(latent_dim)),
-        *config.prior.layers(config.hierarchy.top_size(latent_dim)),
-        *config.hierarchy.layers(latent_dim),
+        *config.hierarchy.network_layers(config.architecture, image_shape, latent_dim),
+        *config.posterior.layers(top_dim),
+        *config.prior.layers(top_dim),
         *config.conditioning.layers(image_shape),
     ]
     weights = sum(layer[0] for layer in layers)
@@ -74,8 +74,8 @@ def _keys(config: TrainConfig, by_weights: bool) -> str:
     ]
     if config.objective.posterior_samples > 1 and not by_weights:
         keys.append("objective.importance_samples")
-    if config.hierarchy.layers(1) and by_weights:
-        keys.append("hierarchy.hidden_units")
+    if by_weights:
+        keys += [f"hierarchy.{key}" for key in config.hierarchy.size_keys]
     if config.conditioning.layers((1,)) and by_weights:
         keys.append("conditioning.hidden_units")
     return ", ".join(keys[:-1]) + f" or {keys[-1]}"

@@ -17,6 +17,11 @@ MEANS = ("reconstruction_loss", "kl_loss", "weighted_kl", "neg_elbo", "neg_bound
 """What is averaged over an epoch's images; an objective adds its own."""
 
 
+def kl_of_level(level: int) -> str:
+    """Return the name of a level's KL in the logs; 0 is the top."""
+    return f"kl_level_{level}"
+
+
 class Sums(NamedTuple):
     """What the logs need of a batch; over replicas, of the whole batch."""
 
@@ -94,6 +99,7 @@ def batch_sums(
     weight: Any,
     adds: tuple[str, ...],
     free_bits: bool,
+    levels: int,
     distribution: Distribution,
 ) -> Sums:
     """Add up what the logs need.
@@ -105,6 +111,7 @@ def batch_sums(
         weight: of the images, float32 [b], or None.
         adds: names of what the objective adds; 0 where it is left out.
         free_bits: whether free bits need the KL of each dimension.
+        levels: whose KL is added up, too; 0: not level by level.
         distribution: the replicas that share the batch.
     """
     if weight is None:
@@ -119,6 +126,7 @@ def batch_sums(
             ops.sum(terms.added[name]) if name in terms.added else ops.zeros(())
             for name in adds
         ),
+        *(ops.sum(terms.kl_per_level[:, level]) for level in range(levels)),
     ]
     mean_sum = ops.sum(weight[:, None] * terms.mean, axis=0)
     values, mean_sum, count = distribution.sum(
@@ -141,6 +149,8 @@ class EpochStatistics:
         objective: its bound and what it adds are averaged, too.
         free_bits: KL per dimension below which nothing is penalised, nats.
         distribution: the replicas that share each batch.
+        levels: of latent variables; with several, the KL of each is logged.
+        by_level: whether `free_bits` is the floor of a level.
     """
 
     def __init__(
@@ -149,11 +159,15 @@ class EpochStatistics:
         objective: Elbo,
         free_bits: float,
         distribution: Distribution,
+        levels: int = 1,
+        by_level: bool = False,
     ) -> None:
         self._objective = objective
         self._free_bits = free_bits
+        self._by_level = by_level
         self._distribution = distribution
-        self._names = (*MEANS, *objective.adds)
+        self._levels = tuple(map(kl_of_level, range(levels))) if levels > 1 else ()
+        self._names = (*MEANS, *objective.adds, *self._levels)
         self._means = ImageMean((len(self._names),), name="means")
         self._kl_per_dim = ImageMean((latent_dim,), name="kl_per_dim")
         self._active_units = ActiveUnits(latent_dim)
@@ -161,8 +175,12 @@ class EpochStatistics:
 
     def add(self, terms: Terms, kl: Any, beta: Any, weight: Any) -> None:
         """Add a batch; the arguments are those of `batch_sums`."""
-        adds, free_bits = self._objective.adds, bool(self._free_bits)
-        sums = batch_sums(terms, kl, beta, weight, adds, free_bits, self._distribution)
+        adds = self._objective.adds
+        per_dim = bool(self._free_bits) and not self._by_level
+        levels = len(self._levels)
+        sums = batch_sums(
+            terms, kl, beta, weight, adds, per_dim, levels, self._distribution
+        )
         self._means.update_state(sums.values, sums.count)
         self._kl_per_dim.update_state(sums.kl_per_dim, sums.count)
         self._active_units.update_state(sums.mean, sums.squares, sums.count)
@@ -190,8 +208,11 @@ class EpochStatistics:
         _, logs = self._logs()
         if self._free_bits:
             # the floor of the whole split, so that batches don't matter
-            per_dim = self._kl_per_dim.result()
-            logs["kl_loss"] = ops.sum(ops.maximum(per_dim, self._free_bits))
+            parts = self._kl_per_dim.result()
+            if self._by_level:
+                names = self._levels or ("kl_loss",)
+                parts = ops.stack([logs[name] for name in names])
+            logs["kl_loss"] = ops.sum(ops.maximum(parts, self._free_bits))
         return logs
 
     def _logs(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -205,5 +226,6 @@ class EpochStatistics:
             # the ELBO's own bound is the line above
             self._objective.bound: means["neg_bound"],
             "active_units": self._active_units.result(),
+            **{name: means[name] for name in self._levels},
         }
         return means, logs

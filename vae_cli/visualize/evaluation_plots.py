@@ -24,6 +24,7 @@ def plot_evaluation(
     easiest: tuple[np.ndarray, np.ndarray],
     hardest: tuple[np.ndarray, np.ndarray],
     title: str,
+    levels: Sequence[int] = (),
 ) -> Figure:
     """Draw the scores of images, the KL of each dimension, and extreme images.
 
@@ -35,6 +36,7 @@ def plot_evaluation(
         easiest: images and their reconstructions, float32 [M, H, W, C] each.
         hardest: likewise.
         title: the run and the split.
+        levels: dimensions of each level, as `draw_kl_bars` takes them.
     """
     figure = Figure(figsize=(WIDTH, 4.8), layout="constrained")
     figure.suptitle(wrapped(title, WIDTH - 0.4, fontsize=9))
@@ -49,7 +51,7 @@ def plot_evaluation(
     spread.set_ylabel("images")
     spread.set_title("scores of images")
     legend_above(spread)
-    draw_kl_bars(bars, kl)
+    draw_kl_bars(bars, kl, levels)
     bars.set_title(f"KL to N(0, 1) {kl.sum():.2f} nats")
     _pictures(easy, easiest, "smallest neg. ELBO")
     _pictures(hard, hardest, "largest neg. ELBO")

@@ -57,6 +57,7 @@ def evaluation_figure(vae: VAE, report: SplitReport, run: str) -> Figure:
         extremes(order[:OUTLIERS]),
         extremes(order[-OUTLIERS:]),
         f"{run}: {len(split):,} {report.split_name} images",
+        vae.level_sizes,
     )
 
 
@@ -142,7 +143,8 @@ def latent_figure(
     points, axis_names = project(mean, log_var, kl, method, dims, seed)
     title = f"{len(split):,} {name} images: {code_source(vae)}"
     active = active_units(mean)
-    figure = plot_latent(points, axis_names, split.label_names, kl, active, title)
+    names, levels = split.label_names, vae.level_sizes
+    figure = plot_latent(points, axis_names, names, kl, active, title, levels)
     return figure, mean, log_var
 
 

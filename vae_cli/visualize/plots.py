@@ -9,12 +9,15 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import MaxNLocator
 
 from vae_cli.text import printable
 from vae_cli.visualize.files import text_width, wrapped
 from vae_cli.visualize.images import grid
 from vae_cli.visualize.style import WIDTH, class_colours, styled
 
+MANY_BARS = 64
+"""Latent dimensions beyond which several levels have one bar each."""
 NAME = 60
 """Most characters of a class in a legend."""
 
@@ -106,6 +109,7 @@ def plot_latent(
     kl: np.ndarray,
     active: int,
     title: str,
+    levels: Sequence[int] = (),
 ) -> Figure:
     """Draw posterior means coloured by label, and the KL of each dimension.
 
@@ -116,6 +120,7 @@ def plot_latent(
         kl: float [latent_dim], nats, averaged over images.
         active: number of active units.
         title: the run and the split.
+        levels: dimensions of each level, as `draw_kl_bars` takes them.
     """
     figure = Figure(figsize=(WIDTH, 3.9), layout="constrained")
     scatter, bars = figure.subplots(1, 2, width_ratios=(2, 1))
@@ -125,15 +130,29 @@ def plot_latent(
     scatter.set_xlabel(axis_names[0])
     scatter.set_ylabel(axis_names[1])
     scatter.set_title(title)
-    draw_kl_bars(bars, kl)
+    draw_kl_bars(bars, kl, levels)
     bars.set_title(
         f"KL to N(0, 1) {kl.sum():.2f} nats;\n{active} of {len(kl)} units active"
     )
     return figure
 
 
-def draw_kl_bars(axis: Axes, kl: np.ndarray) -> None:
-    """Draw the KL of each latent dimension, the largest first; float [latent_dim]."""
+def draw_kl_bars(axis: Axes, kl: np.ndarray, levels: Sequence[int] = ()) -> None:
+    """Draw the KL of each latent dimension, the largest first, or of each level.
+
+    Args:
+        axis: of the figure.
+        kl: float [latent_dim], nats.
+        levels: dimensions of each level, top first. More dimensions than `MANY_BARS`
+            of several levels are added up.
+    """
+    if len(levels) > 1 and len(kl) > MANY_BARS:
+        sums = [part.sum() for part in np.split(kl, np.cumsum(levels)[:-1])]
+        axis.bar(np.arange(len(levels)), sums, color="tab:grey")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.set_xlabel("level, 0 is the top")
+        axis.set_ylabel("KL, nats per image")
+        return
     order = np.argsort(-kl)
     axis.bar(np.arange(len(kl)), kl[order], color="tab:grey")
     # the names of many would hide each other

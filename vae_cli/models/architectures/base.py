@@ -9,6 +9,7 @@ import numpy as np
 
 from vae_cli.config.architecture import ArchitectureConfig
 from vae_cli.errors import ConfigError
+from vae_cli.models.architectures.ladder import LadderNetworks
 
 Shape = tuple[int, int, int]
 
@@ -30,6 +31,10 @@ class Architecture:
     def decoder(self, output_shape: Shape, latent_dim: int) -> keras.Model:
         """Return z [B, latent_dim] -> what the likelihood takes, [B, *output_shape]."""
         raise TypeError(f"{type(self).__name__} has no decoder")
+
+    def ladder(self, image_shape: Shape) -> LadderNetworks:
+        """Return the networks of hierarchy=ladder, where its config `takes_ladder`."""
+        raise TypeError(f"{type(self).__name__} has no ladder")
 
     def checked_encoder(self, image_shape: Shape, latent_dim: int) -> keras.Model:
         """Return the encoder.
@@ -185,7 +190,7 @@ def start_at_mean(
         pixel_mean: float32 [H, W, C], as the model gets pixels.
         outputs_of: `Likelihood.starting_outputs`: the outputs that have a mean.
     """
-    named = {layer.name: layer for layer in decoder.layers}
+    named = {layer.name: layer for layer in decoder._flatten_layers()}
     outputs = named.get("outputs")
     if outputs is None or getattr(outputs, "bias", None) is None:
         return

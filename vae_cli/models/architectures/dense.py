@@ -6,6 +6,7 @@ import keras
 
 from vae_cli.config.architecture import DenseConfig
 from vae_cli.models.architectures.base import Architecture, Shape, posterior
+from vae_cli.models.architectures.ladder import DenseLadder
 from vae_cli.models.layers import dense_stack
 from vae_cli.registry import builds
 
@@ -30,3 +31,7 @@ class Dense(Architecture):
         x = keras.layers.Dense(math.prod(output_shape), name="outputs")(x)
         outputs = keras.layers.Reshape(output_shape, name="image")(x)
         return keras.Model(z, outputs, name="decoder")
+
+    def ladder(self, image_shape: Shape) -> DenseLadder:
+        """Return the networks of a ladder."""
+        return DenseLadder(self.config)

@@ -21,7 +21,6 @@ from vae_cli.config.objective import ElboConfig, ObjectiveConfig
 from vae_cli.models.distributions import (
     Levels,
     code,
-    kl_divergence,
     kl_per_dim,
     log_ratio,
 )
@@ -42,6 +41,7 @@ class Terms(NamedTuple):
     extras: dict[str, Any] = {}  # noqa: RUF012  # [B] each; minimised, too
     own: dict[str, Any] = {}  # noqa: RUF012  # [B]; by the objective's own weights
     statistics: dict[str, Any] = {}  # noqa: RUF012  # [B]; logged, not minimised
+    kl_per_level: Any = None  # [B, levels], top first
 
     @property
     def added(self) -> dict[str, Any]:
@@ -238,19 +238,21 @@ def elbo_terms(
         reconstruction: -log p(x|z) averaged over the samples, [B].
         sampled: estimate the KL from the samples, also where it has a closed form.
     """
-    by_level = [kl_per_dim(level.posterior, level.prior) for level in levels]
-    if sampled:
-        per_dim, kl = None, -ops.mean(log_ratio(levels), axis=0)
-    elif any(kl is None for kl in by_level):
+    by_level = [None if sampled else kl_per_dim(q, p) for _, q, p in levels]
+    per_level = [
+        ops.mean(-log_ratio([level]) if kl is None else ops.sum(kl, axis=-1), axis=0)
+        for kl, level in zip(by_level, levels, strict=True)
+    ]
+    if any(kl is None for kl in by_level):
         per_dim = None
-        kl = ops.mean(sum(kl_divergence(q, p, z) for z, q, p in levels), axis=0)
+        kl = sum(per_level)
     else:
         per_dim = ops.concatenate([ops.mean(kl, axis=0) for kl in by_level], axis=-1)
         kl = ops.sum(per_dim, axis=-1)
     neg_elbo = reconstruction + kl
-    # not the draw's: with two levels its bottom means move with the top's noise
-    mean = vae.mean_posterior(encoded).mean
-    return Terms(reconstruction, kl, per_dim, neg_elbo, neg_elbo, mean)
+    mean = vae.code_means(encoded, levels)
+    terms = Terms(reconstruction, kl, per_dim, neg_elbo, neg_elbo, mean)
+    return terms._replace(kl_per_level=ops.stack(per_level, axis=-1))
 
 
 def kl_term(
@@ -259,13 +261,15 @@ def kl_term(
     free_bits: float = 0.0,
     replicas: int = 1,
     over_replicas: Callable[[Any], Any] = lambda x: x,
+    by_level: bool = False,
 ) -> Any:
     """Return the KL term of the loss: a scalar, nats per image.
 
     KL = sum_j max(free_bits, mean over the batch of KL_j)
 
-    With free_bits = 0 it is the plain KL. Where replicas share a batch, it is this
-    shard's term: over replicas, the terms add up.
+    j is a dimension, or a level with all of its dimensions. With free_bits = 0 it is
+    the plain KL. Where replicas share a batch, it is this shard's term: over replicas,
+    the terms add up.
 
     Source: Kingma et al., "Improved variational inference with inverse autoregressive
     flow", 2016, eq. 15.
@@ -273,15 +277,17 @@ def kl_term(
     Args:
         terms: of this shard's images.
         total: images in the whole batch.
-        free_bits: nats per latent dimension.
+        free_bits: nats per latent dimension, or per level.
         replicas: that share the batch.
         over_replicas: adds up a value over them.
+        by_level: whether a floor is that of a level.
     """
     if not free_bits:
         return ops.sum(terms.kl) / total
-    per_dim = ops.sum(terms.kl_per_dim, axis=0) / total
-    batch = over_replicas(tf.stop_gradient(per_dim))
-    return ops.sum(ops.where(batch > free_bits, per_dim, free_bits / replicas))
+    parts = terms.kl_per_level if by_level else terms.kl_per_dim
+    own = ops.sum(parts, axis=0) / total
+    batch = over_replicas(tf.stop_gradient(own))
+    return ops.sum(ops.where(batch > free_bits, own, free_bits / replicas))
 
 
 def log_mean_exp(log_weights: Any) -> Any:
