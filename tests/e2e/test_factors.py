@@ -134,7 +134,7 @@ def test_table_of_runs_has_mean_and_deviation_of_the_scores(
         values = [found[key] for found in own]
         assert float(row[key]) == pytest.approx(np.mean(values))
         assert float(row[f"{key}_sd"]) == pytest.approx(np.std(values, ddof=1))
-    assert "FactorVAE score" in done.stdout
+    assert "factor_vae_score" in done.stdout + (tmp_path / "test.md").read_text()
     assert (own[0]["mig"], own[0]["sap"]) == (report["mig"], report["sap"])
 
 
