@@ -15,27 +15,26 @@ from vae_cli.config.run import RESTORE, SCORE
 from vae_cli.data.given_files import source_name
 from vae_cli.inspection import Inspection, inspected
 from vae_cli.registry import option_named
+from vae_cli.run_figures import RunFigures
 from vae_cli.runs.codes import Codes
-from vae_cli.runs.opened import ImagesLike, OpenRun
+from vae_cli.runs.opened import ImagesLike
 from vae_cli.runtime import start_tensorflow
 from vae_cli.visualize.options import drawn_as
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from vae_cli.evaluation.anomaly_report import AnomalyReport
     from vae_cli.evaluation.corrupted_images import CorruptedImages
     from vae_cli.evaluation.generation import Generated
     from vae_cli.evaluation.restoration_report import RestorationReport
     from vae_cli.evaluation.split_report import SplitReport
     from vae_cli.export.report import ExportReport
-    from vae_cli.visualize.model_figures import AnomalyFigures, LatentPlot
+    from vae_cli.visualize.model_figures import LatentPlot
 
 # as libraries do: without a handler of the application's, nothing is printed
 logging.getLogger("vae_cli").addHandler(logging.NullHandler())
 
 
-class Run(OpenRun):
+class Run(RunFigures):
     """A trained model with its folder, config and images."""
 
     def sample(
@@ -255,43 +254,3 @@ class Run(OpenRun):
         from vae_cli.report.page import report_page
 
         return report_page(self.folder)
-
-    def plot_evaluation(
-        self, report: "SplitReport", cmap: str | None = None
-    ) -> "Figure":
-        """Draw a report of `evaluate`: scores, KL per dimension, extreme images."""
-        from vae_cli.visualize.model_figures import evaluation_figure
-
-        with drawn_as(cmap=cmap):
-            return evaluation_figure(self.vae, report, self.name)
-
-    def plot_disentanglement(
-        self, report: "SplitReport", cmap: str | None = None
-    ) -> "Figure":
-        """Draw a report of `evaluate`: traversals beside factors."""
-        from vae_cli.visualize.model_figures import disentanglement_figure
-
-        with drawn_as(cmap=cmap):
-            return disentanglement_figure(self, report)
-
-    def plot_restoration(
-        self, report: "RestorationReport", columns: int = 10, cmap: str | None = None
-    ) -> "Figure":
-        """Draw a report of `restore`: clean, corrupted and restored images."""
-        from vae_cli.visualize.model_figures import restoration_figure
-
-        with drawn_as(cmap=cmap):
-            return restoration_figure(report, self.name, columns)
-
-    def plot_anomalies(
-        self, report: "AnomalyReport", columns: int = 10, cmap: str | None = None
-    ) -> "AnomalyFigures":
-        """Draw a report of `anomaly_scores`: scores with ROC, extreme images.
-
-        `cmap`, here and in the other plots, is the matplotlib colour map of
-        single-channel images and classes.
-        """
-        from vae_cli.visualize.model_figures import anomaly_figures
-
-        with drawn_as(cmap=cmap):
-            return anomaly_figures(self.vae, report, self.name, columns)
