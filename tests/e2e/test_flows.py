@@ -137,3 +137,21 @@ def test_classes_of_a_conditional_flow_prior_differ(tmp_path: Path) -> None:
     assert np.abs(z[0] - z[1]).max() > 1e-3
     for p, codes in zip(priors, z, strict=True):
         assert np.isfinite(p.log_prob(codes)).all()
+
+
+def test_flow_of_the_posterior_is_taken_and_frozen_with_the_encoder(
+    run: Path, tmp_path: Path, command: Command
+) -> None:
+    own = {"iaf": IAF, "planar": PLANAR}[vae_cli.load(run).config.posterior.name]
+    frozen = tmp_path / "frozen"
+    done = command(
+        "train", *MODEL, *own, "epochs=1", f"run_dir={frozen}", f"init_from={run}",
+        "freeze=encoder",
+    )  # fmt: skip
+    assert done.status == 0, done.stderr
+    before, after = (vae_cli.load(each).vae for each in (run, frozen))
+    pairs = zip(
+        before.posterior_network.weights, after.posterior_network.weights, strict=True
+    )
+    assert all(np.array_equal(one, other) for one, other in pairs)
+    assert not np.array_equal(before.decoder.weights[0], after.decoder.weights[0])
