@@ -121,8 +121,8 @@ class Affine(Flow):
 
     Args:
         network: x and context -> what a and m are computed from, [..., 2 d].
-        order: int [d]: components of x in this order can be computed from y, those of
-            equal numbers at once.
+        order: int [d]: components of x in this order can be computed from y; all zero
+            where they can be at once.
         gated: a = log sigmoid(s + 2) and m = (1 - sigmoid(s + 2)) t as in inverse
             autoregressive flows, instead of m = t and a bounded by 3.
     """
@@ -141,19 +141,25 @@ class Affine(Flow):
     def inverse(self, y: Any, context: Any = None) -> Any:
         """Undo it in as many passes as there are numbers in the order."""
 
-        def solve(number: Any, x: Any) -> Any:
+        def undone(x: Any) -> Any:
             log_scale, shift = self._parameters(x, context)
+            return (y - shift) * ops.exp(-log_scale)
+
+        def solve(number: Any, x: Any) -> Any:
             # the others may be out of range as long as what they depend on isn't known
-            undone = (y - shift) * ops.exp(-log_scale)
-            return ops.where(ops.equal(self._order, number), undone, x)
+            return ops.where(ops.equal(self._order, number), undone(x), x)
 
         passes = int(self._order.max()) + 1
-        if isinstance(y, keras.KerasTensor) or passes == 1:
-            x = y
-            for number in range(passes):
-                x = solve(number, x)
-            return x
-        return ops.fori_loop(0, passes, solve, ops.convert_to_tensor(y))
+        if passes == 1:
+            return undone(y)
+        if not isinstance(y, keras.KerasTensor):
+            return ops.fori_loop(0, passes, solve, ops.convert_to_tensor(y))
+        # exported networks take neither loops nor conditions
+        x = y
+        for i in np.argsort(self._order).tolist():
+            parts = [x[..., :i], undone(x)[..., i : i + 1], x[..., i + 1 :]]
+            x = ops.concatenate([part for part in parts if part.shape[-1]], axis=-1)
+        return x
 
     def _parameters(self, x: Any, context: Any) -> tuple[Any, Any]:
         s, t = ops.split(self._network(x, context), 2, axis=-1)

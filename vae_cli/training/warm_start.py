@@ -51,7 +51,9 @@ def start_from(vae: VAE, config: TrainConfig) -> None:
             f"not fitting: {', '.join(shortened(left, SHOWN))}",
             "use the sizes of that run (its config.yaml), or leave init_from out",
         )
-    loose = [name for name in left if name.startswith(f"{config.freeze}/")]
+    frozen = _networks(vae, config.freeze) if config.freeze else []
+    kept = tuple(f"{network.name}/" for network in frozen)
+    loose = [name for name in left if name.startswith(kept)]
     if loose:
         raise RunError(
             f"freeze={config.freeze} would keep weights at random that don't fit: "
@@ -72,15 +74,24 @@ def freeze(vae: VAE, part: str | None) -> None:
     """Leave a network out of training; before the optimizer is built."""
     if part is None:
         return
-    network: keras.Model = getattr(vae, part)
-    network.trainable = False
-    log.info("freeze=%s: its %d weights stay as they are", part, len(network.weights))
+    count = 0
+    for network in _networks(vae, part):
+        network.trainable = False
+        count += len(network.weights)
+    log.info("freeze=%s: its %d weights stay as they are", part, count)
+
+
+def _networks(vae: VAE, part: str) -> list[keras.layers.Layer]:
+    """Return what a part consists of: the encoder's flow, too, makes q(z|x)."""
+    own: keras.Model = getattr(vae, part)
+    return [own, vae.posterior_network] if own is vae.encoder else [own]
 
 
 def _named(vae: VAE, parts: str) -> Iterator[tuple[str, Any]]:
     """Yield the weights of a model, or of one of its networks, with their names."""
+    chosen = vae.layers if parts == ALL else _networks(vae, parts)
     for layer in vae.layers:
-        if parts == ALL or layer is getattr(vae, parts):
+        if any(layer is network for network in chosen):
             for weight in layer.weights:
                 yield f"{layer.name}/{weight.path}", weight
 
