@@ -214,9 +214,10 @@ class TrainConfig:
     def _latent_problems(self) -> list[str]:
         problems = []
         if self.free_bits and not self.takes_free_bits:
+            objective = self.objective.density_key or f"objective={self.objective.name}"
             problems.append(
                 f"free_bits={self.free_bits:g} needs prior=standard objective=elbo: "
-                f"prior={self.prior.name} with objective={self.objective.name} has no "
+                f"prior={self.prior.name} with {objective} has no "
                 "KL per dimension, which free bits need"
             )
         if self.conditioning.has_own_prior and not self.prior.has_kl_per_dim:
