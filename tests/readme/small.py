@@ -19,6 +19,7 @@ AT_MOST = {
     "hierarchy.hidden_units": [8],
     "conditioning.hidden_units": [8],
     "prior.components": 5,
+    "objective.hidden_units": [8],
     "importance_samples": 3,
     "generated_images": 100,
     "posterior_samples": 10,

@@ -1,10 +1,10 @@
 """What to cite: the papers behind the options of a run, as BibTeX."""
 
-from collections.abc import Callable
-from typing import NamedTuple
-
 from vae_cli import __version__
 from vae_cli.config.train import TrainConfig
+from vae_cli.report.objective_papers import OBJECTIVE_PAPERS
+from vae_cli.report.paper import Paper
+from vae_cli.report.paper import entry as _entry
 
 TOOL = """@software{{vae_cli,
   title = {{vae-cli: variational autoencoders from the command line}},
@@ -12,26 +12,6 @@ TOOL = """@software{{vae_cli,
   version = {{{version}}},
   year = {{{year}}}
 }}"""
-
-
-class Paper(NamedTuple):
-    """A paper, and when a run uses it.
-
-    Attributes:
-        why: the method or data set that it is the source of.
-        used: whether a run with this config uses it; the second argument is whether the
-            report has log p(x) by importance sampling.
-        bibtex: the entry.
-    """
-
-    why: str
-    used: Callable[[TrainConfig, bool], bool]
-    bibtex: str
-
-
-def _entry(key: str, kind: str, **fields: str) -> str:
-    lines = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items())
-    return f"@{kind}{{{key},\n{lines}\n}}"
 
 
 PAPERS = (
@@ -196,6 +176,7 @@ PAPERS = (
             year="2016",
         ),
     ),
+    *OBJECTIVE_PAPERS,
     Paper(
         "loss of a discriminator's features",
         lambda config, sampled: config.objective.name == "vae_gan",
