@@ -82,6 +82,14 @@ AXES: dict[str, dict[str, tuple[str, ...]]] = {
     "objective": {
         "elbo": (),
         "iwae": ("objective=iwae", "objective.importance_samples=2"),
+        "elbo, sticking": ("objective.sticking_the_landing=true",),
+        "beta_tc": ("objective=beta_tc",),
+        "factor": ("objective=factor", "objective.hidden_units=[8]"),
+        "dip": ("objective=dip",),
+        "mmd": ("objective=mmd",),
+        "capacity": ("objective=capacity",),
+        "geco": ("objective=geco",),
+        "geco, pixels": ("objective=geco", "objective.error=mse"),
         "iwae, doubly": (
             "objective=iwae",
             "objective.importance_samples=2",

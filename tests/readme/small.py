@@ -23,6 +23,7 @@ AT_MOST = {
     "posterior.hidden_units": [8],
     "prior.steps": 2,
     "prior.hidden_units": [8],
+    "objective.hidden_units": [8],
     "importance_samples": 3,
     "generated_images": 100,
     "posterior_samples": 10,

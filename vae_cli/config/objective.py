@@ -1,10 +1,24 @@
 """Options of objectives: the bound that training maximises."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from vae_cli.config.option import Options, option
 from vae_cli.registry import register
+
+BOUNDS = {
+    "neg_elbo": "neg. ELBO",
+    "neg_iwae": "-IWAE bound",
+    "neg_infovae": "neg. InfoVAE objective",
+}
+"""Name in the logs of a bound that selects the best epoch -> in words."""
+
+
+def own_bound(columns: Iterable[str]) -> str:
+    """Return which of a run's columns is the bound that selects its best epoch."""
+    having = set(columns)
+    return next((name for name in list(BOUNDS)[1:] if name in having), "neg_elbo")
 
 
 @dataclass

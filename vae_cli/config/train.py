@@ -228,10 +228,11 @@ class TrainConfig:
     def _latent_problems(self) -> list[str]:
         problems = []
         if self.free_bits and not self.takes_free_bits:
+            objective = self.objective.density_key or f"objective={self.objective.name}"
             problems.append(
                 f"free_bits={self.free_bits:g} needs posterior=gaussian prior=standard "
                 f"objective=elbo: posterior={self.posterior.name} and prior="
-                f"{self.prior.name} with objective={self.objective.name} have no KL "
+                f"{self.prior.name} with {objective} have no KL "
                 "per dimension, which free bits need"
             )
         own_prior = self.prior.has_kl_per_dim or self.prior.takes_condition

@@ -3,6 +3,7 @@
 from vae_cli import __version__
 from vae_cli.config.train import TrainConfig
 from vae_cli.report.flow_papers import FLOW_PAPERS
+from vae_cli.report.objective_papers import OBJECTIVE_PAPERS
 from vae_cli.report.paper import Paper
 from vae_cli.report.paper import entry as _entry
 
@@ -179,6 +180,7 @@ PAPERS = (
             year="2016",
         ),
     ),
+    *OBJECTIVE_PAPERS,
     Paper(
         "loss of a discriminator's features",
         lambda config, sampled: config.objective.name == "vae_gan",

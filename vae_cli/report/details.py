@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from vae_cli.config.objective import BOUNDS
 from vae_cli.report.contents import RunContents
 from vae_cli.report.html import Html, code, element, folded, joined, table
 from vae_cli.runs.changes import changes, command_line
@@ -18,8 +19,10 @@ def training(contents: RunContents) -> Html:
         (name, _text(contents.metrics.get(key)))
         for key, name in (
             ("best_epoch", "best epoch"),
-            ("best_neg_elbo", "its validation neg. ELBO, nats per image"),
-            ("best_neg_iwae", "its validation -IWAE bound, nats per image"),
+            *(
+                (f"best_{bound}", f"its validation {name}, nats per image")
+                for bound, name in BOUNDS.items()
+            ),
             ("train_seconds", "seconds of training"),
             ("images_per_second", "images per second, median of epochs"),
         )

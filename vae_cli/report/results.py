@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from vae_cli.config.objective import BOUNDS
 from vae_cli.config.run import SPLITS
 from vae_cli.errors import VaeCliError
 from vae_cli.evaluation.names import method_name
@@ -76,7 +77,7 @@ def headlines(
         ]
     for key, value in metrics.items():
         if key.startswith("best_neg") and isinstance(value, float):
-            bound = "-IWAE bound" if key == "best_neg_iwae" else "neg. ELBO"
+            bound = BOUNDS.get(key.removeprefix("best_"), "neg. ELBO")
             return [
                 (f"validation {bound}", f"{value:.2f}", "nats per image, best epoch")
             ]

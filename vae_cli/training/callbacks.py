@@ -14,6 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from vae_cli.config.objective import BOUNDS, own_bound
 from vae_cli.errors import Interrupted
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.metrics_file import append_row
@@ -243,8 +244,8 @@ def epoch_line(
     """Return one line that sums an epoch up."""
     prefix = "val_" if "val_neg_elbo" in logs else ""
     best = "  best" if progress.best_epoch == progress.epoch else ""
-    elbo, bound = logs[prefix + "neg_elbo"], logs.get(prefix + "neg_iwae")
-    if bound is None:
+    elbo, own = logs[prefix + "neg_elbo"], own_bound(logs)
+    if own == "neg_elbo":
         reconstruction = logs[prefix + "reconstruction_loss"]
         kl = elbo - reconstruction
         score = f"neg. ELBO {elbo:.2f} = {reconstruction:.2f} + {kl:.2f}"
@@ -257,7 +258,7 @@ def epoch_line(
         if by_level:
             score += f" ({', '.join(f'{value:.1f}' for value in by_level)} by level)"
     else:
-        score = f"neg. IWAE {bound:.2f}  neg. ELBO {elbo:.2f}"
+        score = f"{BOUNDS[own]} {logs[prefix + own]:.2f}  neg. ELBO {elbo:.2f}"
     return (
         f"epoch {progress.epoch}/{epochs}  loss {logs['loss']:.2f}  "
         f"{'validation ' if prefix else ''}{score}  "

@@ -39,8 +39,9 @@ class Learner(keras.Model):
     - `beta`: the weight in force; where it changes within an epoch, the mean weighted
       by the KL it multiplied, so that the sum holds.
     - `neg_elbo`: -log p(x|z) + plain KL at beta 1, whatever the schedule does.
-    - `neg_iwae`: with `objective=iwae`, its own bound at beta 1.
     - `kl_level_0`, ...: with several levels the plain KL of each, top first.
+    - `neg_iwae`: with `objective=iwae`, its own bound at beta 1; `neg_infovae` with
+      `objective=mmd`, its loss at the full beta.
     - what the objective adds: `penalty`, which is minimised in addition to the loss,
       `discriminator_loss`, which trains the discriminator, or statistics such as
       `total_correlation`.

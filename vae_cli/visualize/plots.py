@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
+from vae_cli.config.objective import BOUNDS, own_bound
 from vae_cli.text import printable
 from vae_cli.visualize.files import text_width, wrapped
 from vae_cli.visualize.images import grid
@@ -65,9 +66,10 @@ def plot_curves(rows: list[dict[str, float]], measure: str, title: str = "") -> 
         measure: what the reconstruction loss is.
         title: of the figure.
     """
-    first, second = ("neg_elbo", "neg. ELBO (beta 1)"), f"reconstruction: {measure}"
-    if "neg_iwae" in rows[0]:
-        first = ("neg_iwae", "-IWAE bound (beta 1)")
+    bound = own_bound(rows[0])
+    at_beta = "" if bound == "neg_infovae" else " (beta 1)"
+    first, second = (bound, BOUNDS[bound] + at_beta), f"reconstruction: {measure}"
+    if bound == "neg_iwae":
         second = "bound without the KL"
     panels = (
         first,
