@@ -8,6 +8,7 @@ import numpy as np
 
 from vae_cli.config.commands import EvaluateConfig
 from vae_cli.data.splits import Split
+from vae_cli.evaluation.likelihood_report import report_likelihood
 from vae_cli.evaluation.sample_report import report_samples
 from vae_cli.evaluation.samples import SampleQuality
 from vae_cli.evaluation.summary import Evaluation, evaluate_split
@@ -22,6 +23,7 @@ class SplitReport:
         split_name: which split.
         split: its images, as they were evaluated.
         evaluation: the figures, and the scores of each image.
+        likelihood: what annealing and refined posteriors say of log p(x).
         quality: of drawn images.
         samples: drawn images, float32 [S, H, W, C], or None.
     """
@@ -29,6 +31,7 @@ class SplitReport:
     split_name: str
     split: Split
     evaluation: Evaluation
+    likelihood: dict[str, Any]
     quality: SampleQuality
     samples: np.ndarray | None
 
@@ -37,6 +40,7 @@ class SplitReport:
         return {
             "split": self.split_name,
             **self.evaluation.report,
+            **self.likelihood,
             **asdict(self.quality),
         }
 
@@ -74,9 +78,10 @@ def report_split(
         chunk_size=config.chunk_size,
         memory_mb=config.memory_mb,
     )
+    likelihood = report_likelihood(vae, split, config, evaluation.importance, progress)
     quality, samples = SampleQuality(sharpness=None), None
     if config.generated_images is not None:
         quality, samples = report_samples(
             run, split, config.generated_images, seed, config
         )
-    return SplitReport(name, split, evaluation, quality, samples)
+    return SplitReport(name, split, evaluation, likelihood, quality, samples)
