@@ -35,6 +35,17 @@ KEYS = {
     *("effective_sample_size", "seconds", "protocol"),
     *("sharpness", "frechet_distance", "frechet_floor", "classifier_accuracy"),
     *("label_agreement", "class_spread", "samples_are"),
+    *("kid", "kid_subset_sd", "precision", "recall", "features_of"),
+    *("num_generated", "num_held_out", "gap_images", "gap_log_prob"),
+    *("gap_log_prob_by", "ais_images", "ais_acceptance"),
+    *(
+        name + end
+        for name in (
+            *("ais_neg_log_prob", "ais_importance", "bdmc_lower", "bdmc_upper"),
+            *("bdmc_gap", "inference_gap", "amortisation_gap", "approximation_gap"),
+        )
+        for end in ("", "_se")
+    ),
 }
 PROTOCOL = {"dataset", "binarization", "train_size", "draw_seed", "estimator"}
 CONV = "architecture.filters=[4]"

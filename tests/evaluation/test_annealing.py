@@ -26,7 +26,9 @@ def test_temperatures_rise_from_0_to_1_and_are_close_at_both_ends():
     assert gaps[0] < gaps[49] / 10
 
 
-@pytest.mark.parametrize("start", ["prior", "posterior"])
+@pytest.mark.parametrize(
+    "start", ["prior", pytest.param("posterior", marks=pytest.mark.slow)]
+)
 def test_estimates_of_a_linear_model_are_its_closed_form(start):
     model = linear_gaussian(shift=0.3, widen=2.0)
     found = Annealing(model.vae, IMAGES, config(start=start), seed=0).forward()
@@ -50,6 +52,7 @@ def test_simulated_images_are_bounded_from_both_sides():
     assert abs(gap.mean()) < 0.1 * (upper - lower).mean()
 
 
+@pytest.mark.slow
 def test_weights_average_to_p_of_x_whatever_the_temperatures():
     model = linear_gaussian(shift=0.3, widen=2.0)
     few = config(temperatures=3, chains=1000)
@@ -57,6 +60,7 @@ def test_weights_average_to_p_of_x_whatever_the_temperatures():
     np.testing.assert_allclose(found.log_prob, model.log_prob(IMAGES), atol=0.25)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides",
     [
@@ -76,6 +80,7 @@ def test_estimates_agree_with_importance_sampling(overrides):
     assert found.log_prob.mean() == pytest.approx(mean, abs=0.06)
 
 
+@pytest.mark.slow
 def test_batches_and_later_images_change_no_estimate():
     model = linear_gaussian()
     whole = Annealing(model.vae, IMAGES, config(temperatures=10), 0).forward()

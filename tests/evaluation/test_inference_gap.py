@@ -11,6 +11,7 @@ IMAGES = grey_images(30, *SHAPE)
 CONFIG = GapConfig(steps=300, samples=16)
 
 
+@pytest.mark.slow
 def test_a_posterior_that_is_off_is_all_amortisation():
     model = linear_gaussian(shift=0.3, widen=2.0)
     found = refine(model.vae, IMAGES, CONFIG, seed=0)

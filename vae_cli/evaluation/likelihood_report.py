@@ -1,4 +1,4 @@
-"""What `ais.images=` and `gap.images=` add to a report: log p(x) and the gap below it."""
+"""What `ais.images=` and `gap.images=` add to a report: log p(x), and the gap to it."""
 
 import logging
 from collections.abc import Callable
@@ -50,14 +50,11 @@ def report_likelihood(
     Raises:
         ConfigError: codes are discrete.
     """
-    seed, numbers = (
-        config.seed or 0,
-        max(config.ais.images or 0, config.gap.images or 0),
-    )
+    seed = config.seed or 0
     figures: dict[str, Any] = dict.fromkeys(OTHERS)
     for name in WITH_ERRORS:
         figures |= {name: None, f"{name}_se": None}
-    if not numbers:
+    if not (config.ais.images or config.gap.images):
         return figures
     if not vae.has_continuous_codes:
         raise ConfigError(
@@ -106,7 +103,10 @@ def _annealed(
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """Return log p(x) of images, and figures of these and of simulated images."""
     seed, count = config.seed or 0, len(split)
-    sizes = {"batch_size": config.batch_size, "memory_mb": config.memory_mb}
+    sizes: dict[str, Any] = {
+        "batch_size": config.batch_size,
+        "memory_mb": config.memory_mb,
+    }
     log.info("annealed importance sampling of %s images", f"{count:,}")
     # pilot and forward chains of both sets, and reverse ones
     parts = iter(range(5))
