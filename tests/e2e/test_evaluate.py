@@ -38,6 +38,17 @@ KEYS = {
     *("mig", "mig_sampled", "sap", "dci_disentanglement", "dci_completeness"),
     *("dci_informativeness", "factor_vae_score", "beta_vae_score", "modularity"),
     *("disentanglement", "cluster_accuracy", "cluster_nmi"),
+    *("kid", "kid_subset_sd", "precision", "recall", "features_of"),
+    *("num_generated", "num_held_out", "gap_images", "gap_log_prob"),
+    *("gap_log_prob_by", "ais_images", "ais_acceptance"),
+    *(
+        name + end
+        for name in (
+            *("ais_neg_log_prob", "ais_importance", "bdmc_lower", "bdmc_upper"),
+            *("bdmc_gap", "inference_gap", "amortisation_gap", "approximation_gap"),
+        )
+        for end in ("", "_se")
+    ),
 }
 PROTOCOL = {"dataset", "binarization", "train_size", "draw_seed", "estimator"}
 CONV = "architecture.filters=[4]"

@@ -80,6 +80,11 @@ def test_protocol_says_how_a_figure_came_about(run: RunFolder) -> None:
         "noise_seed": 0,
         "generated_images": None,
         "disentanglement": False,
+        "samples_from": None,
+        "feature_network_sha256": None,
+        "feature_range": None,
+        "ais": None,
+        "gap": None,
         "corruption": "none",
         "corruption_options": {"name": "none"},
         "conditioning": "none",
@@ -116,6 +121,7 @@ def test_report_of_the_same_protocol_is_taken_again(run: RunFolder) -> None:
     [
         *("checkpoint=last", "seed=1", "num_images=100"),
         *("importance_samples=6", "importance_samples=null"),
+        *("ais.images=3", "gap.images=3", "generated_images=100"),
     ],
 )
 def test_report_of_another_protocol_is_not_taken(override: str, run: RunFolder) -> None:

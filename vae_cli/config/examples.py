@@ -60,6 +60,14 @@ EXAMPLES = {
         ),
         ("vae-evaluate split=validation num_images=1000", "a quick look"),
         ("vae-evaluate generated_images=10000", "also measure sample quality"),
+        (
+            "vae-evaluate generated_images=10000 prior=fitted importance_samples=null",
+            "samples from a density fitted to the codes",
+        ),
+        (
+            "vae-evaluate ais.images=100 ais.temperatures=500 ais.chains=16",
+            "annealed importance sampling",
+        ),
         ("vae-evaluate run=outputs/a,outputs/b", "a table of runs"),
         (
             "vae-evaluate run=outputs/2026-01-31/10-00-00-sweep",

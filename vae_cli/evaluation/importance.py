@@ -110,7 +110,7 @@ def importance_sampling(
         progress: called with the fraction that is done.
     """
     count = len(images)
-    most = max(1, min(CODES_AT_A_TIME, memory_mb * 2**20 // _bytes_per_code(vae)))
+    most = max(1, min(CODES_AT_A_TIME, memory_mb * 2**20 // bytes_per_code(vae)))
     batch = min(batch_size or -(-count // -(-count // most)), count)
     chunk = min(chunk_size or max(1, most // batch), samples)
     # noise and weights of a chunk, all images
@@ -118,7 +118,7 @@ def importance_sampling(
     refuse_beyond(
         {
             f"{chunk:,} samples of {batch:,} images": (
-                batch * chunk * _bytes_per_code(vae)
+                batch * chunk * bytes_per_code(vae)
             ),
             "their noise": 4 * chunk * count * (vae.latent_dim + 1),
         },
@@ -176,7 +176,7 @@ def images_at_a_time(vae: VAE, samples: int, most: int, memory_mb: int = 1024) -
     Raises:
         ConfigError: the samples of a single image don't.
     """
-    one = samples * _bytes_per_code(vae)
+    one = samples * bytes_per_code(vae)
     count = max(1, min(most, memory_mb * 2**20 // one))
     refuse_beyond(
         {f"{samples:,} samples of an image": count * one},
@@ -185,7 +185,7 @@ def images_at_a_time(vae: VAE, samples: int, most: int, memory_mb: int = 1024) -
     return count
 
 
-def _bytes_per_code(vae: VAE) -> int:
+def bytes_per_code(vae: VAE) -> int:
     """Return an upper bound on the memory that decoding one code takes."""
     layers = vae.decoder._flatten_layers(include_self=False)
     sizes = [

@@ -10,6 +10,7 @@ from vae_cli.config.commands import EvaluateConfig
 from vae_cli.data.splits import Split
 from vae_cli.evaluation.disentanglement.of_run import disentanglement_of
 from vae_cli.evaluation.disentanglement.report import Disentanglement, Scores
+from vae_cli.evaluation.likelihood_report import report_likelihood
 from vae_cli.evaluation.sample_report import report_samples
 from vae_cli.evaluation.samples import SampleQuality
 from vae_cli.evaluation.summary import Evaluation, evaluate_split
@@ -25,6 +26,7 @@ class SplitReport:
         split_name: which split.
         split: its images, as they were evaluated.
         evaluation: the figures, and the scores of each image.
+        likelihood: what annealing and refined posteriors say of log p(x).
         quality: of drawn images.
         samples: drawn images, float32 [S, H, W, C], or None.
         disentanglement: codes against factors, or None.
@@ -33,6 +35,7 @@ class SplitReport:
     split_name: str
     split: Split
     evaluation: Evaluation
+    likelihood: dict[str, Any]
     quality: SampleQuality
     samples: np.ndarray | None
     disentanglement: Disentanglement | None = None
@@ -43,6 +46,7 @@ class SplitReport:
         return {
             "split": self.split_name,
             **self.evaluation.report,
+            **self.likelihood,
             **asdict(self.quality),
             **asdict(Scores() if found is None else found.scores),
             "disentanglement": None if found is None else found.to_json(),
@@ -84,10 +88,11 @@ def report_split(
         chunk_size=config.chunk_size,
         memory_mb=config.memory_mb,
     )
+    likelihood = report_likelihood(vae, split, config, evaluation.importance, progress)
     quality, samples = SampleQuality(sharpness=None), None
     if config.generated_images is not None:
         quality, samples = report_samples(
             run, split, config.generated_images, seed, config
         )
     factors = disentanglement_of(run, name, seed) if config.disentanglement else None
-    return SplitReport(name, split, evaluation, quality, samples, factors)
+    return SplitReport(name, split, evaluation, likelihood, quality, samples, factors)

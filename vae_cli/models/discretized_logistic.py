@@ -105,6 +105,26 @@ class DiscretizedLogistic(Likelihood):
         inner = ops.where(ops.logical_or(is_first, is_last), 0.0, between)
         return ops.where(is_last, 0.0, below) + ops.where(is_first, 0.0, above) + inner
 
+    has_samples = True
+
+    def sample(self, logits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draw a level of each channel: a logistic, then rounded within the edges."""
+        weights, means, log_scales = map(
+            np.asarray, self._parameters(logits.astype(np.float64))
+        )
+        picked = np.zeros(means.shape[1:], int)
+        if len(weights):  # the largest of logits with Gumbel noise
+            picked = (weights + rng.gumbel(size=weights.shape)).argmax(axis=0)
+        mean, log_scale = (
+            np.take_along_axis(part, picked[None], 0)[0] for part in (means, log_scales)
+        )
+        last = self.levels - 1
+        log_scale = np.minimum(log_scale + math.log(FIRST_SCALE), MAX_LOG_SCALE)
+        log_scale = np.logaddexp(0, log_scale + math.log(last) - self._min_log_scale)
+        scale = np.exp(log_scale + self._min_log_scale)
+        drawn = rng.logistic(last / 2 + SLOPE * last * mean, scale)
+        return np.clip(np.round(drawn), 0, last) / last
+
     def mean(self, logits: Any) -> Any:
         """Return the mean of the logistics, each clipped to [0, 1], [..., H, W, C].
 

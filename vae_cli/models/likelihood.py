@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
+from scipy.special import expit
 
 from vae_cli.config.likelihood import (
     BernoulliConfig,
@@ -41,6 +42,9 @@ class Likelihood(keras.layers.Layer):
     elementwise = True
     """Whether `log_prob_per_pixel` takes pixels of any shape: they then come flat,
     [..., H * W * C], where there is one output per channel."""
+
+    has_samples = False
+    """Whether `sample` draws pixels: bounds on simulated images need it."""
 
     def __init__(self, config: LikelihoodConfig, pixels: Pixels = EIGHT_BIT) -> None:
         super().__init__(name="likelihood", dtype="float32")
@@ -80,6 +84,15 @@ class Likelihood(keras.layers.Layer):
     def mean(self, logits: Any) -> Any:
         """Return E[x|z], float32 [B, H, W, C] in [0, 1]; built-in operations only."""
         return self._sigmoid(logits)
+
+    def sample(self, logits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draw x ~ p(x|z), float [N, H, W, C], where `has_samples` says so.
+
+        Args:
+            logits: the decoder's outputs, float32 [N, H, W, C * outputs_per_channel].
+            rng: of the draws.
+        """
+        raise TypeError(f"{type(self).__name__} draws no pixels")
 
     def starting_outputs(self, pixel_mean: np.ndarray) -> np.ndarray | None:
         """Return decoder outputs that give a mean; output biases start there.
@@ -159,6 +172,12 @@ class Bernoulli(Likelihood):
     comparable with likelihoods.
     """
 
+    has_samples = True
+
+    def sample(self, logits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draw pixels that are 0 or 1."""
+        return rng.random(logits.shape) < expit(logits.astype(np.float64))
+
     def log_prob_per_pixel(self, x: Any, logits: Any) -> Any:
         """Return log p of each pixel in nats, of the shape of x."""
         return x * logits - ops.softplus(logits)
@@ -192,6 +211,15 @@ class ContinuousBernoulli(Likelihood):
 
     SOFT_LIMIT = 16.0
     """Beyond it sigmoid(l) is 0 or 1 in float32."""
+    has_samples = True
+
+    def sample(self, logits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draw pixels by the inverse of F(x) = (exp(l x) - 1) / (exp(l) - 1)."""
+        wide = np.asarray(self.bounded(logits), np.float64)
+        uniform = rng.random(wide.shape)
+        safe = np.where(np.abs(wide) < 1e-6, 1.0, wide)
+        drawn = np.log1p(uniform * np.expm1(safe)) / safe
+        return np.where(np.abs(wide) < 1e-6, uniform, drawn)
 
     def log_prob_per_pixel(self, x: Any, logits: Any) -> Any:
         """Return log p of each pixel in nats, of the shape of x."""
@@ -246,6 +274,13 @@ class Gaussian(Likelihood):
             # a scale below a thousandth is 0 for 8-bit pixels
             constraint=lambda value: ops.maximum(value, math.log(1e-3)),
         )
+
+    has_samples = True
+
+    def sample(self, logits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draw m + s * noise, which may lie outside [0, 1]."""
+        noise = rng.standard_normal(logits.shape)
+        return np.asarray(self.mean(logits)) + np.exp(float(self.log_std)) * noise
 
     def mean(self, logits: Any) -> Any:
         """Return m, float32 [B, H, W, C]."""

@@ -27,7 +27,6 @@ from vae_cli.models.distributions import (
     Gaussian,
     Level,
     Levels,
-    StandardNormal,
     code,
 )
 from vae_cli.models.likelihood import Likelihood
@@ -69,8 +68,7 @@ class VAE(keras.Model):
     """
 
     has_continuous_codes = True
-    """Whether p(z) is a density that log_prob differentiates: annealed importance
-    sampling, refined posteriors and fitted densities need one."""
+    """Whether p(z) is a density with a gradient, which annealing needs."""
 
     def __init__(
         self,
@@ -215,19 +213,15 @@ class VAE(keras.Model):
         return (prior or self.prior(condition)).sample(noise, choice)
 
     def log_prior(
-        self,
-        z: Any,
-        condition: Condition = UNCONDITIONAL,
-        prior: Distribution | None = None,
+        self, z: Any, condition: Condition, prior: Distribution | None = None
     ) -> Any:
         """Return log p(z|y) of whole codes in nats, [S, B, latent_dim] -> [S, B].
 
-        Levels below the top are relative to their own priors: they are N(0, I).
-        `prior` is p(z|y) of the top level, if it is already computed.
+        Lower levels are relative to their own priors. `prior` is that of the top.
         """
         top_dim = self.level_sizes[0]
         log_prob = (prior or self.prior(condition)).log_prob(z[..., :top_dim])
-        return log_prob + StandardNormal().log_prob(z[..., top_dim:])
+        return log_prob + Gaussian(0.0, 0.0).log_prob(z[..., top_dim:])
 
     def decode(
         self, z: Any, condition: Condition = UNCONDITIONAL, training: bool = False

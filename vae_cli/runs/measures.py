@@ -20,6 +20,15 @@ ROWS = (
         "density of pixels with uniform noise",
     ),
     ("effective_sample_size", "effective sample size", "mean over images"),
+    ("ais_neg_log_prob", "-log p(x) by AIS", "nats per image"),
+    ("ais_importance", "-log p(x) by importance sampling", "of the same images"),
+    ("ais_acceptance", "acceptance of AIS", "mean over temperatures"),
+    ("bdmc_lower", "log p(x) of simulated images, at least", "by forward chains"),
+    ("bdmc_upper", "log p(x) of simulated images, at most", "by reverse chains"),
+    ("bdmc_gap", "gap of these bounds", "nats per image"),
+    ("inference_gap", "inference gap", "log p(x) - ELBO"),
+    ("amortisation_gap", "of it, amortisation", "refined - amortised ELBO"),
+    ("approximation_gap", "of it, approximation", "log p(x) - refined ELBO"),
     (
         "active_units",
         "active units",
@@ -96,6 +105,11 @@ def measures(
                 unit += f", {report['importance_samples']:,} samples"
             if key in ("knn_accuracy", "linear_accuracy"):
                 unit += f", {report['probes_of']}"
+            if key == "ais_neg_log_prob":
+                unit += annealing_sentence(report)
+            if key == "inference_gap":
+                unit += f", {report['gap_images']:,} images; log p(x) by "
+                unit += report["gap_log_prob_by"]
             if key == "frechet_distance":
                 unit = features_sentence(report)
             if key == "sharpness":
@@ -105,6 +119,16 @@ def measures(
                 unit += f"; shuffled codes: {chance[key]:.3f}"
             rows.append([name, with_error(report, key), unit])
     return rows
+
+
+def annealing_sentence(report: dict[str, Any]) -> str:
+    """Return of how many images AIS is, and by which chains."""
+    how = report["protocol"]["ais"]
+    return (
+        f", {report['ais_images']:,} images, {how['chains']} chains from the "
+        f"{how['start']}, {how['temperatures']:,} temperatures, "
+        f"{how['leapfrog_steps']} leapfrog steps"
+    )
 
 
 def features_sentence(report: dict[str, Any]) -> str:
