@@ -169,10 +169,12 @@ class LadderConfig(HierarchyConfig):
         grids = sum(1 for size in sizes if size)
         vectors = len(sizes) - grids
         channels = [max(1, GRID_CHANNELS >> level) for level in range(grids)]
+        # of a single size, two levels
+        each = max(1, 3 - len(sizes))
         return replace(
             self,
             levels_per_size=self.levels_per_size
-            or [1] * vectors + [GRID_LEVELS] * grids,
+            or [each] * vectors + [GRID_LEVELS] * grids,
             channels=self.channels or [VECTOR_DIM] * vectors + channels,
         )
 

@@ -306,8 +306,10 @@ class Ladder(Hierarchy):
         first, _ = self.places[0]
         top, channels = self._parts.sizes[first], self.config.channels[first]
         outputs = {
-            "mean": _flat(top.linear(channels, "mean")(features[first])),
-            "log_var": bounded(_flat(top.linear(channels, "log_var")(features[first]))),
+            "mean": _flat(top.linear(channels, "mean")(features[first]), "mean"),
+            "log_var": bounded(
+                _flat(top.linear(channels, "log_var")(features[first]), "log_var")
+            ),
         }
         for index, size in enumerate(self._parts.sizes):
             own = [part for i, part in self.places[1:] if i == index]
@@ -357,7 +359,7 @@ class Ladder(Hierarchy):
             if embedded
             else (inputs, None)
         )
-        z = _shaped(z, size, channels)
+        z = _shaped(z, size, channels, "level_0")
         x = size.start(z, embedding, "level_0")
         if len(size.shape) > 1:
             x = size.blocks(x, "level_0", len(self.places))
@@ -396,7 +398,7 @@ class Ladder(Hierarchy):
             kernel_initializer=scaled_by(depth),
             use_bias=False,
         )
-        y = size.blocks(x + added(_shaped(z, size, channels)), name, depth)
+        y = size.blocks(x + added(_shaped(z, size, channels, name)), name, depth)
         below = keras.Model([x, z], self._enlarged(y, level), name=name)
         return Rung(prior, posterior, below, index, part, self.dims[level])
 
@@ -421,18 +423,22 @@ def _gaussian(x: Any, size: VectorSize, channels: int, name: str) -> dict[str, A
     parameters = size.linear(2 * channels, name, kernel_initializer="zeros")(x)
     mean, log_var = ops.split(parameters, 2, axis=-1)
     return {
-        "mean": ops.cast(_flat(mean), "float32"),
-        "log_var": bounded(_flat(log_var)),
+        "mean": ops.cast(_flat(mean, f"{name}_mean"), "float32"),
+        "log_var": bounded(_flat(log_var, f"{name}_log_var")),
     }
 
 
-def _flat(x: Any) -> Any:
-    return x if len(x.shape) == 2 else keras.layers.Flatten()(x)
+def _flat(x: Any, name: str) -> Any:
+    """Return a grid's variables as the code has them, [B, d]."""
+    return x if len(x.shape) == 2 else keras.layers.Flatten(name=f"{name}_flat")(x)
 
 
-def _shaped(z: Any, size: VectorSize, channels: int) -> Any:
+def _shaped(z: Any, size: VectorSize, channels: int, name: str) -> Any:
+    """Return part of the code as a level has it."""
     shape = size.latent_shape(channels)
-    return z if len(shape) == 1 else keras.layers.Reshape(shape)(z)
+    if len(shape) == 1:
+        return z
+    return keras.layers.Reshape(shape, name=f"{name}_grid")(z)
 
 
 def _as_one(networks: list[keras.Model], name: str) -> keras.Model:
