@@ -43,7 +43,7 @@ IMPLEMENTED_IN = {
         "vae_cli.models.discretized_logistic",
     ),
     "prior": ("vae_cli.models.prior",),
-    "hierarchy": ("vae_cli.models.hierarchy", "vae_cli.models.ladder"),
+    "hierarchy": ("vae_cli.models.hierarchy", "vae_cli.models.ladder_networks"),
     "conditioning": ("vae_cli.models.conditioning",),
     "corruption": ("vae_cli.data.corruption", "vae_cli.data.masks"),
     "objective": ("vae_cli.models.objective", "vae_cli.models.feature_objective"),

@@ -252,7 +252,7 @@ def test_label_enters_both_passes():
 
 
 def test_log_variances_are_bounded_and_their_gradient_is_not_lost():
-    from vae_cli.models.ladder import MAX_LOG_VAR, bounded
+    from vae_cli.models.ladder_networks import MAX_LOG_VAR, bounded
 
     x = tf.constant([-1e6, -2.0, 0.0, 0.5, 1e6])
     with tf.GradientTape() as tape:

@@ -222,12 +222,12 @@ class LadderConfig(HierarchyConfig):
                 f"sizes, got {architecture.name}; use architecture=residual_conv, "
                 "dense or gated_dense"
             ]
-        count = architecture.num_ladder_sizes
+        count = len(architecture.ladder_sizes((1, 1)))
         return [
             f"hierarchy.{key}={getattr(self, key)} must have {count} values, one for "
             f"each size of architecture={architecture.name}, smallest first"
             for key in self.size_keys
             if getattr(self, key) is not None
-            and count is not None
+            and count
             and len(getattr(self, key)) != count
         ]
