@@ -12,9 +12,9 @@ Keras models:
   `Likelihood.starting_outputs` says.
 
 One whose options say `takes_ladder` also gives `ladder(image_shape)`, the networks of
-`hierarchy=ladder` at the sizes that the options' `ladder_sizes` name: `LadderNetworks` of
-`vae_cli.models.architectures.ladder`, with features of the image from the bottom up,
-and a state that grows from size to size on the way down.
+`hierarchy=ladder` at the sizes that the options' `ladder_sizes` name: a
+`LadderNetworks` of `vae_cli.models.architectures.ladder`, with features of the image
+from the bottom up, and a state that grows from size to size on the way down.
 
 All architectures have the options `activation`, `normalization`, `dropout` and `l2`.
 `hidden(x, layer, config)` of `vae_cli.models.layers` applies the first three, and
