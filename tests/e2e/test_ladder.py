@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.conftest import Finished, refused, train_here
+from tests.conftest import Finished, refused, train_here, vae
 from tests.e2e.runs import LADDER
 
 Command = Callable[..., Finished]
@@ -173,11 +173,7 @@ def test_sizes_that_do_not_fit_are_refused(
         ("prior=mog", "prior.components=3", "objective=iwae"),
         ("conditioning=label", "conditioning.learned_prior=true"),
         ("precision=mixed_bfloat16", "architecture.dropout=0.2"),
-        ("corruption=half", "corruption.loss_on=observed"),
-        (
-            *("distribution=mirrored", "distribution.devices=[CPU:0,CPU:1]"),
-            *("free_bits=0.5", "free_bits_per=level"),
-        ),
+        ("corruption=random_mask", "corruption.loss_on=observed"),
     ],
 )
 def test_ladders_go_with_other_options(
@@ -191,3 +187,22 @@ def test_ladders_go_with_other_options(
     assert done.status == 0, done.stderr
     evaluated = command("evaluate", f"run={tmp_path / 'run'}", "importance_samples=2")
     assert evaluated.status == 0, evaluated.stderr
+
+
+@pytest.mark.slow
+def test_free_bits_of_levels_are_of_the_whole_batch_that_replicas_share(
+    tmp_path: Path,
+) -> None:
+    options = [word for word in LADDER if "norm" not in word]
+    devices = ("distribution=mirrored", "distribution.devices=[CPU:0,CPU:1]")
+    for name, own in (("one", ()), ("two", devices)):
+        words = (*options, *own, "free_bits=5", "epochs=1", f"run_dir={name}")
+        done = vae("train", *words, cwd=tmp_path, timeout=500)
+        assert done.status == 0, done.stderr
+    rows = []
+    for name in ("one", "two"):
+        with (tmp_path / name / "metrics.csv").open() as file:
+            (row,) = csv.DictReader(file)
+        rows.append({k: float(v) for k, v in row.items() if "kl" in k or "loss" in k})
+    assert rows[1] == pytest.approx(rows[0], rel=1e-3)
+    assert rows[0]["kl_loss"] > 20  # five levels of at least five nats
