@@ -55,6 +55,8 @@ AXES: dict[str, dict[str, tuple[str, ...]]] = {
     "hierarchy": {
         "none": (),
         "two_level": ("hierarchy=two_level", "hierarchy.hidden_units=[6]"),
+        # how many dimensions it has follows from its levels
+        "ladder": ("hierarchy=ladder", "latent_dim=null"),
     },
     "conditioning": {
         "none": (),
@@ -113,7 +115,11 @@ AXES: dict[str, dict[str, tuple[str, ...]]] = {
     }
     | {"with noise": ("dataset.dequantize=uniform",)},
     "augmentation": {"none": (), "both": ("dataset.augment=[flip,shift]",)},
-    "free bits": {"none": (), "0.1": ("free_bits=0.1",)},
+    "free bits": {
+        "none": (),
+        "0.1": ("free_bits=0.1",),
+        "1 a level": ("free_bits=1.0", "free_bits_per=level"),
+    },
     "precision": {
         name: (f"precision={name}",)
         for name in ("float32", "mixed_bfloat16", "mixed_float16")

@@ -175,7 +175,7 @@ def test_help_of_what_does_not_exist_is_refused_with_the_closest_key() -> None:
     [
         ("train", "architecture.normalization", "(none, batch, layer)"),
         ("generate", "checkpoint", "(best, last)"),
-        ("generate", "mode", "(prior, manifold, traversal, interpolation)"),
+        ("generate", "mode", "(prior, manifold, traversal, levels, interpolation)"),
         ("plot_latent", "split", "(train, validation, test)"),
         ("evaluate", "split", "(train, validation, test)"),
         ("evaluate", "checkpoint", "(best, last)"),

@@ -28,6 +28,7 @@ NEEDED = {
     "dataset=huggingface": ["dataset.path=ylecun/mnist"],
     "dataset=tfds": ["dataset.path=mnist"],
     "conditioning=observed": ["corruption=box"],
+    "hierarchy=ladder": ["architecture=residual_conv"],
     "experiment=digits": ["dataset.path=digits.npz"],
     "experiment=emoji": ["dataset.path=emoji"],
     "experiment=faces": ["dataset.path=faces"],

@@ -37,6 +37,23 @@ LAYERED = (
 )
 """Two levels, a learned prior and a bound of several samples."""
 
+LADDER = (
+    *(word for word in SMALL if not word.startswith("architecture")),
+    "latent_dim=null",
+    "architecture=residual_conv",
+    "architecture.filters=[3,4]",
+    "architecture.dense_units=6",
+    "architecture.normalization=batch",
+    "hierarchy=ladder",
+    "hierarchy.channels=[3,2,1]",
+    "free_bits=0.5",
+    "free_bits_per=level",
+    "optimizer.ema_decay=0.9",
+    "kl_annealing=linear",
+    "kl_annealing.duration=3",
+)
+"""Five levels at three sizes."""
+
 
 def rows(run: Path) -> list[dict[str, str]]:
     with (run / "metrics.csv").open() as file:

@@ -190,7 +190,7 @@ def test_dimensions_of_a_hierarchy_are_named_with_their_level(
 ) -> None:
     own = variant("two levels")
     assert own.dimension_name(0) == "z[0], top level"
-    assert own.dimension_name(1) == "z[1], lower level"
+    assert own.dimension_name(1) == "z[1], level 1"
     assert explorer.dimension_name(0) == "z[0]"
     images = own.samples(3, 1.0, 0, Condition())
     np.testing.assert_allclose(images, own.run.sample(3, seed=0), **CLOSE)

@@ -124,6 +124,18 @@ def latent(path: Path, labels: np.ndarray | None, latent_dim: int = 3) -> np.nda
     return points
 
 
+@pytest.mark.parametrize(("sizes", "bars"), [((20, 30), 50), ((30, 40, 10), 3)])
+def test_many_dimensions_of_several_levels_have_a_bar_a_level(sizes, bars):
+    kl = RNG.random(sum(sizes))
+    points, names = RNG.standard_normal((9, 2)), ("a", "b")
+    figure = plot_latent(points, names, None, kl, 2, "codes", sizes)
+    heights = sorted(bar.get_height() for bar in figure.axes[1].patches)
+    assert len(heights) == bars
+    if bars == len(sizes):
+        sums = [part.sum() for part in np.split(kl, np.cumsum(sizes)[:-1])]
+        np.testing.assert_allclose(heights, sorted(sums))
+
+
 def legend_colours(figure: Figure) -> dict[str, str]:
     (legend,) = figure.legends
     return {

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from vae_cli.config.option import Options, option
-from vae_cli.config.sizes import Layers, conv_layers, dense_layers, ladder_level
+from vae_cli.config.sizes import Layers, conv_layers, dense_layers, ladder_levels
 from vae_cli.registry import register
 
 ACTIVATIONS = (
@@ -65,13 +65,11 @@ class ArchitectureConfig(Options):
     takes_ladder: ClassVar[bool] = False
     """Whether it has sizes for the levels of hierarchy=ladder."""
 
-    @property
-    def num_ladder_sizes(self) -> int | None:
-        """Return how many sizes there are; None before they are chosen."""
-        return None
-
     def ladder_sizes(self, image_shape: tuple[int, ...]) -> list[tuple[int, ...]]:
-        """Return the sizes, smallest first: (), a vector, or a grid's (h, w)."""
+        """Return the sizes, smallest first: (), a vector, or a grid's (h, w).
+
+        There are none before they are chosen; images don't change how many there are.
+        """
         return []
 
     def ladder_layers(
@@ -190,11 +188,6 @@ class DenseConfig(ArchitectureConfig):
 
     takes_ladder = True
 
-    @property
-    def num_ladder_sizes(self) -> int:
-        """Return how many hidden layers there are."""
-        return len(self.hidden_units)
-
     def ladder_sizes(self, image_shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         """Return a vector for each hidden layer."""
         return [()] * len(self.hidden_units)
@@ -205,10 +198,9 @@ class DenseConfig(ArchitectureConfig):
         """Return the layers of a ladder."""
         pixels, units = math.prod(image_shape), self.hidden_units
         gates = 2 if self.gated else 1
-        layers = 2 * dense_layers([pixels, *units], gates)
-        for count, dim, width in zip(levels, channels, units[::-1], strict=True):
-            layers += count * ladder_level((), width, dim, 1, gates, 1)
-        return layers
+        return 2 * dense_layers([pixels, *units], gates) + ladder_levels(
+            [()] * len(units), levels, units[::-1], channels, 1, gates, 1
+        )
 
     def layers(self, image_shape: tuple[int, ...], latent_dim: int) -> Layers:
         """Return the layers of encoder and decoder."""
@@ -263,13 +255,10 @@ class ResidualConvConfig(ArchitectureConfig):
 
     takes_ladder = True
 
-    @property
-    def num_ladder_sizes(self) -> int | None:
-        """Return the number of sizes, with the vector that is smallest."""
-        return None if self.filters is None else len(self.filters) + 1
-
     def ladder_sizes(self, image_shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         """Return a vector, then the grids."""
+        if self.filters is None:
+            return []
         grids, size = [], image_shape[:2]
         for _ in self.filters:
             size = tuple(math.ceil(side / 2) for side in size)
@@ -280,18 +269,12 @@ class ResidualConvConfig(ArchitectureConfig):
         self, image_shape: tuple[int, ...], levels: list[int], channels: list[int]
     ) -> Layers:
         """Return the layers of a ladder."""
-        # what a size has without latent variables, and the vector beside them
-        layers = self.layers(image_shape, channels[0] if levels[0] else 1)
+        # what a size has without latent variables, and the levels
         widths = [self.dense_units, *self.filters[::-1]]
-        sizes = self.ladder_sizes(image_shape)
-        for size, count, dim, width in zip(
-            sizes, levels, channels, widths, strict=True
-        ):
-            blocks = self.blocks if size else 1
-            layers += count * ladder_level(
-                size, width, dim, self.kernel_size, 1 + bool(size), blocks
-            )
-        return layers
+        places = self.ladder_sizes(image_shape)
+        return self.layers(image_shape, channels[0]) + ladder_levels(
+            places, levels, widths, channels, self.kernel_size, 2, self.blocks
+        )
 
     def layers(self, image_shape: tuple[int, ...], latent_dim: int) -> Layers:
         """Return the layers of encoder and decoder."""

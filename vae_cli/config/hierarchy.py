@@ -185,10 +185,12 @@ class LadderConfig(HierarchyConfig):
         grids = sum(1 for size in sizes if size)
         vectors = len(sizes) - grids
         channels = [max(1, GRID_CHANNELS >> level) for level in range(grids)]
+        # of a single size, two levels
+        each = max(1, 3 - len(sizes))
         return replace(
             self,
             levels_per_size=self.levels_per_size
-            or [1] * vectors + [GRID_LEVELS] * grids,
+            or [each] * vectors + [GRID_LEVELS] * grids,
             channels=self.channels or [VECTOR_DIM] * vectors + channels,
         )
 
@@ -236,12 +238,12 @@ class LadderConfig(HierarchyConfig):
                 f"sizes, got {architecture.name}; use architecture=residual_conv, "
                 "dense or gated_dense"
             ]
-        count = architecture.num_ladder_sizes
+        count = len(architecture.ladder_sizes((1, 1)))
         return [
             f"hierarchy.{key}={getattr(self, key)} must have {count} values, one for "
             f"each size of architecture={architecture.name}, smallest first"
             for key in self.size_keys
             if getattr(self, key) is not None
-            and count is not None
+            and count
             and len(getattr(self, key)) != count
         ]

@@ -53,28 +53,33 @@ def conv_layers(
     return layers + dense_layers([latent_dim, *dense_units[::-1], grid])
 
 
-def ladder_level(
-    size: tuple[int, ...],
-    width: int,
-    channels: int,
+def ladder_levels(
+    sizes: Sequence[tuple[int, ...]],
+    levels: Sequence[int],
+    widths: Sequence[int],
+    channels: Sequence[int],
     kernel: int,
     gates: int,
     blocks: int,
 ) -> Layers:
-    """Return the layers of a level of a ladder: prior, posterior, merge and blocks.
+    """Return the layers of a ladder's levels: prior, posterior, merge and blocks.
 
     Args:
-        size: of its grid; () for a vector.
-        width: filters of the grid, or units.
-        channels: of the latent variables.
+        sizes: of a grid; () for a vector.
+        levels: at each size.
+        widths: filters of a grid, or units, at each size.
+        channels: of the latent variables, at each size.
         kernel: size of a convolution's kernel.
         gates: 2 where the blocks have gates.
-        blocks: after it.
+        blocks: after each level.
     """
-    places, taps = math.prod(size), kernel**2 if size else 1
-    heads = (
-        2 * taps * width**2 + 5 * width * channels,
-        places * (5 * width + 6 * channels),
-    )
-    block = ((1 + gates) * taps * width**2, (3 + 2 * gates) * places * width)
-    return [heads, *[block] * blocks]
+    layers: Layers = []
+    for size, count, width, dim in zip(sizes, levels, widths, channels, strict=True):
+        places, taps = math.prod(size), kernel**2 if size else 1
+        heads = (
+            2 * taps * width**2 + 5 * width * dim,
+            places * (5.0 * width + 6 * dim),
+        )
+        block = ((1 + gates) * taps * width**2, (3.0 + 2 * gates) * places * width)
+        layers += count * [heads, *[block] * blocks]
+    return layers

@@ -33,6 +33,8 @@ from vae_cli.runtime import evaluating
 
 CODES_AT_A_TIME = 2048
 """Codes that keep the matrix products busy while activations stay in the cache."""
+SAMPLES_PER_ENCODING = 32
+"""Of an image, where what the encoder gives of all images takes too much memory."""
 
 
 @dataclass(frozen=True)
@@ -113,8 +115,13 @@ def importance_sampling(
     most = max(1, min(CODES_AT_A_TIME, memory_mb * 2**20 // bytes_per_code(vae)))
     batch = min(batch_size or -(-count // -(-count // most)), count)
     chunk = min(chunk_size or max(1, most // batch), samples)
+    keeps = 4 * count * _encoded_values(vae) <= memory_mb * 2**20
+    if not keeps:  # each chunk encodes its images anew: of many samples
+        chunk = min(chunk_size or SAMPLES_PER_ENCODING, samples, most)
     # noise and weights of a chunk, all images
     chunk = min(chunk, max(1, memory_mb * 2**20 // (4 * count * (vae.latent_dim + 1))))
+    if not keeps:
+        batch = max(1, min(batch_size or most // chunk, count))
     refuse_beyond(
         {
             f"{chunk:,} samples of {batch:,} images": (
@@ -125,11 +132,12 @@ def importance_sampling(
         "batch_size or chunk_size",
     )
     arrays = checked_condition(vae, condition)
-    encoded = _encoded(vae, images, arrays, min(batch, 500))
+    encoded = _encoded(vae, images, arrays, min(batch, 500)) if keeps else {}
     prior = exact_prior(vae)
 
     def score(x: Any, noise: Any, encoded: Any, arrays: Any) -> Any:
         condition = vae.condition(**arrays)
+        encoded = encoded or vae.encode(x, condition)
         levels = vae.levels(encoded, noise, condition, prior=prior)
         return vae.log_likelihood(x, levels, condition) + log_ratio(levels)
 
@@ -153,6 +161,12 @@ def importance_sampling(
         weights.add(log_weights)
         progress(weights.samples / samples)
     return weights.result()
+
+
+def _encoded_values(vae: VAE) -> int:
+    """Return how many numbers the encoder gives of an image."""
+    outputs = keras.tree.flatten(vae.encoder.output)
+    return sum(math.prod(output.shape[1:]) for output in outputs)
 
 
 def _encoded(

@@ -104,11 +104,9 @@ class Explorer:
     def dimension_name(self, dim: int) -> str:
         """Return a latent dimension's name, with its level if there are several."""
         sizes = self.vae.level_sizes
-        if len(sizes) == 1:
-            return f"z[{dim}]"
         level = level_of(sizes, dim)
-        lower = "lower level" if len(sizes) == 2 else f"level {level}"
-        return f"z[{dim}], {lower if level else 'top level'}"
+        name = f"level {level}" if level else "top level"
+        return f"z[{dim}], {name}" if len(sizes) > 1 else f"z[{dim}]"
 
     def condition_of(self, index: int) -> Condition:
         """Return what an image of the split is decoded with."""

@@ -11,6 +11,11 @@ Keras models:
   named `outputs` with a bias starts at the training mean, or where
   `Likelihood.starting_outputs` says.
 
+One whose options say `takes_ladder` also gives `ladder(image_shape)`, the networks of
+`hierarchy=ladder` at the sizes that the options' `ladder_sizes` name: a
+`LadderNetworks` of `vae_cli.models.architectures.ladder`, with features of the image
+from the bottom up, and a state that grows from size to size on the way down.
+
 All architectures have the options `activation`, `normalization`, `dropout` and `l2`.
 `hidden(x, layer, config)` of `vae_cli.models.layers` applies the first three, and
 `kernel_regularizer=regularizer(config)` the last; one that is set and applied by no
