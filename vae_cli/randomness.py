@@ -39,6 +39,9 @@ class Stream(IntEnum):
     DEQUANTIZATION = 17
     TRAINING_DEQUANTIZATION = 18
     TRAINING_AUGMENTATION = 19
+    RESTARTED_CODES = 30
+    CODE_ORDER = 31
+    TRAINING_CODES = 32
 
 
 def generator(seed: int, stream: Stream, index: int = 0) -> np.random.Generator:

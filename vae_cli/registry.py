@@ -42,6 +42,7 @@ IMPLEMENTED_IN = {
         "vae_cli.models.likelihood",
         "vae_cli.models.discretized_logistic",
     ),
+    "latent": ("vae_cli.models.discrete",),
     "prior": ("vae_cli.models.prior",),
     "hierarchy": ("vae_cli.models.hierarchy",),
     "conditioning": ("vae_cli.models.conditioning",),

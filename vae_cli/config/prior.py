@@ -14,6 +14,8 @@ class PriorConfig(Options):
 
     has_kl_per_dim: ClassVar[bool] = False
     """Whether the KL is a sum over latent dimensions, as free bits need it."""
+    is_of_any_code: ClassVar[bool] = False
+    """Whether it gives way to the prior that discrete codes have of their own."""
 
     @property
     def encoded_images(self) -> int:
@@ -41,6 +43,7 @@ class StandardPriorConfig(PriorConfig):
     """The standard normal, N(0, I)."""
 
     has_kl_per_dim = True
+    is_of_any_code = True
 
 
 @register("prior", "mog")

@@ -154,9 +154,9 @@ def sample_prior(
     """
     noise = generator(seed, Stream.PRIOR).standard_normal((count, vae.latent_dim))
     choice = generator(seed, Stream.PRIOR, 1).random(count)
-    scaled = (temperature * noise).astype(np.float32)
+    given = condition_tensors(vae, condition)
     with evaluating():
-        z = vae.sample_prior(scaled, choice, condition_tensors(vae, condition))
+        z = vae.draw(noise, choice, given, temperature)
     return np.asarray(z)
 
 

@@ -68,7 +68,9 @@ class Perceptual(Elbo):
         if not training:
             return terms
         restored = vae.likelihood.mean(logits)
-        return terms._replace(**self._look(vae, images, restored, z, noise, condition))
+        found = self._look(vae, images, restored, z, noise, condition)
+        found["extras"] = {**terms.extras, **found["extras"]}
+        return terms._replace(**found)
 
     def _look(
         self,

@@ -40,6 +40,7 @@ class Terms(NamedTuple):
     mean: Any  # [B, latent_dim], posterior means
     extras: dict[str, Any] = {}  # noqa: RUF012  # [B] each; minimised, too
     own: dict[str, Any] = {}  # noqa: RUF012  # [B]; by the objective's own weights
+    learned_from: dict[str, Any] = {}  # noqa: RUF012  # [B, ...]; by whole batches
 
     @property
     def added(self) -> dict[str, Any]:
@@ -55,13 +56,13 @@ def weighted(terms: Terms, weight: Any) -> Terms:
     def apply(values: Any) -> Any:
         return weight[:, None] * values if len(values.shape) == 2 else weight * values
 
-    fields = terms._replace(mean=None)._asdict()
+    fields = terms._replace(mean=None, learned_from={})._asdict()
     weighted_terms = {
         name: keras.tree.map_structure(apply, x)
         for name, x in fields.items()
         if x is not None
     }
-    return terms._replace(**weighted_terms)
+    return terms._replace(**weighted_terms | {"learned_from": terms.learned_from})
 
 
 def concatenated(shards: list[Terms]) -> Terms:
@@ -152,7 +153,10 @@ def elbo_terms(
     neg_elbo = reconstruction + kl
     # not the draw's: with two levels its bottom means move with the top's noise
     mean = vae.mean_posterior(encoded).mean
-    return Terms(reconstruction, kl, per_dim, neg_elbo, neg_elbo, mean)
+    extras, learned = vae.code_terms(encoded)
+    return Terms(
+        reconstruction, kl, per_dim, neg_elbo, neg_elbo, mean, extras, {}, learned
+    )
 
 
 def kl_term(

@@ -39,6 +39,8 @@ class Prior(keras.layers.Layer):
 
     conditional = False
     """Whether its distribution depends on the condition."""
+    is_learned_apart = False
+    """Whether it was trained after the autoencoder, on the codes of images."""
 
     def __init__(self, config: PriorConfig, dim: int) -> None:
         super().__init__(name="prior", dtype="float32")

@@ -57,6 +57,15 @@ class VAE(keras.Model):
         observed_network: for inpainting: observed pixels [B, H, W, C] -> embedding.
     """
 
+    num_codes = 0
+    """Codes that each position of a discrete z chooses from; 0 for real vectors."""
+    code_grid: tuple[int, int] = (0, 0)
+    """Rows and columns of positions of discrete z."""
+    is_deterministic = False
+    """Whether an image has one code: more posterior samples are then the same."""
+    adds: tuple[str, ...] = ()
+    """Names of what `code_terms` adds to the loss."""
+
     def __init__(
         self,
         encoder: keras.Model,
@@ -78,6 +87,11 @@ class VAE(keras.Model):
         embedded = observed_network.output_shape[-1] if observed_network else num_labels
         self.latent_dim: int = decoder.input_shape[-1] - embedded
         self.built = True
+
+    @property
+    def noise_dim(self) -> int:
+        """Normal numbers that a posterior sample takes."""
+        return self.latent_dim
 
     def condition(
         self, label: Any = None, corrupted: Any = None, mask: Any = None
@@ -131,7 +145,7 @@ class VAE(keras.Model):
 
         Args:
             encoded: from `encode`, B images.
-            noise: standard normal float32 [S, B, latent_dim].
+            noise: standard normal float32 [S, B, noise_dim].
             condition: of these images.
             training: whether dropout and batch statistics are on.
             prior: p(z|y) of the top where it was computed before.
@@ -180,6 +194,35 @@ class VAE(keras.Model):
         computed from `condition`.
         """
         return (prior or self.prior(condition)).sample(noise, choice)
+
+    def draw(
+        self,
+        noise: Any,
+        choice: Any,
+        condition: Condition = UNCONDITIONAL,
+        temperature: float = 1.0,
+    ) -> Any:
+        """Draw codes as `sample_prior`, at a temperature that scales the noise."""
+        return self.sample_prior(
+            ops.cast(temperature * noise, "float32"), choice, condition
+        )
+
+    def code_terms(self, encoded: Encoded) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return what codes add to the loss, and what they learn from; [B, ...] each.
+
+        The first enters `Terms.extras`, the second `Terms.learned_from`.
+        """
+        return {}, {}
+
+    def kl_to_uniform(self, levels: Levels) -> Any | None:
+        """Return KL(q || uniform) of each image, [B]; None unless a prior was learned.
+
+        For discrete codes whose prior was trained after the autoencoder.
+        """
+        return None
+
+    def learn(self, batch: dict[str, Any], *how: Any) -> None:
+        """Learn from a whole batch what gradients don't; see `Quantizer.update`."""
 
     def decode(
         self, z: Any, condition: Condition = UNCONDITIONAL, training: bool = False

@@ -98,7 +98,12 @@ class Learner(keras.Model):
         )
         with self._distribution.scope():
             self._statistics = EpochStatistics(
-                vae.latent_dim, objective, free_bits, self._distribution
+                vae.latent_dim,
+                objective,
+                free_bits,
+                self._distribution,
+                vae.num_codes,
+                vae.adds,
             )
             self.average = WeightAverage(vae, ema_decay) if ema_decay else None
         self._batches = {"training": 0, "validation": 0}
@@ -200,7 +205,7 @@ class Learner(keras.Model):
         for own in core_shards(shard, self._core_shards):
             images = self._train.read(own, step)
             noise = tf.random.stateless_normal(
-                (self.objective.samples, size, self.vae.latent_dim),
+                (self.objective.samples, size, self.vae.noise_dim),
                 key(self._seed, Stream.TRAINING_NOISE, step),
             )
             noise = slice_for_shard(noise, own, axis=1)
@@ -217,9 +222,16 @@ class Learner(keras.Model):
         if self.average:
             self.average.update()
         kl = tf.add_n(kl) * total
-        self._statistics.add(
-            concatenated(list(terms)), kl, beta, _concatenated(weights)
+        whole, weight = concatenated(list(terms)), _concatenated(weights)
+        self.vae.learn(
+            whole.learned_from,
+            weight,
+            shard["start"],
+            shard["total"],
+            self._distribution.sum,
+            key(self._seed, Stream.RESTARTED_CODES, step),
         )
+        self._statistics.add(whole, kl, beta, weight)
 
     def _differentiate(
         self, images: Any, noise: Any, arrays: Any, weight: Any, total: Any, beta: Any

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from vae_cli.visualize.code_plots import draw_code_use
 from vae_cli.visualize.files import text_width, wrapped
 from vae_cli.visualize.images import stacked
 from vae_cli.visualize.plots import draw_kl_bars, draw_sheet, legend_above
@@ -24,6 +25,7 @@ def plot_evaluation(
     easiest: tuple[np.ndarray, np.ndarray],
     hardest: tuple[np.ndarray, np.ndarray],
     title: str,
+    codes: tuple[np.ndarray, float] | None = None,
 ) -> Figure:
     """Draw the scores of images, the KL of each dimension, and extreme images.
 
@@ -35,6 +37,8 @@ def plot_evaluation(
         easiest: images and their reconstructions, float32 [M, H, W, C] each.
         hardest: likewise.
         title: the run and the split.
+        codes: of discrete codes, in place of the KL: how often each is used, int [K],
+            and their perplexity.
     """
     figure = Figure(figsize=(WIDTH, 4.8), layout="constrained")
     figure.suptitle(wrapped(title, WIDTH - 0.4, fontsize=9))
@@ -49,8 +53,11 @@ def plot_evaluation(
     spread.set_ylabel("images")
     spread.set_title("scores of images")
     legend_above(spread)
-    draw_kl_bars(bars, kl)
-    bars.set_title(f"KL to N(0, 1) {kl.sum():.2f} nats")
+    if codes:
+        draw_code_use(bars, *codes)
+    else:
+        draw_kl_bars(bars, kl)
+        bars.set_title(f"KL to N(0, 1) {kl.sum():.2f} nats")
     _pictures(easy, easiest, "smallest neg. ELBO")
     _pictures(hard, hardest, "largest neg. ELBO")
     return figure

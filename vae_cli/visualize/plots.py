@@ -15,6 +15,8 @@ from vae_cli.visualize.files import text_width, wrapped
 from vae_cli.visualize.images import grid
 from vae_cli.visualize.style import WIDTH, class_colours, styled
 
+UNITS = {"active_units": "units", "perplexity": "codes"}
+"""Column of `metrics.csv` -> unit, where it is not nats per image."""
 NAME = 60
 """Most characters of a class in a legend."""
 
@@ -70,7 +72,9 @@ def plot_curves(rows: list[dict[str, float]], measure: str, title: str = "") -> 
         first,
         ("reconstruction_loss", second),
         ("kl_loss", "KL term"),
-        ("active_units", "active units"),
+        ("active_units", "active units")
+        if "active_units" in rows[0]
+        else ("perplexity", "perplexity of codes"),
     )
     figure = Figure(figsize=(WIDTH, 4.4), layout="constrained")
     figure.suptitle(wrapped(title, WIDTH - 0.4, fontsize=9))
@@ -83,7 +87,7 @@ def plot_curves(rows: list[dict[str, float]], measure: str, title: str = "") -> 
             axis.plot(epochs, validation, ".-", label="validation")
         axis.set_title(name)
         axis.set_xlabel("epoch")
-        axis.set_ylabel("units" if column == "active_units" else "nats per image")
+        axis.set_ylabel(UNITS.get(column, "nats per image"))
         axis.grid(alpha=0.3)
         # of a single epoch, one tick
         axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)

@@ -25,8 +25,18 @@ class ResidualConv(Architecture):
 
     def encoder(self, image_shape: Shape, latent_dim: int) -> keras.Model:
         """Return convolutions and blocks, then a dense layer."""
+        image = keras.Input(image_shape, name="image")
+        x = keras.layers.Flatten(name="flatten")(self._downwards(image))
+        x = dense_stack(x, [self.config.dense_units], self.config)
+        return posterior(image, x, latent_dim)
+
+    def grid_features(self, image: Any, channels: int) -> Any:
+        """Return convolutions and blocks, then a convolution of size 1."""
+        last = keras.layers.Conv2D(channels, 1, name="features")
+        return last(self._downwards(image))
+
+    def _downwards(self, x: Any) -> Any:
         config = self.config
-        image = x = keras.Input(image_shape, name="image")
         for level, filters in enumerate(config.filters):
             x = keras.layers.Conv2D(
                 filters,
@@ -38,10 +48,7 @@ class ResidualConv(Architecture):
             )(x)
             for block in range(config.blocks):
                 x = residual_block(x, config, f"level_{level}_block_{block}")
-        x = activated(x, "grid", config)
-        x = keras.layers.Flatten(name="flatten")(x)
-        x = dense_stack(x, [config.dense_units], config)
-        return posterior(image, x, latent_dim)
+        return activated(x, "grid", config)
 
     def decoder(self, output_shape: Shape, latent_dim: int) -> keras.Model:
         """Return dense layers, then at each size residual blocks; sizes double.
@@ -50,16 +57,32 @@ class ResidualConv(Architecture):
         full size.
         """
         config = self.config
-        grids = sizes(output_shape, [2] * len(config.filters))
         z = keras.Input((latent_dim,), name="z")
         x = dense_stack(z, [config.dense_units], config)
-        start = (*grids[-1], config.filters[-1])
+        start = (*config.grid(output_shape), config.filters[-1])
         x = keras.layers.Dense(
             math.prod(start),
             kernel_regularizer=regularizer(config),
             name="dense_to_grid",
         )(x)
         x = keras.layers.Reshape(start, name="grid")(x)
+        return keras.Model(z, self._upwards(x, output_shape), name="decoder")
+
+    def decoder_from_grid(self, grid: Any, output_shape: Shape) -> Any:
+        """Return a convolution, then as `decoder` goes on from its grid."""
+        config = self.config
+        x = keras.layers.Conv2D(
+            config.filters[-1],
+            config.kernel_size,
+            padding="same",
+            kernel_regularizer=regularizer(config),
+            name="from_codes",
+        )(grid)
+        return self._upwards(x, output_shape)
+
+    def _upwards(self, x: Any, output_shape: Shape) -> Any:
+        config = self.config
+        grids = sizes(output_shape, [2] * len(config.filters))
         # what each size hands up to the next larger one
         upward = [output_shape[-1], *config.filters[:-1]]
         for level in reversed(range(len(config.filters))):
@@ -74,7 +97,7 @@ class ResidualConv(Architecture):
                 name="outputs" if level == 0 else f"up_{level}",
             )(x)
             x = crop(_depth_to_space(x, level), grids[level], f"crop_{level}")
-        return keras.Model(z, x, name="decoder")
+        return x
 
 
 def residual_block(x: Any, config: ResidualConvConfig, name: str) -> Any:
