@@ -25,6 +25,15 @@ class LatentConfig(Options):
     learns_prior: ClassVar[bool] = False
     """Whether a prior of the codes is trained after the autoencoder."""
 
+    @property
+    def num_codes(self) -> int:
+        """How many codes a position chooses from; 0 for real vectors."""
+        return 0
+
+    def collapse_remedies(self) -> list[str]:
+        """Return what makes a model use more codes, as it would be typed."""
+        return []
+
     def latent_dim(self, chosen: int, grid: Grid | None) -> int:
         """Return the dimensions of z.
 

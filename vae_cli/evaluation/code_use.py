@@ -64,7 +64,7 @@ def latent_use(
     images: np.ndarray,
     mean: np.ndarray,
     condition: ConditionArrays | None = None,
-) -> dict[str, float | int | None]:
+) -> dict[str, Any]:
     """Return how much of the latent space is used, by the name of each measure.
 
     Args:

@@ -86,6 +86,10 @@ class DiscreteVAE(VAE):
         features = encoded["features"]
         return self.quantizer.terms(features, self.quantizer.nearest(features).codes)
 
+    def code_indices(self, z: Any) -> Any:
+        """Return the numbers of codes: [..., latent_dim] -> int32 [..., N]."""
+        return self.quantizer.indices(z)
+
     def kl_to_uniform(self, levels: Levels) -> Any | None:
         """Return KL(q || uniform) of each image, [B], where a prior was learned."""
         if not self.prior_network.is_learned_apart:

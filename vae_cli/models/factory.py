@@ -18,8 +18,8 @@ def build_model(config: TrainConfig, spec: DataSpec, precision: str = "float32")
     """Build the model that a config describes, its weights drawn by `config.seed`.
 
     Args:
-        config: architecture, likelihood, latent, prior, hierarchy, conditioning, latent_dim
-            and seed are read.
+        config: architecture, likelihood, latent, prior, hierarchy, conditioning,
+            latent_dim and seed are read.
         spec: image shape, number of labels, and the training mean where output biases
             start.
         precision: of the networks' arithmetic; weights, codes and logits are float32.

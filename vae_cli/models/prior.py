@@ -39,6 +39,8 @@ class Prior(keras.layers.Layer):
 
     conditional = False
     """Whether its distribution depends on the condition."""
+    learns_apart = False
+    """Whether it is to be trained after the autoencoder, on the codes of images."""
     is_learned_apart = False
     """Whether it was trained after the autoencoder, on the codes of images."""
 

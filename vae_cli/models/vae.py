@@ -169,7 +169,7 @@ class VAE(keras.Model):
         encoded = self.encode(images, condition, training)
         return self.levels(encoded, noise, condition, training)
 
-    def mean_posterior(self, encoded: Encoded, training: bool = False) -> Gaussian:
+    def mean_posterior(self, encoded: Encoded, training: bool = False) -> Any:
         """Return q(z|x) of the whole code, [B, latent_dim].
 
         Lower levels are evaluated at the mean of the levels above. Decoding the mean
@@ -177,7 +177,7 @@ class VAE(keras.Model):
         """
         return Gaussian(encoded["mean"], encoded["log_var"])
 
-    def posterior(self, images: Any, condition: Condition = UNCONDITIONAL) -> Gaussian:
+    def posterior(self, images: Any, condition: Condition = UNCONDITIONAL) -> Any:
         """Return q(z|x~, y) of the whole code, as `mean_posterior` does."""
         return self.mean_posterior(self.encode(images, condition))
 
@@ -213,6 +213,10 @@ class VAE(keras.Model):
         The first enters `Terms.extras`, the second `Terms.learned_from`.
         """
         return {}, {}
+
+    def code_indices(self, z: Any) -> Any:
+        """Return the numbers of discrete codes: [..., latent_dim] -> int32 [..., N]."""
+        raise TypeError("real vectors have no numbers")
 
     def kl_to_uniform(self, levels: Levels) -> Any | None:
         """Return KL(q || uniform) of each image, [B]; None unless a prior was learned.

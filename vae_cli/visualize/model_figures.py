@@ -57,7 +57,7 @@ def evaluation_figure(vae: VAE, report: SplitReport, run: str) -> Figure:
         extremes(order[:OUTLIERS]),
         extremes(order[-OUTLIERS:]),
         f"{run}: {len(split):,} {report.split_name} images",
-        used and (used.counts, used.perplexity),
+        None if used is None else (used.counts, used.perplexity),
     )
 
 
