@@ -99,6 +99,7 @@ def manifold(
     Raises:
         ConfigError: there are no such two dimensions.
     """
+    run.refuse_discrete("mode=manifold")
     vae = whole_images(run)
     rows = rows or columns or MANIFOLD_SIDE
     columns = columns or rows
@@ -153,6 +154,7 @@ def traversal(
         label: for a conditional model: the class.
         batch_size: images at a time.
     """
+    run.refuse_discrete("mode=traversal")
     vae = whole_images(run)
     columns = columns or STEPS
     check_size(vae, min(rows or vae.latent_dim, vae.latent_dim) * columns)

@@ -57,6 +57,24 @@ def posterior_parameters(vae: VAE) -> Callable[[Any, Any], tuple[Any, Any]]:
     return posterior
 
 
+def posterior_codes(vae: VAE) -> Callable[[Any, Any], tuple[Any, Any, Any]]:
+    """Return the function from images and their condition to what encodes them.
+
+    Returns:
+        mean and log-variance, [B, latent_dim], and [B, N] codes, of which real vectors
+        have none: [B, 0]. Discrete codes are the most probable ones, their vectors the
+        mean.
+    """
+
+    def encode(x: Any, condition: Any) -> tuple[Any, Any, Any]:
+        q = vae.posterior(x, vae.condition(**condition))
+        if not vae.num_codes:
+            return q.mean, q.log_var, tf.zeros((tf.shape(x)[0], 0))
+        return q.mean, q.log_var, q.codes
+
+    return encode
+
+
 def decode(
     vae: VAE,
     z: np.ndarray,

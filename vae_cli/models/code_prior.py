@@ -4,6 +4,8 @@ Source: van den Oord et al., "Conditional image generation with PixelCNN decoder
 2016, figure 2: a vertical and a horizontal stack, without a blind spot.
 """
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -71,6 +73,15 @@ class CodePrior(Prior):
     def is_learned_apart(self) -> bool:  # type: ignore[override]
         """Whether a network is in place."""
         return self.learned is not None
+
+    @contextlib.contextmanager
+    def uniformly(self) -> Iterator[None]:
+        """Let the prior be uniform here."""
+        learned, self.learned = self.learned, None
+        try:
+            yield
+        finally:
+            self.learned = learned
 
     def uniform(self) -> UniformCodes:
         """Return the uniform prior, whatever was learned."""

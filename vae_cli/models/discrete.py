@@ -90,6 +90,23 @@ class DiscreteVAE(VAE):
         """Return the numbers of codes: [..., latent_dim] -> int32 [..., N]."""
         return self.quantizer.indices(z)
 
+    def on_codes(self, z: Any) -> Any:
+        """Return the vectors of the codes that are nearest, [..., latent_dim]."""
+        return self.quantizer.vectors(self.quantizer.indices(z))
+
+    def export_networks(self) -> tuple[keras.Model, keras.Model]:
+        """Return encoder and decoder as plain Keras models that need no package.
+
+        The encoder gives `codes`, int32 [B, N], and `z`, their vectors, which the
+        decoder takes: [B, latent_dim].
+        """
+        features = self.encoder.output["features"]
+        codes, z = self.quantizer.exported(features)
+        z = keras.layers.Flatten(name="z")(z)
+        outputs = {"codes": codes, "z": z}
+        encoder = keras.Model(self.encoder.input, outputs, name="encoder")
+        return encoder, super().export_networks()[1]
+
     def kl_to_uniform(self, levels: Levels) -> Any | None:
         """Return KL(q || uniform) of each image, [B], where a prior was learned."""
         if not self.prior_network.is_learned_apart:

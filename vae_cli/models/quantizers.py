@@ -60,6 +60,17 @@ class Quantizer(keras.layers.Layer):
         """Return the codes of z: float32 [..., N * D] -> int32 [..., N]."""
         raise TypeError(f"{type(self).__name__} has no codes")
 
+    def exported(self, features: Any) -> tuple[Any, Any]:
+        """Return codes and their vectors by built-in Keras layers.
+
+        Args:
+            features: a Keras tensor, [B, N, C].
+
+        Returns:
+            int32 [B, N] and float32 [B, N, D].
+        """
+        raise TypeError(f"{type(self).__name__} has no codes")
+
     def terms(self, features: Any, codes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return extra terms of the loss, and what `update` takes; [B, ...] each.
 
@@ -108,6 +119,20 @@ class TableQuantizer(Quantizer):
         """Return z of codes: int32 [..., N] -> float32 [..., N * D]."""
         found = ops.take(ops.convert_to_tensor(self.table), codes, axis=0)
         return ops.reshape(found, (*ops.shape(codes)[:-1], self.positions * self.size))
+
+    def exported(self, features: Any) -> tuple[Any, Any]:
+        """Return the most probable code of logits, and its vector."""
+        return self._looked_up(features)
+
+    def _looked_up(self, scores: Any) -> tuple[Any, Any]:
+        """Return the codes of largest score and their vectors, by Keras layers."""
+        codes = ops.cast(ops.argmax(scores, axis=-1), "int32")
+        table = keras.layers.Embedding(
+            self.num_codes, self.size, name="codebook", dtype="float32"
+        )
+        table.build()
+        table.set_weights([np.array(self.table)])
+        return codes, table(codes)
 
     def indices(self, z: Any) -> Any:
         """Return the codes whose vectors are nearest, int32 [..., N].
@@ -192,6 +217,14 @@ class VectorQuantizer(TableQuantizer):
         """Return the nearest code of features [..., N, C]."""
         codes = nearest(features, ops.convert_to_tensor(self.table))
         return PointMass(self.vectors(codes), codes)
+
+    def exported(self, features: Any) -> tuple[Any, Any]:
+        """Return the nearest code, argmax_k 2 v . t_k - |t_k|^2, and its vector."""
+        table = np.array(self.table)
+        scores = keras.layers.Dense(self.num_codes, name="nearness", dtype="float32")
+        scores.build(features.shape)
+        scores.set_weights([2 * table.T, -(table**2).sum(axis=1)])
+        return self._looked_up(scores(features))
 
     def terms(self, features: Any, codes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the commitment loss, and what the codes are learned from."""
@@ -312,6 +345,24 @@ class FiniteScalarQuantizer(Quantizer):
     def indices(self, z: Any) -> Any:
         """Return the codes of z: float32 [..., N * D] -> int32 [..., N]."""
         return self._numbered(tf.round(self._spread(z) * self._half))
+
+    def exported(self, features: Any) -> tuple[Any, Any]:
+        """Return the number of the rounded features, and these."""
+
+        def scaled(x: Any, scale: Any, offset: Any) -> Any:
+            layer = keras.layers.Rescaling(
+                np.asarray(scale).tolist(), np.asarray(offset).tolist(), dtype="float32"
+            )
+            return layer(x)
+
+        one, none = np.ones_like(self._half), np.zeros_like(self._half)
+        bounded = scaled(
+            ops.tanh(scaled(features, one, self._shift)), self._reach, -self._offset
+        )
+        rounded = ops.round(bounded)
+        digits = scaled(rounded, one, self._half)
+        numbers = ops.sum(scaled(digits, self._basis.astype(float), none), axis=-1)
+        return ops.cast(numbers, "int32"), scaled(rounded, 1 / self._half, none)
 
     def _bounded(self, features: Any) -> Any:
         return ops.tanh(features + self._shift) * self._reach - self._offset

@@ -218,6 +218,10 @@ class VAE(keras.Model):
         """Return the numbers of discrete codes: [..., latent_dim] -> int32 [..., N]."""
         raise TypeError("real vectors have no numbers")
 
+    def on_codes(self, z: Any) -> Any:
+        """Return the possible z that is nearest to each, [..., latent_dim]."""
+        return z
+
     def kl_to_uniform(self, levels: Levels) -> Any | None:
         """Return KL(q || uniform) of each image, [B]; None unless a prior was learned.
 

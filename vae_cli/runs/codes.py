@@ -29,6 +29,7 @@ class Codes:
         scores: name -> float32 [n].
         splits: name of each image's split, where there are several.
         fraction: fraction of all images that is encoded by now.
+        codes: int32 [n, h, w], the numbers of discrete codes; None for real vectors.
     """
 
     names: list[str]
@@ -38,6 +39,7 @@ class Codes:
     scores: dict[str, np.ndarray] = field(default_factory=dict)
     splits: list[str] | None = None
     fraction: float = 1.0
+    codes: np.ndarray | None = None
 
     def columns(self) -> dict[str, list[str] | np.ndarray]:
         """Return the columns of a table of these codes, by name."""
@@ -46,8 +48,11 @@ class Codes:
             "image": self.names,
             **splits,
             "label": self.labels,
-            **{f"mean_{i}": values for i, values in enumerate(self.mean.T)},
-            **{f"log_var_{i}": values for i, values in enumerate(self.log_var.T)},
+            **{
+                f"{name}_{i}": column
+                for name, values in self._values().items()
+                for i, column in enumerate(values.reshape(len(values), -1).T)
+            },
             **self.scores,
         }
 
@@ -58,15 +63,21 @@ class Codes:
             "names": np.array(self.names),
             **splits,
             "labels": np.array(self.labels),
-            "mean": self.mean,
-            "log_var": self.log_var,
+            **self._values(),
             **self.scores,
         }
+
+    def _values(self) -> dict[str, np.ndarray]:
+        """Return what is written of the codes themselves, [n, ...] each."""
+        if self.codes is not None:
+            return {"code": self.codes}
+        return {"mean": self.mean, "log_var": self.log_var}
 
 
 def joined(parts: list[Codes]) -> Codes:
     """Return codes that came one after another as one."""
     splits = [split for part in parts for split in part.splits or ()]
+    found = [part.codes for part in parts if part.codes is not None]
     return Codes(
         [name for part in parts for name in part.names],
         [label for part in parts for label in part.labels],
@@ -78,6 +89,7 @@ def joined(parts: list[Codes]) -> Codes:
         },
         splits or None,
         parts[-1].fraction,
+        None if parts[0].codes is None else np.concatenate(found),
     )
 
 

@@ -14,13 +14,14 @@ import time
 import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from vae_cli.config.latent import DiscreteConfig
 from vae_cli.config.train import TrainConfig
 from vae_cli.data.prepare import pick_split
 from vae_cli.data.splits import ImageData
@@ -108,11 +109,12 @@ class _Stage:
         self, config: TrainConfig, data: ImageData, folder: RunFolder, vae: VAE
     ) -> None:
         self._config, self._folder, self._vae = config, folder, vae
-        self._epochs = config.latent.prior_epochs
+        latent = cast(DiscreteConfig, config.latent)
+        self._epochs = latent.prior_epochs
         self._file = folder.checkpoints / STATE
         with seeded(config.seed):
             self._network = vae.prior_network.new_network()
-        self._optimizer = keras.optimizers.Adam(config.latent.prior_learning_rate)
+        self._optimizer = keras.optimizers.Adam(latent.prior_learning_rate)
         self._optimizer.build(self._network.trainable_variables)
         self._best = self._weights()
         self._progress = PriorProgress(_digest(vae))
@@ -184,11 +186,8 @@ class _Stage:
         selects = train if value is None else value
         best = done.best is None or selects < done.best
         if best:
-            done.best, done.best_epoch, self._best = (
-                selects,
-                done.epoch,
-                self._weights(),
-            )
+            done.best, done.best_epoch = selects, done.epoch
+            self._best = self._weights()
         self._save()
         log.info(
             "prior epoch %d/%d  %.2f nats per image%s%s",

@@ -62,6 +62,14 @@ def draw_figures(
     samples = decode(
         vae, sample_prior(vae, 100, seed, condition=condition), condition=condition
     )
+    if vae.prior_network.is_learned_apart:
+        with vae.prior_network.uniformly():
+            before = decode(
+                vae,
+                sample_prior(vae, 100, seed, condition=condition),
+                condition=condition,
+            )
+        save_grid(split.pixels.shown(before), 10, None, file("samples_uniform"))
     if vae.observed_network:
         samples = with_observed(samples, condition)
     named = condition.get("label") if figure.labels else None
