@@ -27,6 +27,14 @@ def add_up(values):
     return values
 
 
+def kept_in(given: list):
+    return lambda values: given.append(values) or values
+
+
+def always(values):
+    return lambda _: values
+
+
 def quantizer(**options) -> VectorQuantizer:
     return VectorQuantizer(VqConfig(codes=3, code_dim=2, **options), (1, 4))
 
@@ -82,14 +90,14 @@ def test_two_replicas_with_half_a_batch_each_learn_what_one_does():
         given = []
         for first, vq in zip((0, 3), halves, strict=True):
             part = batch(vq, slice(first, first + 3))
-            vq.update(part, None, first, 6, lambda x: given.append(x) or x, SEED)
+            vq.update(part, None, first, 6, kept_in(given), SEED)
         # again, from before, with the sums of both
         total = [a + b for a, b in zip(*given, strict=True)]
         for vq in halves:
             vq._counts.assign(one._counts)
             vq._sums.assign(one._sums)
             vq.table.assign(one.table)
-            vq.update(batch(vq, slice(0, 3)), None, 0, 6, lambda _: total, SEED)
+            vq.update(batch(vq, slice(0, 3)), None, 0, 6, always(total), SEED)
         one.update(batch(one, slice(0, 6)), None, 0, 6, add_up, SEED)
         for vq in halves:
             np.testing.assert_allclose(vq.table, one.table, rtol=1e-5)

@@ -18,7 +18,7 @@ from vae_cli.data.prepare import pick_split, split_source
 from vae_cli.data.source import Source
 from vae_cli.data.splits import ImageData, Split
 from vae_cli.data_spec import DataSpec
-from vae_cli.errors import DataError
+from vae_cli.errors import ConfigError, DataError
 from vae_cli.runs.class_labels import ClassLabels
 from vae_cli.runs.data import load_run_source, run_data, split_name
 from vae_cli.runs.folder import RunFolder
