@@ -46,6 +46,9 @@ class Stream(IntEnum):
     SIMULATION = 43
     REFINEMENT = 44
     SUBSETS = 45
+    RESTARTED_CODES = 50
+    CODE_ORDER = 51
+    TRAINING_CODES = 52
 
 
 def generator(seed: int, stream: Stream, index: int = 0) -> np.random.Generator:

@@ -24,7 +24,7 @@ def test_vae_completes_commands_and_tools() -> None:
 @pytest.mark.parametrize(
     ("rest", "found"),
     [
-        ("lat", ["latent_dim="]),
+        ("lat", ["latent=", "latent_dim="]),
         ("likelihood=g", ["likelihood=gaussian"]),
         ("experiment=quick", ["experiment=quickstart"]),
         ("jit=", ["jit=auto", "jit=false", "jit=true"]),

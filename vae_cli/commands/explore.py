@@ -27,6 +27,8 @@ def explore(config: ExploreConfig, overrides: list[str]) -> None:
     """Serve the page until Ctrl-C; prints its address."""
     folders = _one_or_two(config)
     runs = [Run(folder, config.checkpoint, config.dataset.path) for folder in folders]
+    for run in runs:
+        run.refuse_discrete("vae-explore")
     from vae_cli.explore.ports import listening_socket
     from vae_cli.explore.results import training_notice
 

@@ -1,6 +1,7 @@
 """Options of encoder and decoder networks."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
@@ -78,11 +79,23 @@ class ArchitectureConfig(Options):
         """Return the layers of a ladder; `levels` and `channels` at each size."""
         return []
 
+    def grid(self, image_shape: Sequence[int]) -> tuple[int, int] | None:
+        """Return rows and columns of the encoder's last features; None without."""
+        return None
+
 
 def filters_for(side: int, first: int) -> list[int]:
     """Return filters that double at each halving of a side, down to 8 pixels or so."""
     halvings = max(2, math.ceil(math.log2(max(side, 1) / 8)))
     return [min(first * 2**level, MOST_FILTERS) for level in range(halvings)]
+
+
+def shrunk(image_shape: Sequence[int], strides: Sequence[int]) -> tuple[int, int]:
+    """Return height and width after all strides, rounded up at each."""
+    height, width = image_shape[:2]
+    for stride in strides:
+        height, width = math.ceil(height / stride), math.ceil(width / stride)
+    return height, width
 
 
 def depth_problems(key: str, layers: list[int], least: int = 0) -> list[str]:
@@ -140,6 +153,10 @@ class ConvConfig(ArchitectureConfig):
             for values in (self.kernel_sizes, self.strides)
         )
         return list(zip(self.filters, kernels, strides, strict=True))
+
+    def grid(self, image_shape: Sequence[int]) -> tuple[int, int]:
+        """Return rows and columns of the encoder's last features."""
+        return shrunk(image_shape, [stride for _, _, stride in self.per_layer()])
 
     def layers(self, image_shape: tuple[int, ...], latent_dim: int) -> Layers:
         """Return the layers of encoder and decoder."""
@@ -275,6 +292,10 @@ class ResidualConvConfig(ArchitectureConfig):
         return self.layers(image_shape, channels[0]) + ladder_levels(
             places, levels, widths, channels, self.kernel_size, 2, self.blocks
         )
+
+    def grid(self, image_shape: Sequence[int]) -> tuple[int, int]:
+        """Return rows and columns of the encoder's last features."""
+        return shrunk(image_shape, [2] * len(self.filters))
 
     def layers(self, image_shape: tuple[int, ...], latent_dim: int) -> Layers:
         """Return the layers of encoder and decoder."""

@@ -73,10 +73,21 @@ def resolved(
     if latent_dim is None:
         latent_dim = 2 if values <= SMALL else LATENT_DIM
         latent_dim = LARGE_LATENT_DIM if values > LARGE else latent_dim
+    of_codes = config.latent.latent_dim(latent_dim, architecture.grid(image_shape))
+    if config.latent_dim not in (None, of_codes):
+        raise ConfigProblems(
+            [
+                f"latent_dim={latent_dim} doesn't go with latent={config.latent.name}, "
+                f"whose codes make {of_codes:,}; leave latent_dim out"
+            ]
+        )
+    latent_dim = of_codes
     annealing: KlAnnealingConfig = config.kl_annealing
     if isinstance(annealing, AutoAnnealingConfig):
         annealing = NoAnnealingConfig()
-        if values > SMALL and not config.objective.replaces_kl:
+        # the KL of a deterministic code is a constant
+        constant = config.latent.is_deterministic or config.objective.replaces_kl
+        if values > SMALL and not constant:
             annealing = LinearConfig(duration=min(WARMUP, config.epochs / 3))
     chosen = replace(
         config,

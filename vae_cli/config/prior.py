@@ -20,6 +20,8 @@ class PriorConfig(Options):
     """Whether it can depend on the condition, where that learns its own prior."""
     needs_posterior_density: ClassVar[bool] = False
     """Whether it evaluates q(z|x) at codes that weren't drawn from it."""
+    is_of_any_code: ClassVar[bool] = False
+    """Whether it gives way to the prior that discrete codes have of their own."""
 
     @property
     def encoded_images(self) -> int:
@@ -51,6 +53,7 @@ class StandardPriorConfig(PriorConfig):
     """The standard normal, N(0, I)."""
 
     has_kl_per_dim = True
+    is_of_any_code = True
 
 
 @register("prior", "mog")

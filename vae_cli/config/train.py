@@ -21,6 +21,8 @@ from vae_cli.config.figure import GridFigureConfig
 from vae_cli.config.hierarchy import HierarchyConfig, OneLevelConfig
 from vae_cli.config.init_from import PARTS, InitFromConfig
 from vae_cli.config.kl_annealing import AutoAnnealingConfig, KlAnnealingConfig
+from vae_cli.config.latent import ContinuousConfig, LatentConfig
+from vae_cli.config.latent_conflicts import discrete_problems
 from vae_cli.config.learning_rate_schedule import (
     ConstantConfig,
     LearningRateScheduleConfig,
@@ -67,6 +69,7 @@ class TrainConfig:
     posterior: PosteriorConfig = option(
         "q(z|x)", default_factory=GaussianPosteriorConfig
     )
+    latent: LatentConfig = option("what z is", default_factory=ContinuousConfig)
     prior: PriorConfig = option("p(z)", default_factory=StandardPriorConfig)
     hierarchy: HierarchyConfig = option(
         "levels of latent variables", default_factory=OneLevelConfig
@@ -199,6 +202,15 @@ class TrainConfig:
             *self._schedule_problems(),
             *self._latent_problems(),
             *posterior_problems(self.posterior, self.prior, self.objective),
+            *discrete_problems(
+                self.latent,
+                self.prior,
+                self.hierarchy,
+                self.conditioning,
+                self.objective,
+                self.distribution,
+                self.free_bits,
+            ),
             *inpainting_problems(self.corruption, self.conditioning, self.hierarchy),
             *standardized_problems(
                 self.dataset, self.likelihood, self.corruption, self.prior

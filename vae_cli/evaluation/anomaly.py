@@ -132,7 +132,7 @@ def image_scores(vae: VAE, samples: int, seed: int) -> Callable[..., tuple[Any, 
     def score(x: Any, arrays: Any, index: Any) -> tuple[Any, ...]:
         condition = vae.condition(**arrays)
         encoded = vae.encode(x, condition)
-        noise = image_noise(index, samples, vae.latent_dim, seed)
+        noise = image_noise(index, samples, vae.noise_dim, seed)
         levels = vae.levels(encoded, noise, condition, prior=prior)
         log_prob = vae.log_likelihood(x, levels, condition)
         terms = elbo_terms(vae, encoded, levels, -tf.reduce_mean(log_prob, axis=0))

@@ -14,7 +14,7 @@ from vae_cli.evaluation.batches import (
     exact_prior,
     over_batches,
 )
-from vae_cli.evaluation.latent import active_units
+from vae_cli.evaluation.code_use import latent_use
 from vae_cli.models.distributions import kl_to_standard
 from vae_cli.models.objective import elbo_terms
 from vae_cli.models.vae import VAE
@@ -29,15 +29,22 @@ class ElboResult:
         neg_elbo: reconstruction_loss + kl_loss; beta is 1 whatever training used.
         reconstruction_loss: -log p(x|z), one posterior sample per image.
         kl_loss: KL(q(z|x) || p(z)), in closed form where there is one.
-        active_units: dimensions whose posterior mean has a variance above 0.01.
+        active_units: dimensions whose posterior mean has a variance above 0.01; None
+            of discrete codes.
         num_images: images evaluated.
+        codebook_use: of discrete codes: fraction that is used.
+        perplexity: of discrete codes.
+        neg_elbo_uniform: of discrete codes with a learned prior: under the uniform one.
     """
 
     neg_elbo: float
     reconstruction_loss: float
     kl_loss: float
-    active_units: int
+    active_units: int | None
     num_images: int
+    codebook_use: float | None = None
+    perplexity: float | None = None
+    neg_elbo_uniform: float | None = None
 
 
 class ImageScores(NamedTuple):
@@ -46,9 +53,10 @@ class ImageScores(NamedTuple):
     reconstruction: np.ndarray  # float32 [N], -log p(x|z)
     kl: np.ndarray  # float32 [N]
     kl_per_dim: np.ndarray | None  # float32 [N, latent_dim], where the KL has parts
-    kl_to_normal: np.ndarray  # float32 [N, latent_dim], to N(0, 1) for any prior
+    kl_to_normal: np.ndarray  # to N(0, 1) for any prior; [N, 0] of discrete codes
     mean: np.ndarray  # float32 [N, latent_dim], posterior means
     kl_per_level: np.ndarray  # float32 [N, levels], top first
+    kl_to_uniform: np.ndarray | None = None  # float32 [N], where a prior was learned
 
 
 def evaluation_noise(count: int, latent_dim: int, seed: int, samples: int = 1) -> Any:
@@ -82,9 +90,18 @@ def evaluate_elbo(
         neg_elbo=reconstruction_loss + kl_loss,
         reconstruction_loss=reconstruction_loss,
         kl_loss=kl_loss,
-        active_units=active_units(scores.mean),
         num_images=len(images),
+        neg_elbo_uniform=uniform_bound(vae, scores),
+        **latent_use(vae, images, scores.mean, condition),
     )
+
+
+def uniform_bound(vae: VAE, scores: ImageScores) -> float | None:
+    """Return -ELBO under the uniform prior of codes; None without a learned one."""
+    if scores.kl_to_uniform is None:
+        return None
+    values = scores.reconstruction.astype(np.float64) + scores.kl_to_uniform
+    return float(values.mean())
 
 
 def score_images(
@@ -104,7 +121,7 @@ def score_images(
         condition: of the images, as `Split.condition` has it; with labels, the bound
             is of log p(x|y), and with a mask, of the pixels in the mask.
     """
-    noise = sample_noise(len(images), vae.latent_dim, seed, 0)
+    noise = sample_noise(len(images), vae.noise_dim, seed, 0)
     prior = exact_prior(vae)
 
     def score(x: Any, epsilon: Any, condition: Any) -> tuple[Any, ...]:
@@ -113,17 +130,29 @@ def score_images(
         levels = vae.levels(encoded, epsilon[None], condition, prior=prior)
         reconstruction = -vae.log_likelihood(x, levels, condition)[0]
         terms = elbo_terms(vae, encoded, levels, reconstruction)
-        to_normal = [kl_to_standard(q.gaussian())[0] for _, q, _ in levels]
-        to_normal = tf.concat(to_normal, axis=-1)
-        own = () if terms.kl_per_dim is None else (terms.kl_per_dim,)
-        every = (terms.reconstruction, terms.kl, to_normal, terms.mean)
-        return *every, terms.kl_per_level, *own
+        to_normal = tf.zeros((tf.shape(x)[0], 0))
+        if not vae.num_codes:
+            parts = [kl_to_standard(q.gaussian())[0] for _, q, _ in levels]
+            to_normal = tf.concat(parts, axis=-1)
+        named = {
+            "reconstruction": terms.reconstruction,
+            "kl": terms.kl,
+            "kl_per_dim": terms.kl_per_dim,
+            "kl_to_normal": to_normal,
+            "mean": terms.mean,
+            "kl_per_level": terms.kl_per_level,
+            "kl_to_uniform": vae.kl_to_uniform(levels),
+        }
+        having = {name: x for name, x in named.items() if x is not None}
+        names[:] = having
+        return tuple(having.values())
 
+    names: list[str] = []
     arrays = (images, noise, checked_condition(vae, condition))
     outputs = over_batches(score, arrays, batch_size)
-    reconstruction, kl, to_normal, mean, per_level, *own = outputs
-    per_dim = own[0] if own else None
-    return ImageScores(reconstruction, kl, per_dim, to_normal, mean, per_level)
+    found: dict[str, Any] = dict.fromkeys(ImageScores._fields)
+    found |= zip(names, outputs, strict=True)
+    return ImageScores(**found)
 
 
 def bits_per_dim(vae: VAE, spec: DataSpec, nll: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from vae_cli.errors import ConfigError
 from vae_cli.evaluation.anomaly import IMAGE_SCORES, image_scores
 from vae_cli.evaluation.batches import OneByOne, checked_condition
 from vae_cli.evaluation.importance import images_at_a_time
-from vae_cli.evaluation.latent import posterior_parameters
+from vae_cli.evaluation.latent import posterior_codes
 from vae_cli.runs.class_labels import class_folder
 from vae_cli.runs.codes import Codes
 from vae_cli.runs.opened import ImagesLike, OpenRun
@@ -70,7 +70,7 @@ def _encoded(
     run: OpenRun, parts: Iterator[_Part], how: EncodeConfig
 ) -> Iterator[Codes]:
     vae, size = run.vae, how.batch_size
-    encode = OneByOne(posterior_parameters(vae))
+    encode = OneByOne(posterior_codes(vae))
     score = None
     if how.scores:
         size = images_at_a_time(vae, how.posterior_samples, size)
@@ -81,7 +81,7 @@ def _encoded(
             rows = slice(start, start + size)
             images = part.images.take(rows)
             arrays = (images.images[:], checked_condition(vae, images.condition))
-            mean, log_var = encode(*arrays)
+            mean, log_var, codes = encode(*arrays)
             scores = {}
             if score is not None:
                 index = part.first + start + np.arange(len(images))
@@ -97,6 +97,7 @@ def _encoded(
                 None if part.split is None else [part.split] * len(names),
                 part.begin + done * (part.end - part.begin),
                 {name: (images.factors or {})[name] for name in part.factors},
+                codes.reshape(-1, *vae.code_grid) if vae.num_codes else None,
             )
 
 

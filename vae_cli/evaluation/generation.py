@@ -114,6 +114,7 @@ def manifold(
     Raises:
         ConfigError: there are no such two dimensions.
     """
+    run.refuse_discrete("mode=manifold")
     vae = whole_images(run)
     rows = rows or columns or MANIFOLD_SIDE
     columns = columns or rows
@@ -173,6 +174,7 @@ def traversal(
     Raises:
         ConfigError: there is no such level.
     """
+    run.refuse_discrete("mode=traversal")
     vae = whole_images(run)
     columns = columns or STEPS
     checked_level(vae, level or 0)

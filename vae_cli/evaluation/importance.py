@@ -119,7 +119,7 @@ def importance_sampling(
     if not keeps:  # each chunk encodes its images anew: of many samples
         chunk = min(chunk_size or SAMPLES_PER_ENCODING, samples, most)
     # noise and weights of a chunk, all images
-    chunk = min(chunk, max(1, memory_mb * 2**20 // (4 * count * (vae.latent_dim + 1))))
+    chunk = min(chunk, max(1, memory_mb * 2**20 // (4 * count * (vae.noise_dim + 1))))
     if not keeps:
         batch = max(1, min(batch_size or most // chunk, count))
     refuse_beyond(
@@ -127,7 +127,7 @@ def importance_sampling(
             f"{chunk:,} samples of {batch:,} images": (
                 batch * chunk * bytes_per_code(vae)
             ),
-            "their noise": 4 * chunk * count * (vae.latent_dim + 1),
+            "their noise": 4 * chunk * count * (vae.noise_dim + 1),
         },
         "batch_size or chunk_size",
     )
@@ -146,11 +146,11 @@ def importance_sampling(
     starts = range(0, count, batch)
     chosen = [np.arange(start, start + batch) % count for start in starts]
     weights = RunningWeights(count)
-    noise = np.empty((chunk, count, vae.latent_dim), np.float32)
+    noise = np.empty((chunk, count, vae.noise_dim), np.float32)
     while weights.samples < samples:
         size = min(chunk, samples - weights.samples)
         for s in range(size):
-            noise[s] = sample_noise(count, vae.latent_dim, seed, weights.samples + s)
+            noise[s] = sample_noise(count, vae.noise_dim, seed, weights.samples + s)
         log_weights = np.empty((size, count), np.float32)
         with evaluating():
             for rows in chosen:

@@ -69,7 +69,8 @@ def paths_between_pairs(
     condition: ConditionArrays = {}
     if vae.num_labels and ended.labels is not None:
         condition["label"] = np.repeat(ended.labels[::2], columns)
-    z, classes = np.concatenate(paths), condition.get("label", ())[::columns]
+    z = np.asarray(vae.on_codes(np.concatenate(paths)))
+    classes = condition.get("label", ())[::columns]
     names = _path_names(
         f"{interpolation} paths between codes of {run.data.held_out} images",
         columns,
@@ -103,6 +104,7 @@ def path_between(
     ends = split.take(np.array(pair))
     codes, _ = encode(vae, ends.images, condition=ends.condition)
     z = interpolate(codes[0], codes[1], columns, "linear")
+    z = np.asarray(run.vae.on_codes(z))
     condition: ConditionArrays = {}
     if run.config.conditioning.on_labels:
         label = label if label is not None else _one_label(pair, ends)

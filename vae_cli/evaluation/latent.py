@@ -57,6 +57,24 @@ def posterior_parameters(vae: VAE) -> Callable[[Any, Any], tuple[Any, Any]]:
     return posterior
 
 
+def posterior_codes(vae: VAE) -> Callable[[Any, Any], tuple[Any, Any, Any]]:
+    """Return the function from images and their condition to what encodes them.
+
+    Returns:
+        mean and log-variance, [B, latent_dim], and [B, N] codes, of which real vectors
+        have none: [B, 0]. Discrete codes are the most probable ones, their vectors the
+        mean.
+    """
+
+    def encode(x: Any, condition: Any) -> tuple[Any, Any, Any]:
+        q = vae.posterior(x, vae.condition(**condition))
+        if not vae.num_codes:
+            return q.mean, q.log_var, tf.zeros((tf.shape(x)[0], 0))
+        return q.mean, q.log_var, q.codes
+
+    return encode
+
+
 def decode(
     vae: VAE,
     z: np.ndarray,
@@ -159,9 +177,9 @@ def sample_prior(
     scale = temperatures(vae, temperature)
     noise = generator(seed, Stream.PRIOR).standard_normal((count, vae.latent_dim))
     choice = generator(seed, Stream.PRIOR, 1).random(count)
-    scaled = (scale * noise).astype(np.float32)
+    given = condition_tensors(vae, condition)
     with evaluating():
-        z = vae.sample_prior(scaled, choice, condition_tensors(vae, condition))
+        z = vae.draw(noise, choice, given, scale)
     return np.asarray(z)
 
 

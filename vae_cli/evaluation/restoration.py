@@ -109,14 +109,12 @@ def restore(
     prior = exact_prior(vae)
 
     def inpaint(x: Any, encoding: Any, decoding: Any, index: Any) -> tuple[Any, ...]:
-        noise = image_noise(index, samples, vae.latent_dim, seed)
+        noise = image_noise(index, samples, vae.noise_dim, seed)
         return _inpaint(vae, x, encoding, noise, _choice_noise(index, samples, seed))
 
     def impute(x: Any, encoding: Any, decoding: Any, index: Any) -> tuple[Any, ...]:
-        noise = image_noise(index, samples, vae.latent_dim, seed)
-        steps = image_noise(
-            index, gibbs_steps, vae.latent_dim, seed, Stream.GIBBS_NOISE
-        )
+        noise = image_noise(index, samples, vae.noise_dim, seed)
+        steps = image_noise(index, gibbs_steps, vae.noise_dim, seed, Stream.GIBBS_NOISE)
         choice = _choice_noise(index, samples, seed)
         return _impute(
             vae, x, encoding, decoding, whole_images, prior, noise, steps, choice

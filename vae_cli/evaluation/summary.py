@@ -10,10 +10,11 @@ import numpy as np
 
 from vae_cli.data.splits import Split
 from vae_cli.data_spec import DataSpec
-from vae_cli.evaluation.bounds import bits_per_dim, score_images
+from vae_cli.evaluation.bounds import bits_per_dim, score_images, uniform_bound
 from vae_cli.evaluation.clusters import clusters_of
+from vae_cli.evaluation.code_use import latent_use
 from vae_cli.evaluation.importance import ImportanceResult, importance_sampling
-from vae_cli.evaluation.latent import active_units, code_source, encode
+from vae_cli.evaluation.latent import code_source, encode
 from vae_cli.evaluation.probes import Probes, probe
 from vae_cli.evaluation.reconstruction import score_reconstruction
 from vae_cli.models.vae import VAE
@@ -76,6 +77,8 @@ def evaluate_split(
     scores = score_images(vae, split.images, seed, at_a_time, condition)
     neg_elbo = scores.reconstruction.astype(np.float64) + scores.kl
     importance = None
+    if importance_samples and vae.is_deterministic:
+        importance_samples = 1  # all samples of a point mass are the same
     if importance_samples:
         importance = importance_sampling(
             vae,
@@ -99,7 +102,8 @@ def evaluate_split(
         "kl_loss": float(scores.kl.mean(dtype=np.float64)),
         **_likelihood(vae, spec, importance, split.mask is None),
         "importance_samples": importance_samples,
-        "active_units": active_units(scores.mean),
+        **latent_use(vae, split.images, scores.mean, condition),
+        "neg_elbo_uniform": uniform_bound(vae, scores),
         "kl_per_dim": None
         if scores.kl_per_dim is None
         else scores.kl_per_dim.mean(axis=0, dtype=np.float64).tolist(),

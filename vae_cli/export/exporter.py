@@ -11,7 +11,7 @@ import keras
 
 from vae_cli import __version__
 from vae_cli.config.export import TOLERANCES, ExportConfig
-from vae_cli.errors import RunError
+from vae_cli.errors import ConfigError, RunError
 from vae_cli.export.compare import (
     BATCHES,
     differences,
@@ -66,6 +66,13 @@ def export(
         RunError: a file differs from the run by more than the tolerance, or can't be
             written.
     """
+    if run.config.latent.is_discrete:
+        raise ConfigError(
+            f"vae-export exports networks of real vectors; {run.folder} has discrete "
+            f"codes (latent={run.config.latent.name}).",
+            f"open {run.folder.model}/encoder.keras (image -> codes, z) and "
+            "decoder.keras (z -> image) in Keras",
+        )
     for name in how.format:
         FORMATS[name].check()
     folder = Path(how.output or run.folder.path / "export")

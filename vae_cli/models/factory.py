@@ -18,7 +18,8 @@ def build_model(config: TrainConfig, spec: DataSpec, precision: str = "float32")
     """Build the model that a config describes, its weights drawn by `config.seed`.
 
     Args:
-        config: architecture, likelihood, posterior, prior, hierarchy, conditioning,
+        config: architecture, likelihood, latent, posterior, prior, hierarchy,
+            conditioning,
             latent_dim and seed are read.
         spec: image shape, number of labels, and the training mean where output biases
             start.
@@ -58,7 +59,8 @@ def _built(config: TrainConfig, spec: DataSpec, precision: str) -> VAE:
 
 def _composed(config: TrainConfig, spec: DataSpec) -> VAE:
     shape, latent_dim = spec.image_shape, config.latent_dim
-    architecture = build(config.architecture)
+    latent = build(config.latent, shape, config.architecture.grid(shape))
+    architecture = latent.networks(build(config.architecture))
     conditioning = build(config.conditioning, config.architecture, spec)
     hierarchy = build(config.hierarchy, config.architecture, latent_dim, shape)
     architecture = hierarchy.networks(architecture)
@@ -88,10 +90,12 @@ def _composed(config: TrainConfig, spec: DataSpec) -> VAE:
         return top["mean"], top["log_var"]
 
     prior = conditioning.prior(config.prior, hierarchy.top_dim)
+    prior = latent.prior(prior, config.prior, num_labels)
     prior.connect(top_posterior, shape, num_labels)
-    vae: VAE = hierarchy.assemble(
-        encoder,
-        decoder,
+    vae: VAE = latent.assemble(
+        hierarchy,
+        encoder=encoder,
+        decoder=decoder,
         likelihood=likelihood,
         prior=prior,
         num_labels=num_labels,

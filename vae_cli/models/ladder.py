@@ -155,8 +155,9 @@ class LadderVAE(HierarchicalVAE):
         """
         if not getattr(levels, "training", False):
             return super().code_means(encoded, levels)
-        means = [ops.mean(level.posterior.mean, axis=0) for level in levels]
-        return ops.concatenate(means, axis=-1)
+        top = VAE.mean_posterior(self, encoded).mean
+        below = [ops.mean(level.posterior.mean, axis=0) for level in levels[1:]]
+        return ops.concatenate([top, *below], axis=-1)
 
     def log_likelihood(
         self,

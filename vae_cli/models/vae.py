@@ -69,6 +69,14 @@ class VAE(keras.Model):
 
     has_continuous_codes = True
     """Whether p(z) is a density with a gradient, which annealing needs."""
+    num_codes = 0
+    """Codes that each position of a discrete z chooses from; 0 for real vectors."""
+    code_grid: tuple[int, int] = (0, 0)
+    """Rows and columns of positions of discrete z."""
+    is_deterministic = False
+    """Whether an image has one code: more posterior samples are then the same."""
+    adds: tuple[str, ...] = ()
+    """Names of what `code_terms` adds to the loss."""
 
     def __init__(
         self,
@@ -94,6 +102,11 @@ class VAE(keras.Model):
         self.latent_dim: int = decoder.input_shape[-1] - embedded
         self.level_sizes: tuple[int, ...] = (self.latent_dim,)
         self.built = True
+
+    @property
+    def noise_dim(self) -> int:
+        """Normal numbers that a posterior sample takes."""
+        return self.latent_dim
 
     def condition(
         self, label: Any = None, corrupted: Any = None, mask: Any = None
@@ -148,7 +161,7 @@ class VAE(keras.Model):
 
         Args:
             encoded: from `encode`, B images.
-            noise: standard normal float32 [S, B, latent_dim].
+            noise: standard normal float32 [S, B, noise_dim].
             condition: of these images.
             training: whether dropout and batch statistics are on.
             prior: p(z|y) of the top where it was computed before.
@@ -177,8 +190,8 @@ class VAE(keras.Model):
         encoded = self.encode(images, condition, training)
         return self.levels(encoded, noise, condition, training)
 
-    def mean_posterior(self, encoded: Encoded, training: bool = False) -> Gaussian:
-        """Return q(z|x) of the whole code, [B, latent_dim], as a Gaussian.
+    def mean_posterior(self, encoded: Encoded, training: bool = False) -> Any:
+        """Return q(z|x) of the whole code, [B, latent_dim].
 
         Lower levels are evaluated at the mean of the levels above. Decoding the mean
         reconstructs the image. Of a flow it is `Transformed.gaussian`.
@@ -195,7 +208,7 @@ class VAE(keras.Model):
         # not the draw's: with two levels its bottom means move with the top's noise
         return self.mean_posterior(encoded).mean
 
-    def posterior(self, images: Any, condition: Condition = UNCONDITIONAL) -> Gaussian:
+    def posterior(self, images: Any, condition: Condition = UNCONDITIONAL) -> Any:
         """Return q(z|x~, y) of the whole code, as `mean_posterior` does."""
         return self.mean_posterior(self.encode(images, condition))
 
@@ -222,6 +235,42 @@ class VAE(keras.Model):
         top_dim = self.level_sizes[0]
         log_prob = (prior or self.prior(condition)).log_prob(z[..., :top_dim])
         return log_prob + Gaussian(0.0, 0.0).log_prob(z[..., top_dim:])
+
+    def draw(
+        self,
+        noise: Any,
+        choice: Any,
+        condition: Condition = UNCONDITIONAL,
+        temperature: Any = 1.0,
+    ) -> Any:
+        """Draw codes as `sample_prior`; temperatures [latent_dim] scale the noise."""
+        scaled = ops.cast(temperature * noise, "float32")
+        return self.sample_prior(scaled, choice, condition)
+
+    def code_terms(self, encoded: Encoded) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return what codes add to the loss, and what they learn from; [B, ...] each.
+
+        The first enters `Terms.extras`, the second `Terms.learned_from`.
+        """
+        return {}, {}
+
+    def code_indices(self, z: Any) -> Any:
+        """Return the numbers of discrete codes: [..., latent_dim] -> int32 [..., N]."""
+        raise TypeError("real vectors have no numbers")
+
+    def on_codes(self, z: Any) -> Any:
+        """Return the possible z that is nearest to each, [..., latent_dim]."""
+        return z
+
+    def kl_to_uniform(self, levels: Levels) -> Any | None:
+        """Return KL(q || uniform) of each image, [B]; None unless a prior was learned.
+
+        For discrete codes whose prior was trained after the autoencoder.
+        """
+        return None
+
+    def learn(self, batch: dict[str, Any], *how: Any) -> None:
+        """Learn from a whole batch what gradients don't; see `Quantizer.update`."""
 
     def decode(
         self, z: Any, condition: Condition = UNCONDITIONAL, training: bool = False

@@ -73,7 +73,9 @@ def headlines(
         of = f"at the end of training; {test['num_images']:,} test images"
         return [
             ("test neg. ELBO", with_error(test, "neg_elbo"), f"nats per image, {of}"),
-            ("active units", with_error(test, "active_units"), of),
+            ("codes used", f"{test['codebook_use']:.0%}", of)
+            if test["active_units"] is None
+            else ("active units", with_error(test, "active_units"), of),
         ]
     for key, value in metrics.items():
         if key.startswith("best_neg") and isinstance(value, float):

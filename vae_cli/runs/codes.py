@@ -30,6 +30,7 @@ class Codes:
         splits: name of each image's split, where there are several.
         factors: name -> value of each factor of the images, float32 [n], where known.
         fraction: fraction of all images that is encoded by now.
+        codes: int32 [n, h, w], the numbers of discrete codes; None for real vectors.
     """
 
     names: list[str]
@@ -40,6 +41,7 @@ class Codes:
     splits: list[str] | None = None
     fraction: float = 1.0
     factors: dict[str, np.ndarray] = field(default_factory=dict)
+    codes: np.ndarray | None = None
 
     def columns(self) -> dict[str, list[str] | np.ndarray]:
         """Return the columns of a table of these codes, by name."""
@@ -49,8 +51,11 @@ class Codes:
             **splits,
             "label": self.labels,
             **self._factors,
-            **{f"mean_{i}": values for i, values in enumerate(self.mean.T)},
-            **{f"log_var_{i}": values for i, values in enumerate(self.log_var.T)},
+            **{
+                f"{name}_{i}": column
+                for name, values in self._values().items()
+                for i, column in enumerate(values.reshape(len(values), -1).T)
+            },
             **self.scores,
         }
 
@@ -62,8 +67,7 @@ class Codes:
             **splits,
             "labels": np.array(self.labels),
             **self._factors,
-            "mean": self.mean,
-            "log_var": self.log_var,
+            **self._values(),
             **self.scores,
         }
 
@@ -71,10 +75,17 @@ class Codes:
     def _factors(self) -> dict[str, np.ndarray]:
         return {f"factor_{name}": values for name, values in self.factors.items()}
 
+    def _values(self) -> dict[str, np.ndarray]:
+        """Return what is written of the codes themselves, [n, ...] each."""
+        if self.codes is not None:
+            return {"code": self.codes}
+        return {"mean": self.mean, "log_var": self.log_var}
+
 
 def joined(parts: list[Codes]) -> Codes:
     """Return codes that came one after another as one."""
     splits = [split for part in parts for split in part.splits or ()]
+    found = [part.codes for part in parts if part.codes is not None]
     return Codes(
         [name for part in parts for name in part.names],
         [label for part in parts for label in part.labels],
@@ -90,6 +101,7 @@ def joined(parts: list[Codes]) -> Codes:
             name: np.concatenate([part.factors[name] for part in parts])
             for name in parts[0].factors
         },
+        None if parts[0].codes is None else np.concatenate(found),
     )
 
 

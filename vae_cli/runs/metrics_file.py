@@ -23,6 +23,24 @@ MAX_DIGITS = 9
 MAX_ROWS = 200_000
 
 
+USED = ("codebook_use", "perplexity")
+"""Columns of discrete codes, which have no active units."""
+
+
+def use_line(logs: dict[str, Any], prefix: str = "", of: str = "") -> str:
+    """Return how much of the latent space is used, for a line about an epoch.
+
+    Args:
+        logs: of an epoch.
+        prefix: `val_` for those of validation.
+        of: latent dimensions, as `/16`.
+    """
+    if prefix + "active_units" in logs:
+        return f"active units {logs[prefix + 'active_units']:.0f}{of}"
+    use, perplexity = (logs[prefix + name] for name in USED)
+    return f"codes used {use:.0%}, perplexity {perplexity:.1f}"
+
+
 def append_row(path: Path, values: dict[str, Any]) -> None:
     """Add an epoch under the file's own header, which comes with the first one."""
     columns, _ = _parsed(path)

@@ -18,7 +18,7 @@ from vae_cli.data.prepare import pick_split, split_source
 from vae_cli.data.source import Source
 from vae_cli.data.splits import ImageData, Split
 from vae_cli.data_spec import DataSpec
-from vae_cli.errors import DataError
+from vae_cli.errors import ConfigError, DataError
 from vae_cli.runs.class_labels import ClassLabels
 from vae_cli.runs.data import load_run_source, run_data, split_name
 from vae_cli.runs.folder import RunFolder
@@ -33,10 +33,15 @@ of pictures, folders, patterns or arrays. They are brought to the model's size."
 
 
 class Posterior(NamedTuple):
-    """q(z|x) of images: means and log-variances, float32 [N, latent_dim] each."""
+    """q(z|x) of images: means and log-variances, float32 [N, latent_dim] each.
+
+    Of discrete codes, `codes` are the most probable ones, int32 [N, h, w], `mean` their
+    vectors, and `log_var` zeros.
+    """
 
     mean: np.ndarray
     log_var: np.ndarray
+    codes: np.ndarray | None = None
 
 
 class OpenRun:
@@ -189,6 +194,19 @@ class OpenRun:
             labels = self.labels.of_files(names, source)
         return replace(split, labels=labels), names
 
+    def refuse_discrete(self, what: str) -> None:
+        """Refuse what moves along real dimensions where codes are discrete.
+
+        Raises:
+            ConfigError: they are.
+        """
+        if self.config.latent.is_discrete:
+            raise ConfigError(
+                f"{what} moves along real dimensions of z; {self.folder} has discrete "
+                f"codes (latent={self.config.latent.name}), which have no order.",
+                f"vae-generate run={self.folder} mode=prior, or mode=interpolation",
+            )
+
     def encode(
         self, images: ImagesLike | Images | Split, label: Any = None
     ) -> Posterior:
@@ -202,9 +220,13 @@ class OpenRun:
             DataError: the images don't fit the model.
         """
         (split, _), vae = self.images(images, label), self.vae
+        from vae_cli.evaluation.code_use import code_use
         from vae_cli.evaluation.latent import encode
 
-        return Posterior(*encode(vae, split.images, condition=split.condition))
+        codes = None
+        if vae.num_codes:
+            codes = code_use(vae, split.images, split.condition).codes
+        return Posterior(*encode(vae, split.images, condition=split.condition), codes)
 
     def decode(self, z: np.ndarray, label: Any = None) -> np.ndarray:
         """Return pixel means of codes, float32 [N, H, W, C] in the data's own range.

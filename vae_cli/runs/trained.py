@@ -13,6 +13,7 @@ from vae_cli.data_spec import DataSpec
 from vae_cli.errors import RunError
 from vae_cli.models.factory import build_model
 from vae_cli.models.vae import VAE
+from vae_cli.runs.code_prior import load_code_prior
 from vae_cli.runs.folder import RunFolder
 
 SLACK = 2**16
@@ -41,6 +42,7 @@ def load_trained(
         raise _misfit(file, folder, reason)
     vae = build_model(config, spec)
     load_weights(vae, folder, checkpoint)
+    load_code_prior(vae, folder, checkpoint)
     return vae
 
 

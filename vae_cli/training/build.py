@@ -123,7 +123,7 @@ def build_learner(
             corrupt=always,
         ),
         validation_noise=evaluation_noise(
-            validation, vae.latent_dim, config.seed, objective.samples
+            validation, vae.noise_dim, config.seed, objective.samples
         )
         if validation
         else None,

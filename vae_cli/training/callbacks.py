@@ -17,7 +17,7 @@ import numpy as np
 from vae_cli.config.objective import BOUNDS, own_bound
 from vae_cli.errors import Interrupted
 from vae_cli.runs.folder import RunFolder
-from vae_cli.runs.metrics_file import append_row
+from vae_cli.runs.metrics_file import append_row, use_line
 from vae_cli.runtime import matrix_products
 from vae_cli.training.checkpoints import Checkpoints, Progress, non_finite
 from vae_cli.training.stop import StopSignal
@@ -262,7 +262,7 @@ def epoch_line(
     return (
         f"epoch {progress.epoch}/{epochs}  loss {logs['loss']:.2f}  "
         f"{'validation ' if prefix else ''}{score}  "
-        f"active units {logs[prefix + 'active_units']:.0f}/{latent_dim}  "
+        f"{use_line(logs, prefix, f'/{latent_dim}')}  "
         f"beta {logs['beta']:.3g}  "
         f"{logs['images_per_second']:,.0f} images/s{best}"
     )

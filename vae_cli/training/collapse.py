@@ -16,6 +16,8 @@ COLLAPSED_FRACTION = 0.1
 """Fewer active units than this fraction of the latent dimensions is a collapse."""
 OFF = 0.1
 """Nats below which a level of a hierarchy is off."""
+COLLAPSED_CODES = 0.02
+"""A perplexity below this fraction of the codes is a collapse."""
 MIN_STEPS = 100
 """Before so many steps, a posterior without active units has not trained yet."""
 ENOUGH_STEPS = 1500
@@ -37,6 +39,9 @@ class CollapseWarning(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
         """Compare active units with the latent dimensions, after some training."""
+        if "active_units" not in logs:
+            self._check_codes(epoch, logs)
+            return
         active = int(logs.get("val_active_units", logs["active_units"]))
         latent_dim = self._config.latent_dim
         steps = self._progress.step
@@ -80,6 +85,24 @@ class CollapseWarning(keras.callbacks.Callback):
             "them" if len(off) > 1 else "it",
             "\n  ".join(self._remedies(self._progress.step / (epoch + 1), levels)),
         )
+
+    def _check_codes(self, epoch: int, logs: dict[str, Any]) -> None:
+        """Compare the perplexity of discrete codes with their number."""
+        perplexity = logs.get("val_perplexity", logs["perplexity"])
+        count = self._config.latent.num_codes
+        steps, warned = self._progress.step, self._progress.collapse_warned
+        if epoch == 0 or steps < MIN_STEPS or warned:
+            return
+        if perplexity < max(2.0, COLLAPSED_CODES * count):
+            self._progress.collapse_warned = True
+            log.warning(
+                "codebook collapse: the perplexity of %s codes is %.1f after epoch %d; "
+                "few of them are used. Remedies, one at a time:\n  %s",
+                f"{count:,}",
+                perplexity,
+                epoch + 1,
+                "\n  ".join(self._config.latent.collapse_remedies()),
+            )
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Say that a run without active units was too short to learn anything."""

@@ -78,17 +78,26 @@ def complete_folder(
         )
     if result is not None:
         log.info(
-            "test neg. ELBO %.2f nats per image = %.2f %s + %.2f KL%s; %d of %d units "
-            "active; weights of epoch %d",
+            "test neg. ELBO %.2f nats per image = %.2f %s + %.2f KL%s; %s; weights of "
+            "epoch %d",
             result.neg_elbo,
             result.reconstruction_loss,
             measure,
             result.kl_loss,
             "".join(f"; at most {bits:.3f} bits per dimension" for bits in at_most),
-            result.active_units,
-            vae.latent_dim,
+            _used(result, vae),
             progress.best_epoch,
         )
+
+
+def _used(result: ElboResult, vae: VAE) -> str:
+    """Return how much of the latent space is used, in words."""
+    if result.codebook_use is None:
+        return f"{result.active_units} of {vae.latent_dim} units active"
+    words = f"codes used {result.codebook_use:.0%}, perplexity {result.perplexity:.1f}"
+    if result.neg_elbo_uniform is not None:
+        words += f"; with the uniform prior {result.neg_elbo_uniform:.2f}"
+    return words
 
 
 def _summary(

@@ -110,6 +110,8 @@ class Learner(keras.Model):
                 self._distribution,
                 len(vae.level_sizes),
                 free_bits_by_level,
+                vae.num_codes,
+                vae.adds,
             )
             self.average = WeightAverage(vae, ema_decay) if ema_decay else None
         self._batches = {"training": 0, "validation": 0}
@@ -211,7 +213,7 @@ class Learner(keras.Model):
         for own in core_shards(shard, self._core_shards):
             images = self._train.read(own, step)
             noise = tf.random.stateless_normal(
-                (self.objective.samples, size, self.vae.latent_dim),
+                (self.objective.samples, size, self.vae.noise_dim),
                 key(self._seed, Stream.TRAINING_NOISE, step),
             )
             noise = slice_for_shard(noise, own, axis=1)
@@ -231,8 +233,17 @@ class Learner(keras.Model):
         self.objective.after_step(
             lambda values: self._distribution.sum(ops.sum(values)) / total, whole
         )
+        weight = _concatenated(weights)
+        self.vae.learn(
+            whole.learned_from,
+            weight,
+            shard["start"],
+            shard["total"],
+            self._distribution.sum,
+            key(self._seed, Stream.RESTARTED_CODES, step),
+        )
         kl = tf.add_n(kl) * total
-        self._statistics.add(whole, kl, beta, _concatenated(weights))
+        self._statistics.add(whole, kl, beta, weight)
 
     def _differentiate(
         self,

@@ -7,6 +7,7 @@ the same values; the first one's are read.
 from typing import Any, NamedTuple
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from vae_cli.evaluation.latent import ACTIVE_VARIANCE
@@ -92,6 +93,41 @@ class ActiveUnits(_Statistic):
         return ops.sum(ops.cast(variance > ACTIVE_VARIANCE, "float32"))
 
 
+class CodeUse(_Statistic):
+    """How often each code is used, over images and positions.
+
+    Args:
+        num_codes: K.
+    """
+
+    def __init__(self, num_codes: int, name: str = "code_use") -> None:
+        super().__init__(name=name)
+        self.counts = self._variable("counts", (num_codes,))
+
+    def update_state(self, counts: Any) -> None:
+        """Add a batch: how often each code is used, float32 [K]."""
+        self.counts.assign_add(counts)
+
+    def result(self) -> dict[str, Any]:
+        """Return `codebook_use` and `perplexity`, as `code_use` defines them."""
+        use, perplexity = code_use(ops.convert_to_tensor(self.counts))
+        return {"codebook_use": use, "perplexity": perplexity}
+
+
+def code_use(counts: Any) -> tuple[Any, Any]:
+    """Return what fraction of the codes is used, and their perplexity.
+
+    The perplexity is exp(-sum_k p_k log p_k), p_k the fraction of code k among all
+    positions of all images: K where all are used alike, 1 where one is.
+
+    Args:
+        counts: how often each code is used, float32 [K].
+    """
+    fraction = counts / ops.maximum(ops.sum(counts), 1.0)
+    entropy = -ops.sum(fraction * ops.log(ops.maximum(fraction, 1e-30)))
+    return ops.mean(ops.cast(counts > 0, "float32")), ops.exp(entropy)
+
+
 def batch_sums(
     terms: Terms,
     kl: Any,
@@ -151,6 +187,8 @@ class EpochStatistics:
         distribution: the replicas that share each batch.
         levels: of latent variables; with several, the KL of each is logged.
         by_level: whether `free_bits` is the floor of a level.
+        num_codes: of each position of discrete codes; 0 for real vectors.
+        adds: names of what the codes add to the loss.
     """
 
     def __init__(
@@ -161,21 +199,25 @@ class EpochStatistics:
         distribution: Distribution,
         levels: int = 1,
         by_level: bool = False,
+        num_codes: int = 0,
+        adds: tuple[str, ...] = (),
     ) -> None:
         self._objective = objective
+        self._adds = (*objective.adds, *adds)
         self._free_bits = free_bits
         self._by_level = by_level
         self._distribution = distribution
         self._levels = tuple(map(kl_of_level, range(levels))) if levels > 1 else ()
-        self._names = (*MEANS, *objective.adds, *self._levels)
+        self._names = (*MEANS, *self._adds, *self._levels)
         self._means = ImageMean((len(self._names),), name="means")
         self._kl_per_dim = ImageMean((latent_dim,), name="kl_per_dim")
-        self._active_units = ActiveUnits(latent_dim)
-        self.metrics = [self._means, self._kl_per_dim, self._active_units]
+        self._num_codes = num_codes
+        self._units: Any = CodeUse(num_codes) if num_codes else ActiveUnits(latent_dim)
+        self.metrics = [self._means, self._kl_per_dim, self._units]
 
     def add(self, terms: Terms, kl: Any, beta: Any, weight: Any) -> None:
         """Add a batch; the arguments are those of `batch_sums`."""
-        adds = self._objective.adds
+        adds = self._adds
         per_dim = bool(self._free_bits) and not self._by_level
         levels = len(self._levels)
         sums = batch_sums(
@@ -183,7 +225,17 @@ class EpochStatistics:
         )
         self._means.update_state(sums.values, sums.count)
         self._kl_per_dim.update_state(sums.kl_per_dim, sums.count)
-        self._active_units.update_state(sums.mean, sums.squares, sums.count)
+        if not self._num_codes:
+            self._units.update_state(sums.mean, sums.squares, sums.count)
+            return
+        codes = terms.learned_from["codes"]
+        weights = ops.ones_like(codes, "float32")
+        if weight is not None:
+            weights = weights * weight[:, None]
+        counts = tf.math.unsorted_segment_sum(
+            tf.reshape(weights, (-1,)), tf.reshape(codes, (-1,)), self._num_codes
+        )
+        self._units.update_state(self._distribution.sum(counts))
 
     def training_logs(self, beta_now: Any) -> dict[str, Any]:
         """Return the logs of an epoch so far.
@@ -200,7 +252,7 @@ class EpochStatistics:
             "loss": logs["reconstruction_loss"] + beta * kl,
             "beta": beta,
             **logs,
-            **{name: means[name] for name in self._objective.adds},
+            **{name: means[name] for name in self._adds},
         }
 
     def validation_logs(self) -> dict[str, Any]:
@@ -215,6 +267,11 @@ class EpochStatistics:
             logs["kl_loss"] = ops.sum(ops.maximum(parts, self._free_bits))
         return logs
 
+    def _used(self) -> dict[str, Any]:
+        """Return how much of the latent space is used."""
+        used = self._units.result()
+        return used if self._num_codes else {"active_units": used}
+
     def _logs(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the means over images, and the logs that both kinds of epochs have."""
         values = ops.unstack(self._means.result(), len(self._names))
@@ -225,7 +282,7 @@ class EpochStatistics:
             "neg_elbo": means["neg_elbo"],
             # the ELBO's own bound is the line above
             self._objective.bound: means["neg_bound"],
-            "active_units": self._active_units.result(),
             **{name: means[name] for name in self._levels},
+            **self._used(),
         }
         return means, logs

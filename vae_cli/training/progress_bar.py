@@ -4,6 +4,8 @@ from typing import Any
 
 import keras
 
+from vae_cli.runs.metrics_file import use_line
+
 
 class ProgressBar(keras.callbacks.Callback):
     """Shows the terms of the loss and the time left in the epoch.
@@ -47,7 +49,7 @@ class ProgressBar(keras.callbacks.Callback):
         terms = (
             f"loss {logs['loss']:.2f} = {logs['reconstruction_loss']:.2f} + "
             f"{logs['beta']:.3g} x {logs['kl_loss']:.2f} KL  "
-            f"active units {logs['active_units']:.0f}"
+            f"{use_line(logs)}"
         )
         step = int(self.model.optimizer.iterations) % self._steps_per_epoch
         self._bar.update(

@@ -15,6 +15,7 @@ from vae_cli.evaluation.latent import (
 from vae_cli.evaluation.names import class_rows
 from vae_cli.models.vae import VAE
 from vae_cli.runs.folder import RunFolder
+from vae_cli.visualize.code_plots import plot_codebook
 from vae_cli.visualize.files import save_figure
 from vae_cli.visualize.labelled_grid import save_grid
 from vae_cli.visualize.model_figures import latent_figure, reconstructions
@@ -54,10 +55,21 @@ def draw_figures(
     run = folder.path.resolve().name
     measure = vae.likelihood.measure(spec)
     save_figure(plot_curves(rows, measure, run), file("curves"))
+    if vae.num_codes:
+        title = f"{run}: use of the codebook"
+        save_figure(plot_codebook(rows, vae.num_codes, title), file("codebook"))
     condition = row_condition(vae, 100, 10, split)
     samples = decode(
         vae, sample_prior(vae, 100, seed, condition=condition), condition=condition
     )
+    if vae.prior_network.is_learned_apart:
+        with vae.prior_network.uniformly():
+            before = decode(
+                vae,
+                sample_prior(vae, 100, seed, condition=condition),
+                condition=condition,
+            )
+        save_grid(split.pixels.shown(before), 10, None, file("samples_uniform"))
     if vae.observed_network:
         samples = with_observed(samples, condition)
     named = condition.get("label") if figure.labels else None

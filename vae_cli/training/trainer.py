@@ -14,6 +14,7 @@ from vae_cli.data.splits import ImageData, Split
 from vae_cli.errors import DataError, TrainingError
 from vae_cli.models.factory import build_model
 from vae_cli.progress import can_show
+from vae_cli.runs.code_prior import weights_file
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.metrics_file import complete_rows, keep_epochs
 from vae_cli.runs.trained import load_weights
@@ -28,6 +29,7 @@ from vae_cli.training.callbacks import (
     Validation,
 )
 from vae_cli.training.checkpoints import Checkpoints, Progress, has_state
+from vae_cli.training.code_prior import train_code_prior
 from vae_cli.training.collapse import CollapseWarning
 from vae_cli.training.completion import complete_folder
 from vae_cli.training.distribution import Distribution
@@ -115,6 +117,8 @@ class Trainer:
         complete_rows(folder.metrics_csv, progress.epoch)
         if not progress.step:
             train_features(config, data, learner.objective)
+        if not _complete(config, progress):  # its codes may change
+            weights_file(folder).unlink(missing_ok=True)
         while not _complete(config, progress):
             folder.write_status("running", progress.epoch)
             self.stop.deferred = True
@@ -134,6 +138,7 @@ class Trainer:
             # one device, and float32 throughout
             vae = build_model(config, data.spec)
             load_weights(vae, folder, "best")
+            train_code_prior(config, data, folder, vae, self.stop)
             with matrix_products(tf32=False):
                 complete_folder(config, data, folder, vae, progress)
         folder.write_status("finished", progress.epoch)

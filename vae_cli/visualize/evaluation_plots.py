@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from vae_cli.visualize.code_plots import draw_code_use
 from vae_cli.visualize.files import text_width, wrapped
 from vae_cli.visualize.images import stacked
 from vae_cli.visualize.plots import draw_kl_bars, draw_sheet, legend_above
@@ -25,6 +26,7 @@ def plot_evaluation(
     hardest: tuple[np.ndarray, np.ndarray],
     title: str,
     levels: Sequence[int] = (),
+    codes: tuple[np.ndarray, float] | None = None,
 ) -> Figure:
     """Draw the scores of images, the KL of each dimension, and extreme images.
 
@@ -37,6 +39,8 @@ def plot_evaluation(
         hardest: likewise.
         title: the run and the split.
         levels: dimensions of each level, as `draw_kl_bars` takes them.
+        codes: of discrete codes, in place of the KL: how often each is used, int [K],
+            and their perplexity.
     """
     figure = Figure(figsize=(WIDTH, 4.8), layout="constrained")
     figure.suptitle(wrapped(title, WIDTH - 0.4, fontsize=9))
@@ -51,8 +55,11 @@ def plot_evaluation(
     spread.set_ylabel("images")
     spread.set_title("scores of images")
     legend_above(spread)
-    draw_kl_bars(bars, kl, levels)
-    bars.set_title(f"KL to N(0, 1) {kl.sum():.2f} nats")
+    if codes:
+        draw_code_use(bars, *codes)
+    else:
+        draw_kl_bars(bars, kl, levels)
+        bars.set_title(f"KL to N(0, 1) {kl.sum():.2f} nats")
     _pictures(easy, easiest, "smallest neg. ELBO")
     _pictures(hard, hardest, "largest neg. ELBO")
     return figure

@@ -9,6 +9,7 @@ from vae_cli.data.splits import Split
 from vae_cli.errors import ConfigError
 from vae_cli.evaluation.anomaly import pixel_nll
 from vae_cli.evaluation.anomaly_report import AnomalyReport
+from vae_cli.evaluation.code_use import code_use
 from vae_cli.evaluation.disentanglement.information import information_gaps
 from vae_cli.evaluation.disentanglement.variations import variations
 from vae_cli.evaluation.latent import (
@@ -26,6 +27,7 @@ from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, generator
 from vae_cli.runs.opened import OpenRun
 from vae_cli.visualize.anomaly_plots import plot_detection
+from vae_cli.visualize.code_plots import plot_code_use
 from vae_cli.visualize.disentanglement_plots import plot_disentanglement
 from vae_cli.visualize.evaluation_plots import OUTLIERS, plot_evaluation
 from vae_cli.visualize.images import interleaved, stacked
@@ -49,6 +51,9 @@ def evaluation_figure(vae: VAE, report: SplitReport, run: str) -> Figure:
         return chosen.pictures(), chosen.pixels.shown(restored)
 
     importance = evaluation.importance
+    used = None
+    if vae.num_codes:
+        used = code_use(vae, split.images, split.condition)
     return plot_evaluation(
         evaluation.neg_elbo,
         None if importance is None else -importance.log_prob,
@@ -58,6 +63,7 @@ def evaluation_figure(vae: VAE, report: SplitReport, run: str) -> Figure:
         extremes(order[-OUTLIERS:]),
         f"{run}: {len(split):,} {report.split_name} images",
         vae.level_sizes,
+        None if used is None else (used.counts, used.perplexity),
     )
 
 
@@ -139,6 +145,10 @@ def latent_figure(
         the figure, and posterior means and log-variances, float32 [N, latent_dim].
     """
     mean, log_var = encode(vae, split.images, condition=split.condition)
+    if vae.num_codes:
+        used = code_use(vae, split.images, split.condition)
+        title = f"codes of {len(split):,} {name} images"
+        return plot_code_use(used.counts, used.perplexity, title), mean, log_var
     kl = kl_to_normal(mean, log_var)
     points, axis_names = project(mean, log_var, kl, method, dims, seed)
     title = f"{len(split):,} {name} images: {code_source(vae)}"

@@ -19,6 +19,8 @@ from vae_cli.visualize.style import WIDTH, class_colours, styled
 
 MANY_BARS = 64
 """Latent dimensions beyond which several levels have one bar each."""
+UNITS = {"active_units": "units", "perplexity": "codes"}
+"""Column of `metrics.csv` -> unit, where it is not nats per image."""
 NAME = 60
 """Most characters of a class in a legend."""
 
@@ -75,7 +77,9 @@ def plot_curves(rows: list[dict[str, float]], measure: str, title: str = "") -> 
         first,
         ("reconstruction_loss", second),
         ("kl_loss", "KL term"),
-        ("active_units", "active units"),
+        ("active_units", "active units")
+        if "active_units" in rows[0]
+        else ("perplexity", "perplexity of codes"),
     )
     figure = Figure(figsize=(WIDTH, 4.4), layout="constrained")
     figure.suptitle(wrapped(title, WIDTH - 0.4, fontsize=9))
@@ -88,7 +92,7 @@ def plot_curves(rows: list[dict[str, float]], measure: str, title: str = "") -> 
             axis.plot(epochs, validation, ".-", label="validation")
         axis.set_title(name)
         axis.set_xlabel("epoch")
-        axis.set_ylabel("units" if column == "active_units" else "nats per image")
+        axis.set_ylabel(UNITS.get(column, "nats per image"))
         axis.grid(alpha=0.3)
         # of a single epoch, one tick
         axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)

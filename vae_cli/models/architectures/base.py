@@ -36,6 +36,27 @@ class Architecture:
         """Return the networks of hierarchy=ladder, where its config `takes_ladder`."""
         raise TypeError(f"{type(self).__name__} has no ladder")
 
+    def grid_features(self, image: Any, channels: int) -> Any:
+        """Return what a spatial code is made of, [B, h, w, channels].
+
+        h and w are those of the options' `grid`; options without one have no such
+        features, and their codes are groups of a flat encoder's outputs.
+
+        Args:
+            image: a Keras tensor, float32 [B, H, W, C] in [0, 1].
+            channels: for each position.
+        """
+        raise TypeError(f"{type(self).__name__} has no grid")
+
+    def decoder_from_grid(self, grid: Any, output_shape: Shape) -> Any:
+        """Return what the likelihood takes, [B, *output_shape].
+
+        Args:
+            grid: a Keras tensor, float32 [B, h, w, D].
+            output_shape: (H, W, C * outputs_per_channel).
+        """
+        raise TypeError(f"{type(self).__name__} has no grid")
+
     def checked_encoder(self, image_shape: Shape, latent_dim: int) -> keras.Model:
         """Return the encoder.
 

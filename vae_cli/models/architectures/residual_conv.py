@@ -46,13 +46,24 @@ class ResidualConv(Architecture):
         z = keras.Input((latent_dim,), name="z")
         x = dense_stack(z, [config.dense_units], config)
         x = to_grid(x, (*shapes[-1], config.filters[-1]), config)
-        # what each size hands up to the next larger one
-        upward = [output_shape[-1], *config.filters[:-1]]
-        for level in reversed(range(len(config.filters))):
-            for block in range(config.blocks):
-                x = residual_block(x, config, f"level_{level}_block_{block}")
-            x = enlarged(x, config, level, upward[level], shapes[level])
-        return keras.Model(z, x, name="decoder")
+        return keras.Model(z, image_of_grid(x, output_shape, config), name="decoder")
+
+    def grid_features(self, image: Any, channels: int) -> Any:
+        """Return convolutions and blocks, then a convolution of size 1."""
+        x = activated(grids(image, self.config)[-1], "grid", self.config)
+        return keras.layers.Conv2D(channels, 1, name="features")(x)
+
+    def decoder_from_grid(self, grid: Any, output_shape: Shape) -> Any:
+        """Return a convolution, then as `decoder` goes on from its grid."""
+        config = self.config
+        x = keras.layers.Conv2D(
+            config.filters[-1],
+            config.kernel_size,
+            padding="same",
+            kernel_regularizer=regularizer(config),
+            name="from_codes",
+        )(grid)
+        return image_of_grid(x, output_shape, config)
 
     def ladder(self, image_shape: Shape) -> LadderNetworks:
         """Return the networks of a ladder."""
@@ -130,6 +141,18 @@ def to_grid(x: Any, shape: tuple[int, ...], config: ResidualConvConfig) -> Any:
         math.prod(shape), kernel_regularizer=regularizer(config), name="dense_to_grid"
     )(x)
     return keras.layers.Reshape(shape, name="grid")(x)
+
+
+def image_of_grid(x: Any, output_shape: Shape, config: ResidualConvConfig) -> Any:
+    """Return the outputs, [B, *output_shape], of a grid of the smallest size."""
+    shapes = sizes(output_shape, [2] * len(config.filters))
+    # what each size hands up to the next larger one
+    upward = [output_shape[-1], *config.filters[:-1]]
+    for level in reversed(range(len(config.filters))):
+        for block in range(config.blocks):
+            x = residual_block(x, config, f"level_{level}_block_{block}")
+        x = enlarged(x, config, level, upward[level], shapes[level])
+    return x
 
 
 def enlarged(

@@ -41,6 +41,7 @@ class Terms(NamedTuple):
     extras: dict[str, Any] = {}  # noqa: RUF012  # [B] each; minimised, too
     own: dict[str, Any] = {}  # noqa: RUF012  # [B]; by the objective's own weights
     statistics: dict[str, Any] = {}  # noqa: RUF012  # [B]; logged, not minimised
+    learned_from: dict[str, Any] = {}  # noqa: RUF012  # [B, ...]; by whole batches
     kl_per_level: Any = None  # [B, levels], top first
 
     @property
@@ -62,13 +63,13 @@ def weighted(terms: Terms, weight: Any) -> Terms:
     def apply(values: Any) -> Any:
         return weight[:, None] * values if len(values.shape) == 2 else weight * values
 
-    fields = terms._replace(mean=None)._asdict()
+    fields = terms._replace(mean=None, learned_from={})._asdict()
     weighted_terms = {
         name: keras.tree.map_structure(apply, x)
         for name, x in fields.items()
         if x is not None
     }
-    return terms._replace(**weighted_terms)
+    return terms._replace(**weighted_terms | {"learned_from": terms.learned_from})
 
 
 def concatenated(shards: list[Terms]) -> Terms:
@@ -252,7 +253,12 @@ def elbo_terms(
     neg_elbo = reconstruction + kl
     mean = vae.code_means(encoded, levels)
     terms = Terms(reconstruction, kl, per_dim, neg_elbo, neg_elbo, mean)
-    return terms._replace(kl_per_level=ops.stack(per_level, axis=-1))
+    extras, learned_from = vae.code_terms(encoded)
+    return terms._replace(
+        kl_per_level=ops.stack(per_level, axis=-1),
+        extras=extras,
+        learned_from=learned_from,
+    )
 
 
 def kl_term(
