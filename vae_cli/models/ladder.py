@@ -155,7 +155,7 @@ class LadderVAE(HierarchicalVAE):
         """
         if not getattr(levels, "training", False):
             return super().code_means(encoded, levels)
-        top = VAE.mean_posterior(self, encoded).mean
+        top = super().mean_posterior(encoded).mean
         below = [ops.mean(level.posterior.mean, axis=0) for level in levels[1:]]
         return ops.concatenate([top, *below], axis=-1)
 
