@@ -8,9 +8,9 @@ from vae_cli.models.objective.base import (
     concatenated,
     elbo_terms,
     kl_term,
-    log_mean_exp,
     weighted,
 )
+from vae_cli.models.objective.iwae import log_mean_exp
 
 __all__ = [
     "Draw",

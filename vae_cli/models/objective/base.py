@@ -296,12 +296,6 @@ def kl_term(
     return ops.sum(ops.where(batch > free_bits, own, free_bits / replicas))
 
 
-def log_mean_exp(log_weights: Any) -> Any:
-    """Return log 1/S sum_s exp(log_weights[s]): [S, ...] -> [...]."""
-    count = log_weights.shape[0]
-    return ops.logsumexp(log_weights, axis=0) - math.log(count)
-
-
 def prior_codes(draw: Draw) -> Any:
     """Return codes from the prior, [B, latent_dim], of two extra noise arrays.
 

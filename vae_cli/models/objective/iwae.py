@@ -1,5 +1,6 @@
 """The importance-weighted bound."""
 
+import math
 from typing import Any
 
 import tensorflow as tf
@@ -7,7 +8,7 @@ from keras import ops
 
 from vae_cli.config.objective import IwaeConfig
 from vae_cli.models.distributions import log_ratio
-from vae_cli.models.objective.base import Elbo, Facts, Terms, elbo_terms, log_mean_exp
+from vae_cli.models.objective.base import Elbo, Facts, Terms, elbo_terms
 from vae_cli.models.objective.pathwise import with_detached_posteriors
 from vae_cli.models.vae import UNCONDITIONAL, VAE, Condition
 from vae_cli.registry import builds
@@ -86,6 +87,12 @@ class Iwae(Elbo):
             kl=kl,
             neg_bound=-log_mean_exp(scores + ratio),
         )
+
+
+def log_mean_exp(log_weights: Any) -> Any:
+    """Return log 1/S sum_s exp(log_weights[s]): [S, ...] -> [...]."""
+    count = log_weights.shape[0]
+    return ops.logsumexp(log_weights, axis=0) - math.log(count)
 
 
 def with_scaled_gradient(z: Any, reweigh: dict[str, Any]) -> Any:
