@@ -86,7 +86,8 @@ def test_importance_weighted_run_has_its_bound_after_the_promised_columns(
     assert columns == [
         *("epoch", "seconds", "images_per_second", "learning_rate", "beta"),
         *(*parts, *(f"val_{part}" for part in parts)),
-        *("neg_iwae", "val_neg_iwae"),
+        *("kl_level_0", "kl_level_1", "neg_iwae"),
+        *("val_kl_level_0", "val_kl_level_1", "val_neg_iwae"),
     ]
     full = 0
     for row in rows(layered):

@@ -31,6 +31,7 @@ OF_RUN = {"train": "resume", "inspect": "run"}
 """Command with a group of data sets -> the key of a run, which has its own."""
 SHORT = {
     "train": {"init_from": "init_from.run"},
+    "inspect": {"init_from": "init_from.run"},
     "generate": {"prior": "prior.name"},
     "evaluate": {"prior": "prior.name"},
 }
