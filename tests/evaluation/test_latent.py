@@ -9,9 +9,9 @@ from vae_cli.evaluation.latent import (
     decode,
     encode,
     kl_to_normal,
-    project,
     sample_prior,
 )
+from vae_cli.evaluation.projection import project
 from vae_cli.registry import OPTIONS
 
 SHAPE = (5, 6, 2)

@@ -12,7 +12,7 @@ from vae_cli.evaluation.reconstruction import (
     ssim,
 )
 from vae_cli.models.distributions import Gaussian
-from vae_cli.models.vae import UNCONDITIONAL
+from vae_cli.models.generative import UNCONDITIONAL
 from vae_cli.pixels import EIGHT_BIT
 
 SHAPES = [(28, 28, 1), (11, 11, 1), (13, 19, 3)]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from vae_cli.evaluation.latent import project
+from vae_cli.evaluation.projection import project
 from vae_cli.explore.plane import plane_of, ranges
 
 

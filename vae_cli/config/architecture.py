@@ -6,7 +6,16 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from vae_cli.config.option import Options, option
-from vae_cli.config.sizes import Layers, conv_layers, dense_layers, ladder_levels
+from vae_cli.config.sizes import (
+    MAX_LAYERS,
+    Layers,
+    conv_layers,
+    dense_layers,
+    depth_problems,
+    filters_for,
+    ladder_levels,
+    shrunk,
+)
 from vae_cli.registry import register
 
 ACTIVATIONS = (
@@ -14,11 +23,7 @@ ACTIVATIONS = (
     "tanh", "sigmoid",
 )  # fmt: skip
 NORMALIZATIONS = ("none", "batch", "layer")
-MAX_LAYERS = 100
-"""Layers or blocks in a row: more would take minutes to build."""
 
-MOST_FILTERS = 256
-"""Of a layer, where they are chosen by the size of the images."""
 MAX_UNITS = 1_000_000
 MAX_KERNEL = 255
 """Pixels: larger kernels end the process within oneDNN."""
@@ -82,27 +87,6 @@ class ArchitectureConfig(Options):
     def grid(self, image_shape: Sequence[int]) -> tuple[int, int] | None:
         """Return rows and columns of the encoder's last features; None without."""
         return None
-
-
-def filters_for(side: int, first: int) -> list[int]:
-    """Return filters that double at each halving of a side, down to 8 pixels or so."""
-    halvings = max(2, math.ceil(math.log2(max(side, 1) / 8)))
-    return [min(first * 2**level, MOST_FILTERS) for level in range(halvings)]
-
-
-def shrunk(image_shape: Sequence[int], strides: Sequence[int]) -> tuple[int, int]:
-    """Return height and width after all strides, rounded up at each."""
-    height, width = image_shape[:2]
-    for stride in strides:
-        height, width = math.ceil(height / stride), math.ceil(width / stride)
-    return height, width
-
-
-def depth_problems(key: str, layers: list[int], least: int = 0) -> list[str]:
-    """Return what is wrong with a number of layers."""
-    if len(layers) > MAX_LAYERS:
-        return [f"{key} has {len(layers):,} layers; at most {MAX_LAYERS} are possible"]
-    return [f"{key} needs a layer, got []"] if len(layers) < least else []
 
 
 @register("architecture", "conv")
@@ -276,11 +260,8 @@ class ResidualConvConfig(ArchitectureConfig):
         """Return a vector, then the grids."""
         if self.filters is None:
             return []
-        grids, size = [], image_shape[:2]
-        for _ in self.filters:
-            size = tuple(math.ceil(side / 2) for side in size)
-            grids.append(size)
-        return [(), *grids[::-1]]
+        halvings = range(len(self.filters), 0, -1)
+        return [(), *(shrunk(image_shape, [2] * count) for count in halvings)]
 
     def ladder_layers(
         self, image_shape: tuple[int, ...], levels: list[int], channels: list[int]

@@ -4,9 +4,9 @@ import math
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
-from vae_cli.config.architecture import MAX_UNITS, ArchitectureConfig, depth_problems
+from vae_cli.config.architecture import MAX_UNITS, ArchitectureConfig
 from vae_cli.config.option import Options, option
-from vae_cli.config.sizes import Layers, dense_layers
+from vae_cli.config.sizes import Layers, dense_layers, depth_problems
 from vae_cli.registry import register
 
 Shapes = list[tuple[int, ...]]

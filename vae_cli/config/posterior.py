@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from vae_cli.config.architecture import MAX_UNITS, depth_problems
+from vae_cli.config.architecture import MAX_UNITS
 from vae_cli.config.option import Options, option
-from vae_cli.config.sizes import Layers, dense_layers
+from vae_cli.config.sizes import Layers, dense_layers, depth_problems
 from vae_cli.registry import register
 
 MAX_STEPS = 1000

@@ -7,6 +7,11 @@ from collections.abc import Sequence
 Layers = list[tuple[float, float]]
 """(weights, activations per image) of each layer."""
 
+MAX_LAYERS = 100
+"""Layers or blocks in a row: more would take minutes to build."""
+MOST_FILTERS = 256
+"""Of a layer, where they are chosen by the size of the images."""
+
 
 def dense_layers(units: Sequence[int], gates: int = 1) -> Layers:
     """Return the layers between widths; two `gates` are twice as wide."""
@@ -83,3 +88,24 @@ def ladder_levels(
         block = ((1 + gates) * taps * width**2, (3.0 + 2 * gates) * places * width)
         layers += count * [heads, *[block] * blocks]
     return layers
+
+
+def filters_for(side: int, first: int) -> list[int]:
+    """Return filters that double at each halving of a side, down to 8 pixels or so."""
+    halvings = max(2, math.ceil(math.log2(max(side, 1) / 8)))
+    return [min(first * 2**level, MOST_FILTERS) for level in range(halvings)]
+
+
+def shrunk(image_shape: Sequence[int], strides: Sequence[int]) -> tuple[int, int]:
+    """Return height and width after all strides, rounded up at each."""
+    height, width = image_shape[:2]
+    for stride in strides:
+        height, width = math.ceil(height / stride), math.ceil(width / stride)
+    return height, width
+
+
+def depth_problems(key: str, layers: list[int], least: int = 0) -> list[str]:
+    """Return what is wrong with a number of layers."""
+    if len(layers) > MAX_LAYERS:
+        return [f"{key} has {len(layers):,} layers; at most {MAX_LAYERS} are possible"]
+    return [f"{key} needs a layer, got []"] if len(layers) < least else []

@@ -9,7 +9,8 @@ import tensorflow as tf
 from vae_cli.data.batches import pixels_to_float
 from vae_cli.errors import DataError, ModelError
 from vae_cli.models.distributions import Distribution
-from vae_cli.models.vae import VAE, Condition
+from vae_cli.models.generative import Condition
+from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, key
 from vae_cli.runtime import evaluating
 

@@ -14,7 +14,8 @@ from keras import ops
 
 from vae_cli.data.corruption import MISSING
 from vae_cli.models.distributions import Distribution, Gaussian, Mixture
-from vae_cli.models.vae import VAE, Condition
+from vae_cli.models.generative import Condition
+from vae_cli.models.vae import VAE
 from vae_cli.pixels import Pixels
 
 Tensors = dict[str, Any]

@@ -33,6 +33,7 @@ from vae_cli.models.distributions import (
     Levels,
     kl_divergence,
 )
+from vae_cli.models.generative import UNCONDITIONAL, Condition, Encoded
 from vae_cli.models.prior import Prior
 from vae_cli.models.quantizers import (
     CategoricalQuantizer,
@@ -40,7 +41,7 @@ from vae_cli.models.quantizers import (
     Quantizer,
     VectorQuantizer,
 )
-from vae_cli.models.vae import UNCONDITIONAL, VAE, Condition, Encoded
+from vae_cli.models.vae import VAE
 from vae_cli.registry import builds
 
 

@@ -8,8 +8,9 @@ import numpy as np
 from vae_cli.config.train import TrainConfig
 from vae_cli.data_spec import DataSpec
 from vae_cli.models.architectures.base import start_at_mean
+from vae_cli.models.generative import as_float32
 from vae_cli.models.objective import Elbo, Facts
-from vae_cli.models.vae import VAE, as_float32
+from vae_cli.models.vae import VAE
 from vae_cli.randomness import seeded
 from vae_cli.registry import build
 

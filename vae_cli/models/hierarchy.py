@@ -34,8 +34,9 @@ from vae_cli.models.distributions import (
     Levels,
     StandardNormal,
 )
+from vae_cli.models.generative import UNCONDITIONAL, Condition, Encoded, as_float32
 from vae_cli.models.layers import dense_stack
-from vae_cli.models.vae import UNCONDITIONAL, VAE, Condition, Encoded, as_float32
+from vae_cli.models.vae import VAE
 from vae_cli.registry import builds
 
 

@@ -26,8 +26,8 @@ import keras
 from keras import ops
 
 from vae_cli.models.distributions import Distribution, Gaussian, Level, StandardNormal
+from vae_cli.models.generative import UNCONDITIONAL, Condition, Encoded, as_float32
 from vae_cli.models.hierarchy import HierarchicalVAE, as_batch
-from vae_cli.models.vae import UNCONDITIONAL, Condition, Encoded, as_float32
 
 
 @dataclass(frozen=True)

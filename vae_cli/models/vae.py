@@ -15,7 +15,7 @@ Mattei & Frellsen, "MIWAE", 2019.
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
@@ -24,33 +24,23 @@ from keras import ops
 from vae_cli.config.posterior import GaussianPosteriorConfig
 from vae_cli.models.distributions import (
     Distribution,
-    Gaussian,
     Level,
     Levels,
-    code,
+)
+from vae_cli.models.generative import (
+    UNCONDITIONAL,
+    Condition,
+    Encoded,
+    Generative,
+    as_float32,
 )
 from vae_cli.models.likelihood import Likelihood
 from vae_cli.models.posterior import Posterior
 from vae_cli.models.prior import Prior
 from vae_cli.models.transposed_convolution import fast_decoder
 
-Encoded = dict[str, Any]
-"""Encoder outputs, arrays [B, ...]: the parameters of q(z|x)."""
 
-
-class Condition(NamedTuple):
-    """What the distributions depend on besides images and codes; None where absent."""
-
-    label: Any = None  # one-hot float32 [B, num_labels], for the encoder
-    corrupted: Any = None  # what the encoder gets in place of the images, [B, H, W, C]
-    embedding: Any = None  # of y, input of decoder and prior, float32 [B, k]
-    mask: Any = None  # weight of each pixel in the likelihood, float32 [B, H, W, 1]
-
-
-UNCONDITIONAL = Condition()
-
-
-class VAE(keras.Model):
+class VAE(Generative):
     """A composition of networks and distributions; `training/learner.py` trains it.
 
     Args:
@@ -67,14 +57,6 @@ class VAE(keras.Model):
         posterior: makes q(z|x) of the encoder's outputs; a Gaussian if None.
     """
 
-    has_continuous_codes = True
-    """Whether p(z) is a density with a gradient, which annealing needs."""
-    num_codes = 0
-    """Codes that each position of a discrete z chooses from; 0 for real vectors."""
-    code_grid: tuple[int, int] = (0, 0)
-    """Rows and columns of positions of discrete z."""
-    is_deterministic = False
-    """Whether an image has one code: more posterior samples are then the same."""
     adds: tuple[str, ...] = ()
     """Names of what `code_terms` adds to the loss."""
 
@@ -127,10 +109,6 @@ class VAE(keras.Model):
         if self.num_labels:
             one_hot = ops.one_hot(ops.cast(label, "int32"), self.num_labels)
         return Condition(one_hot, corrupted, one_hot, mask)
-
-    def prior(self, condition: Condition = UNCONDITIONAL) -> Distribution:
-        """Return p(z|y), with several levels that of the top."""
-        return self.prior_network.distribution(condition.embedding)
 
     def encode(
         self, images: Any, condition: Condition = UNCONDITIONAL, training: bool = False
@@ -212,55 +190,12 @@ class VAE(keras.Model):
         """Return q(z|x~, y) of the whole code, as `mean_posterior` does."""
         return self.mean_posterior(self.encode(images, condition))
 
-    def sample_prior(
-        self,
-        noise: Any,
-        choice: Any,
-        condition: Condition = UNCONDITIONAL,
-        prior: Distribution | None = None,
-    ) -> Any:
-        """Turn noise into codes of all levels: [N, latent_dim], as `Distribution`'s.
-
-        `prior` is p(z|y) of the top level, if it is already computed.
-        """
-        return (prior or self.prior(condition)).sample(noise, choice)
-
-    def log_prior(
-        self, z: Any, condition: Condition, prior: Distribution | None = None
-    ) -> Any:
-        """Return log p(z|y) of whole codes in nats, [S, B, latent_dim] -> [S, B].
-
-        Lower levels are relative to their own priors. `prior` is that of the top.
-        """
-        top_dim = self.level_sizes[0]
-        log_prob = (prior or self.prior(condition)).log_prob(z[..., :top_dim])
-        return log_prob + Gaussian(0.0, 0.0).log_prob(z[..., top_dim:])
-
-    def draw(
-        self,
-        noise: Any,
-        choice: Any,
-        condition: Condition = UNCONDITIONAL,
-        temperature: Any = 1.0,
-    ) -> Any:
-        """Draw codes as `sample_prior`; temperatures [latent_dim] scale the noise."""
-        scaled = ops.cast(temperature * noise, "float32")
-        return self.sample_prior(scaled, choice, condition)
-
     def code_terms(self, encoded: Encoded) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return what codes add to the loss, and what they learn from; [B, ...] each.
 
         The first enters `Terms.extras`, the second `Terms.learned_from`.
         """
         return {}, {}
-
-    def code_indices(self, z: Any) -> Any:
-        """Return the numbers of discrete codes: [..., latent_dim] -> int32 [..., N]."""
-        raise TypeError("real vectors have no numbers")
-
-    def on_codes(self, z: Any) -> Any:
-        """Return the possible z that is nearest to each, [..., latent_dim]."""
-        return z
 
     def kl_to_uniform(self, levels: Levels) -> Any | None:
         """Return KL(q || uniform) of each image, [B]; None unless a prior was learned.
@@ -271,54 +206,6 @@ class VAE(keras.Model):
 
     def learn(self, batch: dict[str, Any], *how: Any) -> None:
         """Learn from a whole batch what gradients don't; see `Quantizer.update`."""
-
-    def decode(
-        self, z: Any, condition: Condition = UNCONDITIONAL, training: bool = False
-    ) -> Any:
-        """Return logits [S * B, H, W, C] for S codes an image, [S * B, latent_dim]."""
-        embedding = condition.embedding
-        if embedding is not None:
-            samples = ops.shape(z)[0] // ops.shape(embedding)[0]
-            # not `tile`, whose gradient transposes integers: oneDNN complains of them
-            every = ops.broadcast_to(embedding, (samples, *ops.shape(embedding)))
-            every = ops.reshape(every, (-1, embedding.shape[-1]))
-            z = ops.concatenate([z, every], axis=-1)
-        return as_float32(self._logits(z, training=training))
-
-    def log_likelihood(
-        self,
-        images: Any,
-        levels: Levels,
-        condition: Condition = UNCONDITIONAL,
-        training: bool = False,
-    ) -> Any:
-        """Return log p(x|z, y) in nats, float32 [S, B]."""
-        logits = self.decode_samples(code(levels), condition, training)
-        return self.log_likelihood_of_logits(images, logits, condition)
-
-    def decode_samples(
-        self, z: Any, condition: Condition = UNCONDITIONAL, training: bool = False
-    ) -> Any:
-        """Return logits [S, B, H, W, C] for codes [S, B, latent_dim]."""
-        flat = ops.reshape(z, (-1, self.latent_dim))
-        logits = self.decode(flat, condition, training)
-        return ops.reshape(logits, (*ops.shape(z)[:2], *logits.shape[1:]))
-
-    def log_likelihood_of_logits(
-        self, images: Any, logits: Any, condition: Condition = UNCONDITIONAL
-    ) -> Any:
-        """Return log p(x|z) of the pixels of the mask, in nats.
-
-        Args:
-            images: float32 [B, H, W, C].
-            logits: [..., B, H, W, C].
-            condition: of these images; without a mask, of all pixels.
-        """
-        return self.likelihood.log_prob(images, logits, condition.mask)
-
-    def pixel_means(self, z: Any, condition: Condition = UNCONDITIONAL) -> Any:
-        """Return E[x|z, y], float32 [B, H, W, C] in [0, 1]."""
-        return self.likelihood.mean(self.decode(z, condition))
 
     def call(self, images: Any, training: bool = False) -> Any:
         """Reconstruct from posterior means: [B, H, W, C] -> the same."""
@@ -377,8 +264,3 @@ class VAE(keras.Model):
         q = self.posterior(image, Condition(*label))
         outputs = {"mean": q.mean, "log_var": q.log_var}
         return keras.Model(inputs, outputs, name="encoder")
-
-
-def as_float32(outputs: Any) -> Any:
-    """Return what networks of lower precision give as float32."""
-    return keras.tree.map_structure(lambda x: ops.cast(x, "float32"), outputs)

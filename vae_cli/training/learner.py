@@ -31,20 +31,9 @@ class Learner(keras.Model):
     """Trains a VAE with Keras's `fit`.
 
     Everything it logs is in nats per image, averaged over images (not over batches),
-    and obeys `loss = reconstruction_loss + beta * kl_loss`:
-
-    - `reconstruction_loss`: -log p(x|z), one posterior sample; for other objectives
-      than the ELBO, the loss minus the weighted KL term.
-    - `kl_loss`: the KL term as it enters the loss; with free bits, its floor included.
-    - `beta`: the weight in force; where it changes within an epoch, the mean weighted
-      by the KL it multiplied, so that the sum holds.
-    - `neg_elbo`: -log p(x|z) + plain KL at beta 1, whatever the schedule does.
-    - `kl_level_0`, ...: with several levels the plain KL of each, top first.
-    - `neg_iwae`: with `objective=iwae`, its own bound at beta 1; `neg_infovae` with
-      `objective=mmd`, its loss at the full beta.
-    - what the objective adds: `penalty`, which is minimised in addition to the loss,
-      `discriminator_loss`, which trains the discriminator, or statistics such as
-      `total_correlation`.
+    and obeys `loss = reconstruction_loss + beta * kl_loss`. `kl_loss` has the floor of
+    free bits; `neg_elbo` and the objective's own bound are those at beta 1. Where beta
+    changes within an epoch, it is the mean weighted by the KL it multiplied.
 
     Args:
         vae: the model to train.
@@ -87,14 +76,19 @@ class Learner(keras.Model):
         self._trained = [*vae.trainable_variables, *objective.trainable_variables]
         self._beta = beta
         self._annealing = annealing
-        self._free_bits = free_bits
-        self._by_level = free_bits_by_level
         self._seed = seed
         self._train = train
         self._validation = validation
         self._validation_noise = validation_noise
         self._distribution = distribution or Distribution()
         self._core_shards = core_shards
+        self._kl_term = partial(
+            kl_term,
+            free_bits=free_bits,
+            replicas=self._distribution.replicas,
+            over_replicas=self._distribution.sum,
+            by_level=free_bits_by_level,
+        )
         # pixels and noise are drawn outside: XLA would draw them anew for each of
         # the operations that use them
         self._gradients = (
@@ -295,17 +289,6 @@ class Learner(keras.Model):
             scored.append(weighted(terms, weights[-1]))
         terms, weight = concatenated(scored), _concatenated(weights)
         self._statistics.add(terms, ops.sum(terms.kl), beta, weight)
-
-    def _kl_term(self, terms: Terms, total: Any) -> Any:
-        """Return this shard of the KL term."""
-        return kl_term(
-            terms,
-            total,
-            self._free_bits,
-            self._distribution.replicas,
-            self._distribution.sum,
-            self._by_level,
-        )
 
     def _training_logs(self) -> dict[str, Any]:
         return self._statistics.training_logs(

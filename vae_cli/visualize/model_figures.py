@@ -17,10 +17,10 @@ from vae_cli.evaluation.latent import (
     code_source,
     encode,
     kl_to_normal,
-    project,
     reconstruct,
 )
 from vae_cli.evaluation.names import GridNames
+from vae_cli.evaluation.projection import project
 from vae_cli.evaluation.restoration_report import RestorationReport
 from vae_cli.evaluation.split_report import SplitReport
 from vae_cli.models.vae import VAE

@@ -1,16 +1,14 @@
 """Objectives: what training minimises, one file each; `base.py` has what they share."""
 
-from vae_cli.models.objective.base import (
-    Draw,
-    Elbo,
-    Facts,
+from vae_cli.models.objective.base import Draw, Elbo, Facts
+from vae_cli.models.objective.iwae import log_mean_exp
+from vae_cli.models.objective.terms import (
     Terms,
     concatenated,
     elbo_terms,
     kl_term,
     weighted,
 )
-from vae_cli.models.objective.iwae import log_mean_exp
 
 __all__ = [
     "Draw",

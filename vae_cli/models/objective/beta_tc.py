@@ -6,7 +6,8 @@ from keras import ops
 
 from vae_cli.config.objective_aggregate import BetaTcConfig
 from vae_cli.models.distributions import Levels
-from vae_cli.models.objective.base import Draw, Elbo, Facts, Terms
+from vae_cli.models.objective.base import Draw, Elbo, Facts
+from vae_cli.models.objective.terms import Terms
 from vae_cli.registry import builds
 
 

@@ -5,7 +5,8 @@ from typing import Any
 from keras import ops
 
 from vae_cli.config.objective_aggregate import DipConfig
-from vae_cli.models.objective.base import Draw, Elbo, Facts, Terms, for_each_image
+from vae_cli.models.objective.base import Draw, Elbo, Facts, for_each_image
+from vae_cli.models.objective.terms import Terms
 from vae_cli.registry import builds
 
 

@@ -8,7 +8,8 @@ from keras import ops
 
 from vae_cli.config.objective_aggregate import FactorConfig
 from vae_cli.models.distributions import code
-from vae_cli.models.objective.base import Draw, Elbo, Facts, Terms
+from vae_cli.models.objective.base import Draw, Elbo, Facts
+from vae_cli.models.objective.terms import Terms
 from vae_cli.registry import builds
 
 

@@ -9,7 +9,8 @@ from keras import ops
 from vae_cli.config.objective import FeatureConfig, PerceptualConfig, VaeGanConfig
 from vae_cli.models.distributions import code
 from vae_cli.models.features import discriminator, feature_network
-from vae_cli.models.objective.base import Draw, Elbo, Facts, Terms, prior_codes
+from vae_cli.models.objective.base import Draw, Elbo, Facts, prior_codes
+from vae_cli.models.objective.terms import Terms
 from vae_cli.registry import builds
 
 

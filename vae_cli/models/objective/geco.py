@@ -8,7 +8,8 @@ import keras
 from keras import ops
 
 from vae_cli.config.objective_constraint import GecoConfig
-from vae_cli.models.objective.base import Draw, Elbo, Facts, Terms, for_each_image
+from vae_cli.models.objective.base import Draw, Elbo, Facts, for_each_image
+from vae_cli.models.objective.terms import Terms
 from vae_cli.registry import builds
 
 LARGEST = math.log(1e4)

@@ -8,9 +8,11 @@ from keras import ops
 
 from vae_cli.config.objective import IwaeConfig
 from vae_cli.models.distributions import log_ratio
-from vae_cli.models.objective.base import Elbo, Facts, Terms, elbo_terms
+from vae_cli.models.generative import UNCONDITIONAL, Condition
+from vae_cli.models.objective.base import Elbo, Facts
 from vae_cli.models.objective.pathwise import with_detached_posteriors
-from vae_cli.models.vae import UNCONDITIONAL, VAE, Condition
+from vae_cli.models.objective.terms import Terms, elbo_terms
+from vae_cli.models.vae import VAE
 from vae_cli.registry import builds
 
 

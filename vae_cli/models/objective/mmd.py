@@ -7,14 +7,8 @@ from keras import ops
 
 from vae_cli.config.objective_aggregate import MmdConfig
 from vae_cli.models.distributions import code
-from vae_cli.models.objective.base import (
-    Draw,
-    Elbo,
-    Facts,
-    Terms,
-    for_each_image,
-    prior_codes,
-)
+from vae_cli.models.objective.base import Draw, Elbo, Facts, for_each_image, prior_codes
+from vae_cli.models.objective.terms import Terms
 from vae_cli.registry import builds
 
 

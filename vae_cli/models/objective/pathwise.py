@@ -7,7 +7,8 @@ import keras
 import tensorflow as tf
 
 from vae_cli.models.distributions import Level, Levels
-from vae_cli.models.vae import VAE, Condition, Encoded
+from vae_cli.models.generative import Condition, Encoded
+from vae_cli.models.vae import VAE
 
 
 def with_detached_posteriors(
