@@ -24,6 +24,10 @@ AT_MOST = {
     "prior.steps": 2,
     "prior.hidden_units": [8],
     "objective.hidden_units": [8],
+    "latent.codes": 16,
+    "latent.prior_epochs": 1,
+    "latent.prior_filters": 8,
+    "latent.prior_layers": 1,
     "importance_samples": 3,
     "generated_images": 100,
     "ais.images": 3,
@@ -47,6 +51,11 @@ ALSO = {
     "vae-train -m experiment=anomaly_one_digit hydra.sweep.dir=outputs/one_digit": (
         "hydra.sweeper.params=null",
         "dataset.classes=[0]",
+    ),
+    # by the number of `architecture.filters`
+    "vae-train experiment=ladder_hour": (
+        "hierarchy.levels_per_size=null",
+        "hierarchy.channels=null",
     ),
     "vae-train -m experiment=tune": ("hydra.sweeper.n_trials=1",),
     # the size of `my-run`, whose weights they take
