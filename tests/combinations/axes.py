@@ -35,8 +35,8 @@ AXES: dict[str, dict[str, tuple[str, ...]]] = {
             "prior.components=3",
             "prior.initialization=data",
         ),
+        # a flow, as iaf
         "realnvp": ("prior=realnvp", "prior.steps=2", "prior.hidden_units=[6]"),
-        "iaf": ("prior=iaf", "prior.steps=2", "prior.hidden_units=[6]"),
     },
     "posterior": {
         "gaussian": (),
@@ -85,13 +85,9 @@ AXES: dict[str, dict[str, tuple[str, ...]]] = {
         "elbo": (),
         "iwae": ("objective=iwae", "objective.importance_samples=2"),
         "elbo, sticking": ("objective.sticking_the_landing=true",),
+        # whole batches, as factor, dip, mmd and capacity
         "beta_tc": ("objective=beta_tc",),
-        "factor": ("objective=factor", "objective.hidden_units=[8]"),
-        "dip": ("objective=dip",),
-        "mmd": ("objective=mmd",),
-        "capacity": ("objective=capacity",),
         "geco": ("objective=geco",),
-        "geco, pixels": ("objective=geco", "objective.error=mse"),
         "iwae, doubly": (
             "objective=iwae",
             "objective.importance_samples=2",

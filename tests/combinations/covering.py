@@ -24,7 +24,7 @@ from vae_cli.registry import OPTIONS as GROUPS
 Choice = dict[str, str]
 """Axis -> the value chosen, a name in AXES[axis]."""
 
-DRAWS = 12
+DRAWS = 40
 """Choices that are drawn before a pair is taken to be impossible."""
 STEPS = 25
 """Changes that are tried before a drawn choice is given up."""
