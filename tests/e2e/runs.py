@@ -70,7 +70,9 @@ VQ = (
     "latent=vq",
     "latent.codes=8",
     "latent.code_dim=3",
+    "latent.decay=0.8",
     "latent.restart_below=0.2",
+    "optimizer.learning_rate=0.003",
     *TINY_PRIOR,
 )
 """3 x 3 positions of 8 codes, which are moving averages and restarted."""
@@ -82,7 +84,7 @@ CATEGORICAL = (
     "latent.temperature_steps=10",
     *TINY_PRIOR,
 )
-FSQ = (*CODES, "latent=fsq", "latent.levels=[4,3]", *TINY_PRIOR)
+FSQ = (*CODES, "latent=fsq", "latent.levels=[4,3]", "latent.prior=uniform")
 
 
 def rows(run: Path) -> list[dict[str, str]]:

@@ -96,7 +96,7 @@ def train_code_prior(
     """
     if not vae.prior_network.learns_apart:
         return
-    stage = _Stage(config, data, folder, vae)
+    stage = PriorTraining(config, data, folder, vae)
     stop.deferred = True
     with fraction_bar("prior of the codes") as progress:
         stage.run(stop, progress)
@@ -104,7 +104,7 @@ def train_code_prior(
     stage.finish()
 
 
-class _Stage:
+class PriorTraining:
     def __init__(
         self, config: TrainConfig, data: ImageData, folder: RunFolder, vae: VAE
     ) -> None:
