@@ -58,6 +58,34 @@ AXES: dict[str, dict[str, tuple[str, ...]]] = {
         # how many dimensions it has follows from its levels
         "ladder": ("hierarchy=ladder", "latent_dim=null"),
     },
+    "latent": {
+        "continuous": (),
+        "vq": (
+            "latent=vq",
+            "latent.codes=8",
+            "latent.code_dim=2",
+            "latent.groups=3",
+            "latent.prior_epochs=1",
+            "latent.prior_filters=2",
+            "latent.prior_layers=1",
+            "latent_dim=null",
+        ),
+        "fsq": (
+            "latent=fsq",
+            "latent.levels=[3,4]",
+            "latent.groups=3",
+            "latent.prior=uniform",
+            "latent_dim=null",
+        ),
+        "categorical": (
+            "latent=categorical",
+            "latent.codes=4",
+            "latent.code_dim=2",
+            "latent.groups=3",
+            "latent.prior=uniform",
+            "latent_dim=null",
+        ),
+    },
     "conditioning": {
         "none": (),
         "label": ("conditioning=label",),

@@ -54,6 +54,38 @@ LADDER = (
 )
 """Five levels at three sizes."""
 
+CODES = (
+    *(word for word in SMALL if not word.startswith("architecture")),
+    "latent_dim=null",
+    "architecture=conv",
+    "architecture.filters=[4,6]",
+)
+TINY_PRIOR = (
+    "latent.prior_epochs=2",
+    "latent.prior_filters=4",
+    "latent.prior_layers=2",
+)
+VQ = (
+    *CODES,
+    "latent=vq",
+    "latent.codes=8",
+    "latent.code_dim=3",
+    "latent.decay=0.8",
+    "latent.restart_below=0.2",
+    "optimizer.learning_rate=0.003",
+    *TINY_PRIOR,
+)
+"""3 x 3 positions of 8 codes, which are moving averages and restarted."""
+CATEGORICAL = (
+    *CODES,
+    "latent=categorical",
+    "latent.codes=8",
+    "latent.code_dim=3",
+    "latent.temperature_steps=10",
+    *TINY_PRIOR,
+)
+FSQ = (*CODES, "latent=fsq", "latent.levels=[4,3]", "latent.prior=uniform")
+
 
 def rows(run: Path) -> list[dict[str, str]]:
     with (run / "metrics.csv").open() as file:

@@ -31,6 +31,22 @@ PARTS = {
     "mog": ("prior=mog", "prior.components=3"),
     "vamp": ("prior=vamp", "prior.components=3"),
     "two levels": ("hierarchy=two_level", "hierarchy.hidden_units=[4,3]"),
+    "vq": (
+        "latent=vq",
+        "latent.codes=5",
+        "latent.code_dim=2",
+        "latent.groups=3",
+        "latent.decay=0.7",
+        "latent.restart_below=0.5",
+        "latent_dim=null",
+    ),
+    "categorical": (
+        "latent=categorical",
+        "latent.codes=5",
+        "latent.code_dim=2",
+        "latent.groups=3",
+        "latent_dim=null",
+    ),
     "all": (
         "objective=iwae",
         "objective.importance_samples=3",
@@ -67,7 +83,7 @@ def make_learner(
         train=ImageStore(images, config.seed if dynamic else None),
         validation=ImageStore(VALIDATION),
         validation_noise=evaluation_noise(
-            len(VALIDATION), vae.latent_dim, config.seed, objective.samples
+            len(VALIDATION), vae.noise_dim, config.seed, objective.samples
         ),
         jit=jit,
         core_shards=core_shards,
@@ -471,7 +487,9 @@ def test_steps_compiled_by_xla_are_the_plain_ones(parts):
         np.testing.assert_allclose(a, b, atol=1e-4)
 
 
-@pytest.mark.parametrize("option", ["", "iwae", "mog", "two levels"])
+@pytest.mark.parametrize(
+    "option", ["", "iwae", "mog", "two levels", "vq", "categorical"]
+)
 @pytest.mark.parametrize("jit", [False, True])
 def test_steps_on_core_shards_are_those_of_whole_batches(option, jit):
     options = ("optimizer=adamw", *LINEAR, *PARTS.get(option, ()))

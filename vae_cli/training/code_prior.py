@@ -14,7 +14,7 @@ import time
 import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -23,10 +23,8 @@ from keras import ops
 
 from vae_cli.config.latent import DiscreteConfig
 from vae_cli.config.train import TrainConfig
-from vae_cli.data.prepare import pick_split
 from vae_cli.data.splits import ImageData
 from vae_cli.errors import Interrupted, RunError, TrainingError
-from vae_cli.evaluation.batches import checked_condition, image_noise, over_batches
 from vae_cli.models.vae import VAE
 from vae_cli.progress import fraction_bar
 from vae_cli.randomness import Stream, generator, seeded
@@ -34,6 +32,7 @@ from vae_cli.runs.code_prior import save_code_prior
 from vae_cli.runs.files import write_text
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.reading import read_arrays
+from vae_cli.training.codes import Codes, codes_of
 from vae_cli.training.stop import StopSignal
 
 STATE = "prior_state.npz"
@@ -41,17 +40,6 @@ COLUMNS = ("epoch", "seconds", "neg_log_prob", "val_neg_log_prob")
 """Of `prior_metrics.csv`; nats per image."""
 
 log = logging.getLogger(__name__)
-
-
-class Codes(NamedTuple):
-    """Codes of a split, and what they are conditioned on."""
-
-    codes: np.ndarray  # int32 [N, h, w]
-    label: np.ndarray | None  # one-hot float32 [N, num_labels]
-
-    def inputs(self, rows: Any) -> list[np.ndarray]:
-        """Return what the network takes, of some images."""
-        return [a[rows] for a in self if a is not None]
 
 
 @dataclass
@@ -96,7 +84,7 @@ def train_code_prior(
     """
     if not vae.prior_network.learns_apart:
         return
-    stage = _Stage(config, data, folder, vae)
+    stage = PriorTraining(config, data, folder, vae)
     stop.deferred = True
     with fraction_bar("prior of the codes") as progress:
         stage.run(stop, progress)
@@ -104,7 +92,9 @@ def train_code_prior(
     stage.finish()
 
 
-class _Stage:
+class PriorTraining:
+    """The stage: state, steps and epochs; arguments as of `train_code_prior`."""
+
     def __init__(
         self, config: TrainConfig, data: ImageData, folder: RunFolder, vae: VAE
     ) -> None:
@@ -119,10 +109,10 @@ class _Stage:
         self._best = self._weights()
         self._progress = PriorProgress(_digest(vae))
         self._restore()
-        self._train = _codes(config, data, vae, "train")
+        self._train = codes_of(config, data, vae, "train")
         self._validation = None
         if len(data.validation):
-            self._validation = _codes(config, data, vae, "validation")
+            self._validation = codes_of(config, data, vae, "validation")
         log.info(
             "prior of the codes: pixelcnn, %s parameters, %d epochs on %s images%s",
             f"{self._network.count_params():,}",
@@ -274,25 +264,6 @@ class _Stage:
             ) from error
         self._best, self._progress = best, progress
         self._write_table()
-
-
-def _codes(config: TrainConfig, data: ImageData, vae: VAE, name: str) -> Codes:
-    """Return the codes of a split: of a posterior with noise, one sample an image."""
-    split = pick_split(data, config.dataset, name, config.corruption)
-    condition = checked_condition(vae, split.condition)
-
-    def encode(x: Any, condition: Any, index: Any) -> tuple[Any]:
-        noise = image_noise(index, 1, vae.noise_dim, config.seed, Stream.TRAINING_CODES)
-        given = vae.condition(**condition)
-        (level,) = vae.levels(vae.encode(x, given), noise, given)
-        return (vae.code_indices(level.z)[0],)
-
-    index = np.arange(len(split), dtype=np.float32)
-    (codes,) = over_batches(encode, (split.images, condition, index), 500)
-    label = None
-    if vae.num_labels:
-        label = np.eye(vae.num_labels, dtype=np.float32)[condition["label"][:]]
-    return Codes(codes.reshape(len(codes), *vae.code_grid), label)
 
 
 def _digest(vae: VAE) -> int:
