@@ -44,8 +44,7 @@ class Learner(keras.Model):
         seed: keys the training noise.
         train: training images.
         validation: validation images, or None.
-        validation_noise: float32 [samples, N, latent_dim]; fixed, so that epochs
-            compare.
+        validation_noise: float32 [samples, N, noise_dim]; the same every epoch.
         jit: compile loss and gradients by XLA.
         core_shards: split each replica's shard into so many, one per CPU core.
         distribution: the replicas that share each batch; one if None.
@@ -291,9 +290,8 @@ class Learner(keras.Model):
         self._statistics.add(terms, ops.sum(terms.kl), beta, weight)
 
     def _training_logs(self) -> dict[str, Any]:
-        return self._statistics.training_logs(
-            self.beta_at(self.optimizer.iterations.value)
-        )
+        beta = self.beta_at(self.optimizer.iterations.value)
+        return self._statistics.training_logs(beta)
 
 
 def _concatenated(weights: list[Any]) -> Any:
