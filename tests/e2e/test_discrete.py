@@ -198,6 +198,12 @@ def test_networks_open_in_a_fresh_process_without_the_package(
     [
         (("prior=mog",), "use prior=standard with latent.prior=pixelcnn or uniform"),
         (("hierarchy=two_level",), "use hierarchy=none"),
+        (("posterior=iaf",), "use posterior=gaussian"),
+        (("objective.sticking_the_landing=true",), "codes have no derivative"),
+        *(
+            ((f"objective={name}",), f"doesn't go with objective={name}")
+            for name in ("beta_tc", "factor", "dip", "mmd")
+        ),
         (("free_bits=1",), "use free_bits=0"),
         (("objective=iwae",), "use objective=elbo"),
     ],
