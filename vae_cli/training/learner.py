@@ -203,7 +203,8 @@ class Learner(keras.Model):
 
     def train_step(self, shard: Shard) -> None:
         """Take one gradient step on a batch, of which this replica has a shard."""
-        step = ops.convert_to_tensor(self.optimizer.iterations)
+        # a tensor: functions that XLA compiles take no variable of Keras
+        step = tf.identity(ops.convert_to_tensor(self.optimizer.iterations))
         beta = self.beta_at(step)
         total = tf.cast(shard["total"], tf.float32)
         size = global_batch_size(shard, self._distribution.replicas)
