@@ -203,8 +203,8 @@ class Learner(keras.Model):
 
     def train_step(self, shard: Shard) -> None:
         """Take one gradient step on a batch, of which this replica has a shard."""
-        # a tensor: functions that XLA compiles take no variable of Keras
-        step = tf.identity(ops.convert_to_tensor(self.optimizer.iterations))
+        # a tensor: XLA takes no variable, and the counter moves below
+        step = tf.identity(self.optimizer.iterations.value)
         beta = self.beta_at(step)
         total = tf.cast(shard["total"], tf.float32)
         size = global_batch_size(shard, self._distribution.replicas)
