@@ -198,6 +198,12 @@ def test_networks_open_in_a_fresh_process_without_the_package(
     [
         (("prior=mog",), "use prior=standard with latent.prior=pixelcnn or uniform"),
         (("hierarchy=two_level",), "use hierarchy=none"),
+        (("posterior=iaf",), "use posterior=gaussian"),
+        (("objective.sticking_the_landing=true",), "codes have no derivative"),
+        *(
+            ((f"objective={name}",), f"doesn't go with objective={name}")
+            for name in ("beta_tc", "factor", "dip", "mmd")
+        ),
         (("free_bits=1",), "use free_bits=0"),
         (("objective=iwae",), "use objective=elbo"),
     ],
@@ -206,3 +212,13 @@ def test_what_does_not_go_with_discrete_codes_is_refused(
     overrides: tuple[str, ...], message: str, command: Command
 ) -> None:
     refused(command("train", *VQ, *overrides), message)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("overrides", [("jit=true",), ("objective=vae_gan",)])
+def test_discrete_codes_train_with_other_options(
+    overrides: tuple[str, ...], tmp_path: Path, command: Command
+) -> None:
+    small = ("latent.prior=uniform", "epochs=1", f"run_dir={tmp_path / 'run'}")
+    done = command("train", *VQ, *small, *overrides)
+    assert done.status == 0, done.stderr

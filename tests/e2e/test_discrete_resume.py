@@ -1,4 +1,4 @@
-"""Discrete codes: both stages of a run resume to the bit."""
+"""Discrete codes: both stages resume to the bit, and replicas share the codebook."""
 
 import json
 import signal
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Finished, train_here, vae
-from tests.e2e.runs import VQ, assert_equal_runs
+from tests.e2e.runs import VQ, assert_equal_runs, rows
 from vae_cli.errors import Interrupted
 from vae_cli.training import code_prior
 from vae_cli.training.stop import StopSignal
@@ -98,3 +98,23 @@ main()
     assert resumed.status == 0, resumed.stderr
     assert_equal_runs(tmp_path / "whole", tmp_path / "run")
     assert_equal_priors(tmp_path / "whole", tmp_path / "run")
+
+
+@pytest.mark.slow
+def test_devices_of_one_process_learn_the_codebook_that_one_does(
+    whole: Path, tmp_path: Path
+) -> None:
+    devices = ("distribution=mirrored", "distribution.devices=[CPU:0,CPU:1]")
+    words = (*VQ, *devices, "epochs=2", "run_dir=run")
+    done = vae("train", *words, cwd=tmp_path)
+    assert done.status == 0, done.stderr
+    timing = ("seconds", "images_per_second")
+    figures = [
+        [
+            {k: float(v) for k, v in row.items() if v and k not in timing}
+            for row in rows(run)
+        ]
+        for run in (whole, tmp_path / "run")
+    ]
+    for one, two in zip(*figures, strict=True):
+        assert two == pytest.approx(one, rel=1e-3)

@@ -41,6 +41,7 @@ Command = Callable[..., Finished]
             ["objective=iwae", "objective.importance_samples=1000000"],
             "objective.importance_samples",
         ),
+        (["latent=vq", "latent.prior_filters=100000"], "latent.prior_filters"),
         (["threads=20000"], "threads"),
         (["threads=1000000"], "threads"),
         (
@@ -101,6 +102,17 @@ def test_estimated_weights_are_the_models_within_a_factor_of_two(
     estimate = sum(layer[0] for layer in layers)
     estimate += config.prior.num_weights(shape, config.latent_dim)
     assert exact / 2 < estimate < 2 * exact
+
+
+@pytest.mark.parametrize("filters", [16, 64])
+def test_estimated_weights_of_a_prior_of_codes_are_those_of_its_network(
+    filters: int,
+) -> None:
+    config = sized("latent=vq", "latent_dim=null", f"latent.prior_filters={filters}")
+    vae = build_model(config, DataSpec((28, 28, 1), binary=False))
+    exact = vae.prior_network.new_network().count_params()
+    estimate = sum(layer[0] for layer in config.latent.layers_of_prior(None))
+    assert estimate == pytest.approx(exact, rel=0.1)
 
 
 @pytest.mark.parametrize(

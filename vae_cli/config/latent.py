@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from vae_cli.config.option import Options, option
+from vae_cli.config.sizes import Layers, pixelcnn_layers
 from vae_cli.registry import register
 
 Grid = tuple[int, int]
@@ -42,6 +43,10 @@ class LatentConfig(Options):
             grid: of the architecture's positions; None where it has none.
         """
         return chosen
+
+    def layers_of_prior(self, grid: Grid | None) -> Layers:
+        """Return the layers of a prior that is trained after the autoencoder."""
+        return []
 
 
 @register("latent", "continuous")
@@ -121,6 +126,13 @@ class DiscreteConfig(LatentConfig):
     def latent_dim(self, chosen: int, grid: Grid | None) -> int:
         """Return the dimensions of z: the vectors of all positions side by side."""
         return math.prod(self.positions(grid)) * self.size
+
+    def layers_of_prior(self, grid: Grid | None) -> Layers:
+        """Return the layers of the PixelCNN, where one is trained."""
+        if not self.learns_prior:
+            return []
+        sizes = (self.num_codes, self.prior_filters, self.prior_layers)
+        return pixelcnn_layers(math.prod(self.positions(grid)), *sizes)
 
 
 @dataclass

@@ -5,12 +5,14 @@ from vae_cli.config.distribution import DistributionConfig
 from vae_cli.config.hierarchy import HierarchyConfig
 from vae_cli.config.latent import LatentConfig
 from vae_cli.config.objective import ObjectiveConfig
+from vae_cli.config.posterior import PosteriorConfig
 from vae_cli.config.prior import PriorConfig
 
 
 def discrete_problems(
     latent: LatentConfig,
     prior: PriorConfig,
+    posterior: PosteriorConfig,
     hierarchy: HierarchyConfig,
     conditioning: ConditioningConfig,
     objective: ObjectiveConfig,
@@ -26,6 +28,11 @@ def discrete_problems(
             f"{what} has discrete codes, prior={prior.name} is a density of real "
             "vectors; use prior=standard with latent.prior=pixelcnn or uniform"
         )
+    if not posterior.is_of_any_code:
+        problems.append(
+            f"{what} has its own q(z|x), posterior={posterior.name} is a density of "
+            "real vectors; use posterior=gaussian, which discrete codes replace"
+        )
     if hierarchy.levels > 1:
         problems.append(
             f"{what} has one level, got hierarchy={hierarchy.name}; use hierarchy=none"
@@ -36,10 +43,15 @@ def discrete_problems(
             f"conditioning={conditioning.name}; use conditioning=none, or "
             "conditioning=label conditioning.learned_prior=false"
         )
-    if objective.needs_one_level:  # by the path of a derivative through z
+    if objective.needs_real_codes:
         problems.append(
-            f"{what} doesn't go with objective.doubly_reparameterized=true: discrete "
-            "codes have no derivative; use objective=elbo"
+            f"{what} doesn't go with objective={objective.name}, whose statistics are "
+            "of real vectors; use objective=elbo"
+        )
+    elif objective.detaches_posteriors:
+        problems.append(
+            f"{what} doesn't go with {objective.density_key}: discrete codes have no "
+            "derivative; use objective=elbo objective.sticking_the_landing=false"
         )
     elif objective.posterior_samples > 1:
         problems.append(

@@ -32,6 +32,8 @@ class ObjectiveConfig(Options):
 
     needs_whole_batch: ClassVar[bool] = False
     """Whether it has statistics over a batch, which no device or core has a part of."""
+    needs_real_codes: ClassVar[bool] = False
+    """Whether its statistics are of codes that are real vectors."""
     needs_one_level: ClassVar[bool] = False
     """Whether it holds for one level of latent variables only."""
     replaces_kl: ClassVar[bool] = False

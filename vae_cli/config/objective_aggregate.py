@@ -20,6 +20,7 @@ class BetaTcConfig(ObjectiveConfig):
     )
 
     needs_whole_batch = True
+    needs_real_codes = True
     needs_one_level = True
 
     @property
@@ -48,6 +49,7 @@ class FactorConfig(ObjectiveConfig):
     )
 
     needs_whole_batch = True
+    needs_real_codes = True
 
     def problems(self) -> list[str]:
         """Return inconsistencies between fields."""
@@ -80,6 +82,7 @@ class DipConfig(ObjectiveConfig):
     )
 
     needs_whole_batch = True
+    needs_real_codes = True
     needs_one_level = True
 
     @property
@@ -110,6 +113,7 @@ class MmdConfig(ObjectiveConfig):
     )
 
     needs_whole_batch = True
+    needs_real_codes = True
 
     @property
     def bound(self) -> str:

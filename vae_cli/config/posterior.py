@@ -19,6 +19,8 @@ class PosteriorConfig(Options):
     """Whether the KL is a sum over latent dimensions, as free bits need it."""
     has_density: ClassVar[bool] = True
     """Whether log q(z|x) is known at any z, not only where z was drawn from it."""
+    is_of_any_code: ClassVar[bool] = False
+    """Whether it stands for what codes are by themselves, discrete ones too."""
 
     def layers(self, latent_dim: int) -> Layers:
         """Return the layers that it adds to the encoder."""
@@ -31,6 +33,7 @@ class GaussianPosteriorConfig(PosteriorConfig):
     """A Gaussian with a diagonal covariance."""
 
     has_kl_per_dim = True
+    is_of_any_code = True
 
 
 @dataclass

@@ -58,6 +58,24 @@ def conv_layers(
     return layers + dense_layers([latent_dim, *dense_units[::-1], grid])
 
 
+def pixelcnn_layers(positions: int, codes: int, filters: int, layers: int) -> Layers:
+    """Return the layers of a gated PixelCNN over a grid of codes.
+
+    Args:
+        positions: of the grid.
+        codes: that each position chooses from.
+        filters: channels of each stack.
+        layers: gated ones.
+    """
+    # kernels of 2 x 3, 1 x 3 and 1 x 1 to both halves of the gates, and the output's
+    gated = (12 + 6 + 4 + 1) * filters**2
+    return [
+        (codes * filters, positions * filters),
+        *[(gated, 10 * positions * filters)] * layers,
+        ((filters + 1) * codes, positions * codes),
+    ]
+
+
 def ladder_levels(
     sizes: Sequence[tuple[int, ...]],
     levels: Sequence[int],

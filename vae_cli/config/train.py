@@ -205,6 +205,7 @@ class TrainConfig:
             *discrete_problems(
                 self.latent,
                 self.prior,
+                self.posterior,
                 self.hierarchy,
                 self.conditioning,
                 self.objective,

@@ -66,9 +66,9 @@ class DiscreteVAE(VAE):
 
     @property
     def noise_dim(self) -> int:
-        """Normal numbers of a posterior sample."""
-        # an array without elements is more than some operations take
-        return max(1, self.quantizer.positions * self.quantizer.noise_per_position)
+        """Normal numbers of a posterior sample, or of one of the uniform prior."""
+        # of the prior, each position takes one; some objectives draw from it, too
+        return self.quantizer.positions * max(1, self.quantizer.noise_per_position)
 
     def levels(
         self,

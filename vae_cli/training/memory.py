@@ -54,6 +54,12 @@ def memory_estimate(
     densities = batch * samples * config.prior.num_components
     activations += 2 * FLOAT * densities * latent_dim
     activations += 2 * FLOAT * batch**2 * config.objective.values_per_pair(latent_dim)
+    # a prior of codes is trained when the autoencoder has been
+    grid = config.architecture.grid(image_shape)
+    prior = config.latent.layers_of_prior(grid)
+    weights = max(weights, 4 * FLOAT * sum(layer[0] for layer in prior))
+    of_prior = 2 * FLOAT * batch * sum(layer[1] for layer in prior)
+    activations = max(activations, of_prior)
     return {
         "weights, gradients and the optimizer's moments": weights,
         f"activations of a batch of {batch:,} images": activations,
@@ -67,6 +73,8 @@ def _keys(config: TrainConfig, by_weights: bool) -> str:
     keys += network or ["the layers of architecture"]
     if config.prior.num_components:
         keys.append("prior.components")
+    if config.latent.layers_of_prior(None):
+        keys += ["latent.prior_filters", "latent.prior_layers"]
     keys += [
         f"{group}.steps"
         for group in ("posterior", "prior")
