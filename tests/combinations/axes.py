@@ -60,6 +60,7 @@ AXES: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "latent": {
         "continuous": (),
+        # fsq and categorical meet the same code, without a codebook of their own
         "vq": (
             "latent=vq",
             "latent.codes=8",
@@ -68,21 +69,6 @@ AXES: dict[str, dict[str, tuple[str, ...]]] = {
             "latent.prior_epochs=1",
             "latent.prior_filters=2",
             "latent.prior_layers=1",
-            "latent_dim=null",
-        ),
-        "fsq": (
-            "latent=fsq",
-            "latent.levels=[3,4]",
-            "latent.groups=3",
-            "latent.prior=uniform",
-            "latent_dim=null",
-        ),
-        "categorical": (
-            "latent=categorical",
-            "latent.codes=4",
-            "latent.code_dim=2",
-            "latent.groups=3",
-            "latent.prior=uniform",
             "latent_dim=null",
         ),
     },
