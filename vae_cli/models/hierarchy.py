@@ -55,19 +55,6 @@ class HierarchicalVAE(VAE):
         top = super().sample_prior(noise[:, :top_dim], choice, condition, prior)
         return ops.concatenate([top, noise[:, top_dim:]], axis=-1)
 
-    def export_networks(self) -> tuple[keras.Model, keras.Model]:
-        """Return encoder and decoder as plain Keras models that need no package.
-
-        The encoder's Gaussians of lower levels are those at the means of the levels
-        above.
-        """
-        inputs = self.encoder.input
-        image, label = inputs if self.num_labels else (inputs, None)
-        q = self.posterior(image, Condition(label, embedding=label))
-        outputs = {"mean": q.mean, "log_var": q.log_var}
-        encoder = keras.Model(inputs, outputs, name="encoder")
-        return encoder, super().export_networks()[1]
-
 
 class TwoLevelVAE(HierarchicalVAE):
     """A VAE whose posterior draws the bottom level given the top.

@@ -238,9 +238,10 @@ class VAE(Generative):
     def export_networks(self) -> tuple[keras.Model, keras.Model]:
         """Return encoder and decoder as plain Keras models that need no package.
 
-        The encoder gives `mean` and `log_var` of `mean_posterior`; the decoder gives
-        pixel means. Both take the one-hot label as a second input where there are
-        labels; the decoder takes the observed pixels where the model inpaints.
+        The encoder gives `mean` and `log_var` of `mean_posterior`, lower levels at the
+        means of those above; the decoder gives pixel means. Both take the one-hot label
+        as a second input where there are labels; the decoder takes the observed pixels
+        where the model inpaints.
         """
         inputs = [keras.Input((self.latent_dim,), name="z")]
         parts = inputs[:]
@@ -260,7 +261,7 @@ class VAE(Generative):
         if self.posterior_network.in_encoder and len(self.level_sizes) == 1:
             return self.encoder
         inputs = self.encoder.input
-        image, *label = inputs if self.num_labels else [inputs]
-        q = self.posterior(image, Condition(*label))
+        image, label = inputs if self.num_labels else (inputs, None)
+        q = self.posterior(image, Condition(label, embedding=label))
         outputs = {"mean": q.mean, "log_var": q.log_var}
         return keras.Model(inputs, outputs, name="encoder")
