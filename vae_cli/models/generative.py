@@ -112,8 +112,17 @@ class Generative(keras.Model):
         training: bool = False,
     ) -> Any:
         """Return log p(x|z, y) in nats, float32 [S, B]."""
-        logits = self.decode_samples(code(levels), condition, training)
+        logits = self.logits(levels, condition, training)
         return self.log_likelihood_of_logits(images, logits, condition)
+
+    def logits(
+        self,
+        levels: Levels,
+        condition: Condition = UNCONDITIONAL,
+        training: bool = False,
+    ) -> Any:
+        """Return logits [S, B, H, W, C] of codes that were inferred."""
+        return self.decode_samples(code(levels), condition, training)
 
     def decode_samples(
         self, z: Any, condition: Condition = UNCONDITIONAL, training: bool = False

@@ -159,24 +159,22 @@ class LadderVAE(HierarchicalVAE):
         below = [ops.mean(level.posterior.mean, axis=0) for level in levels[1:]]
         return ops.concatenate([top, *below], axis=-1)
 
-    def log_likelihood(
+    def logits(
         self,
-        images: Any,
         levels: Any,
         condition: Condition = UNCONDITIONAL,
         training: bool = False,
     ) -> Any:
-        """Return log p(x|z, y) in nats, float32 [S, B], from the state of the levels.
+        """Return logits [S, B, H, W, C], from the state that the levels left.
 
         Levels without one are decoded.
         """
         if not isinstance(levels, LadderLevels):
-            return super().log_likelihood(images, levels, condition, training)
+            return super().logits(levels, condition, training)
         *_, outputs = self._networks()
         logits = as_float32(outputs(levels.state, training=training))
         shape = (*ops.shape(levels[0].z)[:2], *logits.shape[1:])
-        logits = ops.reshape(logits, shape)
-        return self.log_likelihood_of_logits(images, logits, condition)
+        return ops.reshape(logits, shape)
 
     def _parts(self, below: Any) -> list[Any]:
         """Return the parts of the levels below the top, [N, latent_dim - d]."""

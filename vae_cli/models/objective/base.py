@@ -18,7 +18,6 @@ from keras import ops
 from vae_cli.config.objective import ElboConfig, ObjectiveConfig
 from vae_cli.models.distributions import (
     Levels,
-    code,
 )
 from vae_cli.models.generative import UNCONDITIONAL, Condition, Encoded
 from vae_cli.models.objective.pathwise import with_detached_posteriors
@@ -125,7 +124,7 @@ class Elbo:
             levels = with_detached_posteriors(vae, encoded, levels, condition, training)
         logits = None
         if self.needs_logits:
-            logits = vae.decode_samples(code(levels), condition, training)
+            logits = vae.logits(levels, condition, training)
             log_likelihood = vae.log_likelihood_of_logits(images, logits, condition)
         else:
             log_likelihood = vae.log_likelihood(images, levels, condition, training)
