@@ -31,7 +31,7 @@ KEYS = {
     *("kl_loss", "nll", "nll_se", "importance_samples", "bits_per_dim"),
     *("bits_per_dim_se", "bits_per_dim_bound", "bits_per_dim_bound_se"),
     *("cross_entropy_bound", "cross_entropy_bound_se", "active_units", "kl_per_dim"),
-    "kl_per_level",
+    *("kl_per_level", "codebook_use", "perplexity", "neg_elbo_uniform"),
     *("mse", "psnr", "ssim", "knn_accuracy", "linear_accuracy", "probes_of"),
     *("effective_sample_size", "seconds", "protocol"),
     *("sharpness", "frechet_distance", "frechet_floor", "classifier_accuracy"),
