@@ -49,7 +49,7 @@ def completed(line: str, environment: dict[str, str], cwd: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "found"),
     [
-        ("vae-train lat", ["latent_dim="]),
+        ("vae-train latent_d", ["latent_dim="]),
         (
             "vae-train likelihood=",
             ["bernoulli", "continuous_bernoulli", "discretized_logistic", "gaussian"],
