@@ -1,20 +1,33 @@
 """What doesn't go together among the groups of a training run."""
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from vae_cli.config.architecture import ArchitectureConfig
 from vae_cli.config.conditioning import ConditioningConfig
 from vae_cli.config.corruption import CorruptionConfig
 from vae_cli.config.dataset import DatasetConfig
+from vae_cli.config.distribution import DistributionConfig
 from vae_cli.config.hierarchy import HierarchyConfig
-from vae_cli.config.kl_annealing import AutoAnnealingConfig
+from vae_cli.config.kl_annealing import AutoAnnealingConfig, KlAnnealingConfig
 from vae_cli.config.likelihood import LikelihoodConfig
 from vae_cli.config.objective import ObjectiveConfig
 from vae_cli.config.posterior import PosteriorConfig
 from vae_cli.config.prior import PriorConfig
 from vae_cli.pixels import Pixels
 
-if TYPE_CHECKING:
-    from vae_cli.config.train import TrainConfig
+
+class Choices(Protocol):
+    """What is read here of a `TrainConfig`, whose module imports this one."""
+
+    dataset: DatasetConfig
+    architecture: ArchitectureConfig
+    hierarchy: HierarchyConfig
+    conditioning: ConditioningConfig
+    corruption: CorruptionConfig
+    objective: ObjectiveConfig
+    kl_annealing: KlAnnealingConfig
+    distribution: DistributionConfig
+    beta: float
 
 
 def inpainting_problems(
@@ -55,7 +68,7 @@ def inpainting_problems(
     return problems
 
 
-def objective_problems(config: "TrainConfig") -> list[str]:
+def objective_problems(config: Choices) -> list[str]:
     """Return what does not go with the objective of a run."""
     objective, name = config.objective, config.objective.name
     problems = [*_gradient_problems(config), *_pixel_problems(config)]
@@ -96,7 +109,7 @@ def objective_problems(config: "TrainConfig") -> list[str]:
     return problems
 
 
-def _pixel_problems(config: "TrainConfig") -> list[str]:
+def _pixel_problems(config: Choices) -> list[str]:
     """Return what an objective that compares images has against missing pixels."""
     objective, problems = config.objective, []
     if objective.compares_pixels and config.corruption.likelihood_pixels == "observed":
@@ -138,7 +151,7 @@ def posterior_problems(
     return problems
 
 
-def _gradient_problems(config: "TrainConfig") -> list[str]:
+def _gradient_problems(config: Choices) -> list[str]:
     """Return what a gradient through the codes of several levels does not take."""
     if not config.objective.detaches_posteriors or config.hierarchy.levels == 1:
         return []

@@ -52,7 +52,7 @@ class FactorGridConfig(DatasetConfig):
     @property
     def channels(self) -> int:
         """Return the channels of the pictures."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} does not say how many channels it has")
 
     def problems(self) -> list[str]:
         """Return inconsistencies between fields."""
