@@ -155,6 +155,15 @@ def test_evaluation_is_in_float32_and_leaves_the_process_as_it_was(tf32):
     assert logger.level == before
 
 
+def test_reads_stay_before_the_updates_that_follow_them():
+    """With that pass, FactorVAE's estimates differed from run to run."""
+    import tensorflow as tf
+
+    start_tensorflow()
+    options = tf.config.optimizer.get_experimental_options()
+    assert options["dependency_optimization"] is False
+
+
 @pytest.mark.parametrize("wanted", [True, False])
 def test_validation_in_training_multiplies_in_float32(tf32, wanted):
     from vae_cli.training.callbacks import Validation

@@ -55,6 +55,10 @@ def start_tensorflow(
     with stderr_kept_back():
         import tensorflow as tf
 
+        # that pass drops the edges by which a step reads weights before it updates
+        # them (found with TensorFlow 2.21): a value that no update needs, such as a
+        # discriminator's estimate, was sometimes made with the weights of the next step
+        tf.config.optimizer.set_experimental_options({"dependency_optimization": False})
         if config is not None:
             try:
                 _settle(tf, config, own_process)

@@ -22,7 +22,7 @@ NAMES = {
         },
     ),
     "factor": (
-        ("deterministic=true", "objective=factor", "objective.hidden_units=[16,16]"),
+        ("objective=factor", "objective.hidden_units=[16,16]"),
         {"penalty", "discriminator_loss", "total_correlation"},
     ),
     "dip": (("objective=dip",), {"penalty"}),
