@@ -99,6 +99,18 @@ def test_beta_is_drawn_when_it_moves(tmp_path, figures):
     assert lines(figures[0].axes[4]) == {"beta": [0.0, 0.5, 1.0]}
 
 
+def test_each_level_has_a_curve_in_the_panel_of_the_kl(tmp_path, figures):
+    made = rows(3)
+    for row in made:
+        row |= {"kl_level_0": 1.0, "kl_level_1": 2.0, "kl_level_2": 3.0}
+        row |= {"val_kl_level_0": 4.0, "val_kl_level_1": 5.0, "val_kl_level_2": 6.0}
+    save_figure(plot_curves(made, "cross-entropy"), tmp_path / "curves.png")
+    drawn = [list(line.get_ydata()) for line in figures[0].axes[2].get_lines()]
+    assert drawn[2:] == [[4.0] * 3, [5.0] * 3, [6.0] * 3]
+    names = [text.get_text() for text in figures[0].axes[2].get_legend().get_texts()]
+    assert names == ["training", "validation", "level 0", "level 2"]
+
+
 def test_beta_that_stays_is_not_drawn(tmp_path, figures):
     save_figure(
         plot_curves(rows(3, beta=4.0), "cross-entropy"), tmp_path / "curves.png"

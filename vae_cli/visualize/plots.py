@@ -97,6 +97,7 @@ def plot_curves(rows: list[dict[str, float]], measure: str, title: str = "") -> 
         # of a single epoch, one tick
         axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     axes[3].set_ylim(bottom=0)
+    _draw_levels(axes[2], rows)
     betas = [row["beta"] for row in rows]
     if max(betas) - min(betas) > 1e-3 * max(betas):
         twin = axes[2].twinx()
@@ -105,6 +106,22 @@ def plot_curves(rows: list[dict[str, float]], measure: str, title: str = "") -> 
         twin.spines["right"].set_visible(True)
     axes[0].legend()
     return figure
+
+
+def _draw_levels(axis: Axes, rows: list[dict[str, float]]) -> None:
+    """Draw the KL of each of several levels, the top darkest."""
+    prefix = "val_" if "val_kl_level_0" in rows[0] else ""
+    columns = [c for c in rows[0] if c.startswith(f"{prefix}kl_level_")]
+    for level, column in enumerate(columns):
+        axis.plot(
+            [row["epoch"] for row in rows],
+            [row[column] for row in rows],
+            color=str(0.2 + 0.6 * level / len(columns)),
+            linewidth=0.8,
+            label=f"level {level}" if level in (0, len(columns) - 1) else None,
+        )
+    if columns:
+        axis.legend(fontsize=6)
 
 
 @styled
