@@ -350,7 +350,7 @@ def test_free_bits_without_a_kl_for_each_dimension_are_refused(
     assert refused.value.args == (
         "free_bits=0.25 needs posterior=gaussian prior=standard objective=elbo: "
         f"posterior={posterior} and prior={prior} with objective={objective} have no "
-        "KL per dimension, which free bits need",
+        "KL per dimension; use those, or free_bits_per=level with objective=elbo",
     )
 
 

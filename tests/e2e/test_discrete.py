@@ -13,6 +13,7 @@ import pytest
 
 from tests.conftest import Finished, refused, train_here
 from tests.e2e.runs import CATEGORICAL, FSQ, VQ
+from vae_cli import load
 
 Command = Callable[..., Finished]
 POSITIONS = 9
@@ -118,6 +119,8 @@ def test_what_moves_along_real_dimensions_is_refused(
         done = command("generate", f"run={vq}", f"mode={mode}")
         refused(done, f"mode={mode} moves along real dimensions", "mode=prior")
     refused(command("evaluate", f"run={vq}", "ais.images=2"), "codes of this run")
+    done = command("evaluate", f"run={vq}", "disentanglement=true")
+    refused(done, "discrete codes (latent=vq)", "latent=continuous")
 
 
 @pytest.mark.parametrize(
@@ -132,7 +135,7 @@ def test_what_moves_along_real_dimensions_is_refused(
                 "plot-latent",
                 "inspect measure=false",
                 "generate mode=interpolation rows=2",
-                "generate temperature=0.5 num_images=3",
+                "generate temperature=0 num_images=3",
                 "evaluate checkpoint=last",
             )
         ),
@@ -143,6 +146,19 @@ def test_every_other_command_uses_discrete_codes(
 ) -> None:
     done = command(words[0], f"run={vq}", *words[1:])
     assert done.status == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_frozen_encoder_keeps_its_codebook(
+    vq: Path, tmp_path: Path, command: Command
+) -> None:
+    run = tmp_path / "run"
+    small = ("latent.prior=uniform", "epochs=1", f"run_dir={run}")
+    done = command("train", *VQ, *small, f"init_from={vq}", "freeze=encoder")
+    assert done.status == 0, done.stderr
+    before, after = (load(each).vae.quantizer.get_weights() for each in (vq, run))
+    for one, other in zip(before, after, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.slow

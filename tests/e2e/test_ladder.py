@@ -132,7 +132,7 @@ def test_what_a_ladder_does_not_take_is_refused(run: Path, command: Command) -> 
     )
     refused(
         command("generate", f"run={run}", "mode=levels", "level=4"),
-        "level=4 is outside the run's 5 levels",
+        "level=4 must be at most 3: the run has 5 levels",
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from vae_cli.models import code_distributions
 from vae_cli.models.code_distributions import LearnedCodes
 from vae_cli.models.code_prior import pixelcnn
 from vae_cli.randomness import seeded
@@ -68,6 +69,15 @@ def test_a_low_temperature_draws_the_most_probable_code_each_time():
     prior = learned(network()).tempered(1e-3)
     noise = tf.random.stateless_normal((50, 4), [1, 2])
     assert len(np.unique(prior.sample(noise), axis=0)) == 1
+
+
+def test_samples_are_the_same_however_many_are_drawn_at_a_time(monkeypatch):
+    net = network(labels=2)
+    prior = learned(net, label=tf.one_hot([0, 1] * 5, 2))
+    noise = tf.random.stateless_normal((10, 4), [1, 2])
+    whole = np.array(prior.sample(noise))
+    monkeypatch.setattr(code_distributions, "CODES_AT_A_TIME", 3)
+    np.testing.assert_array_equal(prior.sample(noise), whole)
 
 
 def test_a_label_changes_the_distribution():

@@ -212,3 +212,16 @@ def test_gaussian_of_a_narrow_base_is_the_delta_method() -> None:
     found = Transformed(base, chain, context).gaussian()
     np.testing.assert_allclose(found.mean, y, rtol=1e-5)
     np.testing.assert_allclose(found.log_var, expected, atol=1e-2)
+
+
+def test_few_hidden_units_still_let_every_component_depend_on_another() -> None:
+    step = autoregressive(9, [4, 3], 0, reverse=False, name="narrow")
+    for layer in step.layers:
+        layer.set_weights([normal(*weight.shape) for weight in layer.get_weights()])
+    x = tf.constant(normal(1, 9))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y, _ = step.forward(x, None)
+    jacobian = tape.batch_jacobian(y, x)[0].numpy()
+    np.testing.assert_array_equal(jacobian, np.tril(jacobian))
+    assert jacobian[8, 7]

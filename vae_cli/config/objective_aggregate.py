@@ -122,7 +122,7 @@ class MmdConfig(ObjectiveConfig):
 
     def values_per_pair(self, latent_dim: int) -> int:
         """Return how many numbers it holds for every two images of a batch."""
-        return 3 * len(self.scales)
+        return 3 * (latent_dim + len(self.scales))
 
     def problems(self) -> list[str]:
         """Return inconsistencies between fields."""

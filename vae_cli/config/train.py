@@ -246,7 +246,8 @@ class TrainConfig:
                 f"free_bits={self.free_bits:g} needs posterior=gaussian prior=standard "
                 f"objective=elbo: posterior={self.posterior.name} and prior="
                 f"{self.prior.name} with {objective} have no KL "
-                "per dimension, which free bits need"
+                "per dimension; use those, or free_bits_per=level with "
+                "objective=elbo"
             )
         own_prior = self.prior.has_kl_per_dim or self.prior.takes_condition
         if self.conditioning.has_own_prior and not own_prior:

@@ -38,7 +38,11 @@ from vae_cli.evaluation.batches import (
     over_batches,
 )
 from vae_cli.evaluation.hamiltonian import trajectory
-from vae_cli.evaluation.importance import CODES_AT_A_TIME, bytes_per_code
+from vae_cli.evaluation.importance import (
+    CODES_AT_A_TIME,
+    GRADIENT_COPIES,
+    bytes_per_code,
+)
 from vae_cli.evaluation.latent import encode
 from vae_cli.memory import refuse_beyond
 from vae_cli.models.distributions import Gaussian
@@ -55,8 +59,6 @@ RATE = 0.2
 """How fast: a step size changes by exp(RATE (acceptance - TARGET)) a temperature."""
 FIRST_STEP, STEPS = 0.1, (1e-5, 1.5)
 """The first step size, and the smallest and the largest."""
-GRADIENT_COPIES = 4
-"""Memory of a gradient, as a multiple of what a decoding takes."""
 ROLE = 2**32
 """Keeps the noise of pilot, forward and reverse chains apart."""
 

@@ -35,10 +35,10 @@ def checked_level(vae: VAE, level: int, least_below: int = 0) -> None:
             "train one with hierarchy=ladder; mode=prior draws from any model",
         )
     if level >= levels - least_below:
-        of = f"{levels} level{'s' if levels > 1 else ''}"
+        below = ", one of which must be left below it to be drawn" * bool(least_below)
         raise ConfigError(
-            f"level={level} is outside the run's {of}: 0, the top, to "
-            f"{levels - 1 - least_below}{' with a level below it' * bool(least_below)}."
+            f"level={level} must be at most {levels - 1 - least_below}: the run has "
+            f"{levels} level{'s' * (levels > 1)}, numbered from 0, the top{below}."
         )
 
 

@@ -33,6 +33,8 @@ from vae_cli.runtime import evaluating
 
 CODES_AT_A_TIME = 2048
 """Codes that keep the matrix products busy while activations stay in the cache."""
+GRADIENT_COPIES = 4
+"""Memory of a gradient, as a multiple of what a decoding takes."""
 SAMPLES_PER_ENCODING = 32
 """Of an image, where what the encoder gives of all images takes too much memory."""
 

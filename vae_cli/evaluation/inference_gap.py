@@ -31,8 +31,13 @@ from vae_cli.evaluation.batches import (
     over_batches,
 )
 from vae_cli.evaluation.bounds import sample_noise
-from vae_cli.evaluation.importance import CODES_AT_A_TIME
+from vae_cli.evaluation.importance import (
+    CODES_AT_A_TIME,
+    GRADIENT_COPIES,
+    bytes_per_code,
+)
 from vae_cli.evaluation.latent import encode
+from vae_cli.memory import refuse_beyond
 from vae_cli.models.distributions import Gaussian, log_ratio
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, key
@@ -63,6 +68,7 @@ def refine(
     config: GapConfig,
     seed: int,
     condition: ConditionArrays | None = None,
+    memory_mb: int = 512,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> RefinedBounds:
     """Refine q for each image, and return both bounds.
@@ -73,12 +79,16 @@ def refine(
         config: steps and samples.
         seed: of the noise, which is the same for all images.
         condition: of the images, as `Split.condition` has it.
+        memory_mb: for the codes that are refined at a time, MiB.
         progress: called with the fraction that is done.
     """
     count, prior = len(images), exact_prior(vae)
     arrays = checked_condition(vae, condition)
     mean, log_var = encode(vae, images, 100, condition)
-    batch = min(count, max(1, CODES_AT_A_TIME // config.samples))
+    one = config.samples * GRADIENT_COPIES * bytes_per_code(vae)
+    at_a_time = min(CODES_AT_A_TIME // config.samples, memory_mb * 2**20 // one)
+    batch = min(count, max(1, at_a_time))
+    refuse_beyond({f"{config.samples:,} samples of an image": one}, "gap.samples")
     schedule = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, config.steps)
     optimizer = keras.optimizers.Adam(schedule)
     parameters = [
@@ -106,9 +116,8 @@ def refine(
     starts = range(0, count, batch)
     for done, start in enumerate(starts):
         rows = np.arange(start, start + batch) % count
-        for variable in optimizer.variables:
-            if variable is not optimizer._learning_rate:
-                variable.assign(tf.zeros_like(variable.value))
+        for variable in optimizer.variables:  # moments, and the number of steps
+            variable.assign(tf.zeros_like(variable.value))
         for parameter, first in zip(parameters, (mean, log_var), strict=True):
             parameter.assign(first[rows])
         with evaluating():
@@ -126,7 +135,7 @@ def refine(
             "the weights are damaged or too large; try checkpoint=last",
         )
     before, after = _bounds(
-        vae, images, arrays, (refined_mean, refined_log_var), seed, prior
+        vae, images, arrays, (refined_mean, refined_log_var), seed, prior, memory_mb
     )
     progress(1.0)
     return RefinedBounds(before, after)
@@ -150,6 +159,7 @@ def _bounds(
     refined: tuple[np.ndarray, np.ndarray],
     seed: int,
     prior: Any,
+    memory_mb: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the ELBO of q(z|x) and of q*, float64 [N] each, from the same noise."""
     count, chunk = len(images), 20
@@ -163,6 +173,7 @@ def _bounds(
         best = _log_weights(vae, x, Gaussian(mean, log_var), noise, given, prior)
         return tf.reduce_sum(own, axis=0), tf.reduce_sum(best, axis=0)
 
+    batch = max(1, min(100, memory_mb * 2**20 // (chunk * bytes_per_code(vae))))
     for first in range(0, FINAL_SAMPLES, chunk):
         noise = np.stack(
             [
@@ -171,5 +182,5 @@ def _bounds(
             ],
             axis=1,
         )
-        sums += over_batches(scores, (images, *refined, noise, condition), 100)
+        sums += over_batches(scores, (images, *refined, noise, condition), batch)
     return sums[0] / FINAL_SAMPLES, sums[1] / FINAL_SAMPLES

@@ -85,7 +85,10 @@ def report_likelihood(
             )
         some = split.take(rows)
         log.info("refining q(z|x) of %s images", f"{len(rows):,}")
-        bounds = refine(vae, some.images[:], config.gap, seed, some.condition, progress)
+        bounds = refine(
+            vae, some.images[:], config.gap, seed, some.condition, config.memory_mb,
+            progress,
+        )  # fmt: skip
         log_prob = best[: len(rows)]
         figures |= {
             "gap_images": len(rows),
@@ -109,11 +112,12 @@ def _annealed(
     }
     log.info("annealed importance sampling of %s images", f"{count:,}")
     # pilot and forward chains of both sets, and reverse ones
-    parts = iter(range(5))
+    total = 5 if vae.likelihood.has_samples else 2
+    parts = iter(range(total))
 
     def part() -> Progress:
         number = next(parts)
-        return lambda fraction: progress((number + fraction) / 5)
+        return lambda fraction: progress((number + fraction) / total)
 
     chains = Annealing(
         vae, split.images[:], config.ais, seed, split.condition, **sizes,

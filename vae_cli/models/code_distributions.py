@@ -20,6 +20,9 @@ Vectors = Callable[[Any], Any]
 Indices = Callable[[Any], Any]
 """Vectors float32 [..., N * D] -> the codes that they stand for, int32 [..., N]."""
 
+CODES_AT_A_TIME = 250
+"""Images whose codes a learned prior draws at a time."""
+
 
 @dataclass(frozen=True)
 class PointMass(Distribution):
@@ -179,9 +182,14 @@ class LearnedCodes(Distribution):
         """
         rows, columns = self.grid
         uniform = normal_cdf(noise[:, : rows * columns])
-        codes = ops.zeros((ops.shape(noise)[0], rows, columns), "int32")
         loop = tf.function(self._ancestral, reduce_retracing=True)
-        return self.vectors(loop(uniform, codes, self.label))
+        drawn = []
+        for start in range(0, noise.shape[0], CODES_AT_A_TIME):
+            some = slice(start, start + CODES_AT_A_TIME)
+            label = None if self.label is None else self.label[some]
+            codes = tf.zeros((len(uniform[some]), rows, columns), tf.int32)
+            drawn.append(loop(uniform[some], codes, label))
+        return self.vectors(ops.concatenate(drawn))
 
     def tempered(self, temperature: float) -> "LearnedCodes":
         """Return the distribution of log-probabilities divided by a temperature."""

@@ -44,6 +44,9 @@ from vae_cli.models.quantizers import (
 from vae_cli.models.vae import VAE
 from vae_cli.registry import builds
 
+COLD = 1e-4
+"""The temperature that stands for 0, at which only the most probable code is left."""
+
 
 class DiscreteVAE(VAE):
     """A VAE whose encoder gives `features` [B, N, C], which a quantizer makes codes of.
@@ -122,9 +125,15 @@ class DiscreteVAE(VAE):
         kl = kl_divergence(level.posterior, self.prior_network.uniform(), level.z)
         return ops.mean(kl, axis=0)
 
+    @property
+    def inference_networks(self) -> list[keras.layers.Layer]:
+        """The networks that make q(z|x)."""
+        return [*super().inference_networks, self.quantizer]
+
     def learn(self, batch: dict[str, Any], *how: Any) -> None:
-        """Update the quantizer; arguments as of `Quantizer.update`."""
-        self.quantizer.update(batch, *how)
+        """Update the quantizer, unless frozen; arguments as of `Quantizer.update`."""
+        if self.quantizer.trainable:
+            self.quantizer.update(batch, *how)
 
     def draw(
         self,
@@ -135,8 +144,8 @@ class DiscreteVAE(VAE):
     ) -> Any:
         """Draw codes from p(z|y); a temperature divides log-probabilities."""
         prior: Any = self.prior(condition)
-        # the same for every position
-        one = float(np.ravel(temperature)[0])
+        # the same for every position; 0, the most probable code, by a small one
+        one = max(float(np.ravel(temperature)[0]), COLD)
         return prior.tempered(one).sample(ops.cast(noise, "float32"), choice)
 
 

@@ -194,7 +194,7 @@ def autoregressive(
     """
     order = np.arange(dim)[:: -1 if reverse else 1]
     # a hidden unit of degree n depends on the first n components: of 0, on the context
-    degrees = [np.arange(units) % dim for units in hidden_units]
+    degrees = [_degrees(units, dim) for units in hidden_units]
     masks = [
         before[:, None] <= after
         for before, after in zip([order + 1, *degrees], degrees, strict=False)
@@ -202,6 +202,13 @@ def autoregressive(
     out = degrees[-1][:, None] <= order
     masks.append(np.concatenate([out, out], axis=1))
     return Affine(MaskedNetwork(masks, context_dim, name), order, gated)
+
+
+def _degrees(units: int, dim: int) -> np.ndarray:
+    """Return the degrees of a layer, spread over 0 .. dim - 1 also by few units."""
+    if units >= dim:
+        return np.arange(units) % dim
+    return np.linspace(0, dim - 1, units).astype(int)
 
 
 def coupling(

@@ -79,6 +79,11 @@ class TwoLevelVAE(HierarchicalVAE):
         top_dim = self.encoder.output["mean"].shape[-1]
         self.level_sizes = (top_dim, self.latent_dim - top_dim)
 
+    @property
+    def inference_networks(self) -> list[keras.layers.Layer]:
+        """The networks that make q(z|x)."""
+        return [*super().inference_networks, self.bottom_encoder]
+
     def levels(
         self,
         encoded: Encoded,

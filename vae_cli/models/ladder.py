@@ -96,6 +96,11 @@ class LadderVAE(HierarchicalVAE):
         # a function, so that Keras doesn't list the decoder's networks a second time
         self._networks = lambda: (start, rungs, outputs)
 
+    @property
+    def inference_networks(self) -> list[keras.layers.Layer]:
+        """The networks that make q(z|x)."""
+        return [*super().inference_networks, self.posteriors]
+
     def encode(
         self, images: Any, condition: Condition = UNCONDITIONAL, training: bool = False
     ) -> Encoded:

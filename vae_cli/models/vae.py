@@ -86,6 +86,11 @@ class VAE(Generative):
         self.built = True
 
     @property
+    def inference_networks(self) -> list[keras.layers.Layer]:
+        """The networks that make q(z|x)."""
+        return [self.encoder, self.posterior_network]
+
+    @property
     def noise_dim(self) -> int:
         """Normal numbers that a posterior sample takes."""
         return self.latent_dim

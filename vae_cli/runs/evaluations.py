@@ -198,11 +198,17 @@ def check_writable(folder: RunFolder, config: TrainConfig, checkpoint: str) -> N
 
 
 def check_factors(folder: RunFolder, config: TrainConfig) -> None:
-    """Check that the factors of a run's images are known.
+    """Check that a run has real codes, and images whose factors are known.
 
     Raises:
-        ConfigError: they aren't, or there is one alone.
+        ConfigError: its codes are discrete, or there are not several factors.
     """
+    if config.latent.is_discrete:
+        raise ConfigError(
+            "disentanglement=true compares factors with real dimensions of z; "
+            f"{folder} has discrete codes (latent={config.latent.name}).",
+            "evaluate a run of latent=continuous",
+        )
     factors = config.dataset.factors
     if len(factors) > 1:
         return

@@ -93,7 +93,7 @@ class CollapseWarning(keras.callbacks.Callback):
         steps, warned = self._progress.step, self._progress.collapse_warned
         if epoch == 0 or steps < MIN_STEPS or warned:
             return
-        if perplexity < max(2.0, COLLAPSED_CODES * count):
+        if perplexity < max(min(2.0, 0.75 * count), COLLAPSED_CODES * count):
             self._progress.collapse_warned = True
             log.warning(
                 "codebook collapse: the perplexity of %s codes is %.1f after epoch %d; "

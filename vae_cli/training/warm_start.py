@@ -82,9 +82,9 @@ def freeze(vae: VAE, part: str | None) -> None:
 
 
 def _networks(vae: VAE, part: str) -> list[keras.layers.Layer]:
-    """Return what a part consists of: the encoder's flow, too, makes q(z|x)."""
+    """Return what a part consists of: the encoder is all that makes q(z|x)."""
     own: keras.Model = getattr(vae, part)
-    return [own, vae.posterior_network] if own is vae.encoder else [own]
+    return vae.inference_networks if own is vae.encoder else [own]
 
 
 def _named(vae: VAE, parts: str) -> Iterator[tuple[str, Any]]:

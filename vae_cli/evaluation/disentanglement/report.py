@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vae_cli.errors import ConfigError
 from vae_cli.evaluation.disentanglement.information import (
     BINS,
     entropies,
@@ -138,6 +139,12 @@ def measure(
         for k in range(len(factors))
         if all(len(np.unique(part.factors[:, k])) > 1 for part in (fitted, scored))
     ]
+    if len(varies) < 2:
+        raise ConfigError(
+            "disentanglement=true needs two factors or more that vary among the images "
+            f"it fits on and among those it scores, got {len(varies)}.",
+            "choose a larger split, or train on a larger grid",
+        )
     factors = tuple(factors[k] for k in varies)
     fitted, scored = (
         part._replace(factors=part.factors[:, varies]) for part in (fitted, scored)
