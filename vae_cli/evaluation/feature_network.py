@@ -1,6 +1,6 @@
 """A user's own Keras network as the features that samples are measured in.
 
-With InceptionV3 and its pooled features, 2048 an image, the Frechet distance is the
+With InceptionV3 and its pooled features, 2048 per image, the Frechet distance is the
 usual FID. Images are made what the network takes: grey ones get three equal channels,
 all are resized bilinearly with antialiasing to the network's input size, and pixels in
 [0, 1] are scaled to its range. Features of more than one place are averaged over
