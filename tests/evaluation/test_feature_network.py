@@ -52,7 +52,7 @@ def test_images_are_resized_bilinearly(tmp_path):
 
 def test_a_file_that_would_run_code_is_refused(tmp_path):
     code = save(tmp_path, keras.layers.Lambda(lambda x: x * 2))
-    with pytest.raises(ConfigError, match="Lambda, which may run code"):
+    with pytest.raises(ConfigError, match="Lambda, which is no built-in Keras layer"):
         FeatureNetwork(code, (0, 1), (6, 6, 1))
 
 

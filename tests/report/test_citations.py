@@ -35,6 +35,10 @@ def keys(*words: str, sampled: bool = False) -> set[str]:
         (("posterior=planar", "prior=realnvp"), False,
          {"rezende2015variational", "dinh2017density"}),
         (("conditioning=label",), False, {"sohn2015learning"}),
+        (("latent=vq",), False, {"oord2017neural", "oord2016conditional"}),
+        (("latent=fsq", "latent.prior=uniform"), False, {"mentzer2023finite"}),
+        (("latent=categorical",), False,
+         {"jang2017categorical", "oord2016conditional"}),
     ],
 )  # fmt: skip
 def test_papers_are_those_of_the_options(

@@ -1,4 +1,4 @@
-"""Levels of a hierarchy that are off are named, once."""
+"""Inactive levels of a hierarchy are named, once."""
 
 import logging
 from types import SimpleNamespace
@@ -27,9 +27,9 @@ def warned(kl: list[float], caplog: pytest.LogCaptureFixture, *overrides: str) -
     return caplog.text
 
 
-def test_levels_that_are_off_are_named_with_remedies(caplog) -> None:
+def test_inactive_levels_are_named_with_remedies(caplog) -> None:
     text = warned([12.0, 0.02, 3.0, 0.0], caplog)
-    assert "levels 1, 3 of 4 (0 is the top) off after epoch 2" in text
+    assert "levels 1, 3 of 4 (0 is the top) inactive after epoch 2" in text
     assert "free_bits=0.5 free_bits_per=level" in text
 
 

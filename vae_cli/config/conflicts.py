@@ -145,8 +145,8 @@ def posterior_problems(
     key = objective.density_key
     if key:
         problems.append(
-            f"{key} evaluates log q(z|x) apart from its own draw, and {why}; leave "
-            f"out {key}, or use posterior=gaussian"
+            f"{key} evaluates log q(z|x) at other points, or with its parameters held "
+            f"fixed, and {why}; leave out {key}, or use posterior=gaussian"
         )
     return problems
 

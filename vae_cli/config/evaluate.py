@@ -29,7 +29,7 @@ class AnnealingConfig:
         at_most=100_000,
         default=500,
     )
-    chains: int = option("chains an image", at_least=1, at_most=1000, default=16)
+    chains: int = option("chains per image", at_least=1, at_most=1000, default=16)
     leapfrog_steps: int = option(
         "of the Hamiltonian transition at each temperature",
         at_least=1,
@@ -37,7 +37,8 @@ class AnnealingConfig:
         default=10,
     )
     start: str = option(
-        "where chains start: the prior p(z), or q(z|x)",
+        "where chains start: the prior p(z), or the Gaussian with the encoder's mean "
+        "and variance",
         choices=("prior", "posterior"),
         default="prior",
     )
@@ -45,7 +46,7 @@ class AnnealingConfig:
 
 @dataclass
 class GapConfig:
-    """The gap between log p(x) and the ELBO, split in two by refining q an image."""
+    """The gap between log p(x) and the ELBO, split in two by refining q per image."""
 
     images: int | None = option(
         "images of the split to refine q(z|x) of; null: none", at_least=1, default=None
@@ -57,5 +58,5 @@ class GapConfig:
         default=500,
     )
     samples: int = option(
-        "posterior samples an image and step", at_least=1, at_most=10_000, default=16
+        "posterior samples per image and step", at_least=1, at_most=10_000, default=16
     )

@@ -13,8 +13,8 @@ class BetaTcConfig(ObjectiveConfig):
     """The ELBO with a larger weight of the total correlation (Chen et al. 2018)."""
 
     tc_weight: float = option(
-        "weight of the total correlation, the paper's beta; the rest of the KL has "
-        "weight `beta`. 1 is the ELBO",
+        "the total correlation has weight beta + tc_weight - 1, the paper's beta where "
+        "beta=1; the rest of the KL has weight beta. 1 is the ELBO",
         at_least=0,
         default=6.0,
     )

@@ -55,7 +55,7 @@ class RandomMask(Mask):
 
 
 class Rectangle(Mask):
-    """Base of masks that are a rectangle; two random numbers an image."""
+    """Base of masks that are a rectangle; two random numbers per image."""
 
     def _noise_shape(self, shape: Shape) -> tuple[int, ...]:
         return (2,)

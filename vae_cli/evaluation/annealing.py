@@ -1,15 +1,16 @@
 """log p(x) by annealed importance sampling, and its bounds from either side.
 
 Chains move through f_t(z) = f_0(z)^(1 - b_t) p(x, z)^(b_t), 0 = b_0 < ... < b_T = 1,
-from the prior, or from q(z|x), to the posterior:
+from the prior, or from a Gaussian with the encoder's mean and variance, to the
+posterior:
 
-    log w = sum_t (b_t - b_(t-1)) log p(x, z_(t-1)) / f_0(z_(t-1))
+    log w = sum_t (b_t - b_(t-1)) log [p(x, z_(t-1)) / f_0(z_(t-1))]
 
-Each transition is one trajectory of Hamiltonian Monte Carlo, which leaves f_t as it is.
+Each transition is one Hamiltonian Monte Carlo trajectory, which leaves f_t invariant.
 E[w] = p(x), so that the log of a mean of weights is a lower bound in expectation. On an
 image that is drawn from the model together with its code, the code is an exact sample
 of the posterior: chains from there back to f_0 have E[1 / w] = 1 / p(x), and bound
-log p(x) from above. The gap between both is how far off either can be.
+log p(x) from above. The gap between the two bounds the error of each, in expectation.
 
 Step sizes are adapted by pilot chains of their own and then fixed: steps that followed
 the chains themselves would bias the weights.

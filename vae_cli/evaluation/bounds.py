@@ -52,7 +52,9 @@ class ImageScores(NamedTuple):
 
     reconstruction: np.ndarray  # float32 [N], -log p(x|z)
     kl: np.ndarray  # float32 [N]
-    kl_per_dim: np.ndarray | None  # float32 [N, latent_dim], where the KL has parts
+    # float32 [N, latent_dim], of categorical codes [N, positions]; None where the KL
+    # has no closed form
+    kl_per_dim: np.ndarray | None
     kl_to_normal: np.ndarray  # to N(0, 1) for any prior; [N, 0] of discrete codes
     mean: np.ndarray  # float32 [N, latent_dim], posterior means
     kl_per_level: np.ndarray  # float32 [N, levels], top first

@@ -1,6 +1,6 @@
 """A user's own Keras network as the features that samples are measured in.
 
-With InceptionV3 and its pooled features, 2048 an image, the Frechet distance is the
+With InceptionV3 and its pooled features, 2048 per image, the Frechet distance is the
 usual FID. Images are made what the network takes: grey ones get three equal channels,
 all are resized bilinearly with antialiasing to the network's input size, and pixels in
 [0, 1] are scaled to its range. Features of more than one place are averaged over
@@ -152,9 +152,9 @@ def _refuse_code(file: str, config: Any) -> None:
     name, module = config.get("class_name"), config.get("module") or "keras"
     if name in CODE or str(module).partition(".")[0] != "keras":
         raise ConfigError(
-            f"feature_network={file} holds {module}.{name}, which may run code of the "
-            "file's, or is none of Keras's own.",
-            "build the network of Keras's own layers, and save it again",
+            f"feature_network={file} contains {module}.{name}, which is no built-in "
+            "Keras layer or can run code from the file.",
+            "build the network from built-in layers, and save it again",
         )
     for part in config.values():
         _refuse_code(file, part)

@@ -225,8 +225,9 @@ def refuse_unfit(run: OpenRun) -> None:
     """
     if run.config.conditioning.on_observed:
         raise ConfigError(
-            f"prior=fitted is of codes without an image, and {run.folder} draws them "
-            f"given observed pixels (conditioning={run.config.conditioning.name}).",
+            f"prior=fitted samples codes without an image, but {run.folder} needs "
+            "observed pixels for them "
+            f"(conditioning={run.config.conditioning.name}).",
             "use prior=model",
         )
     if not run.vae.has_continuous_codes:

@@ -221,7 +221,7 @@ MODES: dict[str, tuple[Callable[..., Generated], tuple[str, ...]]] = {
     "levels": (level_draws, ("level", "temperature", "seed")),
     "interpolation": (paths_between_pairs, ("interpolation", "seed")),
 }
-"""Mode -> what draws it, and its options beside those that all modes take."""
+"""Mode -> what draws it, and its options in addition to those of all modes."""
 
 
 def generate(run: OpenRun, config: GenerateConfig) -> Generated:

@@ -21,8 +21,8 @@ def trajectory(
     """Take leapfrog steps, and accept or reject where they end.
 
     Args:
-        log_densities: codes [..., d] -> the log-density that the transition leaves as
-            it is, and a value to carry along, [...] each.
+        log_densities: codes [..., d] -> the target log-density, and a value to carry
+            along, [...] each.
         z: codes, float32 [..., d].
         momentum: standard normal, likewise.
         uniform: in [0, 1), [...].

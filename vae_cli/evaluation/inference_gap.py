@@ -4,7 +4,7 @@
                        + [ELBO(q*) - ELBO(q)]   amortisation gap
 
 q* is the best factorised Gaussian of the whole code for each image alone, found by
-Adam from q(z|x): what is missing with it is the family's fault, the rest the encoder's.
+Adam from q(z|x): the gap that remains is due to the family, the rest to the encoder.
 Levels below the top are relative to their own priors. A posterior that is no factorised
 Gaussian (lower levels given the upper ones, flows) can do better than q*; the
 amortisation gap is then smaller, and may be negative.
@@ -46,7 +46,7 @@ from vae_cli.runtime import evaluating
 LEARNING_RATE = 0.03
 """Of Adam at first; it falls to 0 by a cosine."""
 FINAL_SAMPLES = 500
-"""Of either ELBO, an image, from the same noise."""
+"""Per image, of either ELBO, from the same noise."""
 
 
 @dataclass(frozen=True)

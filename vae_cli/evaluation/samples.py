@@ -99,7 +99,7 @@ def drawn(
     binary: bool,
     density: FittedMixture | None = None,
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Draw images: float32 [count, H, W, C]; as many of each class where labels are.
+    """Draw images: float32 [count, H, W, C]; with labels, equally many of each class.
 
     An inpainting model gets the observed pixels of the split's images, in turn.
 
@@ -133,7 +133,7 @@ def score_samples(
     classifier: Classifier | None,
     network: FeatureNetwork | None = None,
 ) -> SampleQuality:
-    """Hold drawn images against held-out ones.
+    """Compare generated images with held-out ones.
 
     Args:
         images: drawn, float32 [N, H, W, C] in [0, 1].

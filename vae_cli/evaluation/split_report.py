@@ -69,7 +69,7 @@ def report_split(
         run: the run.
         name: of the split.
         config: how, with a seed.
-        progress: called with the fraction of importance sampling that is done.
+        progress: called with the fraction of each long computation that is done.
     """
     if config.disentanglement:
         check_factors(run.folder, run.config)

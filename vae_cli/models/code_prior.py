@@ -144,7 +144,7 @@ def pixelcnn(
         if label is not None:
             bias = keras.layers.Dense(2 * filters, name=f"{name}_label")(label)
             bias = keras.layers.Reshape((1, 1, 2 * filters))(bias)
-        # rows above and this one; the first layer's rows end one above
+        # of the rows above and this one; the horizontal stack gets it one row below
         above = _conv(vertical, (2, ACROSS), filters, f"{name}_vertical")
         passed = keras.layers.Conv2D(2 * filters, 1, name=f"{name}_down")(_down(above))
         inner = embedded if horizontal is None else horizontal

@@ -267,7 +267,7 @@ class CodeNetworks(Architecture):
     def checked_decoder(self, output_shape: Shape, latent_dim: int) -> keras.Model:
         """Return z [B, latent_dim] -> [B, *output_shape].
 
-        What the decoder gets beside the codes, a label, is given to every position.
+        What the decoder gets besides the codes, a label, is repeated at every position.
         """
         if not self._has_grid:
             return self._architecture.checked_decoder(output_shape, latent_dim)

@@ -39,10 +39,10 @@ class Transformed(Distribution):
     def gaussian(self) -> Gaussian:
         """Return a Gaussian around the image of the base's mean.
 
-            variance_i = sum_j ((f_i(m + s_j e_j) - f_i(m - s_j e_j)) / 2)^2
+            variance_i = sum_j ((f_i(m + s_j u_j) - f_i(m - s_j u_j)) / 2)^2
 
-        m and s are the base's mean and scale, e_j the j-th unit vector. This is the
-        variance to first order, sum_j (df_i/dx_j s_j)^2, by central differences as
+        m and s are the base's mean and scale, u_j the j-th unit vector. This is the
+        variance to first order, sum_j (df_i/de_j s_j)^2, by central differences as
         wide as the base, and exact where f is affine.
 
         Source: Norgaard et al., "New developments in state estimation for nonlinear

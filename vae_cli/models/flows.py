@@ -121,8 +121,8 @@ class Affine(Flow):
 
     Args:
         network: x and context -> what a and m are computed from, [..., 2 d].
-        order: int [d]: components of x in this order can be computed from y; all zero
-            where they can be at once.
+        order: int [d]; the inverse computes components in this order, those with equal
+            numbers at once.
         gated: a = log sigmoid(s + 2) and m = (1 - sigmoid(s + 2)) t as in inverse
             autoregressive flows, instead of m = t and a bounded by 3.
     """

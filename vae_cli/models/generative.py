@@ -94,7 +94,7 @@ class Generative(keras.Model):
     def decode(
         self, z: Any, condition: Condition = UNCONDITIONAL, training: bool = False
     ) -> Any:
-        """Return logits [S * B, H, W, C] for S codes an image, [S * B, latent_dim]."""
+        """Return logits [S * B, H, W, C] for S codes per image, [S * B, latent_dim]."""
         embedding = condition.embedding
         if embedding is not None:
             samples = ops.shape(z)[0] // ops.shape(embedding)[0]

@@ -3,6 +3,7 @@
 from vae_cli import __version__
 from vae_cli.config.train import TrainConfig
 from vae_cli.report.flow_papers import FLOW_PAPERS
+from vae_cli.report.latent_papers import LATENT_PAPERS
 from vae_cli.report.objective_papers import OBJECTIVE_PAPERS
 from vae_cli.report.paper import Paper
 from vae_cli.report.paper import entry as _entry
@@ -82,6 +83,7 @@ PAPERS = (
         ),
     ),
     *FLOW_PAPERS,
+    *LATENT_PAPERS,
     Paper(
         "cyclical annealing",
         lambda config, sampled: config.kl_annealing.name == "cyclical",

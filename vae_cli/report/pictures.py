@@ -25,6 +25,10 @@ KINDS = {
 CAPTIONS = {
     "figures/curves": "Terms of the loss in each epoch.",
     "figures/samples": "Images decoded from samples of the prior.",
+    "figures/samples_uniform": "Images decoded from codes of the uniform prior, to be "
+    "compared with those of the learned one.",
+    "figures/codebook": "Use of the codebook in each epoch: the fraction of the codes "
+    "that occur, and the perplexity.",
     "figures/reconstructions": "Images and their reconstructions.",
     "figures/latent": "Posterior means of held-out images, coloured by label, and the "
     "KL divergence of each latent dimension.",

@@ -141,7 +141,7 @@ def features_sentence(report: dict[str, Any]) -> str:
     else:
         features = f"in the features of {report['features_of']}"
     counts = f"{report['num_generated']:,} against {report['num_held_out']:,} images"
-    return f"{features}; {counts}; biased in these numbers"
+    return f"{features}; {counts}; the bias depends on these numbers"
 
 
 def protocol_sentence(report: dict[str, Any]) -> str:

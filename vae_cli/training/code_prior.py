@@ -1,8 +1,8 @@
 """The second stage of discrete codes: a prior is trained on the codes of images.
 
 The autoencoder is that of the best epoch, and doesn't change. `prior_state.npz` in
-`checkpoints/` decides where the stage stands: it is replaced after every epoch, and the
-order of an epoch depends on the seed and its number alone, so that a run that was
+`checkpoints/` records how far the stage has come: it is replaced after every epoch, and
+the order of an epoch depends on the seed and its number alone, so that a run that was
 killed gives the same network.
 """
 

@@ -24,7 +24,7 @@ class Codes(NamedTuple):
 
 
 def codes_of(config: TrainConfig, data: ImageData, vae: VAE, name: str) -> Codes:
-    """Return the codes of a split: of a posterior with noise, one sample an image."""
+    """Return the codes of a split; where q(z|x) has noise, one sample per image."""
     split = pick_split(data, config.dataset, name, config.corruption)
     condition = checked_condition(vae, split.condition)
 

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 COLLAPSED_FRACTION = 0.1
 """Fewer active units than this fraction of the latent dimensions is a collapse."""
 OFF = 0.1
-"""Nats below which a level of a hierarchy is off."""
+"""Nats below which a level of a hierarchy is inactive."""
 COLLAPSED_CODES = 0.02
 """A perplexity below this fraction of the codes is a collapse."""
 MIN_STEPS = 100
@@ -63,7 +63,7 @@ class CollapseWarning(keras.callbacks.Callback):
             )
 
     def _check_levels(self, epoch: int, logs: dict[str, Any], levels: int) -> None:
-        """Warn once of levels that are off, each by its number.
+        """Warn once of inactive levels, each by its number.
 
         Not by active units: a level of a large grid may do its work in few of them.
         """
@@ -76,8 +76,9 @@ class CollapseWarning(keras.callbacks.Callback):
             return
         self._progress.collapse_warned = True
         log.warning(
-            "posterior collapse: %s of %d (0 is the top) off after epoch %d, with a KL "
-            "below %g nats; the decoder ignores %s. Remedies, one at a time:\n  %s",
+            "posterior collapse: %s of %d (0 is the top) inactive after epoch %d, with "
+            "a KL below %g nats; the decoder ignores %s. Remedies, one at a time:\n"
+            "  %s",
             f"level{'s' if len(off) > 1 else ''} {', '.join(off)}",
             levels,
             epoch + 1,

@@ -32,8 +32,9 @@ def sampled_information(
 ) -> np.ndarray:
     """Return I(z_j; v_k) in nats, [d, K], of samples of q(z|x) instead of its mean.
 
-    I(z_j; v_k) = E log q(z_j|v_k) - E log q(z_j), a sample an image, where q(z_j) is
-    the mixture of the posteriors of all images, and q(z_j|v_k) of those with this v_k.
+    I(z_j; v_k) = E log q(z_j|v_k) - E log q(z_j), one sample per image, where q(z_j)
+    is the mixture of the posteriors of all images, and q(z_j|v_k) of those with this
+    v_k.
 
     Source: Chen et al., "Isolating sources of disentanglement in VAEs", 2018, section
     4.1.

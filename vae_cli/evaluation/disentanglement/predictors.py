@@ -147,7 +147,8 @@ def of_importance(importance: np.ndarray) -> tuple[float, float]:
     """Return disentanglement and completeness of an importance matrix [d, K].
 
     D = sum_j w_j (1 - H_K(row j)), C = sum_k w_k (1 - H_d(column k)), with entropies to
-    base K and d of rows and columns that are scaled to 1, and w their parts of the sum.
+    base K and d of rows and columns normalized to sum to 1, weighted by their fractions
+    w of the total.
     """
     total = importance.sum()
     if total <= 0:  # no forest has found a split

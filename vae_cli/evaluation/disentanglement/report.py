@@ -190,7 +190,7 @@ def _scores(
 
 def _protocol(fitted: FactorCodes, scored: FactorCodes, seed: int) -> dict[str, Any]:
     return {
-        "codes": "posterior means; mig_sampled: a sample an image",
+        "codes": "posterior means; mig_sampled: one sample per image",
         "mig_sampled_images": min(SAMPLED, len(scored.mean)),
         "fitted_images": len(fitted.mean),
         "scored_images": len(scored.mean),

@@ -16,6 +16,10 @@ One whose options say `takes_ladder` also gives `ladder(image_shape)`, the netwo
 `LadderNetworks` of `vae_cli.models.architectures.ladder`, with features of the image
 from the bottom up, and a state that grows from size to size on the way down.
 
+One whose options' `grid(image_shape)` is not None also gives what discrete codes at the
+positions of that grid need: `grid_features(image, channels)`, [B, h, w, channels], and
+`decoder_from_grid(grid, output_shape)`.
+
 All architectures have the options `activation`, `normalization`, `dropout` and `l2`.
 `hidden(x, layer, config)` of `vae_cli.models.layers` applies the first three, and
 `kernel_regularizer=regularizer(config)` the last; one that is set and applied by no

@@ -3,10 +3,11 @@
 Each turns images and noise into terms in nats, one value per image, such that what is
 minimised is
 
-    loss = mean(reconstruction) + beta * mean(kl)
+    mean(reconstruction) + kl_weight(beta) * kl_term + sum of mean(extra)
 
-One that adds a term puts it into `Terms.extras`, and what it only reports into
-`Terms.statistics`, under names in `adds`. All of it is logged under these names.
+The `loss` in the logs is the first two terms. An objective that adds a term puts it
+into `Terms.extras`, and what it only reports into `Terms.statistics`, under names in
+`adds`. All of it is logged under these names.
 """
 
 import math
@@ -38,13 +39,13 @@ class Facts(NamedTuple):
 
 
 class Draw(NamedTuple):
-    """What an objective may compute more from, beside the bound's terms."""
+    """What an objective may use to compute additional terms."""
 
     vae: VAE
     encoded: Encoded
     levels: Levels  # S samples
     logits: Any  # of these codes, [S, B, H, W, C]; None unless `needs_logits`
-    noise: Any  # standard normal [extra_noise, B, latent_dim]
+    noise: Any  # standard normal [extra_noise, B, noise_dim]
     condition: Condition
     beta: Any  # weight of the KL
     step: Any  # of the training, scalar integer
@@ -74,11 +75,11 @@ class Elbo:
     adds: tuple[str, ...] = ()
     """Names of what it adds in training, in `Terms.added`."""
     extra_noise = 0
-    """Noise arrays [B, latent_dim] that it takes beside those of the posterior."""
+    """Noise arrays [B, noise_dim] needed in addition to those of the posterior."""
     needs_logits = False
     """Whether it looks at the logits of the codes."""
     network: Any = None
-    """A network beside the model."""
+    """A second network, such as a discriminator."""
     trainable_variables: Any = ()
     """The objective's own weights, trained with the model's."""
     state: Sequence[Any] = ()
@@ -111,7 +112,7 @@ class Elbo:
         Args:
             vae: the model.
             images: float32 [B, H, W, C] in [0, 1].
-            noise: standard normal float32 [samples, B, latent_dim].
+            noise: standard normal float32 [samples, B, noise_dim].
             beta: weight of the KL term.
             condition: of these images.
             training: whether dropout and batch statistics are on.

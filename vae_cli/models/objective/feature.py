@@ -1,4 +1,4 @@
-"""Objectives that compare images by the features of a network, beside the bound."""
+"""Objectives that compare images by a network's features, in addition to the bound."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from vae_cli.registry import builds
 
 @builds(PerceptualConfig)
 class Perceptual(Elbo):
-    """The ELBO, and half the squared error of a frozen network's features beside it.
+    """The ELBO, and half the squared error of a frozen network's features.
 
     penalty = weight / 2 * sum_l mean over places of |f_l(x) - f_l(E[x|z])|^2
 

@@ -62,7 +62,7 @@ class Iwae(Elbo):
         training: bool = False,
         step: Any = 0,
     ) -> Terms:
-        """Encode once, draw k codes an image, decode and score; as `Elbo`'s."""
+        """Encode once, draw k codes per image, decode and score; as `Elbo`'s."""
         if self.samples == 1:
             return super().__call__(vae, images, noise, beta, condition, training, step)
         encoded = vae.encode(images, condition, training)

@@ -15,9 +15,10 @@ from vae_cli.models.vae import VAE
 class Terms(NamedTuple):
     """Parts of a bound, and what an objective adds to it."""
 
-    reconstruction: Any  # [B]; -log p(x|z), or what the bound leaves beside the KL
+    reconstruction: Any  # [B]; -log p(x|z), or the rest of the bound without the KL
     kl: Any  # [B], KL(q(z|x) || p(z))
-    kl_per_dim: Any  # [B, latent_dim], or None where the prior has no such terms
+    # [B, latent_dim], of categorical codes [B, N]; None without a closed form
+    kl_per_dim: Any
     neg_elbo: Any  # [B], at beta 1
     neg_bound: Any  # [B], the objective's own bound at beta 1
     mean: Any  # [B, latent_dim], posterior means

@@ -15,7 +15,7 @@ from vae_cli.models.quantizers.base import Quantizer, straight_through
 class FiniteScalarQuantizer(Quantizer):
     """Each dimension rounded to one of a few values.
 
-        f(v) = (L - 1)(1 - eps) / 2 tanh(v + s) - o,   z = round(f(v)) / floor(L / 2)
+        f(v) = (L - 1)(1 - eps)/2 * tanh(v + s) - o,   z = round(f(v)) / floor(L / 2)
 
     o = 1/2 and tanh(s) = 2 o / ((L - 1)(1 - eps)) where L is even, else o = s = 0: then
     f has L rounded values, and f(0) = 0.
