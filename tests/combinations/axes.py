@@ -29,7 +29,6 @@ AXES: dict[str, dict[str, tuple[str, ...]]] = {
     "prior": {
         "standard": (),
         "mog": ("prior=mog", "prior.components=3"),
-        "vamp": ("prior=vamp", "prior.components=3"),
         "vamp from data": (
             "prior=vamp",
             "prior.components=3",
@@ -84,10 +83,8 @@ AXES: dict[str, dict[str, tuple[str, ...]]] = {
     "corruption": {
         "none": (),
         # the others differ from these in where pixels change, not in what meets them
-        **{
-            name: (f"corruption={name}",)
-            for name in ("gaussian_noise", "random_mask", "quadrants")
-        },
+        "gaussian_noise": ("corruption=gaussian_noise",),
+        "random_mask": ("corruption=random_mask",),
         "half, any side": ("corruption=half", "corruption.side=random"),
     },
     "pixels": {
@@ -98,7 +95,6 @@ AXES: dict[str, dict[str, tuple[str, ...]]] = {
     "objective": {
         "elbo": (),
         "iwae": ("objective=iwae", "objective.importance_samples=2"),
-        "elbo, sticking": ("objective.sticking_the_landing=true",),
         # whole batches, as factor, dip, mmd and capacity
         "beta_tc": ("objective=beta_tc",),
         "geco": ("objective=geco",),

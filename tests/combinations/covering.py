@@ -1,13 +1,18 @@
 """A set of configs in which every two options that go together meet at least once.
 
-Three defects in four sit where two features meet; every pair of options fits into some
-forty runs, all combinations would take thousands.
+    python -m tests.combinations.covering
+
+draws it anew, where AXES or the rules of configs have changed, and writes it to
+`choices.json` in this folder. Three defects in four sit where two features meet; every
+pair of options fits into some fifty runs, all combinations would take thousands.
 """
 
 import itertools
+import json
 import random
 from collections import Counter
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -24,6 +29,8 @@ from vae_cli.registry import OPTIONS as GROUPS
 Choice = dict[str, str]
 """Axis -> the value chosen, a name in AXES[axis]."""
 
+COVERING = Path(__file__).with_name("choices.json")
+"""Choices that were drawn, and the pairs that no valid config has."""
 DRAWS = 40
 """Choices that are drawn before a pair is taken to be impossible."""
 STEPS = 25
@@ -197,3 +204,24 @@ def _composed(*words: str) -> dict[str, Any]:
     with initialize_config_dir(str(configs_dir()), version_base="1.3"):
         values = OmegaConf.to_container(compose("train", list(words)), resolve=True)
     return dict(values)
+
+
+def write() -> None:
+    """Draw a covering and write it."""
+    choices, impossible = covering()
+    pairs = sorted(sorted(pair) for pair in impossible)
+    lines = ",\n".join(f"  {json.dumps(choice)}" for choice in choices)
+    clash = ",\n".join(f"  {json.dumps(pair)}" for pair in pairs)
+    text = f'{{"choices": [\n{lines}\n],\n"impossible": [\n{clash}\n]}}\n'
+    COVERING.write_text(text)
+
+
+def read() -> tuple[list[Choice], set[frozenset]]:
+    """Return the covering that was written: choices, and pairs that go not together."""
+    content = json.loads(COVERING.read_text())
+    pairs = {frozenset(map(tuple, pair)) for pair in content["impossible"]}
+    return content["choices"], pairs
+
+
+if __name__ == "__main__":
+    write()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.combinations.axes import AXES
-from tests.combinations.covering import Choice, covering, problems
+from tests.combinations.covering import Choice, problems, read
 from tests.combinations.run import write_images
 
 PROCESSES = 2
@@ -21,7 +21,7 @@ KNOWN_TO_CLASH = 90
 
 @pytest.mark.slow
 def test_every_pair_of_options_trains_and_is_used(tmp_path: Path) -> None:
-    choices, impossible = covering()
+    choices, impossible = read()
     check_covers(choices, impossible)
     write_images(tmp_path)
     (tmp_path / "choices.json").write_text(json.dumps(choices))
@@ -59,6 +59,6 @@ def check_covers(choices: list[Choice], impossible: set[frozenset]) -> None:
         for x in AXES[a]
         for y in AXES[b]
     }
-    assert met | impossible == pairs
+    assert met | impossible == pairs, "python -m tests.combinations.covering"
     assert not met & impossible
     assert len(impossible) <= KNOWN_TO_CLASH

@@ -228,13 +228,3 @@ def test_what_does_not_go_with_discrete_codes_is_refused(
     overrides: tuple[str, ...], message: str, command: Command
 ) -> None:
     refused(command("train", *VQ, *overrides), message)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("overrides", [("jit=true",), ("objective=vae_gan",)])
-def test_discrete_codes_train_with_other_options(
-    overrides: tuple[str, ...], tmp_path: Path, command: Command
-) -> None:
-    small = ("latent.prior=uniform", "epochs=1", f"run_dir={tmp_path / 'run'}")
-    done = command("train", *VQ, *small, *overrides)
-    assert done.status == 0, done.stderr

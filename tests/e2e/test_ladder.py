@@ -166,30 +166,6 @@ def test_sizes_that_do_not_fit_are_refused(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "overrides",
-    [
-        ("prior=vamp", "prior.components=4", "conditioning=label"),
-        ("prior=mog", "prior.components=3", "objective=iwae"),
-        ("conditioning=label", "conditioning.learned_prior=true"),
-        ("precision=mixed_bfloat16", "architecture.dropout=0.2"),
-        ("corruption=random_mask", "corruption.loss_on=observed"),
-    ],
-)
-def test_ladders_go_with_other_options(
-    overrides: tuple[str, ...], tmp_path: Path, command: Command
-) -> None:
-    options = [
-        word for word in LADDER if not word.startswith("free") and "norm" not in word
-    ]
-    words = [*options, *overrides, "epochs=1", f"run_dir={tmp_path / 'run'}"]
-    done = command("train", *words)
-    assert done.status == 0, done.stderr
-    evaluated = command("evaluate", f"run={tmp_path / 'run'}", "importance_samples=2")
-    assert evaluated.status == 0, evaluated.stderr
-
-
-@pytest.mark.slow
 def test_free_bits_of_levels_are_of_the_whole_batch_that_replicas_share(
     tmp_path: Path,
 ) -> None:
