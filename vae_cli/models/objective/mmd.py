@@ -64,17 +64,17 @@ def squared_mmd(x: Any, y: Any, kernel: str, scales: Sequence[float]) -> Any:
         scales: of the kernels.
     """
     count = ops.cast(ops.shape(x)[0], "float32")
-    widths = [2.0 * x.shape[-1] * scale for scale in scales]
+    widths = ops.convert_to_tensor([2.0 * x.shape[-1] * s for s in scales], "float32")
 
     def total(a: Any, b: Any) -> Any:
         # not by differences of products, which cancel for codes close to each other
-        square = ops.sum((a[:, None] - b[None]) ** 2, axis=-1)
+        square = ops.sum((a[:, None] - b[None]) ** 2, axis=-1)[..., None]
         if kernel == "rbf":
-            return ops.sum(sum(ops.exp(-square / width) for width in widths))
-        return ops.sum(sum(width / (width + square) for width in widths))
+            return ops.sum(ops.exp(-square / widths))
+        return ops.sum(widths / (widths + square))
 
     # k(x, x) = 1 for each kernel, on the diagonals
-    itself = len(widths) * count
+    itself = len(scales) * count
     pairs = ops.maximum(count * (count - 1), 1.0)
     within = (total(x, x) - itself + total(y, y) - itself) / pairs
     return ops.where(count > 1, within - 2 * total(x, y) / count**2, 0.0)
