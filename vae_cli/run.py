@@ -10,7 +10,7 @@ import numpy as np
 from vae_cli.config.compose import command_options
 from vae_cli.config.corruption import CorruptionConfig
 from vae_cli.config.encode import ENCODE
-from vae_cli.config.evaluate import EVALUATE
+from vae_cli.config.evaluate import RUN_EVALUATE_KEYS
 from vae_cli.config.run import RESTORE, SCORE
 from vae_cli.data.given_files import source_name
 from vae_cli.inspection import Inspection, inspected
@@ -130,7 +130,7 @@ class Run(RunFigures):
         """
         if options.get("seed") is None:
             options["seed"] = self.config.seed
-        how = command_options("evaluate", EVALUATE, split=split, **options)
+        how = command_options("evaluate", RUN_EVALUATE_KEYS, split=split, **options)
         start_tensorflow()
         from vae_cli.evaluation.split_report import report_split
 

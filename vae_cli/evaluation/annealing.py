@@ -77,8 +77,11 @@ class AnnealingResult:
     acceptance: float
 
 
-def temperatures(count: int) -> np.ndarray:
-    """Return b_0 = 0, ..., b_T = 1, float64 [count + 1], close together at both ends.
+def annealing_schedule(count: int) -> np.ndarray:
+    """Return the inverse temperatures b_0 = 0, ..., b_T = 1, float64 [count + 1].
+
+    They are close together at both ends.
+
 
     Source: Wu et al. 2017, section 5, "sigmoidal schedule".
     """
@@ -118,7 +121,7 @@ class Annealing:
         if config.start == "posterior":
             mean, log_var = encode(vae, images, 100, condition)
             self._start = {"mean": mean, "log_var": log_var}
-        self._betas = temperatures(config.temperatures)
+        self._betas = annealing_schedule(config.temperatures)
         batch = self._batch_size(batch_size, memory_mb)
         starts = range(0, len(images), batch)
         # whole batches alone, so that one shape is compiled: the last one wraps around

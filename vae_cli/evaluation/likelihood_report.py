@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from vae_cli.config.commands import EvaluateConfig
+from vae_cli.config.evaluate import EvaluateConfig
 from vae_cli.data.splits import Split
 from vae_cli.errors import ConfigError
 from vae_cli.evaluation.annealing import Annealing
@@ -56,7 +56,7 @@ def report_likelihood(
         figures |= {name: None, f"{name}_se": None}
     if not (config.ais.images or config.gap.images):
         return figures
-    if not vae.has_continuous_codes:
+    if vae.num_codes:
         raise ConfigError(
             "ais.images= and gap.images= follow gradients of log p(z), and the codes "
             "of this run are discrete.",

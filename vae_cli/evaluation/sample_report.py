@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from vae_cli.config.commands import EvaluateConfig
+from vae_cli.config.evaluate import EvaluateConfig
 from vae_cli.data.prepare import chosen_index, pick_split
 from vae_cli.data.splits import Split
 from vae_cli.evaluation.classifier import Classifier, train_classifier

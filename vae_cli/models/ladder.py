@@ -25,7 +25,13 @@ from typing import Any
 import keras
 from keras import ops
 
-from vae_cli.models.distributions import Distribution, Gaussian, Level, StandardNormal
+from vae_cli.models.distributions import (
+    Distribution,
+    Gaussian,
+    Level,
+    StandardNormal,
+    relative_to,
+)
 from vae_cli.models.generative import UNCONDITIONAL, Condition, Encoded, as_float32
 from vae_cli.models.hierarchy import HierarchicalVAE, as_batch
 
@@ -214,12 +220,6 @@ class LadderVAE(HierarchicalVAE):
             levels.append((q.mean, q.log_var, z))
             state = rung.below([state, p.sample(z)], training=training)
         return levels, state
-
-
-def relative_to(p: Gaussian, q: Gaussian) -> Gaussian:
-    """Return the distribution of (z - mean_p) / scale_p for z from q."""
-    mean = (q.mean - p.mean) * ops.exp(-0.5 * p.log_var)
-    return Gaussian(mean, q.log_var - p.log_var)
 
 
 def features_of(size: int, part: int) -> str:

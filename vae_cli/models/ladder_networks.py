@@ -228,9 +228,11 @@ def _shaped(z: Any, size: VectorSize, channels: int, name: str) -> Any:
 def _as_one(networks: list[keras.Model], name: str) -> keras.Model:
     """Return a network that holds the others, side by side."""
     inputs = [
-        [keras.Input(x.shape[1:], name=f"{network.name}_{i}") for i, x in pair]
+        [
+            keras.Input(x.shape[1:], name=f"{network.name}_{i}")
+            for i, x in enumerate(network.inputs)
+        ]
         for network in networks
-        for pair in [enumerate(network.inputs)]
     ]
     outputs = [network(own) for network, own in zip(networks, inputs, strict=True)]
     return keras.Model(inputs, outputs, name=name)

@@ -9,16 +9,13 @@ One that adds a term puts it into `Terms.extras`, and what it only reports into
 `Terms.statistics`, under names in `adds`. All of it is logged under these names.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from keras import ops
 
 from vae_cli.config.objective import ElboConfig, ObjectiveConfig
-from vae_cli.models.distributions import (
-    Levels,
-)
+from vae_cli.models.distributions import Levels, normal_cdf
 from vae_cli.models.generative import UNCONDITIONAL, Condition, Encoded
 from vae_cli.models.objective.pathwise import with_detached_posteriors
 from vae_cli.models.objective.terms import Terms, elbo_terms
@@ -168,7 +165,7 @@ def prior_codes(draw: Draw) -> Any:
 
     The first array is the codes' noise, the second picks the component of a mixture.
     """
-    uniform = 0.5 * ops.erfc(-draw.noise[1, :, 0] / math.sqrt(2.0))
+    uniform = normal_cdf(draw.noise[1, :, 0])
     return draw.vae.sample_prior(draw.noise[0], uniform, draw.condition)
 
 
