@@ -37,7 +37,7 @@ from vae_cli.models.hierarchy import HierarchicalVAE, as_batch
 
 
 @dataclass(frozen=True)
-class Rung:
+class LevelNetworks:
     """The networks of a level below the top.
 
     Attributes:
@@ -78,7 +78,7 @@ class LadderVAE(HierarchicalVAE):
 
     Args:
         start: z_0, with the condition's embedding where there is one, -> first state.
-        rungs: the levels below the top.
+        lower_levels: the levels below the top.
         outputs: last state -> logits.
         posteriors: the networks of all posteriors below the top, as one.
         encoder: image -> `mean`, `log_var` of the top, and features at each size.
@@ -90,7 +90,7 @@ class LadderVAE(HierarchicalVAE):
     def __init__(
         self,
         start: keras.Model,
-        rungs: Sequence[Rung],
+        lower_levels: Sequence[LevelNetworks],
         outputs: keras.Model,
         posteriors: keras.Model,
         **parts: Any,
@@ -98,9 +98,9 @@ class LadderVAE(HierarchicalVAE):
         super().__init__(**parts)
         self.posteriors = posteriors
         top = self.encoder.output["mean"].shape[-1]
-        self.level_sizes = (top, *(rung.dim for rung in rungs))
+        self.level_sizes = (top, *(networks.dim for networks in lower_levels))
         # a function, so that Keras doesn't list the decoder's networks a second time
-        self._networks = lambda: (start, rungs, outputs)
+        self._networks = lambda: (start, lower_levels, outputs)
 
     def encode(
         self, images: Any, condition: Condition = UNCONDITIONAL, training: bool = False
@@ -208,17 +208,17 @@ class LadderVAE(HierarchicalVAE):
         Returns:
             for each level below mean, log-variance and code; and the last state.
         """
-        start, rungs, _ = self._networks()
+        start, lower_levels, _ = self._networks()
         state = start(with_embedding(top, encoded.get("embedding")), training=training)
         levels = []
-        for number, rung in enumerate(rungs):
-            features = encoded[features_of(rung.size, rung.part)]
-            q = Gaussian(**rung.posterior([state, features], training=training))
-            p = Gaussian(**rung.prior(state, training=training))
+        for number, networks in enumerate(lower_levels):
+            features = encoded[features_of(networks.size, networks.part)]
+            q = Gaussian(**networks.posterior([state, features], training=training))
+            p = Gaussian(**networks.prior(state, training=training))
             q = relative_to(p, q)
             z = drawn(number, q)
             levels.append((q.mean, q.log_var, z))
-            state = rung.below([state, p.sample(z)], training=training)
+            state = networks.below([state, p.sample(z)], training=training)
         return levels, state
 
 
