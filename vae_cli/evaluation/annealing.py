@@ -177,13 +177,13 @@ class Annealing:
         vae = self._vae
         noise, choice = self._noise(chains, role, 0)
 
-        def drawn(noise: Any, choice: Any, condition: Any, start: Any) -> tuple[Any]:
+        def drawn(noise: Any, choice: Any, arrays: Any, start: Any) -> tuple[Any]:
             if start:
                 own = (start["mean"][:, None], start["log_var"][:, None])
                 return (Gaussian(*own).sample(noise),)
-            given = vae.condition(**condition)
+            condition = vae.condition(**arrays)
             codes = [
-                vae.sample_prior(noise[:, chain], choice[:, chain], given)
+                vae.sample_prior(noise[:, chain], choice[:, chain], condition)
                 for chain in range(chains)
             ]
             return (tf.stack(codes, axis=1),)
@@ -222,12 +222,12 @@ class Annealing:
         beta = tf.constant(self._betas[t], tf.float32)
         with evaluating():
             for rows in self._chosen:
-                given = tf.nest.map_structure(
+                batch = tf.nest.map_structure(
                     lambda a, rows=rows: as_float(a[rows]),
                     (step, self._images, self._condition, self._start),
                 )
                 own = (z[:, rows], momentum[:, rows], uniform[:, rows])
-                parts = self._compiled(beta, *map(tf.constant, own), *given)
+                parts = self._compiled(beta, *map(tf.constant, own), *batch)
                 for whole, part in zip(found, parts, strict=True):
                     whole[(slice(None), rows) if whole.ndim > 1 else rows] = part
         return found
@@ -240,14 +240,14 @@ class Annealing:
         uniform: Any,
         step: Any,
         x: Any,
-        condition: Any,
+        arrays: Any,
         start: Any,
     ) -> tuple[Any, Any, Any, Any]:
         """Move chains of a batch of images; returns what `_moved` does."""
-        given = self._vae.condition(**condition)
+        condition = self._vae.condition(**arrays)
 
         def log_densities(z: Any) -> tuple[Any, Any]:
-            first, joint = self._densities(z, x, given, start)
+            first, joint = self._densities(z, x, condition, start)
             return first + beta * (joint - first), joint - first
 
         steps = self._config.leapfrog_steps
@@ -266,11 +266,11 @@ class Annealing:
             return log_prior, joint
         return Gaussian(start["mean"], start["log_var"]).log_prob(z), joint
 
-    def _batch_size(self, given: int | None, memory_mb: int) -> int:
+    def _batch_size(self, batch_size: int | None, memory_mb: int) -> int:
         one = GRADIENT_COPIES * bytes_per_code(self._vae)
         chains, count = max(self._config.chains, PILOT_CHAINS), len(self._images)
         most = max(1, min(CODES_AT_A_TIME, memory_mb * 2**20 // one) // chains)
-        batch = min(given or -(-count // -(-count // most)), count)
+        batch = min(batch_size or -(-count // -(-count // most)), count)
         noise = 4 * chains * count * 3 * self._vae.latent_dim
         refuse_beyond(
             {

@@ -167,9 +167,9 @@ def sample_prior(
     scale = temperatures(vae, temperature)
     noise = generator(seed, Stream.PRIOR).standard_normal((count, vae.latent_dim))
     choice = generator(seed, Stream.PRIOR, 1).random(count)
-    given = condition_tensors(vae, condition)
+    tensors = condition_tensors(vae, condition)
     with evaluating():
-        z = vae.draw(noise, choice, given, scale)
+        z = vae.draw(noise, choice, tensors, scale)
     return np.asarray(z)
 
 

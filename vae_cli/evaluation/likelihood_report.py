@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 WITH_ERRORS = (
     "ais_neg_log_prob", "ais_importance", "bdmc_lower", "bdmc_upper", "bdmc_gap",
-    "inference_gap", "amortisation_gap", "approximation_gap",
+    "inference_gap", "amortization_gap", "approximation_gap",
 )  # fmt: skip
 """Means over images, each with its standard error."""
 OTHERS = (
@@ -83,16 +83,18 @@ def report_likelihood(
                 f"gap.images={len(rows)} needs log p(x) of each of these images.",
                 f"ais.images={len(rows)} or importance_samples=500",
             )
-        some = split.take(rows)
+        subset = split.take(rows)
         log.info("refining q(z|x) of %s images", f"{len(rows):,}")
-        bounds = refine(vae, some.images[:], config.gap, seed, some.condition, progress)
+        bounds = refine(
+            vae, subset.images[:], config.gap, seed, subset.condition, progress
+        )
         log_prob = best[: len(rows)]
         figures |= {
             "gap_images": len(rows),
             "gap_log_prob": float(log_prob.mean()),
             "gap_log_prob_by": by,
             **_mean("inference_gap", log_prob - bounds.elbo),
-            **_mean("amortisation_gap", bounds.refined - bounds.elbo),
+            **_mean("amortization_gap", bounds.refined - bounds.elbo),
             **_mean("approximation_gap", log_prob - bounds.refined),
         }
     return figures

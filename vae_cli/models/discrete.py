@@ -9,7 +9,7 @@ of images as any other, since the codes are finitely many.
 Source: van den Oord et al., "Neural discrete representation learning", 2017.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -96,15 +96,23 @@ class DiscreteVAE(VAE):
 
     def kl_to_uniform(self, levels: Levels) -> Any | None:
         """Return KL(q || uniform) of each image, [B], where a prior was learned."""
-        if not self.prior_network.is_learned_apart:
+        if not self.prior_network.is_learned:
             return None
         (level,) = levels
         kl = kl_divergence(level.posterior, self.prior_network.uniform(), level.z)
         return ops.mean(kl, axis=0)
 
-    def learn(self, batch: dict[str, Any], *how: Any) -> None:
+    def learn(
+        self,
+        batch: dict[str, Any],
+        weight: Any,
+        start: Any,
+        total: Any,
+        add_up: Callable[[Any], Any],
+        seed: Any,
+    ) -> None:
         """Update the quantizer; arguments as of `Quantizer.update`."""
-        self.quantizer.update(batch, *how)
+        self.quantizer.update(batch, weight, start, total, add_up, seed)
 
     def draw(
         self,

@@ -128,8 +128,8 @@ class LadderVAE(HierarchicalVAE):
         shared = encoded
         if top.z.shape[0] != 1:
             shared = {name: _repeated(x, samples) for name, x in encoded.items()}
-        given = noise[..., top_dim:] if codes is None else _joined(codes[1:])
-        parts = self._parts(as_batch(given))
+        lower = noise[..., top_dim:] if codes is None else _joined(codes[1:])
+        parts = self._parts(as_batch(lower))
 
         def drawn(level: int, q: Gaussian) -> Any:
             return q.sample(parts[level]) if codes is None else parts[level]

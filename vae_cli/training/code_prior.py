@@ -82,7 +82,7 @@ def train_code_prior(
         Interrupted: stopped; complete epochs are saved.
         RunError: the stage's state is damaged.
     """
-    if not vae.prior_network.learns_apart:
+    if not vae.prior_network.has_second_stage:
         return
     stage = PriorTraining(config, data, folder, vae)
     stop.deferred = True

@@ -30,10 +30,10 @@ def codes_of(
     split = pick_split(data, config.dataset, name, config.corruption)
     condition = checked_condition(vae, split.condition)
 
-    def encode(x: Any, condition: Any, index: Any) -> tuple[Any]:
+    def encode(x: Any, arrays: Any, index: Any) -> tuple[Any]:
         noise = image_noise(index, 1, vae.noise_dim, config.seed, Stream.TRAINING_CODES)
-        given = vae.condition(**condition)
-        (level,) = vae.levels(vae.encode(x, given), noise, given)
+        condition = vae.condition(**arrays)
+        (level,) = vae.levels(vae.encode(x, condition), noise, condition)
         return (vae.code_indices(level.z)[0],)
 
     index = np.arange(len(split), dtype=np.float32)

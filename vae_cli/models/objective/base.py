@@ -23,8 +23,8 @@ from vae_cli.models.vae import VAE
 from vae_cli.registry import builds
 
 
-class Facts(NamedTuple):
-    """What an objective may need to know of a training."""
+class TrainingSetup(NamedTuple):
+    """What an objective may need to know of the training."""
 
     image_shape: tuple[int, ...] = ()  # (H, W, C)
     num_classes: int = 0  # that a network may be trained on first
@@ -65,7 +65,7 @@ class Elbo:
 
     Args:
         config: its options.
-        facts: of the training.
+        setup: of the training.
     """
 
     adds: tuple[str, ...] = ()
@@ -83,8 +83,12 @@ class Elbo:
     pretraining_epochs = 0
     """Epochs that train its network first; the model's training then leaves it."""
 
-    def __init__(self, config: ObjectiveConfig, facts: Facts = Facts()) -> None:  # noqa: B008
-        self.samples = config.posterior_samples + self.extra_noise
+    def __init__(
+        self,
+        config: ObjectiveConfig,
+        setup: TrainingSetup = TrainingSetup(),  # noqa: B008
+    ) -> None:
+        self.noise_arrays = config.posterior_samples + self.extra_noise
         self.bound = config.bound
         self._detaches = config.detaches_posteriors
 
@@ -108,7 +112,7 @@ class Elbo:
         Args:
             vae: the model.
             images: float32 [B, H, W, C] in [0, 1].
-            noise: standard normal float32 [samples, B, latent_dim].
+            noise: standard normal float32 [noise_arrays, B, latent_dim].
             beta: weight of the KL term.
             condition: of these images.
             training: whether dropout and batch statistics are on.
