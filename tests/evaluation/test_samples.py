@@ -1,4 +1,4 @@
-"""How good generated_images images are: against closed forms and scikit-image's filters."""
+"""How good generated images are: against closed forms and scikit-image's filters."""
 
 import numpy as np
 import pytest
@@ -8,8 +8,8 @@ from tests.helpers import grey_images, small_vae
 from vae_cli.data.splits import Split
 from vae_cli.evaluation.samples import (
     class_spread,
-    generated_images,
     frechet_distance,
+    generated_images,
     laplacian_variance,
     score_samples,
 )
