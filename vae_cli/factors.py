@@ -1,4 +1,4 @@
-"""Factors that pictures are made from: names, levels, kinds; imports no TensorFlow."""
+"""Factors that images are made from: names, levels, kinds; imports no TensorFlow."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ KINDS = ("ordinal", "periodic", "categorical")
 
 @dataclass(frozen=True)
 class Factor:
-    """What varies between the pictures of a grid.
+    """What varies between the images of a grid.
 
     Attributes:
         name: such as `scale`.
@@ -31,7 +31,7 @@ class Factor:
 
 
 def grid_size(factors: Sequence[Factor]) -> int:
-    """Return how many pictures a full grid has."""
+    """Return how many images a full grid has."""
     return math.prod(len(factor.values) for factor in factors)
 
 

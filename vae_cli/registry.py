@@ -45,8 +45,8 @@ IMPLEMENTED_IN = {
     ),
     "posterior": ("vae_cli.models.posterior",),
     "prior": ("vae_cli.models.prior", "vae_cli.models.flow_prior"),
-    "hierarchy": ("vae_cli.models.hierarchy", "vae_cli.models.ladder_networks"),
-    "latent": ("vae_cli.models.discrete",),
+    "hierarchy": ("vae_cli.models.hierarchy", "vae_cli.models.ladder_builder"),
+    "latent": ("vae_cli.models.latent",),
     "conditioning": ("vae_cli.models.conditioning",),
     "corruption": ("vae_cli.data.corruption", "vae_cli.data.masks"),
     "objective": (

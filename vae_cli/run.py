@@ -1,7 +1,7 @@
 """`Run`: the handle of a trained model, for Python and for the commands."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,6 @@ import numpy as np
 from vae_cli.config.compose import command_options
 from vae_cli.config.corruption import CorruptionConfig
 from vae_cli.config.encode import ENCODE
-from vae_cli.config.evaluate import EVALUATE
 from vae_cli.config.run import RESTORE, SCORE
 from vae_cli.data.given_files import source_name
 from vae_cli.inspection import Inspection, inspected
@@ -112,25 +111,60 @@ class Run(RunFigures):
         self,
         split: str | None = None,
         *,
+        importance_samples: int | None = 500,
+        num_images: int | None = None,
+        generated_images: int | None = None,
+        disentanglement: bool = False,
+        prior: str | dict[str, Any] = "model",
+        feature_network: str | None = None,
+        feature_range: Sequence[float] = (0.0, 1.0),
+        ais: dict[str, Any] | None = None,
+        gap: dict[str, Any] | None = None,
+        seed: int | None = None,
+        batch_size: int | None = None,
+        chunk_size: int | None = None,
+        memory_mb: int = 512,
         progress: Callable[[float], None] = lambda fraction: None,
-        **options: Any,
     ) -> "SplitReport":
         """Evaluate a split: bounds in nats per image, reconstruction, codes, samples.
 
         Args:
             split: None: test if it exists, else validation.
+            importance_samples: per image, for log p(x); None leaves it out.
+            num_images: at most this many; None: all.
+            generated_images: to draw and compare with held-out ones; None: none.
+            disentanglement: whether to compare codes with the images' factors.
+            prior: of the generated images' codes: "model" or "fitted".
+            feature_network: a Keras file whose features are compared.
+            feature_range: pixel values that it takes for black and white.
+            ais: keys of annealed importance sampling, such as `{"images": 100}`.
+            gap: keys of the inference gap, likewise.
+            seed: of the posterior noise; None: the run's own.
+            batch_size: images at a time; None: by `memory_mb`. Does not change results.
+            chunk_size: samples at a time; likewise.
+            memory_mb: memory for codes at a time, MiB.
             progress: called with the fraction of each long computation that is done.
-            **options: keys of `vae-evaluate`: `importance_samples`, `num_images`,
-                `generated_images`, `disentanglement`, `prior`, `feature_network`,
-                `feature_range`, `ais` and `gap` (dicts of their keys), `seed`,
-                `batch_size`, `chunk_size`, `memory_mb`.
 
         Raises:
             ConfigError: a value out of range, or one that the run has no use for.
         """
-        if options.get("seed") is None:
-            options["seed"] = self.config.seed
-        how = command_options("evaluate", EVALUATE, split=split, **options)
+        how = command_options(
+            "evaluate",
+            split=split,
+            importance_samples=importance_samples,
+            num_images=num_images,
+            generated_images=generated_images,
+            disentanglement=disentanglement,
+            prior=prior,
+            feature_network=feature_network,
+            feature_range=list(feature_range),
+            ais=ais or {},
+            gap=gap or {},
+            seed=self.config.seed if seed is None else seed,
+            batch_size=batch_size,
+            chunk_size=chunk_size,
+            memory_mb=memory_mb,
+        )
         start_tensorflow()
         from vae_cli.evaluation.split_report import report_split
 

@@ -43,12 +43,12 @@ AXES: dict[str, dict[str, tuple[str, ...]]] = {
             "posterior=iaf",
             "posterior.steps=2",
             "posterior.hidden_units=[6]",
-            "posterior.context_units=5",
+            "posterior.condition_units=5",
         ),
         "planar": (
             "posterior=planar",
             "posterior.steps=2",
-            "posterior.context_units=5",
+            "posterior.condition_units=5",
         ),
     },
     "hierarchy": {

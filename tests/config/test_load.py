@@ -4,8 +4,9 @@ from typing import Any
 import pytest
 
 from vae_cli.config.architecture import DenseConfig
-from vae_cli.config.commands import EvaluateConfig, GenerateConfig, PlotLatentConfig
+from vae_cli.config.commands import GenerateConfig, PlotLatentConfig
 from vae_cli.config.compose import composed
+from vae_cli.config.evaluate import EvaluateConfig
 from vae_cli.config.load import load
 from vae_cli.config.train import EarlyStoppingConfig, TrainConfig
 from vae_cli.errors import ConfigError

@@ -200,7 +200,7 @@ def test_splits_are_a_partition_of_the_grid_drawn_by_the_seed() -> None:
         (("dataset=xy_squares", "dataset.places=9"), ("dataset.places=8",)),
         (("dataset=xy_squares", "dataset.square_size=60"), ("a smaller square",)),
         (("dataset=xy_squares", "dataset.image_size=512", "dataset.places=40"),
-         ("4,096,000,000 pictures", "fewer levels")),
+         ("4,096,000,000 images", "fewer levels")),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused(

@@ -75,7 +75,7 @@ def test_labels_levels_annealing_and_gap_are_evaluated(
         "ais.temperatures=12", "ais.chains=3", "ais.leapfrog_steps=3", "gap.images=6",
         "gap.steps=20", "gap.samples=4", "generated_images=100", "prior=fitted",
     )  # fmt: skip
-    parts = report["amortisation_gap"] + report["approximation_gap"]
+    parts = report["amortization_gap"] + report["approximation_gap"]
     assert parts == pytest.approx(report["inference_gap"], abs=1e-6)
     assert report["bdmc_gap"] == pytest.approx(
         report["bdmc_upper"] - report["bdmc_lower"], abs=1e-6

@@ -46,7 +46,7 @@ KEYS = {
         name + end
         for name in (
             *("ais_neg_log_prob", "ais_importance", "bdmc_lower", "bdmc_upper"),
-            *("bdmc_gap", "inference_gap", "amortisation_gap", "approximation_gap"),
+            *("bdmc_gap", "inference_gap", "amortization_gap", "approximation_gap"),
         )
         for end in ("", "_se")
     ),

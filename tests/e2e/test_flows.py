@@ -18,11 +18,11 @@ Command = Callable[..., Finished]
 
 MODEL = (*SMALL, "latent_dim=3", "epochs=3", "objective=iwae")
 IAF = (
-    "posterior=iaf", "posterior.hidden_units=[12]", "posterior.context_units=8",
+    "posterior=iaf", "posterior.hidden_units=[12]", "posterior.condition_units=8",
     "prior=realnvp", "prior.steps=2", "prior.hidden_units=[8]",
 )  # fmt: skip
 PLANAR = (
-    "posterior=planar", "posterior.steps=4", "posterior.context_units=8",
+    "posterior=planar", "posterior.steps=4", "posterior.condition_units=8",
     "prior=iaf", "prior.steps=2", "prior.hidden_units=[8]",
 )  # fmt: skip
 OPEN = """

@@ -31,12 +31,13 @@ PARTS = {
     ),
     "iaf": (
         *(*CONV, "posterior=iaf", "posterior.steps=2", "posterior.hidden_units=[8]"),
-        *("posterior.context_units=6", "hierarchy=two_level", "objective=iwae"),
+        *("posterior.condition_units=6", "hierarchy=two_level", "objective=iwae"),
         *("hierarchy.hidden_units=[8]", "prior=realnvp", "prior.steps=2"),
         *("prior.hidden_units=[8]", "precision=mixed_bfloat16"),
     ),
     "planar": (
-        *(*CONV, "posterior=planar", "posterior.steps=2", "posterior.context_units=6"),
+        *(*CONV, "posterior=planar", "posterior.steps=2"),
+        "posterior.condition_units=6",
         *("prior=iaf", "prior.steps=2", "prior.hidden_units=[8]"),
         *("conditioning=label", "conditioning.learned_prior=true"),
     ),

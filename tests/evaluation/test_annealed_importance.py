@@ -4,7 +4,7 @@ import pytest
 from tests.helpers import grey_images, small_vae
 from tests.models.toys import SHAPE, linear_gaussian, redraw
 from vae_cli.config.evaluate import AnnealingConfig
-from vae_cli.evaluation.annealing import Annealing, temperatures
+from vae_cli.evaluation.annealing import Annealing, annealing_schedule
 from vae_cli.evaluation.importance import importance_sampling
 from vae_cli.evaluation.simulation import simulated
 
@@ -17,7 +17,7 @@ def config(**changes) -> AnnealingConfig:
 
 
 def test_temperatures_rise_from_0_to_1_and_are_close_at_both_ends():
-    betas = temperatures(100)
+    betas = annealing_schedule(100)
     assert betas[0] == 0
     assert betas[-1] == 1
     gaps = np.diff(betas)

@@ -12,7 +12,7 @@ CONFIG = GapConfig(steps=300, samples=16)
 
 
 @pytest.mark.slow
-def test_a_posterior_that_is_off_is_all_amortisation():
+def test_a_posterior_that_is_off_is_all_amortization():
     model = linear_gaussian(shift=0.3, widen=2.0)
     found = refine(model.vae, IMAGES, CONFIG, seed=0)
     np.testing.assert_allclose(found.elbo, model.elbo(IMAGES), atol=0.25)
@@ -55,5 +55,5 @@ def test_both_parts_are_those_of_a_correlated_posterior():
     found = refine(model.vae, IMAGES, CONFIG, seed=0)
     gap = (exact - found.refined).mean()
     assert gap == pytest.approx(approximation, abs=0.02)
-    amortisation = (found.refined - found.elbo).mean()
-    assert amortisation == pytest.approx(whole.mean() - approximation, abs=0.06)
+    amortization = (found.refined - found.elbo).mean()
+    assert amortization == pytest.approx(whole.mean() - approximation, abs=0.06)

@@ -1,4 +1,4 @@
-"""How good drawn images are: against closed forms and scikit-image's filters."""
+"""How good generated images are: against closed forms and scikit-image's filters."""
 
 import numpy as np
 import pytest
@@ -8,8 +8,8 @@ from tests.helpers import grey_images, small_vae
 from vae_cli.data.splits import Split
 from vae_cli.evaluation.samples import (
     class_spread,
-    drawn,
     frechet_distance,
+    generated_images,
     laplacian_variance,
     score_samples,
 )
@@ -60,7 +60,7 @@ def test_spread_is_a_share_of_that_of_real_images():
 
 def test_as_many_are_drawn_of_each_class():
     vae = small_vae("conditioning=label", "latent_dim=3", num_classes=3)
-    images, labels = drawn(vae, 30, 0, Split(grey_images(6, 4, 5, 1)), False)
+    images, labels = generated_images(vae, 30, 0, Split(grey_images(6, 4, 5, 1)), False)
     assert images.shape == (30, 4, 5, 1)
     assert np.bincount(labels).tolist() == [10, 10, 10]
 
@@ -68,18 +68,20 @@ def test_as_many_are_drawn_of_each_class():
 def test_binary_pixels_are_drawn_by_their_means_and_by_the_seed_alone():
     vae = small_vae("latent_dim=3")
     split = Split(grey_images(6, 4, 5, 1))
-    means, _ = drawn(vae, 4000, 0, split, False)
-    pixels, _ = drawn(vae, 4000, 0, split, True)
+    means, _ = generated_images(vae, 4000, 0, split, False)
+    pixels, _ = generated_images(vae, 4000, 0, split, True)
     assert set(np.unique(pixels)) == {0, 1}
     np.testing.assert_allclose(pixels.mean(0), means.mean(0), atol=0.04)
-    np.testing.assert_array_equal(drawn(vae, 10, 0, split, True)[0], pixels[:10])
-    assert (drawn(vae, 10, 1, split, True)[0] != pixels[:10]).any()
+    np.testing.assert_array_equal(
+        generated_images(vae, 10, 0, split, True)[0], pixels[:10]
+    )
+    assert (generated_images(vae, 10, 1, split, True)[0] != pixels[:10]).any()
 
 
 def test_without_labels_there_is_the_sharpness_alone():
     vae = small_vae("latent_dim=3")
     split = Split(grey_images(6, 4, 5, 1))
-    images, labels = drawn(vae, 30, 0, split, False)
+    images, labels = generated_images(vae, 30, 0, split, False)
     assert labels is None
     found = score_samples(images, None, split, split, None)
     expected = laplacian_variance(images).mean()

@@ -6,7 +6,7 @@ import tensorflow as tf
 from keras import ops
 
 from tests.helpers import grey_images, small_config, small_vae
-from vae_cli.models.objective import Facts
+from vae_cli.models.objective import TrainingSetup
 from vae_cli.registry import build
 
 SHAPE = (4, 5, 1)
@@ -15,7 +15,9 @@ NOISE = np.random.default_rng(1).standard_normal((1, 6, 3)).astype(np.float32)
 
 
 def objective_of(*overrides):
-    return build(small_config(*overrides).objective, Facts(SHAPE, steps_per_epoch=5))
+    return build(
+        small_config(*overrides).objective, TrainingSetup(SHAPE, steps_per_epoch=5)
+    )
 
 
 def mean(values):

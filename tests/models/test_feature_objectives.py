@@ -9,7 +9,7 @@ from tests.helpers import grey_images, small_config, small_vae
 from vae_cli.errors import ConfigError
 from vae_cli.models.distributions import code
 from vae_cli.models.features import feature_network
-from vae_cli.models.objective import Facts
+from vae_cli.models.objective import TrainingSetup
 from vae_cli.models.objective.feature import feature_error
 from vae_cli.registry import build
 
@@ -21,7 +21,7 @@ NOISE = np.random.default_rng(0).standard_normal((3, 4, 2)).astype(np.float32)
 def built(name, **options):
     given = [f"objective.{key}={value}" for key, value in options.items()]
     config = small_config(f"objective={name}", *given).objective
-    return build(config, Facts(SHAPE, 3))
+    return build(config, TrainingSetup(SHAPE, 3))
 
 
 def objective_and_vae(name, *overrides, **options):
@@ -32,9 +32,9 @@ def objective_and_vae(name, *overrides, **options):
 @pytest.mark.parametrize("name", ["perceptual", "vae_gan"])
 def test_bound_is_the_elbos_whatever_is_added(name):
     objective, vae = objective_and_vae(name)
-    plain = build(small_config().objective, Facts(SHAPE, 3))
+    plain = build(small_config().objective, TrainingSetup(SHAPE, 3))
     for training in (False, True):
-        noise = NOISE[: objective.samples]
+        noise = NOISE[: objective.noise_arrays]
         found = objective(vae, IMAGES, noise, 1.0, training=training)
         expected = plain(vae, IMAGES, NOISE[:1], 1.0, training=training)
         for field in ("reconstruction", "kl", "neg_elbo"):

@@ -108,7 +108,7 @@ def test_equal_samples_give_the_elbo_of_one(variant):
 def test_bound_has_a_name_of_its_own_from_two_samples_on():
     found = [iwae(samples).bound for samples in (1, 2, 50)]
     assert found == ["neg_elbo", "neg_iwae", "neg_iwae"]
-    assert [iwae(samples).samples for samples in (1, 2, 50)] == [1, 2, 50]
+    assert [iwae(samples).noise_arrays for samples in (1, 2, 50)] == [1, 2, 50]
 
 
 @pytest.mark.parametrize("samples", [2, 5, 30])

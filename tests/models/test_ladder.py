@@ -119,25 +119,25 @@ def absolute(vae, encoded, levels) -> tuple[np.ndarray, np.ndarray]:
 
     The networks give the parameters; densities are SciPy's, the KL by integration.
     """
-    start, rungs, _ = vae._networks()
+    start, lower_levels, _ = vae._networks()
     z = np.asarray(levels[0].z[0], np.float64)
     top = [np.asarray(encoded[k], np.float64) for k in ("mean", "log_var")]
     ratio = stats.norm.logpdf(z).sum(axis=1)
     ratio -= stats.norm.logpdf(z, top[0], np.exp(top[1] / 2)).sum(axis=1)
     kl = [integrated(*top, np.zeros_like(z), np.zeros_like(z))]
     state = start(levels[0].z[0])
-    for rung, level in zip(rungs, levels[1:], strict=True):
-        features = encoded[f"features_{rung.size}_{rung.part}"]
+    for networks, level in zip(lower_levels, levels[1:], strict=True):
+        features = encoded[f"features_{networks.size}_{networks.part}"]
         q = {
             k: np.asarray(v, np.float64)
-            for k, v in rung.posterior([state, features]).items()
+            for k, v in networks.posterior([state, features]).items()
         }
-        p = {k: np.asarray(v, np.float64) for k, v in rung.prior(state).items()}
+        p = {k: np.asarray(v, np.float64) for k, v in networks.prior(state).items()}
         z = p["mean"] + np.exp(p["log_var"] / 2) * np.asarray(level.z[0])
         ratio += stats.norm.logpdf(z, p["mean"], np.exp(p["log_var"] / 2)).sum(axis=1)
         ratio -= stats.norm.logpdf(z, q["mean"], np.exp(q["log_var"] / 2)).sum(axis=1)
         kl.append(integrated(q["mean"], q["log_var"], p["mean"], p["log_var"]))
-        state = rung.below([state, tf.constant(z, tf.float32)])
+        state = networks.below([state, tf.constant(z, tf.float32)])
     return ratio, np.stack(kl, axis=1)
 
 
@@ -157,14 +157,14 @@ def test_code_under_the_prior_is_ancestral_sampling():
     noise = normal(5, vae.latent_dim)
     z = vae.sample_prior(noise, None)
     np.testing.assert_array_equal(z, noise)
-    start, rungs, outputs = vae._networks()
+    start, lower_levels, outputs = vae._networks()
     begin = vae.level_sizes[0]
     state = start(noise[:, :begin])
-    for rung in rungs:
-        p = rung.prior(state)
-        own = noise[:, begin : begin + rung.dim]
-        state = rung.below([state, p["mean"] + np.exp(p["log_var"] / 2) * own])
-        begin += rung.dim
+    for networks in lower_levels:
+        p = networks.prior(state)
+        own = noise[:, begin : begin + networks.dim]
+        state = networks.below([state, p["mean"] + np.exp(p["log_var"] / 2) * own])
+        begin += networks.dim
     np.testing.assert_allclose(vae.decode(z), outputs(state), rtol=1e-4, atol=1e-5)
 
 
@@ -256,7 +256,7 @@ def test_label_enters_both_passes():
 
 
 def test_log_variances_are_bounded_and_their_gradient_is_not_lost():
-    from vae_cli.models.ladder_networks import MAX_LOG_VAR, bounded
+    from vae_cli.models.ladder_builder import MAX_LOG_VAR, bounded
 
     x = tf.constant([-1e6, -2.0, 0.0, 0.5, 1e6])
     with tf.GradientTape() as tape:

@@ -6,7 +6,7 @@ from scipy import special
 
 from tests.helpers import grey_images, mean_and_log_var, small_config, small_vae
 from vae_cli.models.distributions import code
-from vae_cli.models.objective import Facts
+from vae_cli.models.objective import TrainingSetup
 from vae_cli.models.objective.dip import covariance_of
 from vae_cli.models.objective.mmd import squared_mmd
 from vae_cli.registry import build
@@ -18,8 +18,8 @@ SCALES = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0]
 
 
 def objective_of(*overrides, beta=1.0):
-    facts = Facts(SHAPE, latent_dim=3, num_images=40, beta=beta)
-    return build(small_config(*overrides).objective, facts)
+    setup = TrainingSetup(SHAPE, latent_dim=3, num_images=40, beta=beta)
+    return build(small_config(*overrides).objective, setup)
 
 
 def test_covariance_is_numpys():
@@ -97,7 +97,7 @@ def test_mmd_of_one_image_is_zero():
 def test_infovae_bound_is_the_loss_at_the_full_beta_with_any_prior(prior, training):
     vae = small_vae("latent_dim=3", *prior, shape=SHAPE)
     objective = objective_of("objective=mmd", "objective.mmd_weight=5", beta=0.25)
-    assert (objective.bound, objective.samples) == ("neg_infovae", 3)
+    assert (objective.bound, objective.noise_arrays) == ("neg_infovae", 3)
     terms = objective(vae, IMAGES, NOISE, 0.01, training=training)
     z = np.asarray(code(vae.infer(IMAGES, NOISE[:1]))[0])
     uniform = 0.5 * (1 + special.erf(NOISE[2, :, 0] / 2**0.5))

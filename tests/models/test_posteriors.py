@@ -20,7 +20,7 @@ IMAGES = grey_images(5, *SHAPE).astype(np.float32) / 255
 
 
 def vae_of(posterior: str, *overrides: str):
-    words = (*FLOWS[posterior], "posterior.context_units=5", "latent_dim=4")
+    words = (*FLOWS[posterior], "posterior.condition_units=5", "latent_dim=4")
     return redraw(small_vae(*words, *overrides, shape=SHAPE, num_classes=3), 0.4)
 
 
@@ -104,4 +104,4 @@ def test_architecture_without_a_layer_named_mean_is_refused() -> None:
     x = keras.layers.Flatten()(image)
     outputs = {name: keras.layers.Dense(2)(x) for name in ("mean", "log_var")}
     with pytest.raises(ConfigError, match="posterior=iaf needs the encoder's features"):
-        with_features(keras.Model(image, outputs), "context", "posterior=iaf")
+        with_features(keras.Model(image, outputs), "condition", "posterior=iaf")

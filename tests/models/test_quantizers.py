@@ -11,9 +11,8 @@ from vae_cli.models.code_distributions import (
     Categorical,
     UniformCodes,
     gumbel,
-    normal_cdf,
 )
-from vae_cli.models.distributions import kl_per_dim
+from vae_cli.models.distributions import kl_per_dim, normal_cdf
 from vae_cli.models.quantizers import (
     CategoricalQuantizer,
     FiniteScalarQuantizer,

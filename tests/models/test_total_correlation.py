@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 
 from tests.helpers import grey_images, small_config, small_vae
 from vae_cli.models.distributions import Gaussian, Level, StandardNormal, code
-from vae_cli.models.objective import Facts
+from vae_cli.models.objective import TrainingSetup
 from vae_cli.models.objective.beta_tc import kl_parts, stratified_log_weights
 from vae_cli.models.objective.factor import permuted_codes
 from vae_cli.registry import build
@@ -24,8 +24,8 @@ LOG_VARS = (RNG.standard_normal((6, 3)) - 1).astype(np.float32)
 
 
 def objective_of(*overrides, num_images=40):
-    facts = Facts(SHAPE, latent_dim=3, num_images=num_images)
-    return build(small_config(*overrides).objective, facts)
+    setup = TrainingSetup(SHAPE, latent_dim=3, num_images=num_images)
+    return build(small_config(*overrides).objective, setup)
 
 
 def levels_of(means, log_vars, noise):

@@ -21,8 +21,8 @@ class Smooth(vae.Elbo):
 
     adds = ("roughness",)
 
-    def __init__(self, config, facts):
-        super().__init__(config, facts)
+    def __init__(self, config, setup):
+        super().__init__(config, setup)
         self.weight = config.smoothness
 
     def add(self, terms, images, draw, training):

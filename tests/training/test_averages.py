@@ -106,7 +106,7 @@ def test_average_after_a_step_has_the_statistics_of_that_batch(options):
     images = learner._train.read(whole(range(30)), 0)
     condition = learner._train.condition(images, whole(range(30)), 0)
     noise = tf.random.stateless_normal(
-        (learner.objective.samples, 30, learner.vae.latent_dim),
+        (learner.objective.noise_arrays, 30, learner.vae.latent_dim),
         key(learner._seed, Stream.TRAINING_NOISE, 0),
     )
     before = statistics(learner)

@@ -11,7 +11,7 @@ from vae_cli.config.train import TrainConfig
 from vae_cli.data.prepare import load_data
 from vae_cli.data.splits import ImageData
 from vae_cli.models.factory import build_model, build_model_and_objective
-from vae_cli.models.objective import Facts
+from vae_cli.models.objective import TrainingSetup
 from vae_cli.training.distribution import Distribution
 from vae_cli.training.inspection import inspect_model, layer_table
 from vae_cli.training.summary import data_line, duration_line, model_line
@@ -47,7 +47,7 @@ def test_parameters_are_all_weights_of_the_model_and_its_objective(kind: str) ->
     config, data = of_kind(kind)
     report = inspect_model(config, data, measure=False)
     vae, objective = build_model_and_objective(
-        config, data.spec, Facts(data.spec.image_shape, 10)
+        config, data.spec, TrainingSetup(data.spec.image_shape, 10)
     )
     variables = [*vae.weights, *objective.trainable_variables]
     assert report.total_parameters == sum(int(np.prod(v.shape)) for v in variables)
@@ -149,7 +149,7 @@ def test_workers_that_are_not_here_are_not_waited_for() -> None:
 
 def test_three_lines_say_what_training_is_about() -> None:
     config, data = prepared(*SMALL, "epochs=3", "prior=vamp", "prior.components=3")
-    vae, objective = build_model_and_objective(config, data.spec, Facts())
+    vae, objective = build_model_and_objective(config, data.spec, TrainingSetup())
     total = sum(int(np.prod(v.shape)) for v in vae.weights)
     assert data_line(data) == (
         "images: 240 + 60 + 60 images (train, validation, test) of 12 x 12 x 1, uint8, "

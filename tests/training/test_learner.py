@@ -10,7 +10,7 @@ from vae_cli.data.batches import ImageStore, evaluation_order
 from vae_cli.data.pipeline import shards
 from vae_cli.evaluation.bounds import evaluate_elbo, evaluation_noise
 from vae_cli.evaluation.importance import importance_sampling
-from vae_cli.models.objective import Facts, Terms
+from vae_cli.models.objective import Terms, TrainingSetup
 from vae_cli.randomness import Stream, key
 from vae_cli.registry import build
 from vae_cli.training.learner import Learner
@@ -71,7 +71,7 @@ def make_learner(
     """Return a learner of a tiny model; runs eagerly."""
     overrides = ("optimizer.learning_rate=0.01", *overrides)
     config = small_config(*overrides)
-    objective = build(config.objective, Facts(SHAPE))
+    objective = build(config.objective, TrainingSetup(SHAPE))
     vae = small_vae(*overrides, shape=SHAPE)
     learner = Learner(
         vae,
@@ -83,7 +83,7 @@ def make_learner(
         train=ImageStore(images, config.seed if dynamic else None),
         validation=ImageStore(VALIDATION),
         validation_noise=evaluation_noise(
-            len(VALIDATION), vae.noise_dim, config.seed, objective.samples
+            len(VALIDATION), vae.noise_dim, config.seed, objective.noise_arrays
         ),
         jit=jit,
         core_shards=core_shards,
@@ -110,7 +110,7 @@ def terms_of_next_step(learner: Learner, batch: list[int]) -> Terms:
     """Return the terms that the step will see."""
     step = int(learner.optimizer.iterations)
     noise = tf.random.stateless_normal(
-        (learner.objective.samples, len(batch), 2),
+        (learner.objective.noise_arrays, len(batch), 2),
         key(learner._seed, Stream.TRAINING_NOISE, step),
     )
     images = TRAIN[batch].astype(np.float32) / 255

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vae_cli.commands._run import options
-from vae_cli.config.commands import EvaluateConfig
-from vae_cli.config.evaluate import EVALUATE
+from vae_cli.config.evaluate import RUN_EVALUATE_KEYS, EvaluateConfig
 from vae_cli.data.images import to_float
 from vae_cli.errors import RunError
 from vae_cli.run import Run
@@ -62,7 +61,7 @@ def evaluate_run(config: EvaluateConfig, run: Run, reuse: bool) -> dict[str, Any
     from vae_cli.progress import fraction_bar
 
     with fraction_bar(f"log p(x), {folder.path.name}") as progress:
-        how_much = options(config, EVALUATE)
+        how_much = options(config, RUN_EVALUATE_KEYS)
         for section in ("prior", "ais", "gap"):
             how_much[section] = asdict(how_much[section])
         report = run.evaluate(**how_much, progress=progress)

@@ -4,7 +4,7 @@ from typing import NoReturn
 
 from vae_cli.commands._evaluation import draw_side_by_side, evaluate_run
 from vae_cli.commands._main import run_command
-from vae_cli.config.commands import EvaluateConfig
+from vae_cli.config.evaluate import EvaluateConfig
 from vae_cli.errors import ConfigError
 from vae_cli.run import Run
 from vae_cli.runs.data import check_outputs, has_test

@@ -28,7 +28,7 @@ class FactorGridConfig(DatasetConfig):
         f"{VALIDATION}; a tenth, at most 10,000, if null", at_least=0, default=None
     )
     test_size: int | None = option(
-        "pictures taken for testing, drawn by `dataset.seed`; a tenth, at most 10,000, "
+        "images taken for testing, drawn by `dataset.seed`; a tenth, at most 10,000, "
         "if null",
         at_least=0,
         default=None,
@@ -51,7 +51,7 @@ class FactorGridConfig(DatasetConfig):
 
     @property
     def channels(self) -> int:
-        """Return the channels of the pictures."""
+        """Return the channels of the images."""
         raise TypeError(f"{type(self).__name__} does not say how many channels it has")
 
     def problems(self) -> list[str]:
@@ -59,7 +59,7 @@ class FactorGridConfig(DatasetConfig):
         problems, count = super().problems(), grid_size(self.factors)
         if count > MAX_PICTURES:
             problems.append(
-                f"dataset={self.name} has a grid of {count:,} pictures, more than "
+                f"dataset={self.name} has a grid of {count:,} images, more than "
                 f"{MAX_PICTURES:,}; choose fewer levels of its factors"
             )
         return problems
@@ -81,7 +81,7 @@ class FactorsConfig(FactorGridConfig):
     )
     scales: int = option("sizes, from half to full", at_least=1, at_most=64, default=4)
     rotations: int = option(
-        "angles of a full turn; where odd, no two pictures are equal: squares look the "
+        "angles of a full turn; where odd, no two images are equal: squares look the "
         "same after a quarter, ellipses after half a turn",
         at_least=1,
         at_most=360,
@@ -98,7 +98,7 @@ class FactorsConfig(FactorGridConfig):
     def factors(self) -> tuple[Factor, ...]:
         """Return the factors of more than one level, the last varying fastest."""
         places = tuple(float(x) / self.image_size for x in self.centres)
-        return several(
+        return varying(
             Factor("colour", _turn(self.colours), "periodic"),
             Factor("shape", tuple(map(float, range(self.shapes))), "categorical"),
             Factor("scale", self.sizes),
@@ -109,7 +109,7 @@ class FactorsConfig(FactorGridConfig):
 
     @property
     def channels(self) -> int:
-        """Return the channels of the pictures."""
+        """Return the channels of the images."""
         return 1 if self.colours == 1 else 3
 
     @property
@@ -185,7 +185,7 @@ class XYSquaresConfig(FactorGridConfig):
 
     @property
     def channels(self) -> int:
-        """Return the channels of the pictures."""
+        """Return the channels of the images."""
         return 1 if self.squares == 1 else 3
 
     @property
@@ -211,7 +211,7 @@ class XYSquaresConfig(FactorGridConfig):
         return problems
 
 
-def several(*factors: Factor) -> tuple[Factor, ...]:
+def varying(*factors: Factor) -> tuple[Factor, ...]:
     """Return the factors that vary."""
     return tuple(factor for factor in factors if len(factor.values) > 1)
 

@@ -46,7 +46,7 @@ class FlowPosteriorConfig(PosteriorConfig):
         at_most=MAX_STEPS,
         default=4,
     )
-    context_units: int = option(
+    condition_units: int = option(
         "width of the layer that brings the encoder's features to the steps",
         at_least=1,
         at_most=MAX_UNITS,
@@ -71,8 +71,8 @@ class IafPosteriorConfig(FlowPosteriorConfig):
     def layers(self, latent_dim: int) -> Layers:
         """Return the layers that it adds to the encoder."""
         units = [latent_dim, *self.hidden_units, 2 * latent_dim]
-        context = dense_layers([self.context_units, self.hidden_units[0]])
-        return self.steps * [*dense_layers(units), *context]
+        condition = dense_layers([self.condition_units, self.hidden_units[0]])
+        return self.steps * [*dense_layers(units), *condition]
 
     def problems(self) -> list[str]:
         """Return inconsistencies between fields."""
@@ -90,4 +90,4 @@ class PlanarPosteriorConfig(FlowPosteriorConfig):
 
     def layers(self, latent_dim: int) -> Layers:
         """Return the layers that it adds to the encoder."""
-        return self.steps * dense_layers([self.context_units, 2 * latent_dim + 1])
+        return self.steps * dense_layers([self.condition_units, 2 * latent_dim + 1])

@@ -22,7 +22,7 @@ from vae_cli.memory import refuse_beyond
 from vae_cli.registry import builds
 
 VERSION = 1
-"""Of the pictures; entries of the cache of other versions are not found."""
+"""Of the images; entries of the cache of other versions are not found."""
 SAMPLES = 8
 """Samples along either axis of a pixel, whose coverage is their mean."""
 HALF_SIDE = 0.7
@@ -62,7 +62,7 @@ def xy_squares(config: XYSquaresConfig) -> Sources:
 
 
 def _drawn(config: FactorGridConfig, draw: Callable[[np.ndarray], None]) -> np.ndarray:
-    """Return the grid's pictures, uint8 [N, H, W, C]: held, or mapped from the cache.
+    """Return the grid's images, uint8 [N, H, W, C]: held, or mapped from the cache.
 
     Args:
         config: of the grid.
@@ -71,9 +71,9 @@ def _drawn(config: FactorGridConfig, draw: Callable[[np.ndarray], None]) -> np.n
     size, count = config.image_size, grid_size(config.factors)
     shape = (count, size, size, config.channels)
     if count * size**2 * config.channels <= config.memory_mb * 2**20:
-        pictures = f"{count:,} pictures of {size} x {size} pixels, and their splits"
+        what = f"{count:,} images of {size} x {size} pixels, and their splits"
         held = 2.0 * count * size**2 * config.channels
-        refuse_beyond({pictures: held}, "the grid or dataset.memory_mb")
+        refuse_beyond({what: held}, "the grid or dataset.memory_mb")
         images = np.zeros(shape, np.uint8)
         draw(images)
         return images
@@ -126,7 +126,7 @@ def _sprite(shape: str, scale: float, turn: float, config: FactorsConfig) -> np.
         shape: one of `SHAPES`.
         scale: 1 for the largest.
         turn: counterclockwise, as a fraction of a full turn.
-        config: of the pictures.
+        config: of the images.
     """
     side = 2 * config.reach
     samples = (np.arange(side * SAMPLES) + 0.5) / SAMPLES - config.reach

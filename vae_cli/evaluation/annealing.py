@@ -80,8 +80,11 @@ class AnnealingResult:
     acceptance: float
 
 
-def temperatures(count: int) -> np.ndarray:
-    """Return b_0 = 0, ..., b_T = 1, float64 [count + 1], close together at both ends.
+def annealing_schedule(count: int) -> np.ndarray:
+    """Return the inverse temperatures b_0 = 0, ..., b_T = 1, float64 [count + 1].
+
+    They are close together at both ends.
+
 
     Source: Wu et al. 2017, section 5, "sigmoidal schedule".
     """
@@ -121,7 +124,7 @@ class Annealing:
         if config.start == "posterior":
             mean, log_var = encode(vae, images, 100, condition)
             self._start = {"mean": mean, "log_var": log_var}
-        self._betas = temperatures(config.temperatures)
+        self._betas = annealing_schedule(config.temperatures)
         batch = self._batch_size(batch_size, memory_mb)
         starts = range(0, len(images), batch)
         # whole batches alone, so that one shape is compiled: the last one wraps around
@@ -177,13 +180,13 @@ class Annealing:
         vae = self._vae
         noise, choice = self._noise(chains, role, 0)
 
-        def drawn(noise: Any, choice: Any, condition: Any, start: Any) -> tuple[Any]:
+        def drawn(noise: Any, choice: Any, arrays: Any, start: Any) -> tuple[Any]:
             if start:
                 own = (start["mean"][:, None], start["log_var"][:, None])
                 return (Gaussian(*own).sample(noise),)
-            given = vae.condition(**condition)
+            condition = vae.condition(**arrays)
             codes = [
-                vae.sample_prior(noise[:, chain], choice[:, chain], given)
+                vae.sample_prior(noise[:, chain], choice[:, chain], condition)
                 for chain in range(chains)
             ]
             return (tf.stack(codes, axis=1),)
@@ -222,12 +225,12 @@ class Annealing:
         beta = tf.constant(self._betas[t], tf.float32)
         with evaluating():
             for rows in self._chosen:
-                given = tf.nest.map_structure(
+                batch = tf.nest.map_structure(
                     lambda a, rows=rows: as_float(a[rows]),
                     (step, self._images, self._condition, self._start),
                 )
                 own = (z[:, rows], momentum[:, rows], uniform[:, rows])
-                parts = self._compiled(beta, *map(tf.constant, own), *given)
+                parts = self._compiled(beta, *map(tf.constant, own), *batch)
                 for whole, part in zip(found, parts, strict=True):
                     whole[(slice(None), rows) if whole.ndim > 1 else rows] = part
         return found
@@ -240,14 +243,14 @@ class Annealing:
         uniform: Any,
         step: Any,
         x: Any,
-        condition: Any,
+        arrays: Any,
         start: Any,
     ) -> tuple[Any, Any, Any, Any]:
         """Move chains of a batch of images; returns what `_moved` does."""
-        given = self._vae.condition(**condition)
+        condition = self._vae.condition(**arrays)
 
         def log_densities(z: Any) -> tuple[Any, Any]:
-            first, joint = self._densities(z, x, given, start)
+            first, joint = self._densities(z, x, condition, start)
             return first + beta * (joint - first), joint - first
 
         steps = self._config.leapfrog_steps
@@ -266,11 +269,11 @@ class Annealing:
             return log_prior, joint
         return Gaussian(start["mean"], start["log_var"]).log_prob(z), joint
 
-    def _batch_size(self, given: int | None, memory_mb: int) -> int:
+    def _batch_size(self, batch_size: int | None, memory_mb: int) -> int:
         one = GRADIENT_COPIES * bytes_per_code(self._vae)
         chains, count = max(self._config.chains, PILOT_CHAINS), len(self._images)
         most = max(1, min(CODES_AT_A_TIME, memory_mb * 2**20 // one) // chains)
-        batch = min(given or -(-count // -(-count // most)), count)
+        batch = min(batch_size or -(-count // -(-count // most)), count)
         noise = 4 * chains * count * 3 * self._vae.latent_dim
         refuse_beyond(
             {

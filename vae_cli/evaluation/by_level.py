@@ -13,7 +13,7 @@ from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, generator
 from vae_cli.runs.opened import OpenRun
 
-SIDE = 10
+PRIOR_SIDE = 10
 """Rows and columns where none are given."""
 
 
@@ -83,7 +83,7 @@ def level_draws(
     vae = whole_images(run)
     level = level or 0
     checked_level(vae, level, least_below=1)
-    rows, columns = rows or len(vae.labels) or SIDE, columns or SIDE
+    rows, columns = rows or len(vae.labels) or PRIOR_SIDE, columns or PRIOR_SIDE
     check_size(vae, rows * columns)
     classes: ConditionArrays = {}
     if len(vae.labels) and label is None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from vae_cli.models.vae import VAE
 
@@ -51,7 +52,6 @@ def compared(assigned: np.ndarray, labels: np.ndarray) -> Clusters:
         assigned: component of each image, int [N].
         labels: class of each image, int [N].
     """
-    from scipy.optimize import linear_sum_assignment
     from sklearn.metrics import normalized_mutual_info_score
 
     counts = np.zeros((assigned.max() + 1, labels.max() + 1), np.int64)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from keras import ops
 
 from vae_cli.evaluation.batches import ConditionArrays, checked_condition, over_batches
 from vae_cli.evaluation.latent import active_units
@@ -29,12 +30,24 @@ class CodeUse:
 
     @property
     def perplexity(self) -> float:
-        """exp(-sum_k p_k log p_k), p_k the fraction of positions with code k."""
-        p = self.counts[self.counts > 0] / self.counts.sum()
-        return float(np.exp(-(p * np.log(p)).sum()))
+        """How many codes, used alike, would tell as much: see `perplexity`."""
+        return float(perplexity(self.counts.astype(np.float64)))
 
 
-def code_use(
+def perplexity(counts: Any) -> Any:
+    """Return exp(-sum_k p_k log p_k), p_k the fraction of positions with code k.
+
+    It is K where all codes are used alike, and 1 where one is.
+
+    Args:
+        counts: how often each code is used, float [K].
+    """
+    fraction = counts / ops.maximum(ops.sum(counts), 1.0)
+    entropy = -ops.sum(fraction * ops.log(ops.maximum(fraction, 1e-30)))
+    return ops.exp(entropy)
+
+
+def count_codes(
     vae: VAE,
     images: np.ndarray,
     condition: ConditionArrays | None = None,
@@ -79,7 +92,7 @@ def latent_use(
             "codebook_use": None,
             "perplexity": None,
         }
-    used = code_use(vae, images, condition)
+    used = count_codes(vae, images, condition)
     return {
         "active_units": None,
         "codebook_use": used.fraction,

@@ -64,18 +64,18 @@ class FeatureNetwork:
             images: uint8, or float32 in [0, 1], [N, H, W, C].
         """
 
-        def features(x: Any) -> tuple[Any]:
+        def extract(x: Any) -> tuple[Any]:
             if self._channels > x.shape[-1]:
                 x = tf.repeat(x, self._channels, axis=-1)
             if tuple(x.shape[1:3]) != self._size:
                 x = tf.image.resize(x, self._size, "bilinear", antialias=True)
             x = self._low + (self._high - self._low) * x
-            found = tf.cast(self._network(x, training=False), tf.float32)
-            places = list(range(1, len(found.shape) - 1))
-            return (tf.reduce_mean(found, places) if places else found,)
+            features = tf.cast(self._network(x, training=False), tf.float32)
+            places = list(range(1, len(features.shape) - 1))
+            return (tf.reduce_mean(features, places) if places else features,)
 
-        (found,) = over_batches(features, (images,), BATCH)
-        return found
+        (features,) = over_batches(extract, (images,), BATCH)
+        return features
 
     def _input_size(self, file: str, image_shape: tuple[int, ...]) -> tuple[int, int]:
         """Return (H, W) that images are resized to; checks that they fit at all."""

@@ -13,16 +13,15 @@ relative to its own prior, as `VAE.decode` takes it.
 
 Source: Ghosh et al., "From variational to deterministic autoencoders", 2020,
 section 4, "ex-post density estimation".
-
-Another kind of density is a class with `draw`, `arrays` and `of_arrays`, beside
-`FittedMixture` in `KINDS`, and a function that fits it.
 """
 
 import logging
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from vae_cli.data.splits import Split
 from vae_cli.errors import ConfigError, RunError
@@ -121,10 +120,6 @@ class FittedMixture:
         return found
 
 
-KINDS = {"mixture": FittedMixture}
-"""Name in the file -> class."""
-
-
 def fit_mixture(
     codes: np.ndarray, labels: np.ndarray | None, components: int, seed: int
 ) -> FittedMixture:
@@ -141,11 +136,12 @@ def fit_mixture(
     from sklearn.mixture import GaussianMixture
 
     groups = np.full(len(codes), -1) if labels is None else labels
-    known, dim = np.unique(groups), codes.shape[1]
-    weights = np.zeros((len(known), components))
-    means = np.zeros((len(known), components, dim))
-    scales = np.zeros((len(known), components, dim, dim))
-    for row, label in enumerate(known):
+    group_labels, dim = np.unique(groups), codes.shape[1]
+    num_groups = len(group_labels)
+    weights = np.zeros((num_groups, components))
+    means = np.zeros((num_groups, components, dim))
+    scales = np.zeros((num_groups, components, dim, dim))
+    for row, label in enumerate(group_labels):
         own = codes[groups == label].astype(np.float64)
         count = min(components, max(1, len(own) // (dim + 1)))
         if len(own) < 2:  # scikit-learn takes no less
@@ -161,15 +157,13 @@ def fit_mixture(
         weights[row, :count] = mixture.weights_ / mixture.weights_.sum()
         means[row, :count] = mixture.means_
         scales[row, :count] = np.linalg.cholesky(mixture.covariances_)
-    return FittedMixture(known, weights, means, scales)
+    return FittedMixture(group_labels, weights, means, scales)
 
 
 def posterior_draws(
     vae: VAE, split: Split, seed: int, batch_size: int = 500
 ) -> np.ndarray:
     """Return one z ~ q(z|x) for each image, all levels, float32 [N, latent_dim]."""
-    import tensorflow as tf
-
     noise = tf.random.stateless_normal(
         (len(split), vae.latent_dim), key(seed, Stream.FITTED_CODES, 0)
     ).numpy()
@@ -196,13 +190,13 @@ def fitted_density(run: OpenRun, components: int) -> FittedMixture:
     Raises:
         ConfigError: the run has no codes that such a density could be of.
     """
-    refuse_unfit(run)
+    _refuse_unfit(run)
     vae, name = run.vae, f"mixture-{components}"
     if name not in run.densities:
         stored = read_density(run.folder, run.checkpoint, name)
         if stored is not None:
             try:
-                run.densities[name] = KINDS["mixture"].of_arrays(stored, vae.latent_dim)
+                run.densities[name] = FittedMixture.of_arrays(stored, vae.latent_dim)
             except (KeyError, ValueError) as error:
                 raise RunError(
                     f"{run.folder}: the stored density {name} can't be used: {error}.",
@@ -217,7 +211,7 @@ def fitted_density(run: OpenRun, components: int) -> FittedMixture:
     return run.densities[name]
 
 
-def refuse_unfit(run: OpenRun) -> None:
+def _refuse_unfit(run: OpenRun) -> None:
     """Refuse a run whose codes have no density of their own.
 
     Raises:
@@ -230,7 +224,7 @@ def refuse_unfit(run: OpenRun) -> None:
             f"(conditioning={run.config.conditioning.name}).",
             "use prior=model",
         )
-    if not run.vae.has_continuous_codes:
+    if run.vae.num_codes:
         raise ConfigError(
             f"prior=fitted is a density of continuous codes; those of {run.folder} are "
             "discrete.",
@@ -240,6 +234,4 @@ def refuse_unfit(run: OpenRun) -> None:
 
 def _quietly() -> Any:
     """Hold scikit-learn's warning of slow convergence back: we log our own."""
-    import warnings
-
     return warnings.catch_warnings(action="ignore")

@@ -11,6 +11,7 @@ from vae_cli.config.generate import CodesConfig
 from vae_cli.errors import ConfigError
 from vae_cli.evaluation.batches import ConditionArrays
 from vae_cli.evaluation.by_level import (
+    PRIOR_SIDE,
     checked_level,
     dimensions_of,
     level_draws,
@@ -33,8 +34,8 @@ from vae_cli.runs.opened import OpenRun
 
 log = logging.getLogger(__name__)
 
-PRIOR_SIDE, MANIFOLD_SIDE = 10, 15
-"""Rows and columns where none are given."""
+MANIFOLD_SIDE = 15
+"""Rows and columns of a manifold where none are given."""
 MODEL = CodesConfig()
 MANY_ROWS, FEW_ROWS = 128, 32
 """More dimensions than so many are not all drawn, but so many."""

@@ -1,13 +1,13 @@
 """The gap between log p(x) and the ELBO, split by refining q for each image.
 
     log p(x) - ELBO(q) = [log p(x) - ELBO(q*)]  approximation gap
-                       + [ELBO(q*) - ELBO(q)]   amortisation gap
+                       + [ELBO(q*) - ELBO(q)]   amortization gap
 
 q* is the best factorised Gaussian of the whole code for each image alone, found by
 Adam from q(z|x): the gap that remains is due to the family, the rest to the encoder.
 Levels below the top are relative to their own priors. A posterior that is no factorised
 Gaussian (lower levels given the upper ones, flows) can do better than q*; the
-amortisation gap is then smaller, and may be negative.
+amortization gap is then smaller, and may be negative.
 
 Source: Cremer et al., "Inference suboptimality in variational autoencoders", 2018,
 section 3.
@@ -101,12 +101,12 @@ def refine(
         noise = tf.random.stateless_normal(
             (config.samples, 1, vae.latent_dim), key(seed, Stream.REFINEMENT, number)
         )
-        given = vae.condition(**arrays)
+        condition = vae.condition(**arrays)
         with tf.GradientTape() as tape:
             q = Gaussian(*(tf.convert_to_tensor(p) for p in parameters))
             # a gradient of each image alone: the sum, not the mean
             loss = -tf.reduce_sum(
-                tf.reduce_mean(_log_weights(vae, x, q, noise, given, prior), axis=0)
+                tf.reduce_mean(_log_weights(vae, x, q, noise, condition, prior), axis=0)
             )
         gradients = tape.gradient(loss, [p.value for p in parameters])
         optimizer.apply(gradients, parameters)
@@ -121,11 +121,11 @@ def refine(
         for parameter, first in zip(parameters, (mean, log_var), strict=True):
             parameter.assign(first[rows])
         with evaluating():
-            x, given = tf.nest.map_structure(
+            x, own = tf.nest.map_structure(
                 lambda a, rows=rows: as_float(a[rows]), (images, arrays)
             )
             for number in range(config.steps):
-                compiled(tf.constant(number, tf.int64), x, given)
+                compiled(tf.constant(number, tf.int64), x, own)
                 if number % 20 == 0:
                     progress((done + number / config.steps) / len(starts))
         refined_mean[rows], refined_log_var[rows] = map(np.asarray, parameters)
@@ -165,12 +165,12 @@ def _bounds(
     count, chunk = len(images), 20
     sums = np.zeros((2, count))
 
-    def scores(x: Any, mean: Any, log_var: Any, noise: Any, condition: Any) -> Any:
-        given = vae.condition(**condition)
+    def scores(x: Any, mean: Any, log_var: Any, noise: Any, arrays: Any) -> Any:
+        condition = vae.condition(**arrays)
         noise = tf.transpose(noise, (1, 0, 2))
-        levels = vae.infer(x, noise, given)
-        own = vae.log_likelihood(x, levels, given) + log_ratio(levels)
-        best = _log_weights(vae, x, Gaussian(mean, log_var), noise, given, prior)
+        levels = vae.infer(x, noise, condition)
+        own = vae.log_likelihood(x, levels, condition) + log_ratio(levels)
+        best = _log_weights(vae, x, Gaussian(mean, log_var), noise, condition, prior)
         return tf.reduce_sum(own, axis=0), tf.reduce_sum(best, axis=0)
 
     batch = max(1, min(100, memory_mb * 2**20 // (chunk * bytes_per_code(vae))))

@@ -43,18 +43,8 @@ def encode(
         two float32 arrays [N, latent_dim].
     """
     arrays = (images, checked_condition(vae, condition))
-    mean, log_var = over_batches(posterior_parameters(vae), arrays, batch_size)
+    mean, log_var, _ = over_batches(posterior_codes(vae), arrays, batch_size)
     return mean, log_var
-
-
-def posterior_parameters(vae: VAE) -> Callable[[Any, Any], tuple[Any, Any]]:
-    """Return the function from images and their condition to mean and log-variance."""
-
-    def posterior(x: Any, condition: Any) -> tuple[Any, Any]:
-        q = vae.posterior(x, vae.condition(**condition))
-        return q.mean, q.log_var
-
-    return posterior
 
 
 def posterior_codes(vae: VAE) -> Callable[[Any, Any], tuple[Any, Any, Any]]:
@@ -177,9 +167,9 @@ def sample_prior(
     scale = temperatures(vae, temperature)
     noise = generator(seed, Stream.PRIOR).standard_normal((count, vae.latent_dim))
     choice = generator(seed, Stream.PRIOR, 1).random(count)
-    given = condition_tensors(vae, condition)
+    tensors = condition_tensors(vae, condition)
     with evaluating():
-        z = vae.draw(noise, choice, given, scale)
+        z = vae.draw(noise, choice, tensors, scale)
     return np.asarray(z)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from vae_cli.config.commands import EvaluateConfig
+from vae_cli.config.evaluate import EvaluateConfig
 from vae_cli.data.splits import Split
 from vae_cli.errors import ConfigError
 from vae_cli.evaluation.annealing import Annealing
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 WITH_ERRORS = (
     "ais_neg_log_prob", "ais_importance", "bdmc_lower", "bdmc_upper", "bdmc_gap",
-    "inference_gap", "amortisation_gap", "approximation_gap",
+    "inference_gap", "amortization_gap", "approximation_gap",
 )  # fmt: skip
 """Means over images, each with its standard error."""
 OTHERS = (
@@ -56,7 +56,7 @@ def report_likelihood(
         figures |= {name: None, f"{name}_se": None}
     if not (config.ais.images or config.gap.images):
         return figures
-    if not vae.has_continuous_codes:
+    if vae.num_codes:
         raise ConfigError(
             "ais.images= and gap.images= follow gradients of log p(z), and the codes "
             "of this run are discrete.",
@@ -83,10 +83,10 @@ def report_likelihood(
                 f"gap.images={len(rows)} needs log p(x) of each of these images.",
                 f"ais.images={len(rows)} or importance_samples=500",
             )
-        some = split.take(rows)
+        subset = split.take(rows)
         log.info("refining q(z|x) of %s images", f"{len(rows):,}")
         bounds = refine(
-            vae, some.images[:], config.gap, seed, some.condition, config.memory_mb,
+            vae, subset.images[:], config.gap, seed, subset.condition, config.memory_mb,
             progress,
         )  # fmt: skip
         log_prob = best[: len(rows)]
@@ -95,7 +95,7 @@ def report_likelihood(
             "gap_log_prob": float(log_prob.mean()),
             "gap_log_prob_by": by,
             **_mean("inference_gap", log_prob - bounds.elbo),
-            **_mean("amortisation_gap", bounds.refined - bounds.elbo),
+            **_mean("amortization_gap", bounds.refined - bounds.elbo),
             **_mean("approximation_gap", log_prob - bounds.refined),
         }
     return figures

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from vae_cli.config.commands import EvaluateConfig
+from vae_cli.config.evaluate import EvaluateConfig
 from vae_cli.data.prepare import chosen_index, pick_split
 from vae_cli.data.splits import Split
 from vae_cli.evaluation.classifier import Classifier, train_classifier
 from vae_cli.evaluation.feature_network import FeatureNetwork
 from vae_cli.evaluation.fitted import fitted_density
-from vae_cli.evaluation.samples import SampleQuality, drawn, score_samples
+from vae_cli.evaluation.samples import SampleQuality, generated_images, score_samples
 from vae_cli.memory import check_arrays
 from vae_cli.runs.opened import OpenRun
 
@@ -51,16 +51,16 @@ def report_samples(
     density = None
     if how.prior.is_fitted:
         density = fitted_density(run, how.prior.components)
-    images, labels = drawn(run.vae, count, seed, split, binary, density)
+    images, labels = generated_images(run.vae, count, seed, split, binary, density)
     train = pick_split(data, dataset, "train")
     classifier = None
     if split.labels is not None and train.labels is not None:
         kind = f"{data.fingerprint} {dataset.binarize}"
         classifier = _classifier(train, data.spec.num_classes or 1, kind)
-    some = train
+    training_subset = train
     if count < len(train):
-        some = train.take(chosen_index(len(train), count, seed))
-    quality = score_samples(images, labels, split, some, classifier, network)
+        training_subset = train.take(chosen_index(len(train), count, seed))
+    quality = score_samples(images, labels, split, training_subset, classifier, network)
     return replace(quality, samples_are="draws" if binary else "means"), images
 
 

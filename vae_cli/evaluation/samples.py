@@ -91,7 +91,7 @@ def sample_codes(
     return density.draw(count, seed, scale, (condition or {}).get("label"))
 
 
-def drawn(
+def generated_images(
     vae: VAE,
     count: int,
     seed: int,
@@ -146,19 +146,21 @@ def score_samples(
     real = to_float(held_out.images[:])
     sharpness = laplacian_variance(real).mean() if min(real.shape[1:3]) > 2 else 0
     ratio = float(laplacian_variance(images).mean() / sharpness) if sharpness else None
-    found = SampleQuality(ratio, num_generated=len(images), num_held_out=len(held_out))
+    quality = SampleQuality(
+        ratio, num_generated=len(images), num_held_out=len(held_out)
+    )
     sets = (images, held_out.images, train.images)
     if network is not None:
         features = [network(part) for part in sets]
-        found = replace(found, **_distances(*features), features_of=network.name)
+        quality = replace(quality, **_distances(*features), features_of=network.name)
     if classifier is None or held_out.labels is None:
-        return found
+        return quality
     (own, taken_for), (real_features, predicted) = map(classifier, sets[:2])
     if network is None:
         compared = _distances(own, real_features, classifier(train.images)[0])
-        found = replace(found, **compared, features_of="small classifier")
+        quality = replace(quality, **compared, features_of="small classifier")
     return replace(
-        found,
+        quality,
         classifier_accuracy=float((predicted == held_out.labels).mean()),
         label_agreement=None if labels is None else float((taken_for == labels).mean()),
         class_spread=None

@@ -50,14 +50,14 @@ def kernel_distance(
     if size < 2:
         return None
     rng = generator(seed, Stream.SUBSETS)
-    found = [
+    distances = [
         squared_mmd(
             a[rng.choice(len(a), size, replace=False)],
             b[rng.choice(len(b), size, replace=False)],
         )
         for _ in range(subsets)
     ]
-    return KernelDistance(float(np.mean(found)), float(np.std(found, ddof=1)))
+    return KernelDistance(float(np.mean(distances)), float(np.std(distances, ddof=1)))
 
 
 def squared_mmd(a: np.ndarray, b: np.ndarray) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from vae_cli.config.commands import EvaluateConfig
+from vae_cli.config.evaluate import EvaluateConfig
 from vae_cli.data.splits import Split
 from vae_cli.evaluation.disentanglement.of_run import disentanglement_of
 from vae_cli.evaluation.disentanglement.report import Disentanglement, Scores

@@ -134,6 +134,7 @@ def facts(run: OpenRun) -> list[tuple[str, str]]:
         ("architecture", config.architecture.name),
         ("latent dimensions", str(config.latent_dim)),
         ("likelihood", config.likelihood.name),
+        ("latent", config.latent.name),
         ("posterior", config.posterior.name),
         ("prior", config.prior.name),
         ("hierarchy", config.hierarchy.name),

@@ -13,7 +13,7 @@ from typing import Any
 import tensorflow as tf
 from keras import ops
 
-from vae_cli.models.distributions import CLOSED_FORM, Distribution
+from vae_cli.models.distributions import CLOSED_FORM, Distribution, normal_cdf
 
 Vectors = Callable[[Any], Any]
 """Codes int32 [..., N] -> the vectors that stand for them, float32 [..., N * D]."""
@@ -239,12 +239,6 @@ def _kl_to_uniform(q: Categorical, p: UniformCodes) -> Any:
 
 
 CLOSED_FORM[Categorical, UniformCodes] = _kl_to_uniform
-
-
-def normal_cdf(noise: Any) -> Any:
-    """Return P(N(0, 1) <= noise), in [0, 1)."""
-    uniform = 0.5 * tf.math.erfc(-tf.convert_to_tensor(noise, tf.float32) / 2**0.5)
-    return tf.minimum(uniform, 1 - 2**-24)
 
 
 def gumbel(noise: Any) -> Any:

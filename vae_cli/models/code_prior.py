@@ -65,12 +65,12 @@ class CodePrior(Prior):
         self._network.value = network
 
     @property
-    def learns_apart(self) -> bool:  # type: ignore[override]
+    def has_second_stage(self) -> bool:  # type: ignore[override]
         """Whether a network is to be trained."""
         return bool(self._latent.value.learns_prior)
 
     @property
-    def is_learned_apart(self) -> bool:  # type: ignore[override]
+    def is_learned(self) -> bool:  # type: ignore[override]
         """Whether a network is in place."""
         return self.learned is not None
 

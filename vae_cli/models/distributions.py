@@ -157,10 +157,15 @@ def kl_to_standard(q: Gaussian) -> Any:
     return 0.5 * (q.mean**2 + ops.exp(q.log_var) - q.log_var - 1)
 
 
+def relative_to(p: Gaussian, q: Gaussian) -> Gaussian:
+    """Return the distribution of (z - mean_p) / scale_p for z from q."""
+    mean = (q.mean - p.mean) * ops.exp(-0.5 * p.log_var)
+    return Gaussian(mean, q.log_var - p.log_var)
+
+
 def _kl_of_gaussians(q: Gaussian, p: Gaussian) -> Any:
     """KL_j = KL(N((m - m_p) / s_p, s^2 / s_p^2) || N(0, 1))."""
-    scaled = (q.mean - p.mean) * ops.exp(-0.5 * p.log_var)
-    return kl_to_standard(Gaussian(scaled, q.log_var - p.log_var))
+    return kl_to_standard(relative_to(p, q))
 
 
 CLOSED_FORM: dict[tuple[type, type], Callable[[Any, Any], Any]] = {
@@ -219,6 +224,12 @@ def log_ratio(levels: Levels) -> Any:
         level.prior.log_prob(level.z) - level.posterior.log_prob(level.z)
         for level in levels
     )
+
+
+def normal_cdf(noise: Any) -> Any:
+    """Return P(N(0, 1) <= noise), in [0, 1)."""
+    uniform = 0.5 * tf.math.erfc(-tf.convert_to_tensor(noise, tf.float32) / 2**0.5)
+    return tf.minimum(uniform, 1 - 2**-24)
 
 
 def detached(distribution: Any) -> Any:

@@ -9,7 +9,7 @@ from vae_cli.config.train import TrainConfig
 from vae_cli.data_spec import DataSpec
 from vae_cli.models.architectures.base import start_at_mean
 from vae_cli.models.generative import as_float32
-from vae_cli.models.objective import Elbo, Facts
+from vae_cli.models.objective import Elbo, TrainingSetup
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import seeded
 from vae_cli.registry import build
@@ -31,19 +31,22 @@ def build_model(config: TrainConfig, spec: DataSpec, precision: str = "float32")
 
 
 def build_model_and_objective(
-    config: TrainConfig, spec: DataSpec, facts: Facts, precision: str = "float32"
+    config: TrainConfig,
+    spec: DataSpec,
+    setup: TrainingSetup,
+    precision: str = "float32",
 ) -> tuple[VAE, Elbo]:
     """Build what is trained: as `build_model`, with the objective and its network.
 
     Args:
         config: of the run.
         spec: of the images.
-        facts: of the training, for the objective.
+        setup: of the training, for the objective.
         precision: of the model.
     """
     with seeded(config.seed):
         vae = _built(config, spec, precision)
-        return vae, build(config.objective, facts)
+        return vae, build(config.objective, setup)
 
 
 def _built(config: TrainConfig, spec: DataSpec, precision: str) -> VAE:

@@ -24,12 +24,12 @@ class Transformed(Distribution):
 
     base: Gaussian  # [..., d]
     flow: Flow  # f
-    context: Any  # of f, [..., k]
+    condition: Any  # of f, [..., k]
 
     def draw(self, noise: Any) -> tuple[Any, "Drawn"]:
         """Return codes [..., d], and the distribution that knows their density."""
         e = self.base.sample(noise)
-        z, log_det = self.flow.forward(e, self.context)
+        z, log_det = self.flow.forward(e, self.condition)
         return z, Drawn(self, z, self.base.log_prob(e) - log_det)
 
     def sample(self, noise: Any, choice: Any = None) -> Any:
@@ -49,15 +49,15 @@ class Transformed(Distribution):
         systems", 2000, the divided-difference filter DD1.
         """
         m, s = self.base.mean, ops.exp(0.5 * self.base.log_var)
-        mean, _ = self.flow.forward(m, self.context)
-        context = self.context[..., None, :]
+        mean, _ = self.flow.forward(m, self.condition)
+        condition = self.condition[..., None, :]
         unit = np.eye(m.shape[-1], dtype=np.float32)
         variance = 0.0
         for first in range(0, len(unit), DIMENSIONS_AT_A_TIME):
             # [..., dimensions, d]
             apart = s[..., None, :] * unit[first : first + DIMENSIONS_AT_A_TIME]
-            above, _ = self.flow.forward(m[..., None, :] + apart, context)
-            below, _ = self.flow.forward(m[..., None, :] - apart, context)
+            above, _ = self.flow.forward(m[..., None, :] + apart, condition)
+            below, _ = self.flow.forward(m[..., None, :] - apart, condition)
             variance = variance + ops.sum((0.5 * (above - below)) ** 2, axis=-2)
         return Gaussian(mean, ops.log(ops.maximum(variance, 1e-30)))
 
@@ -89,13 +89,13 @@ class Normalized(Distribution):
     """
 
     flow: Flow  # f
-    context: Any = None  # of f, [..., k]
+    condition: Any = None  # of f, [..., k]
 
     def log_prob(self, z: Any) -> Any:
         """Return the log-density in nats: float32 [..., d] -> [...]."""
-        u, log_det = self.flow.forward(z, self.context)
+        u, log_det = self.flow.forward(z, self.condition)
         return StandardNormal().log_prob(u) + log_det
 
     def sample(self, noise: Any, choice: Any = None) -> Any:
         """Return the codes that f turns into the noise, [..., d]."""
-        return self.flow.inverse(noise, self.context)
+        return self.flow.inverse(noise, self.condition)

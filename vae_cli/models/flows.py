@@ -1,6 +1,6 @@
 """Invertible transformations of codes, with the logarithm of their determinant.
 
-    y = f(x; context),   log p(y) = log p(x) - log |det df/dx|
+    y = f(x; condition),   log p(y) = log p(x) - log |det df/dx|
 
 A flow holds Keras layers in float32, whatever the networks compute in; who builds a
 flow keeps `layers`, so that they are trained and saved.
@@ -32,19 +32,19 @@ class Flow:
     layers: Sequence[keras.layers.Layer] = ()
     """What holds its weights."""
 
-    def forward(self, x: Any, context: Any = None) -> tuple[Any, Any]:
+    def forward(self, x: Any, condition: Any = None) -> tuple[Any, Any]:
         """Transform codes.
 
         Args:
             x: float32 [..., d].
-            context: what the transformation depends on, [..., k], broadcast against x.
+            condition: what the transformation depends on, [..., k]; broadcast to x.
 
         Returns:
             y, [..., d], and log |det dy/dx| in nats, [...].
         """
         raise TypeError(f"{type(self).__name__} is not defined")
 
-    def inverse(self, y: Any, context: Any = None) -> Any:
+    def inverse(self, y: Any, condition: Any = None) -> Any:
         """Return the x of which y is the image, [..., d]."""
         raise TypeError(f"{type(self).__name__} has no inverse in closed form")
 
@@ -60,23 +60,23 @@ class Chain(Flow):
         self._steps = list(steps)
         self.layers = [layer for step in self._steps for layer in step.layers]
 
-    def forward(self, x: Any, context: Any = None) -> tuple[Any, Any]:
+    def forward(self, x: Any, condition: Any = None) -> tuple[Any, Any]:
         """Transform codes; log-determinants add up."""
         total = 0.0
         for step in self._steps:
-            x, log_det = step.forward(x, context)
+            x, log_det = step.forward(x, condition)
             total = total + log_det
         return x, total
 
-    def inverse(self, y: Any, context: Any = None) -> Any:
+    def inverse(self, y: Any, condition: Any = None) -> Any:
         """Undo the last step first."""
         for step in reversed(self._steps):
-            y = step.inverse(y, context)
+            y = step.inverse(y, condition)
         return y
 
 
 class Planar(Flow):
-    """y = x + u' tanh(w . x + b), where u, w and b are linear in the context.
+    """y = x + u' tanh(w . x + b), where u, w and b are linear in the condition.
 
         u' = u + (m(w . u) - w . u) w / |w|^2,   m(a) = softplus(a + log(e - 1)) - 1
 
@@ -88,14 +88,14 @@ class Planar(Flow):
 
     Args:
         dim: d, dimensions of a code.
-        context_dim: k, of the context.
+        condition_dim: k, of the condition.
         name: prefix of the weights' names.
     """
 
-    def __init__(self, dim: int, context_dim: int, name: str) -> None:
+    def __init__(self, dim: int, condition_dim: int, name: str) -> None:
         self._dim = dim
         u, *others = (
-            dense(context_dim, units, f"{name}_{part}", kernel, bias)
+            dense(condition_dim, units, f"{name}_{part}", kernel, bias)
             for part, units, kernel, bias in (
                 ("u", dim, "zeros", "zeros"),
                 ("w", dim, "glorot_uniform", keras.initializers.RandomNormal(0, 0.1)),
@@ -104,9 +104,9 @@ class Planar(Flow):
         )
         self.layers = [u, *others]
 
-    def forward(self, x: Any, context: Any = None) -> tuple[Any, Any]:
+    def forward(self, x: Any, condition: Any = None) -> tuple[Any, Any]:
         """Transform codes; the determinant is 1 + w . u' (1 - tanh^2)."""
-        u, w, b = (layer(context) for layer in self.layers)
+        u, w, b = (layer(condition) for layer in self.layers)
         along = ops.sum(w * u, axis=-1, keepdims=True)
         above = ops.softplus(along + IDENTITY_SHIFT)  # w . u' + 1
         length = ops.maximum(ops.sum(w**2, axis=-1, keepdims=True), 1e-12)
@@ -120,7 +120,7 @@ class Affine(Flow):
     """y_i = exp(a_i) x_i + m_i, where a_i and m_i depend on components before x_i.
 
     Args:
-        network: x and context -> what a and m are computed from, [..., 2 d].
+        network: x and condition -> what a and m are computed from, [..., 2 d].
         order: int [d]; the inverse computes components in this order, those with equal
             numbers at once.
         gated: a = log sigmoid(s + 2) and m = (1 - sigmoid(s + 2)) t as in inverse
@@ -133,16 +133,16 @@ class Affine(Flow):
         self._network, self._order, self._gated = network, order, gated
         self.layers = network.layers
 
-    def forward(self, x: Any, context: Any = None) -> tuple[Any, Any]:
+    def forward(self, x: Any, condition: Any = None) -> tuple[Any, Any]:
         """Transform codes in one pass; the Jacobian is triangular."""
-        log_scale, shift = self._parameters(x, context)
+        log_scale, shift = self._parameters(x, condition)
         return x * ops.exp(log_scale) + shift, ops.sum(log_scale, axis=-1)
 
-    def inverse(self, y: Any, context: Any = None) -> Any:
+    def inverse(self, y: Any, condition: Any = None) -> Any:
         """Undo it in as many passes as there are numbers in the order."""
 
         def undone(x: Any) -> Any:
-            log_scale, shift = self._parameters(x, context)
+            log_scale, shift = self._parameters(x, condition)
             return (y - shift) * ops.exp(-log_scale)
 
         def solve(number: Any, x: Any) -> Any:
@@ -161,8 +161,8 @@ class Affine(Flow):
             x = ops.concatenate([part for part in parts if part.shape[-1]], axis=-1)
         return x
 
-    def _parameters(self, x: Any, context: Any) -> tuple[Any, Any]:
-        s, t = ops.split(self._network(x, context), 2, axis=-1)
+    def _parameters(self, x: Any, condition: Any) -> tuple[Any, Any]:
+        s, t = ops.split(self._network(x, condition), 2, axis=-1)
         if self._gated:
             log_scale = -ops.softplus(-(s + FORGET_BIAS))
             return log_scale, (1 - ops.exp(log_scale)) * t
@@ -172,7 +172,7 @@ class Affine(Flow):
 def autoregressive(
     dim: int,
     hidden_units: Sequence[int],
-    context_dim: int,
+    condition_dim: int,
     reverse: bool,
     name: str,
     gated: bool = False,
@@ -187,13 +187,13 @@ def autoregressive(
     Args:
         dim: d, dimensions of a code.
         hidden_units: of its network.
-        context_dim: k, of the context; 0 for none.
+        condition_dim: k, of the condition; 0 for none.
         reverse: whether the last component is the first in the order.
         name: prefix of the weights' names.
         gated: as of `Affine`.
     """
     order = np.arange(dim)[:: -1 if reverse else 1]
-    # a hidden unit of degree n depends on the first n components: of 0, on the context
+    # a hidden unit of degree n depends on the first n components, and the condition
     degrees = [_degrees(units, dim) for units in hidden_units]
     masks = [
         before[:, None] <= after
@@ -201,7 +201,7 @@ def autoregressive(
     ]
     out = degrees[-1][:, None] <= order
     masks.append(np.concatenate([out, out], axis=1))
-    return Affine(MaskedNetwork(masks, context_dim, name), order, gated)
+    return Affine(MaskedNetwork(masks, condition_dim, name), order, gated)
 
 
 def _degrees(units: int, dim: int) -> np.ndarray:
@@ -214,7 +214,7 @@ def _degrees(units: int, dim: int) -> np.ndarray:
 def coupling(
     dim: int,
     hidden_units: Sequence[int],
-    context_dim: int,
+    condition_dim: int,
     reverse: bool,
     name: str,
 ) -> Affine:
@@ -225,7 +225,7 @@ def coupling(
     Args:
         dim: d, dimensions of a code.
         hidden_units: of its network.
-        context_dim: k, of the context; 0 for none.
+        condition_dim: k, of the condition; 0 for none.
         reverse: which half stays: components of odd index if true, else even ones.
         name: prefix of the weights' names.
     """
@@ -237,4 +237,4 @@ def coupling(
     masks = [np.ones(shape, bool) for shape in shapes]
     masks[0] &= stays[:, None]
     masks[-1] &= ~np.tile(stays, 2)
-    return Affine(MaskedNetwork(masks, context_dim, name), np.zeros(dim, int))
+    return Affine(MaskedNetwork(masks, condition_dim, name), np.zeros(dim, int))

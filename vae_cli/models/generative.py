@@ -41,8 +41,6 @@ class Generative(keras.Model):
     """Rows and columns of positions of discrete z."""
     is_deterministic = False
     """Whether an image has one code: more posterior samples are then the same."""
-    has_continuous_codes = True
-    """Whether p(z) is a density with a gradient, which annealing needs."""
 
     def prior(self, condition: Condition = UNCONDITIONAL) -> Distribution:
         """Return p(z|y), with several levels that of the top."""

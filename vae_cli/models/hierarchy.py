@@ -33,6 +33,7 @@ from vae_cli.models.distributions import (
     Level,
     Levels,
     StandardNormal,
+    relative_to,
 )
 from vae_cli.models.generative import UNCONDITIONAL, Condition, Encoded, as_float32
 from vae_cli.models.layers import dense_stack
@@ -100,25 +101,26 @@ class TwoLevelVAE(HierarchicalVAE):
         features = encoded["features"][None] + ops.zeros_like(top.z[..., :1])
         below = self._bottom(as_batch(features), as_batch(top.z), training)
         shape = (*ops.shape(top.z)[:2], self.latent_dim - top_dim)
-        posterior = Gaussian(*(ops.reshape(part, shape) for part in below))
+        posterior = Gaussian(
+            ops.reshape(below.mean, shape), ops.reshape(below.log_var, shape)
+        )
         z = posterior.sample(noise[..., top_dim:]) if codes is None else codes[1]
         return [top, Level(z, posterior, StandardNormal())]
 
     def mean_posterior(self, encoded: Encoded, training: bool = False) -> Gaussian:
         """Return q(z|x) of the whole code, the bottom's at the top's mean."""
         top = super().mean_posterior(encoded, training)
-        mean, log_var = self._bottom(encoded["features"], top.mean, training)
+        below = self._bottom(encoded["features"], top.mean, training)
         return Gaussian(
-            ops.concatenate([top.mean, mean], axis=-1),
-            ops.concatenate([top.log_var, log_var], axis=-1),
+            ops.concatenate([top.mean, below.mean], axis=-1),
+            ops.concatenate([top.log_var, below.log_var], axis=-1),
         )
 
-    def _bottom(self, features: Any, top: Any, training: bool) -> tuple[Any, Any]:
-        """Return mean and log-variance of q(bottom|x, top): q(z1|x, top), relative."""
+    def _bottom(self, features: Any, top: Any, training: bool) -> Gaussian:
+        """Return q(bottom|x, top): q(z1|x, top) relative to p(z1|top)."""
         posterior = as_float32(self.bottom_encoder([features, top], training=training))
         prior = as_float32(self.bottom_prior(top, training=training))
-        mean = (posterior["mean"] - prior["mean"]) * ops.exp(-0.5 * prior["log_var"])
-        return mean, posterior["log_var"] - prior["log_var"]
+        return relative_to(Gaussian(**prior), Gaussian(**posterior))
 
 
 class Hierarchy:

@@ -25,13 +25,19 @@ from typing import Any
 import keras
 from keras import ops
 
-from vae_cli.models.distributions import Distribution, Gaussian, Level, StandardNormal
+from vae_cli.models.distributions import (
+    Distribution,
+    Gaussian,
+    Level,
+    StandardNormal,
+    relative_to,
+)
 from vae_cli.models.generative import UNCONDITIONAL, Condition, Encoded, as_float32
 from vae_cli.models.hierarchy import HierarchicalVAE, as_batch
 
 
 @dataclass(frozen=True)
-class Rung:
+class LevelNetworks:
     """The networks of a level below the top.
 
     Attributes:
@@ -72,7 +78,7 @@ class LadderVAE(HierarchicalVAE):
 
     Args:
         start: z_0, with the condition's embedding where there is one, -> first state.
-        rungs: the levels below the top.
+        lower_levels: the levels below the top.
         outputs: last state -> logits.
         posteriors: the networks of all posteriors below the top, as one.
         encoder: image -> `mean`, `log_var` of the top, and features at each size.
@@ -84,7 +90,7 @@ class LadderVAE(HierarchicalVAE):
     def __init__(
         self,
         start: keras.Model,
-        rungs: Sequence[Rung],
+        lower_levels: Sequence[LevelNetworks],
         outputs: keras.Model,
         posteriors: keras.Model,
         **parts: Any,
@@ -92,9 +98,9 @@ class LadderVAE(HierarchicalVAE):
         super().__init__(**parts)
         self.posteriors = posteriors
         top = self.encoder.output["mean"].shape[-1]
-        self.level_sizes = (top, *(rung.dim for rung in rungs))
+        self.level_sizes = (top, *(networks.dim for networks in lower_levels))
         # a function, so that Keras doesn't list the decoder's networks a second time
-        self._networks = lambda: (start, rungs, outputs)
+        self._networks = lambda: (start, lower_levels, outputs)
 
     @property
     def inference_networks(self) -> list[keras.layers.Layer]:
@@ -127,8 +133,8 @@ class LadderVAE(HierarchicalVAE):
         shared = encoded
         if top.z.shape[0] != 1:
             shared = {name: _repeated(x, samples) for name, x in encoded.items()}
-        given = noise[..., top_dim:] if codes is None else _joined(codes[1:])
-        parts = self._parts(as_batch(given))
+        lower = noise[..., top_dim:] if codes is None else _joined(codes[1:])
+        parts = self._parts(as_batch(lower))
 
         def drawn(level: int, q: Gaussian) -> Any:
             return q.sample(parts[level]) if codes is None else parts[level]
@@ -207,24 +213,18 @@ class LadderVAE(HierarchicalVAE):
         Returns:
             for each level below mean, log-variance and code; and the last state.
         """
-        start, rungs, _ = self._networks()
+        start, lower_levels, _ = self._networks()
         state = start(with_embedding(top, encoded.get("embedding")), training=training)
         levels = []
-        for number, rung in enumerate(rungs):
-            features = encoded[features_of(rung.size, rung.part)]
-            q = Gaussian(**rung.posterior([state, features], training=training))
-            p = Gaussian(**rung.prior(state, training=training))
+        for number, networks in enumerate(lower_levels):
+            features = encoded[features_of(networks.size, networks.part)]
+            q = Gaussian(**networks.posterior([state, features], training=training))
+            p = Gaussian(**networks.prior(state, training=training))
             q = relative_to(p, q)
             z = drawn(number, q)
             levels.append((q.mean, q.log_var, z))
-            state = rung.below([state, p.sample(z)], training=training)
+            state = networks.below([state, p.sample(z)], training=training)
         return levels, state
-
-
-def relative_to(p: Gaussian, q: Gaussian) -> Gaussian:
-    """Return the distribution of (z - mean_p) / scale_p for z from q."""
-    mean = (q.mean - p.mean) * ops.exp(-0.5 * p.log_var)
-    return Gaussian(mean, q.log_var - p.log_var)
 
 
 def features_of(size: int, part: int) -> str:

@@ -16,12 +16,12 @@ class MaskedNetwork:
 
     Args:
         masks: of each layer's kernel, bool [inputs, outputs].
-        context_dim: of what the first hidden layer gets besides; 0 for nothing.
+        condition_dim: of what the first hidden layer gets besides; 0 for nothing.
         name: prefix of the weights' names.
     """
 
     def __init__(
-        self, masks: Sequence[np.ndarray], context_dim: int, name: str
+        self, masks: Sequence[np.ndarray], condition_dim: int, name: str
     ) -> None:
         last = len(masks) - 1
         self._dense = [
@@ -34,23 +34,23 @@ class MaskedNetwork:
             for i, mask in enumerate(masks)
         ]
         self.layers: list[keras.layers.Layer] = [*self._dense]
-        self._context = None
-        if context_dim:
-            self._context = dense(
-                context_dim, masks[0].shape[1], f"{name}_context", use_bias=False
+        self._condition = None
+        if condition_dim:
+            self._condition = dense(
+                condition_dim, masks[0].shape[1], f"{name}_condition", use_bias=False
             )
-            self.layers.append(self._context)
+            self.layers.append(self._condition)
         self._plain: list[keras.layers.Dense] = []
 
-    def __call__(self, x: Any, context: Any = None) -> Any:
+    def __call__(self, x: Any, condition: Any = None) -> Any:
         """Return the outputs, float32 [..., n] of x, [..., d]."""
         layers: Sequence[keras.layers.Layer] = self._dense
         if isinstance(x, keras.KerasTensor):
             layers = self._plain_layers()
         first, *others = layers
         x = first(x)
-        if self._context is not None:
-            x = x + self._context(context)
+        if self._condition is not None:
+            x = x + self._condition(condition)
         for layer in others:
             x = layer(ops.elu(x))
         return x

@@ -62,22 +62,22 @@ class FlowPosterior(Posterior):
         self, config: FlowPosteriorConfig, dim: int, steps: Sequence[Flow]
     ) -> None:
         super().__init__(config, dim)
-        self._context_units = config.context_units
+        self._condition_units = config.condition_units
         self._option = f"posterior={config.name}"
         self._flow = Chain(steps)
         self._flow_layers = list(self._flow.layers)
 
     def encoder(self, encoder: keras.Model) -> keras.Model:
-        """Return the encoder with one more output, `context` [B, context_units]."""
-        context = keras.layers.Dense(
-            self._context_units, activation="elu", name="context"
+        """Return the encoder with one more output, `condition` [B, condition_units]."""
+        condition = keras.layers.Dense(
+            self._condition_units, activation="elu", name="condition"
         )
-        return with_features(encoder, "context", self._option, context)
+        return with_features(encoder, "condition", self._option, condition)
 
     def distribution(self, encoded: dict[str, Any]) -> Transformed:
         """Return q(z|x)."""
         base = Gaussian(encoded["mean"], encoded["log_var"])
-        return Transformed(base, self._flow, encoded["context"])
+        return Transformed(base, self._flow, encoded["condition"])
 
 
 @builds(IafPosteriorConfig)
@@ -89,12 +89,12 @@ class IafPosterior(FlowPosterior):
     """
 
     def __init__(self, config: IafPosteriorConfig, dim: int) -> None:
-        units, context = config.hidden_units, config.context_units
+        units, inputs = config.hidden_units, config.condition_units
         super().__init__(
             config,
             dim,
             [
-                autoregressive(dim, units, context, i % 2 == 1, f"step_{i}", gated=True)
+                autoregressive(dim, units, inputs, i % 2 == 1, f"step_{i}", gated=True)
                 for i in range(config.steps)
             ],
         )
@@ -108,6 +108,6 @@ class PlanarPosterior(FlowPosterior):
     """
 
     def __init__(self, config: PlanarPosteriorConfig, dim: int) -> None:
-        context = config.context_units
-        steps = [Planar(dim, context, f"step_{i}") for i in range(config.steps)]
+        inputs = config.condition_units
+        steps = [Planar(dim, inputs, f"step_{i}") for i in range(config.steps)]
         super().__init__(config, dim, steps)

@@ -41,10 +41,10 @@ class Prior(keras.layers.Layer):
     """Whether its distribution depends on the condition."""
     has_clusters = False
     """Whether evaluation compares components of its distribution with labels."""
-    learns_apart = False
-    """Whether it is to be trained after the autoencoder, on the codes of images."""
-    is_learned_apart = False
-    """Whether it was trained after the autoencoder, on the codes of images."""
+    has_second_stage = False
+    """Whether it is trained on codes after the autoencoder."""
+    is_learned = False
+    """Whether its second stage is done."""
 
     def __init__(self, config: PriorConfig, dim: int) -> None:
         super().__init__(name="prior", dtype="float32")

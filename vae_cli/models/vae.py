@@ -14,7 +14,7 @@ Mattei & Frellsen, "MIWAE", 2019.
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -209,7 +209,15 @@ class VAE(Generative):
         """
         return None
 
-    def learn(self, batch: dict[str, Any], *how: Any) -> None:
+    def learn(
+        self,
+        batch: dict[str, Any],
+        weight: Any,
+        start: Any,
+        total: Any,
+        add_up: Callable[[Any], Any],
+        seed: Any,
+    ) -> None:
         """Learn from a whole batch what gradients don't; see `Quantizer.update`."""
 
     def call(self, images: Any, training: bool = False) -> Any:

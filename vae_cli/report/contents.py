@@ -68,6 +68,7 @@ class RunContents:
         likelihood = config.likelihood.name.replace("_", " ")
         parts.append(f"{likelihood.replace('bernoulli', 'Bernoulli')} likelihood")
         for group, usual, words in (
+            ("latent", "continuous", "{} codes"),
             ("posterior", "gaussian", "posterior {}"),
             ("prior", "standard", "prior {}"),
             ("hierarchy", "none", "{} hierarchy"),

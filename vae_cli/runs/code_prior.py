@@ -39,7 +39,7 @@ def load_code_prior(vae: VAE, folder: RunFolder, checkpoint: str) -> None:
         RunError: the file is truncated, or of another network.
     """
     prior = vae.prior_network
-    if not prior.learns_apart:
+    if not prior.has_second_stage:
         return
     file = weights_file(folder)
     if checkpoint != "best" or not file.is_file():

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vae_cli import __version__
-from vae_cli.config.commands import EvaluateConfig
+from vae_cli.config.evaluate import EvaluateConfig
 from vae_cli.config.generate import CodesConfig
 from vae_cli.config.train import TrainConfig
 from vae_cli.data.splits import ImageData

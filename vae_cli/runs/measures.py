@@ -27,7 +27,7 @@ ROWS = (
     ("bdmc_upper", "log p(x) of simulated images, at most", "by reverse chains"),
     ("bdmc_gap", "gap of these bounds", "nats per image"),
     ("inference_gap", "inference gap", "log p(x) - ELBO"),
-    ("amortisation_gap", "of it, amortisation", "refined - amortised ELBO"),
+    ("amortization_gap", "of it, amortization", "refined - amortized ELBO"),
     ("approximation_gap", "of it, approximation", "log p(x) - refined ELBO"),
     (
         "active_units",

@@ -220,13 +220,13 @@ class OpenRun:
             DataError: the images don't fit the model.
         """
         (split, _), vae = self.images(images, label), self.vae
-        from vae_cli.evaluation.code_use import code_use
-        from vae_cli.evaluation.latent import encode
+        from vae_cli.evaluation.batches import checked_condition, over_batches
+        from vae_cli.evaluation.latent import posterior_codes
 
-        codes = None
-        if vae.num_codes:
-            codes = code_use(vae, split.images, split.condition).codes
-        return Posterior(*encode(vae, split.images, condition=split.condition), codes)
+        arrays = (split.images, checked_condition(vae, split.condition))
+        mean, log_var, codes = over_batches(posterior_codes(vae), arrays, 500)
+        on_grid = codes.reshape(len(codes), *vae.code_grid) if vae.num_codes else None
+        return Posterior(mean, log_var, on_grid)
 
     def decode(self, z: np.ndarray, label: Any = None) -> np.ndarray:
         """Return pixel means of codes, float32 [N, H, W, C] in the data's own range.

@@ -17,7 +17,7 @@ from vae_cli.data.images import to_float
 from vae_cli.data.splits import ImageData, Split
 from vae_cli.evaluation.bounds import evaluation_noise
 from vae_cli.models.factory import build_model_and_objective
-from vae_cli.models.objective import Facts
+from vae_cli.models.objective import TrainingSetup
 from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream, generator
 from vae_cli.registry import build
@@ -57,7 +57,7 @@ def build_learner(
         resumed: whether a state is going to be restored, which needs no other weights.
     """
     steps = steps_per_epoch(config, data)
-    facts = Facts(
+    setup = TrainingSetup(
         image_shape=data.spec.image_shape,
         num_classes=num_kinds(data),
         latent_dim=config.latent_dim,
@@ -68,7 +68,7 @@ def build_learner(
     # not the learner itself: Keras would then call it to find its variables
     with distribution.scope():
         vae, objective = build_model_and_objective(
-            config, data.spec, facts, config.precision
+            config, data.spec, setup, config.precision
         )
         if config.prior.uses_training_images:
             _start_pseudo_inputs(vae, config, data)
@@ -123,7 +123,7 @@ def build_learner(
             corrupt=always,
         ),
         validation_noise=evaluation_noise(
-            validation, vae.noise_dim, config.seed, objective.samples
+            validation, vae.noise_dim, config.seed, objective.noise_arrays
         )
         if validation
         else None,

@@ -32,7 +32,7 @@ from vae_cli.runs.code_prior import save_code_prior
 from vae_cli.runs.files import write_text
 from vae_cli.runs.folder import RunFolder
 from vae_cli.runs.reading import read_arrays
-from vae_cli.training.codes import Codes, codes_of
+from vae_cli.training.codes import TrainingCodes, codes_of
 from vae_cli.training.stop import StopSignal
 
 STATE = "prior_state.npz"
@@ -82,7 +82,7 @@ def train_code_prior(
         Interrupted: stopped; complete epochs are saved.
         RunError: the stage's state is damaged.
     """
-    if not vae.prior_network.learns_apart:
+    if not vae.prior_network.has_second_stage:
         return
     stage = PriorTraining(config, data, folder, vae)
     stop.deferred = True
@@ -204,7 +204,7 @@ class PriorTraining:
         nats = tf.nn.sparse_softmax_cross_entropy_with_logits(codes, logits)
         return ops.sum(nats, axis=(1, 2))
 
-    def _mean(self, codes: Codes) -> float:
+    def _mean(self, codes: TrainingCodes) -> float:
         """Return the mean of -log p over a split, nats per image."""
         size, total = self._config.batch_size, 0.0
         for start in range(0, len(codes.codes), size):

@@ -12,7 +12,7 @@ from vae_cli.models.vae import VAE
 from vae_cli.randomness import Stream
 
 
-class Codes(NamedTuple):
+class TrainingCodes(NamedTuple):
     """Codes of a split, and what they are conditioned on."""
 
     codes: np.ndarray  # int32 [N, h, w]
@@ -23,15 +23,17 @@ class Codes(NamedTuple):
         return [a[rows] for a in self if a is not None]
 
 
-def codes_of(config: TrainConfig, data: ImageData, vae: VAE, name: str) -> Codes:
+def codes_of(
+    config: TrainConfig, data: ImageData, vae: VAE, name: str
+) -> TrainingCodes:
     """Return the codes of a split; where q(z|x) has noise, one sample per image."""
     split = pick_split(data, config.dataset, name, config.corruption)
     condition = checked_condition(vae, split.condition)
 
-    def encode(x: Any, condition: Any, index: Any) -> tuple[Any]:
+    def encode(x: Any, arrays: Any, index: Any) -> tuple[Any]:
         noise = image_noise(index, 1, vae.noise_dim, config.seed, Stream.TRAINING_CODES)
-        given = vae.condition(**condition)
-        (level,) = vae.levels(vae.encode(x, given), noise, given)
+        condition = vae.condition(**arrays)
+        (level,) = vae.levels(vae.encode(x, condition), noise, condition)
         return (vae.code_indices(level.z)[0],)
 
     index = np.arange(len(split), dtype=np.float32)
@@ -39,4 +41,4 @@ def codes_of(config: TrainConfig, data: ImageData, vae: VAE, name: str) -> Codes
     label = None
     if vae.num_labels:
         label = np.eye(vae.num_labels, dtype=np.float32)[condition["label"][:]]
-    return Codes(codes.reshape(len(codes), *vae.code_grid), label)
+    return TrainingCodes(codes.reshape(len(codes), *vae.code_grid), label)

@@ -207,7 +207,7 @@ class Learner(keras.Model):
         for own in core_shards(shard, self._core_shards):
             images = self._train.read(own, step)
             noise = tf.random.stateless_normal(
-                (self.objective.samples, size, self.vae.noise_dim),
+                (self.objective.noise_arrays, size, self.vae.noise_dim),
                 key(self._seed, Stream.TRAINING_NOISE, step),
             )
             noise = slice_for_shard(noise, own, axis=1)

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from vae_cli.evaluation.code_use import perplexity
 from vae_cli.evaluation.latent import ACTIVE_VARIANCE
 from vae_cli.models.objective import Elbo, Terms
 from vae_cli.training.distribution import Distribution
@@ -93,7 +94,7 @@ class ActiveUnits(_Statistic):
         return ops.sum(ops.cast(variance > ACTIVE_VARIANCE, "float32"))
 
 
-class CodeUse(_Statistic):
+class CodeUseMetric(_Statistic):
     """How often each code is used, over images and positions.
 
     Args:
@@ -109,23 +110,12 @@ class CodeUse(_Statistic):
         self.counts.assign_add(counts)
 
     def result(self) -> dict[str, Any]:
-        """Return `codebook_use` and `perplexity`, as `code_use` defines them."""
-        use, perplexity = code_use(ops.convert_to_tensor(self.counts))
-        return {"codebook_use": use, "perplexity": perplexity}
-
-
-def code_use(counts: Any) -> tuple[Any, Any]:
-    """Return what fraction of the codes is used, and their perplexity.
-
-    The perplexity is exp(-sum_k p_k log p_k), p_k the fraction of code k among all
-    positions of all images: K where all are used alike, 1 where one is.
-
-    Args:
-        counts: how often each code is used, float32 [K].
-    """
-    fraction = counts / ops.maximum(ops.sum(counts), 1.0)
-    entropy = -ops.sum(fraction * ops.log(ops.maximum(fraction, 1e-30)))
-    return ops.mean(ops.cast(counts > 0, "float32")), ops.exp(entropy)
+        """Return `codebook_use`, the fraction of codes used, and `perplexity`."""
+        counts = ops.convert_to_tensor(self.counts)
+        return {
+            "codebook_use": ops.mean(ops.cast(counts > 0, "float32")),
+            "perplexity": perplexity(counts),
+        }
 
 
 def batch_sums(
@@ -212,7 +202,9 @@ class EpochStatistics:
         self._means = ImageMean((len(self._names),), name="means")
         self._kl_per_dim = ImageMean((latent_dim,), name="kl_per_dim")
         self._num_codes = num_codes
-        self._units: Any = CodeUse(num_codes) if num_codes else ActiveUnits(latent_dim)
+        self._units: Any = (
+            CodeUseMetric(num_codes) if num_codes else ActiveUnits(latent_dim)
+        )
         self.metrics = [self._means, self._kl_per_dim, self._units]
 
     def add(self, terms: Terms, kl: Any, beta: Any, weight: Any) -> None:

@@ -62,7 +62,7 @@ def draw_figures(
     samples = decode(
         vae, sample_prior(vae, 100, seed, condition=condition), condition=condition
     )
-    if vae.prior_network.is_learned_apart:
+    if vae.prior_network.is_learned:
         with vae.prior_network.uniformly():
             before = decode(
                 vae,

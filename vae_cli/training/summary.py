@@ -34,8 +34,9 @@ def model_line(config: TrainConfig, vae: VAE, objective: Elbo) -> str:
     networks = ", ".join(f"{name} {count:,}" for name, count in parts.items())
     options = [f"latent_dim={config.latent_dim}"]
     for group, usual in (
-        ("likelihood", ""), ("posterior", "gaussian"), ("prior", "standard"),
-        ("hierarchy", "none"), ("conditioning", "none"), ("objective", "elbo"),
+        ("likelihood", ""), ("latent", "continuous"), ("posterior", "gaussian"),
+        ("prior", "standard"), ("hierarchy", "none"),
+        ("conditioning", "none"), ("objective", "elbo"),
     ):  # fmt: skip
         name = getattr(config, group).name
         options += [f"{group}={name}"] if name != usual else []

@@ -9,7 +9,7 @@ from vae_cli.data.splits import Split
 from vae_cli.errors import ConfigError
 from vae_cli.evaluation.anomaly import pixel_nll
 from vae_cli.evaluation.anomaly_report import AnomalyReport
-from vae_cli.evaluation.code_use import code_use
+from vae_cli.evaluation.code_use import count_codes
 from vae_cli.evaluation.disentanglement.information import information_gaps
 from vae_cli.evaluation.disentanglement.variations import variations
 from vae_cli.evaluation.latent import (
@@ -53,7 +53,7 @@ def evaluation_figure(vae: VAE, report: SplitReport, run: str) -> Figure:
     importance = evaluation.importance
     used = None
     if vae.num_codes:
-        used = code_use(vae, split.images, split.condition)
+        used = count_codes(vae, split.images, split.condition)
     return plot_evaluation(
         evaluation.neg_elbo,
         None if importance is None else -importance.log_prob,
@@ -146,7 +146,7 @@ def latent_figure(
     """
     mean, log_var = encode(vae, split.images, condition=split.condition)
     if vae.num_codes:
-        used = code_use(vae, split.images, split.condition)
+        used = count_codes(vae, split.images, split.condition)
         title = f"codes of {len(split):,} {name} images"
         return plot_code_use(used.counts, used.perplexity, title), mean, log_var
     kl = kl_to_normal(mean, log_var)

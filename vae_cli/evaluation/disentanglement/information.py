@@ -120,5 +120,5 @@ def _information(a: np.ndarray, b: np.ndarray) -> float:
     joint = np.bincount(a * columns + b, minlength=(a.max() + 1) * columns)
     p = joint.reshape(-1, columns) / len(a)
     independent = p.sum(axis=1, keepdims=True) * p.sum(axis=0)
-    seen = p > 0
-    return float(np.sum(p[seen] * np.log(p[seen] / independent[seen])))
+    occurs = p > 0
+    return float(np.sum(p[occurs] * np.log(p[occurs] / independent[occurs])))

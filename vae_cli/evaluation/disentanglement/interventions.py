@@ -104,7 +104,7 @@ def _votes(
 ) -> Votes:
     sharing, (images, num_factors) = _Sharing(codes, factors), factors.shape
     fixed = rng.integers(num_factors, size=count)
-    scale = np.where(active, np.where(active, variance, 1), 1)
+    scale = np.where(active, variance, 1.0)
     least = np.empty(count, np.int64)
     for k in range(num_factors):
         chosen = np.flatnonzero(fixed == k)
@@ -126,7 +126,7 @@ def beta_vae_score(
 
     A point is the mean of |z - z'| over pairs that share one factor, which a logistic
     regression names; the score is its accuracy on pairs of other images. It gets
-    standardised differences of the active dimensions. Guessing reaches 1 / K.
+    standardized differences of the active dimensions. Guessing reaches 1 / K.
 
     Source: Higgins et al., "beta-VAE", 2017, section 3.
 

@@ -35,12 +35,12 @@ def disentanglement_of(run: OpenRun, name: str, seed: int) -> Disentanglement:
         ConfigError: the factors of its images are not known, or too few images.
     """
     factors = run.config.dataset.factors
-    scored = _some(run.split(name), seed, 0)
+    scored = _shuffled_subset(run.split(name), seed, 0)
     if name == "train":
         half = min(MOST, len(scored) // 2)
         fitted, scored = scored.take(slice(half)), scored.take(slice(half, 2 * half))
     else:
-        fitted = _some(run.split("train"), seed, 1).take(slice(MOST))
+        fitted = _shuffled_subset(run.split("train"), seed, 1).take(slice(MOST))
         scored = scored.take(slice(MOST))
     fewest = min(len(fitted), len(scored))
     if fewest < FEWEST:
@@ -53,7 +53,7 @@ def disentanglement_of(run: OpenRun, name: str, seed: int) -> Disentanglement:
     return measure(own, other, factors, seed)
 
 
-def _some(split: Split, seed: int, index: int) -> Split:
+def _shuffled_subset(split: Split, seed: int, index: int) -> Split:
     """Return up to twice `MOST` images in an order drawn by the seed."""
     order = generator(seed, Stream.FACTORS, 2 + index).permutation(len(split))
     return split.take(order[: 2 * MOST])

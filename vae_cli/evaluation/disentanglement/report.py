@@ -170,13 +170,13 @@ def _scores(
     rng = generator(seed, Stream.FACTORS)
     own, other = (fitted.mean, fitted.factors), (scored.mean, scored.factors)
     entropy, information = entropies(scored.factors), mutual_information(*other)
-    some = FactorCodes(*(array[:SAMPLED] for array in scored))
-    sampled = sampled_information(some.mean, some.log_var, some.factors, rng)
+    subset = FactorCodes(*(array[:SAMPLED] for array in scored))
+    sampled = sampled_information(subset.mean, subset.log_var, subset.factors, rng)
     predicted = dci(own, other, seed)
     alone = predictability(own, other, [factor.kind for factor in factors], seed)
     scores = Scores(
         mig=float(information_gaps(information, entropy).mean()),
-        mig_sampled=float(information_gaps(sampled, entropies(some.factors)).mean()),
+        mig_sampled=float(information_gaps(sampled, entropies(subset.factors)).mean()),
         sap=sap(alone),
         dci_disentanglement=predicted.disentanglement,
         dci_completeness=predicted.completeness,

@@ -13,7 +13,7 @@ Keras models:
 
 One whose options say `takes_ladder` also gives `ladder(image_shape)`, the networks of
 `hierarchy=ladder` at the sizes that the options' `ladder_sizes` name: a
-`LadderNetworks` of `vae_cli.models.architectures.ladder`, with features of the image
+`LadderNetworks` of `vae_cli.models.ladder_sizes`, with features of the image
 from the bottom up, and a state that grows from size to size on the way down.
 
 One whose options' `grid(image_shape)` is not None also gives what discrete codes at the

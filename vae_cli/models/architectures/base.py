@@ -9,7 +9,7 @@ import numpy as np
 
 from vae_cli.config.architecture import ArchitectureConfig
 from vae_cli.errors import ConfigError
-from vae_cli.models.architectures.ladder import LadderNetworks
+from vae_cli.models.ladder_sizes import LadderNetworks
 
 Shape = tuple[int, int, int]
 

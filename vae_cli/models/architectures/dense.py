@@ -6,7 +6,7 @@ import keras
 
 from vae_cli.config.architecture import DenseConfig
 from vae_cli.models.architectures.base import Architecture, Shape, posterior
-from vae_cli.models.architectures.ladder import DenseLadder
+from vae_cli.models.ladder_sizes import DenseLadder
 from vae_cli.models.layers import dense_stack
 from vae_cli.registry import builds
 

@@ -13,7 +13,7 @@ from vae_cli.models.architectures.base import (
     posterior,
     sizes,
 )
-from vae_cli.models.architectures.ladder import (
+from vae_cli.models.ladder_sizes import (
     GridSize,
     LadderNetworks,
     VectorSize,

@@ -1,6 +1,6 @@
 """Objectives: what training minimises, one file each; `base.py` has what they share."""
 
-from vae_cli.models.objective.base import Draw, Elbo, Facts
+from vae_cli.models.objective.base import Draw, Elbo, TrainingSetup
 from vae_cli.models.objective.iwae import log_mean_exp
 from vae_cli.models.objective.terms import (
     Terms,
@@ -13,8 +13,8 @@ from vae_cli.models.objective.terms import (
 __all__ = [
     "Draw",
     "Elbo",
-    "Facts",
     "Terms",
+    "TrainingSetup",
     "concatenated",
     "elbo_terms",
     "kl_term",

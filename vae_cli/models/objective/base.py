@@ -10,16 +10,13 @@ into `Terms.extras`, and what it only reports into `Terms.statistics`, under nam
 `adds`. All of it is logged under these names.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from keras import ops
 
 from vae_cli.config.objective import ElboConfig, ObjectiveConfig
-from vae_cli.models.distributions import (
-    Levels,
-)
+from vae_cli.models.distributions import Levels, normal_cdf
 from vae_cli.models.generative import UNCONDITIONAL, Condition, Encoded
 from vae_cli.models.objective.pathwise import with_detached_posteriors
 from vae_cli.models.objective.terms import Terms, elbo_terms
@@ -27,8 +24,8 @@ from vae_cli.models.vae import VAE
 from vae_cli.registry import builds
 
 
-class Facts(NamedTuple):
-    """What an objective may need to know of a training."""
+class TrainingSetup(NamedTuple):
+    """What an objective may need to know of the training."""
 
     image_shape: tuple[int, ...] = ()  # (H, W, C)
     num_classes: int = 0  # that a network may be trained on first
@@ -69,7 +66,7 @@ class Elbo:
 
     Args:
         config: its options.
-        facts: of the training.
+        setup: of the training.
     """
 
     adds: tuple[str, ...] = ()
@@ -87,8 +84,12 @@ class Elbo:
     pretraining_epochs = 0
     """Epochs that train its network first; the model's training then leaves it."""
 
-    def __init__(self, config: ObjectiveConfig, facts: Facts = Facts()) -> None:  # noqa: B008
-        self.samples = config.posterior_samples + self.extra_noise
+    def __init__(
+        self,
+        config: ObjectiveConfig,
+        setup: TrainingSetup = TrainingSetup(),  # noqa: B008
+    ) -> None:
+        self.noise_arrays = config.posterior_samples + self.extra_noise
         self.bound = config.bound
         self._detaches = config.detaches_posteriors
 
@@ -112,7 +113,7 @@ class Elbo:
         Args:
             vae: the model.
             images: float32 [B, H, W, C] in [0, 1].
-            noise: standard normal float32 [samples, B, noise_dim].
+            noise: standard normal float32 [noise_arrays, B, noise_dim].
             beta: weight of the KL term.
             condition: of these images.
             training: whether dropout and batch statistics are on.
@@ -169,7 +170,7 @@ def prior_codes(draw: Draw) -> Any:
 
     The first array is the codes' noise, the second picks the component of a mixture.
     """
-    uniform = 0.5 * ops.erfc(-draw.noise[1, :, 0] / math.sqrt(2.0))
+    uniform = normal_cdf(draw.noise[1, :, 0])
     return draw.vae.sample_prior(draw.noise[0], uniform, draw.condition)
 
 

@@ -6,7 +6,7 @@ from keras import ops
 
 from vae_cli.config.objective_aggregate import BetaTcConfig
 from vae_cli.models.distributions import Levels
-from vae_cli.models.objective.base import Draw, Elbo, Facts
+from vae_cli.models.objective.base import Draw, Elbo, TrainingSetup
 from vae_cli.models.objective.terms import Terms
 from vae_cli.registry import builds
 
@@ -38,10 +38,10 @@ class BetaTc(Elbo):
         "dimension_wise_kl",
     )
 
-    def __init__(self, config: BetaTcConfig, facts: Facts) -> None:
-        super().__init__(config, facts)
+    def __init__(self, config: BetaTcConfig, setup: TrainingSetup) -> None:
+        super().__init__(config, setup)
         self._extra_weight = config.tc_weight - 1
-        self._num_images = facts.num_images
+        self._num_images = setup.num_images
 
     def add(self, terms: Terms, images: Any, draw: Draw, training: bool) -> Terms:
         """Add the penalty and the three parts of the KL, in training alone."""

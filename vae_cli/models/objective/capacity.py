@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 from vae_cli.config.objective_constraint import CapacityConfig
-from vae_cli.models.objective.base import Draw, Elbo, Facts, for_each_image
+from vae_cli.models.objective.base import Draw, Elbo, TrainingSetup, for_each_image
 from vae_cli.models.objective.terms import Terms
 from vae_cli.registry import builds
 
@@ -24,9 +24,9 @@ class Capacity(Elbo):
 
     adds: tuple[str, ...] = ("penalty", "capacity")
 
-    def __init__(self, config: CapacityConfig, facts: Facts) -> None:
-        super().__init__(config, facts)
-        steps = facts.steps_per_epoch if config.unit == "epochs" else 1
+    def __init__(self, config: CapacityConfig, setup: TrainingSetup) -> None:
+        super().__init__(config, setup)
+        steps = setup.steps_per_epoch if config.unit == "epochs" else 1
         self._duration = config.duration * steps
         self._capacity, self._gamma = config.capacity, config.gamma
 

@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 from vae_cli.config.objective_aggregate import DipConfig
-from vae_cli.models.objective.base import Draw, Elbo, Facts, for_each_image
+from vae_cli.models.objective.base import Draw, Elbo, TrainingSetup, for_each_image
 from vae_cli.models.objective.terms import Terms
 from vae_cli.registry import builds
 
@@ -25,8 +25,8 @@ class Dip(Elbo):
 
     adds: tuple[str, ...] = ("penalty",)
 
-    def __init__(self, config: DipConfig, facts: Facts) -> None:
-        super().__init__(config, facts)
+    def __init__(self, config: DipConfig, setup: TrainingSetup) -> None:
+        super().__init__(config, setup)
         self._of_codes = config.type == "ii"
         self._off_diagonal, self._diagonal = config.lambda_od, config.lambda_d
 

@@ -8,7 +8,7 @@ from keras import ops
 
 from vae_cli.config.objective_aggregate import FactorConfig
 from vae_cli.models.distributions import code
-from vae_cli.models.objective.base import Draw, Elbo, Facts
+from vae_cli.models.objective.base import Draw, Elbo, TrainingSetup
 from vae_cli.models.objective.terms import Terms
 from vae_cli.registry import builds
 
@@ -33,10 +33,10 @@ class Factor(Elbo):
     adds: tuple[str, ...] = ("penalty", "discriminator_loss", "total_correlation")
     extra_noise = 1  # whose order in each dimension is the permutation
 
-    def __init__(self, config: FactorConfig, facts: Facts) -> None:
-        super().__init__(config, facts)
+    def __init__(self, config: FactorConfig, setup: TrainingSetup) -> None:
+        super().__init__(config, setup)
         self._weight = config.tc_weight
-        self.network = code_discriminator(facts.latent_dim, config.hidden_units)
+        self.network = code_discriminator(setup.latent_dim, config.hidden_units)
         self.trainable_variables = self.network.trainable_variables
 
     def add(self, terms: Terms, images: Any, draw: Draw, training: bool) -> Terms:

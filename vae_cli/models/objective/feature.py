@@ -9,7 +9,7 @@ from keras import ops
 from vae_cli.config.objective import FeatureConfig, PerceptualConfig, VaeGanConfig
 from vae_cli.models.distributions import code
 from vae_cli.models.features import discriminator, feature_network
-from vae_cli.models.objective.base import Draw, Elbo, Facts, prior_codes
+from vae_cli.models.objective.base import Draw, Elbo, TrainingSetup, prior_codes
 from vae_cli.models.objective.terms import Terms
 from vae_cli.registry import builds
 
@@ -29,20 +29,20 @@ class Perceptual(Elbo):
 
     Args:
         config: its options.
-        facts: image shape, and classes that the feature network is trained on first.
+        setup: image shape, and classes that the feature network is trained on first.
     """
 
     adds: tuple[str, ...] = ("penalty",)
     needs_logits = True
 
-    def __init__(self, config: FeatureConfig, facts: Facts) -> None:
-        super().__init__(config, facts)
-        self.network = self._build_network(facts)
+    def __init__(self, config: FeatureConfig, setup: TrainingSetup) -> None:
+        super().__init__(config, setup)
+        self.network = self._build_network(setup)
         self._weight = config.feature_weight
         self.pretraining_epochs = config.pretraining_epochs
 
-    def _build_network(self, facts: Facts) -> keras.Model:
-        return feature_network(facts.image_shape, facts.num_classes)
+    def _build_network(self, setup: TrainingSetup) -> keras.Model:
+        return feature_network(setup.image_shape, setup.num_classes)
 
     def add(self, terms: Terms, images: Any, draw: Draw, training: bool) -> Terms:
         """Add the penalty, in training alone."""
@@ -79,13 +79,13 @@ class VaeGan(Perceptual):
 
     extra_noise = 2  # of the prior, and of the component of a mixture
 
-    def __init__(self, config: VaeGanConfig, facts: Facts) -> None:
-        super().__init__(config, facts)
+    def __init__(self, config: VaeGanConfig, setup: TrainingSetup) -> None:
+        super().__init__(config, setup)
         self._adversarial_weight = config.adversarial_weight
         self.trainable_variables = self.network.trainable_variables
 
-    def _build_network(self, facts: Facts) -> keras.Model:
-        return discriminator(facts.image_shape)
+    def _build_network(self, setup: TrainingSetup) -> keras.Model:
+        return discriminator(setup.image_shape)
 
     def _look(
         self, images: Any, restored: Any, draw: Draw

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from vae_cli.config.objective_constraint import GecoConfig
-from vae_cli.models.objective.base import Draw, Elbo, Facts, for_each_image
+from vae_cli.models.objective.base import Draw, Elbo, TrainingSetup, for_each_image
 from vae_cli.models.objective.terms import Terms
 from vae_cli.registry import builds
 
@@ -36,10 +36,10 @@ class Geco(Elbo):
 
     adds: tuple[str, ...] = ("constraint", "lagrange_multiplier")
 
-    def __init__(self, config: GecoConfig, facts: Facts) -> None:
-        super().__init__(config, facts)
+    def __init__(self, config: GecoConfig, setup: TrainingSetup) -> None:
+        super().__init__(config, setup)
         self.needs_logits = config.error == "mse"
-        self._config, pixels = config, math.prod(facts.image_shape)
+        self._config, pixels = config, math.prod(setup.image_shape)
         self._rate = config.rate / (1 if config.error == "mse" else pixels)
         self._log_multiplier, self._average, self._steps = self.state = [
             keras.Variable(

@@ -9,7 +9,7 @@ from keras import ops
 from vae_cli.config.objective import IwaeConfig
 from vae_cli.models.distributions import log_ratio
 from vae_cli.models.generative import UNCONDITIONAL, Condition
-from vae_cli.models.objective.base import Elbo, Facts
+from vae_cli.models.objective.base import Elbo, TrainingSetup
 from vae_cli.models.objective.pathwise import with_detached_posteriors
 from vae_cli.models.objective.terms import Terms, elbo_terms
 from vae_cli.models.vae import VAE
@@ -28,7 +28,7 @@ class Iwae(Elbo):
 
         sum_i wn_i (1 - beta + beta wn_i) d log w_i / d z_i * d z_i
 
-    wn the normalised weights; at beta 1 that is eq. 8 of Tucker et al., "Doubly
+    wn the normalized weights; at beta 1 that is eq. 8 of Tucker et al., "Doubly
     reparameterized gradient estimators", 2019. It is unbiased as the plain one, and
     its signal doesn't fade as k grows.
 
@@ -46,9 +46,9 @@ class Iwae(Elbo):
     def __init__(
         self,
         config: IwaeConfig,
-        facts: Facts = Facts(),  # noqa: B008
+        setup: TrainingSetup = TrainingSetup(),  # noqa: B008
     ) -> None:
-        super().__init__(config, facts)
+        super().__init__(config, setup)
         self._doubly = config.doubly_reparameterized
         self._detaches = False  # one sample is the plain ELBO
 
@@ -63,7 +63,7 @@ class Iwae(Elbo):
         step: Any = 0,
     ) -> Terms:
         """Encode once, draw k codes per image, decode and score; as `Elbo`'s."""
-        if self.samples == 1:
+        if self.noise_arrays == 1:
             return super().__call__(vae, images, noise, beta, condition, training, step)
         encoded = vae.encode(images, condition, training)
         levels = vae.levels(encoded, noise, condition, training)

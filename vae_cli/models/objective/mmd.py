@@ -7,7 +7,13 @@ from keras import ops
 
 from vae_cli.config.objective_aggregate import MmdConfig
 from vae_cli.models.distributions import code
-from vae_cli.models.objective.base import Draw, Elbo, Facts, for_each_image, prior_codes
+from vae_cli.models.objective.base import (
+    Draw,
+    Elbo,
+    TrainingSetup,
+    for_each_image,
+    prior_codes,
+)
 from vae_cli.models.objective.terms import Terms
 from vae_cli.registry import builds
 
@@ -31,9 +37,9 @@ class Mmd(Elbo):
     adds: tuple[str, ...] = ("penalty",)
     extra_noise = 2  # of the prior's codes, and of the component of a mixture
 
-    def __init__(self, config: MmdConfig, facts: Facts) -> None:
-        super().__init__(config, facts)
-        self._weight, self._full_beta = config.mmd_weight, facts.beta
+    def __init__(self, config: MmdConfig, setup: TrainingSetup) -> None:
+        super().__init__(config, setup)
+        self._weight, self._full_beta = config.mmd_weight, setup.beta
         self._kernel, self._scales = config.kernel, config.scales
 
     def add(self, terms: Terms, images: Any, draw: Draw, training: bool) -> Terms:

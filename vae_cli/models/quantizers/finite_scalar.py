@@ -38,11 +38,11 @@ class FiniteScalarQuantizer(Quantizer):
 
     def posterior(self, features: Any, training: bool) -> PointMass:
         """Return the rounded features; in training, rounding passes gradients."""
-        found = self.nearest(features)
+        code = self.nearest(features)
         if not training:
-            return found
+            return code
         bounded = self._flat(self._bounded(features) / self._half)
-        return PointMass(straight_through(found.z, bounded), found.codes)
+        return PointMass(straight_through(code.z, bounded), code.codes)
 
     def nearest(self, features: Any) -> PointMass:
         """Return the rounded features [..., N, C]."""

@@ -53,11 +53,11 @@ class VectorQuantizer(TableQuantizer):
 
     def posterior(self, features: Any, training: bool) -> PointMass:
         """Return the nearest code; in training, its gradient goes to the features."""
-        found = self.nearest(features)
+        code = self.nearest(features)
         if not training:
-            return found
-        z = straight_through(found.z, self._flat(features))
-        return PointMass(z, found.codes)
+            return code
+        z = straight_through(code.z, self._flat(features))
+        return PointMass(z, code.codes)
 
     def nearest(self, features: Any) -> PointMass:
         """Return the nearest code of features [..., N, C]."""
@@ -123,8 +123,8 @@ class VectorQuantizer(TableQuantizer):
         own = picks - tf.cast(start, tf.int32) * self.positions
         rows = tf.shape(features)[0]
         inside = (own >= 0) & (own < rows)
-        found = tf.gather(features, tf.clip_by_value(own, 0, rows - 1))
-        return tf.where(inside[:, None], found, 0.0)
+        chosen = tf.gather(features, tf.clip_by_value(own, 0, rows - 1))
+        return tf.where(inside[:, None], chosen, 0.0)
 
     def _moved(self, counts: Any, sums: Any, drawn: Any) -> tuple[Any, Any, Any]:
         """Return the moving averages and the table after a batch."""

@@ -10,9 +10,9 @@ from vae_cli.config.architecture import ArchitectureConfig
 from vae_cli.config.hierarchy import LadderConfig
 from vae_cli.errors import ConfigError
 from vae_cli.models.architectures.base import Architecture, Shape
-from vae_cli.models.architectures.ladder import LadderNetworks, VectorSize, scaled_by
 from vae_cli.models.hierarchy import Hierarchy
-from vae_cli.models.ladder import LadderVAE, Rung, features_of, with_embedding
+from vae_cli.models.ladder import LadderVAE, LevelNetworks, features_of, with_embedding
+from vae_cli.models.ladder_sizes import LadderNetworks, VectorSize, scaled_by
 from vae_cli.models.vae import VAE
 from vae_cli.registry import builds
 
@@ -75,9 +75,11 @@ class Ladder(Hierarchy):
         """Return the model of all levels."""
         return LadderVAE(
             self._start,
-            self._rungs,
+            self._lower_levels,
             self._outputs,
-            _as_one([rung.posterior for rung in self._rungs], "posteriors"),
+            _as_one(
+                [networks.posterior for networks in self._lower_levels], "posteriors"
+            ),
             encoder=encoder,
             decoder=decoder,
             **parts,
@@ -115,11 +117,11 @@ class Ladder(Hierarchy):
         """
         embedded = inputs - sum(self.dims)
         state = self._build_start(embedded)
-        self._rungs = []
+        self._lower_levels = []
         for level in range(1, len(self.places)):
-            rung = self._build_rung(level, state)
-            self._rungs.append(rung)
-            state = rung.below.output
+            networks = self._build_level(level, state)
+            self._lower_levels.append(networks)
+            state = networks.below.output
         last = keras.Input(state.shape[1:], name="state")
         outputs = self._parts.outputs(last, output_shape)
         self._outputs = keras.Model(last, outputs, name="outputs_of_state")
@@ -127,10 +129,12 @@ class Ladder(Hierarchy):
         ends = [sum(self.dims[: level + 1]) for level in range(len(self.dims))]
         embedding = [code[:, ends[-1] :]] if embedded else [None]
         x = self._start(with_embedding(code[:, : ends[0]], *embedding))
-        for rung, begin, end in zip(self._rungs, ends, ends[1:], strict=False):
-            prior = rung.prior(x)
+        for networks, begin, end in zip(
+            self._lower_levels, ends, ends[1:], strict=False
+        ):
+            prior = networks.prior(x)
             z = prior["mean"] + ops.exp(0.5 * prior["log_var"]) * code[:, begin:end]
-            x = rung.below([x, z])
+            x = networks.below([x, z])
         return keras.Model(code, self._outputs(x), name="decoder")
 
     def _build_start(self, embedded: int) -> Any:
@@ -151,7 +155,7 @@ class Ladder(Hierarchy):
         self._start = keras.Model(inputs, x, name="level_0")
         return x
 
-    def _build_rung(self, level: int, state: Any) -> Rung:
+    def _build_level(self, level: int, state: Any) -> LevelNetworks:
         index, part = self.places[level]
         size, channels = self._parts.sizes[index], self.config.channels[index]
         name, depth = f"level_{level}", len(self.places)
@@ -184,7 +188,7 @@ class Ladder(Hierarchy):
         )
         y = size.blocks(x + added(_shaped(z, size, channels, name)), name, depth)
         below = keras.Model([x, z], self._enlarged(y, level), name=name)
-        return Rung(prior, posterior, below, index, part, self.dims[level])
+        return LevelNetworks(prior, posterior, below, index, part, self.dims[level])
 
     def _enlarged(self, x: Any, level: int) -> Any:
         """Return a level's state at the size of the next one, or at the last."""
@@ -228,9 +232,11 @@ def _shaped(z: Any, size: VectorSize, channels: int, name: str) -> Any:
 def _as_one(networks: list[keras.Model], name: str) -> keras.Model:
     """Return a network that holds the others, side by side."""
     inputs = [
-        [keras.Input(x.shape[1:], name=f"{network.name}_{i}") for i, x in pair]
+        [
+            keras.Input(x.shape[1:], name=f"{network.name}_{i}")
+            for i, x in enumerate(network.inputs)
+        ]
         for network in networks
-        for pair in [enumerate(network.inputs)]
     ]
     outputs = [network(own) for network, own in zip(networks, inputs, strict=True)]
     return keras.Model(inputs, outputs, name=name)
