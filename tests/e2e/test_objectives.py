@@ -46,7 +46,10 @@ NAMES = {
             "hierarchy=two_level",
             "hierarchy.hidden_units=[8]",
         ),
-        {"neg_iwae", "val_neg_iwae"},
+        {
+            *("neg_iwae", "val_neg_iwae", "kl_level_0", "kl_level_1"),
+            *("val_kl_level_0", "val_kl_level_1"),
+        },
     ),
 }
 """What is trained, and the columns that it has in addition to those of the ELBO."""
