@@ -52,7 +52,7 @@ from vae_cli.randomness import Stream, key
 from vae_cli.runtime import evaluating
 
 STEEPNESS = 4.0
-"""Of the sigmoid that places the temperatures, as the source has it."""
+"""Of the sigmoid that places the temperatures, as Wu et al.'s code has it."""
 PILOT_CHAINS = 4
 TARGET = 0.65
 """Acceptance that step sizes are adapted to, as the source has it."""
@@ -85,8 +85,7 @@ def annealing_schedule(count: int) -> np.ndarray:
 
     They are close together at both ends.
 
-
-    Source: Wu et al. 2017, section 5, "sigmoidal schedule".
+    Source: Grosse et al. 2015, section 6.2, as in Wu et al.'s code.
     """
     at = 1 / (1 + np.exp(-STEEPNESS * np.linspace(-1, 1, count + 1)))
     return (at - at[0]) / (at[-1] - at[0])

@@ -6,10 +6,10 @@ training images afterwards changes no weight, and draws codes of the right kind.
 decoder's images of them are samples of another model than the one whose bounds are
 reported.
 
-Here: z ~ q(z|x), one draw for each training image, as Ghosh et al. do for their VAEs,
-and a mixture of Gaussians with full covariances, fitted by EM; one mixture for each
-label of a conditional model. With several levels it is of the whole code, each level
-relative to its own prior, as `VAE.decode` takes it.
+Here: z ~ q(z|x), one draw for each training image (Ghosh et al.'s code fits posterior
+means), and a mixture of Gaussians with full covariances, fitted by EM; one mixture for
+each label of a conditional model. With several levels it is of the whole code, each
+level relative to its own prior, as `VAE.decode` takes it.
 
 Source: Ghosh et al., "From variational to deterministic autoencoders", 2020,
 section 4, "ex-post density estimation".

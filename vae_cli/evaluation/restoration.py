@@ -8,7 +8,7 @@ which, and there are several ways to fill them in:
   q(z_s|x_observed), z_s ~ q: approaches the exact posterior's mean as S grows. Source:
   Mattei & Frellsen, "MIWAE", 2019, section 3.2.
 - pseudo-Gibbs: fill, encode the filled image, draw z, decode, fill again. Source:
-  Rezende et al., "Stochastic backpropagation", 2014, section 6.3; with pixel means in
+  Rezende et al., "Stochastic backpropagation", 2014, appendix F; with pixel means in
   place of drawn pixels.
 
 An inpainting model fills in E[x | z = mean of p(z|observed)], and the mean over

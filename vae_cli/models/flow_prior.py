@@ -66,6 +66,9 @@ class RealNvpPrior(FlowPrior):
 class IafPrior(FlowPrior):
     """Autoregressive steps; every other one has the reverse order.
 
+    A masked autoregressive flow (MAF): the steps of `posterior=iaf`, run from z to the
+    noise, so that densities take one pass.
+
     Source: Papamakarios et al., "Masked autoregressive flow for density estimation",
     2017; Chen et al., "Variational lossy autoencoder", 2017.
     """

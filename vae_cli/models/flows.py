@@ -180,9 +180,9 @@ def autoregressive(
     """Return a step in which each component depends on all before it.
 
     Sources: Germain et al., "MADE: Masked autoencoder for distribution estimation",
-    2015, eq. 8 and 9; Kingma et al., "Improved variational inference with inverse
-    autoregressive flow", 2016, algorithm 1; Papamakarios et al., "Masked autoregressive
-    flow for density estimation", 2017.
+    2015, eq. 8, 9, 12 and 13; Kingma et al., "Improved variational inference with
+    inverse autoregressive flow", 2016, algorithm 1; Papamakarios et al., "Masked
+    autoregressive flow for density estimation", 2017.
 
     Args:
         dim: d, dimensions of a code.

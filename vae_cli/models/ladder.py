@@ -13,8 +13,8 @@ As with two levels, each level below the top is written relative to its own prio
 decoder turns it into z_l as it goes down.
 
 Sources: Sonderby et al., "Ladder variational autoencoders", 2016; Kingma et al.,
-"Improved variational inference with inverse autoregressive flow", 2016, section 5;
-Child, "Very deep VAEs generalize autoregressive models", 2021.
+"Improved variational inference with inverse autoregressive flow", 2016, figure 3 and
+appendix C; Child, "Very deep VAEs generalize autoregressive models", 2021.
 """
 
 import itertools

@@ -21,7 +21,7 @@ def scaled_by(depth: int) -> keras.initializers.Initializer:
     """Return an initializer of the last layer of one of `depth` residual branches.
 
     Glorot's, with 1 / depth of its variance: the variance of the sum of all branches
-    then does not grow with depth (Child, "Very deep VAEs", 2021, section 3.4).
+    then does not grow with depth (Child, "Very deep VAEs", 2021, section 4.1).
     """
     return keras.initializers.VarianceScaling(1 / depth, "fan_avg", "uniform")
 

@@ -69,9 +69,11 @@ PAPERS = (
         ),
     ),
     Paper(
-        "free bits, inverse autoregressive flow",
+        "free bits, inverse autoregressive flow, top-down inference",
         lambda config, sampled: (
-            config.free_bits > 0 or config.posterior.name == "iaf"
+            config.free_bits > 0
+            or config.posterior.name == "iaf"
+            or config.hierarchy.name == "ladder"
         ),
         _entry(
             "kingma2016improved", "inproceedings",

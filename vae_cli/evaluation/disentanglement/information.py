@@ -92,7 +92,8 @@ def modularity(information: np.ndarray, active: np.ndarray) -> float:
     most information of; the mean over active dimensions.
 
     Source: Ridgeway & Mozer, "Learning deep disentangled embeddings with the
-    F-statistic loss", 2018, section 3. Dimensions without information score 0 there.
+    F-statistic loss", 2018, section 3. Dimensions without information score 0, as in
+    Locatello et al.'s code.
 
     Args:
         information: nats [d, K], of two factors or more.

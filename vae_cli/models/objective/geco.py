@@ -29,7 +29,9 @@ class Geco(Elbo):
     and falls when it is smaller than it need be. The source minimises KL + lambda *
     constraint; the loss is that over lambda, which is a bound at weight beta / lambda
     and keeps the scale of the reconstruction. The error is the reconstruction itself,
-    or the squared error of a pixel.
+    or the squared error of a pixel. The latter moves lambda alone: what is minimised is
+    still the likelihood, which is the source's loss up to a factor for Gaussian pixels
+    of a fixed scale.
 
     Source: Rezende & Viola, "Taming VAEs", 2018, algorithm 1.
     """

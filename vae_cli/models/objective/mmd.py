@@ -61,7 +61,7 @@ def squared_mmd(x: Any, y: Any, kernel: str, scales: Sequence[float]) -> Any:
     exp(-r^2 / C) (`rbf`), r the distance. It may be negative. It is 0 for n = 1.
 
     Source: Gretton et al., "A kernel two-sample test", 2012, eq. 3; the kernels are
-    those of Tolstikhin et al. 2018.
+    those of Tolstikhin et al. 2018, section 4, with the scales of their code.
 
     Args:
         x: float32 [n, d].

@@ -18,7 +18,8 @@ class FiniteScalarQuantizer(Quantizer):
         f(v) = (L - 1)(1 - eps)/2 * tanh(v + s) - o,   z = round(f(v)) / floor(L / 2)
 
     o = 1/2 and tanh(s) = 2 o / ((L - 1)(1 - eps)) where L is even, else o = s = 0: then
-    f has L rounded values, and f(0) = 0.
+    f has L rounded values, and f(0) = 0. The source's listing has s = tan(2 o / ...),
+    with which f(0) is not quite 0.
 
     Source: Mentzer et al., "Finite scalar quantization: VQ-VAE made simple", 2023,
     section 3 and appendix A.1.

@@ -20,11 +20,12 @@ class VectorQuantizer(TableQuantizer):
         m_k <- decay m_k + (1 - decay) sum of the outputs nearest to code k
         vector_k = m_k / n_k
 
-    `commitment * |features - vector|^2` is minimised in addition to the bound, the
-    vector held constant. A code whose n_k falls below `restart_below` times the batch's
-    mean count per code is restarted at an encoder output of the batch, each code at a
-    different one where there are enough; the first step initializes all codes in this
-    way.
+    `commitment` times the sum over positions of |features - vector|^2 is minimised in
+    addition to the bound, the vector held constant; the source averages over the N
+    positions, its 0.25 is 0.25 / N here. A code whose n_k falls below `restart_below`
+    times the batch's mean count per code is restarted at an encoder output of the
+    batch, each code at a different one where there are enough; the first step
+    initializes all codes in this way.
 
     Source: van den Oord et al., "Neural discrete representation learning", 2017,
     section 3 and appendix A; restarts: Dhariwal et al., "Jukebox", 2020, section 3.
