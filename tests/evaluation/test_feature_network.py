@@ -1,3 +1,4 @@
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -75,12 +76,14 @@ def test_what_is_no_fitting_network_is_refused(tmp_path):
 @pytest.mark.slow
 def test_inception_gives_2048_features(tmp_path):
     start_tensorflow()
-    file = str(tmp_path / "inception.keras")
-    keras.applications.InceptionV3(include_top=False, weights=None, pooling="avg").save(
-        file
+    inception = partial(
+        keras.applications.InceptionV3, include_top=False, weights=None, pooling="avg"
     )
-    network = FeatureNetwork(file, (-1, 1), (28, 28, 1))
-    # any size of 75 and above fits it; the usual one is its own
-    found = network(np.kron(IMAGES, np.ones((1, 13, 13, 1), np.uint8)))
+    file = str(tmp_path / "inception.keras")
+    inception(input_shape=(75, 75, 3)).save(file)
+    found = FeatureNetwork(file, (-1, 1), (6, 6, 1))(IMAGES)
     assert found.shape == (7, 2048)
     assert np.isfinite(found).all()
+    inception().save(file)  # of any size, but not of a small one
+    with pytest.raises(ConfigError, match="takes no images of 6 x 6"):
+        FeatureNetwork(file, (-1, 1), (6, 6, 1))

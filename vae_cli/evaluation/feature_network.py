@@ -50,6 +50,7 @@ class FeatureNetwork:
         content = _content(file)
         self._network = _opened(file, content)
         self._size = self._input_size(file, image_shape)
+        self._try(file)
         digest = hashlib.sha256(content).hexdigest()[:12]
         size = " x ".join(map(str, self._size))
         self.name = (
@@ -95,6 +96,19 @@ class FeatureNetwork:
             )
         self._channels = shape[-1]
         return shape[1] or size[0], shape[2] or size[1]
+
+    def _try(self, file: str) -> None:
+        """Check that the network gives features of images of this size."""
+        try:
+            self._network(tf.zeros((1, *self._size, self._channels)), training=False)
+        except Exception as error:  # whatever its layers raise
+            text = str(error).strip().splitlines()[-1]
+            size = " x ".join(map(str, self._size))
+            raise ConfigError(
+                f"feature_network={file} takes no images of {size}: {text}",
+                "build it for a size of its own, to which images are resized, such as "
+                "input_shape=(299, 299, 3), and save it again",
+            ) from error
 
 
 def _content(file: str) -> bytes:
