@@ -148,7 +148,7 @@ def test_a_run_that_inpaints_has_no_fitted_density(
         "evaluate", f"run={inpaints}", "prior=fitted", "generated_images=100",
         "importance_samples=2",
     )  # fmt: skip
-    refused(done, "given observed pixels", "use prior=model")
+    refused(done, "needs observed pixels for them", "use prior=model")
 
 
 def test_a_damaged_density_says_what_to_delete(
