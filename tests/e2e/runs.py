@@ -53,6 +53,8 @@ LADDER = (
     "kl_annealing.duration=3",
 )
 """Five levels at three sizes."""
+SHORT_LADDER = (*LADDER, "hierarchy.levels_per_size=[1,1,1]")
+"""One level of each size."""
 
 CODES = (
     *(word for word in SMALL if not word.startswith("architecture")),

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Finished, refused, train_here, vae
-from tests.e2e.runs import LADDER
+from tests.e2e.runs import LADDER, SHORT_LADDER
 
 Command = Callable[..., Finished]
 SIZES = (3, 9 * 2, 9 * 2, 36, 36)
@@ -169,7 +169,7 @@ def test_sizes_that_do_not_fit_are_refused(
 def test_free_bits_of_levels_are_of_the_whole_batch_that_replicas_share(
     tmp_path: Path,
 ) -> None:
-    options = [word for word in LADDER if "norm" not in word]
+    options = [word for word in SHORT_LADDER if "norm" not in word]
     devices = ("distribution=mirrored", "distribution.devices=[CPU:0,CPU:1]")
     for name, own in (("one", ()), ("two", devices)):
         words = (*options, *own, "free_bits=5", "epochs=1", f"run_dir={name}")
@@ -180,5 +180,5 @@ def test_free_bits_of_levels_are_of_the_whole_batch_that_replicas_share(
         with (tmp_path / name / "metrics.csv").open() as file:
             (row,) = csv.DictReader(file)
         rows.append({k: float(v) for k, v in row.items() if "kl" in k or "loss" in k})
-    assert rows[1] == pytest.approx(rows[0], rel=1e-3)
-    assert rows[0]["kl_loss"] > 20  # five levels of at least five nats
+    assert rows[1] == pytest.approx(rows[0], rel=1e-3, abs=1e-4)
+    assert rows[0]["kl_loss"] > 12  # three levels of at least five nats

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import SMALL, Finished, train_here, vae
-from tests.e2e.runs import LADDER, LAYERED, STATEFUL, assert_equal_runs, rows
+from tests.e2e.runs import LAYERED, SHORT_LADDER, STATEFUL, assert_equal_runs, rows
 
 Command = Callable[..., Finished]
 ALONE = (*STATEFUL, "deterministic=true")
@@ -38,14 +38,16 @@ def layered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def ladder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return train_here(tmp_path_factory.mktemp("ladder") / "run", *LADDER, "epochs=4")
+    return train_here(
+        tmp_path_factory.mktemp("ladder") / "run", *SHORT_LADDER, "epochs=4"
+    )
 
 
 @pytest.mark.parametrize(
     ("settings", "whole"),
     [
         pytest.param(STATEFUL, "uninterrupted", id="stateful"),
-        pytest.param(LADDER, "ladder", id="ladder", marks=pytest.mark.slow),
+        pytest.param(SHORT_LADDER, "ladder", id="ladder", marks=pytest.mark.slow),
         pytest.param(LAYERED, "layered", id="layered", marks=pytest.mark.slow),
     ],
 )
