@@ -148,6 +148,15 @@ def test_every_other_command_uses_discrete_codes(
     assert done.status == 0, done.stderr
 
 
+def test_temperature_0_draws_the_most_probable_codes(vq: Path) -> None:
+    vae = load(vq).vae
+    noise = np.random.default_rng(0).standard_normal((5, vae.noise_dim), np.float32)
+    codes = np.asarray(vae.code_indices(vae.draw(noise, None, temperature=0.0)))
+    near = vae.code_indices(vae.draw(noise, None, temperature=1e-3))
+    np.testing.assert_array_equal(codes, near)
+    assert codes.any()  # not the code 0 that a NaN gives
+
+
 @pytest.mark.slow
 def test_frozen_encoder_keeps_its_codebook(
     vq: Path, tmp_path: Path, command: Command
